@@ -1,0 +1,141 @@
+//! The one clock of a run: an instant and the zone in which its days are counted.
+
+use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::value::{Day, When};
+
+/// The instant a run looks at the world from, and the zone whose days it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clock {
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    pub as_of_micros: i64,
+    /// Zone of local days.
+    #[serde(with = "zone_name")]
+    pub zone: Tz,
+}
+
+impl Clock {
+    /// The local day of `as_of`.
+    #[must_use]
+    pub fn today(&self) -> Day {
+        self.local_day(self.as_of_micros)
+    }
+
+    /// The local day on which an instant falls.
+    #[must_use]
+    pub fn local_day(&self, micros: i64) -> Day {
+        let utc = DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        utc.with_timezone(&self.zone).date_naive()
+    }
+
+    /// The local day of a moment; a moment known only to the day is that day in every zone.
+    #[must_use]
+    pub fn day_of(&self, when: When) -> Day {
+        match when {
+            When::Instant(micros) => self.local_day(micros),
+            When::Day(day) => day,
+        }
+    }
+
+    /// First instant of a local day, in microseconds since the epoch. Where midnight is skipped by a change of the
+    /// clocks, the day starts at the first instant that exists.
+    #[must_use]
+    pub fn start_of_day(&self, day: Day) -> i64 {
+        start_of_day(self.zone, day)
+    }
+
+    /// Parses `2026-01-05`, `2026-01-05T09:00[:30]`, either with `[America/New_York]` behind it, or an RFC 3339
+    /// instant with an offset. A day alone means its last microsecond: what happened on that day is known.
+    ///
+    /// # Errors
+    /// A sentence that says what was expected.
+    pub fn parse(text: &str, default_zone: Tz) -> Result<Self, String> {
+        let (moment, zone) = match text.strip_suffix(']').and_then(|rest| rest.split_once('[')) {
+            Some((moment, name)) => {
+                let zone = name.parse::<Tz>().map_err(|_| {
+                    format!("unknown time zone `{name}`; expected an IANA name such as America/New_York")
+                })?;
+                (moment, zone)
+            }
+            None => (text, default_zone),
+        };
+        let as_of_micros = parse_moment(moment, zone).ok_or_else(|| {
+            format!("`{text}` is not a time; expected 2026-01-05, 2026-01-05T09:00 or 2026-01-05T09:00[Europe/Paris]")
+        })?;
+        Ok(Self { as_of_micros, zone })
+    }
+}
+
+fn parse_moment(text: &str, zone: Tz) -> Option<i64> {
+    if let Some(day) = crate::value::parse_day(text) {
+        return Some(start_of_day(zone, day.succ_opt()?) - 1);
+    }
+    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
+        return Some(instant.timestamp_micros());
+    }
+    let local = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
+        .iter()
+        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())?;
+    first_instant(zone, local)
+}
+
+fn start_of_day(zone: Tz, day: NaiveDate) -> i64 {
+    let midnight = day.and_time(NaiveTime::MIN);
+    first_instant(zone, midnight).unwrap_or_else(|| midnight.and_utc().timestamp_micros())
+}
+
+/// The earliest instant with this local time; where the clocks skip it, the first instant after the gap.
+fn first_instant(zone: Tz, local: NaiveDateTime) -> Option<i64> {
+    const STEP_MINUTES: i64 = 15;
+    const GAP_MINUTES_MAX: i64 = 24 * 60 + STEP_MINUTES;
+    (0..=GAP_MINUTES_MAX / STEP_MINUTES).find_map(|step| {
+        let candidate = local.checked_add_signed(chrono::Duration::minutes(step * STEP_MINUTES))?;
+        match zone.from_local_datetime(&candidate) {
+            LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Some(at.timestamp_micros()),
+            LocalResult::None => None,
+        }
+    })
+}
+
+mod zone_name {
+    use chrono_tz::Tz;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(zone.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        name.parse().map_err(|_| D::Error::custom("unknown time zone"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_that_starts_late() {
+        let zone: Tz = "America/Sao_Paulo".parse().unwrap();
+        let day = NaiveDate::from_ymd_opt(2018, 11, 4).unwrap();
+        let clock = Clock { as_of_micros: 0, zone };
+        let start = clock.start_of_day(day);
+        assert_eq!(clock.local_day(start), day);
+        assert_eq!(clock.local_day(start - 1), day.pred_opt().unwrap());
+    }
+
+    #[test]
+    fn parses_every_form() {
+        let utc: Tz = "UTC".parse().unwrap();
+        let day = Clock::parse("2026-01-05", utc).unwrap();
+        assert_eq!(day.today().to_string(), "2026-01-05");
+        let ny = Clock::parse("2026-01-05T09:00[America/New_York]", utc).unwrap();
+        let z = Clock::parse("2026-01-05T14:00:00Z", utc).unwrap();
+        assert_eq!(ny.as_of_micros, z.as_of_micros);
+        assert!(Clock::parse("2026-13-05", utc).is_err());
+        assert!(Clock::parse("2026-01-05[Mars/Base]", utc).is_err());
+    }
+}

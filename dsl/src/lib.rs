@@ -1,0 +1,15 @@
+//! The segment language of hyperseg.
+//!
+//! Text goes in, a typed [`segment::Segment`] or a list of [`diagnostic::Diagnostic`]s comes out:
+//!
+//! ```text
+//! text --lex--> tokens --parse--> ast --resolve(schema)--> segment --bind(params)--> bound segment
+//! ```
+//!
+//! This crate knows nothing of files, keys or DataFusion. It also holds the logical [`schema`] that every other
+//! crate speaks and the reference [`semantics`], which say in plain Rust who belongs to a segment.
+
+pub mod clock;
+pub mod schema;
+pub mod segment;
+pub mod value;

@@ -1,0 +1,273 @@
+//! What a segment means: names resolved against the schema, types checked, defaults made explicit.
+//!
+//! The resolver makes these trees, the reference semantics and the engine read them; nothing else is shared between
+//! those two. A [`Segment`] may still hold parameters; [`Segment::bind`] replaces them and yields a
+//! [`BoundSegment`], the only form that can run.
+
+mod bind;
+mod window;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+pub use bind::{BindError, BoundSegment, ParamValues};
+pub use window::{DurationUnit, Span as Duration, Window};
+
+use crate::schema::{Channel, FieldType, Purpose};
+use crate::value::{Code, Value};
+
+/// Kleene logic over leaves of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Logic<L> {
+    /// `everyone`: always TRUE.
+    True,
+    /// `nobody`: always FALSE.
+    False,
+    /// TRUE when all are, FALSE when one is, else UNKNOWN.
+    And(Vec<Logic<L>>),
+    /// TRUE when one is, FALSE when all are, else UNKNOWN.
+    Or(Vec<Logic<L>>),
+    /// Swaps TRUE and FALSE, keeps UNKNOWN.
+    Not(Box<Logic<L>>),
+    /// A test.
+    Leaf(L),
+}
+
+/// Criteria over a contact.
+pub type Criteria = Logic<ContactTest>;
+/// Criteria over the fields of one record.
+pub type Filter = Logic<FieldTest>;
+
+/// A segment whose names and types have been checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Identifier, unique in its file.
+    pub name: String,
+    /// Free text behind the name.
+    pub title: Option<String>,
+    /// Why contacts are approached; without it nothing can be released.
+    pub purpose: Option<Purpose>,
+    /// How contacts are approached; without it nothing can be released.
+    pub channel: Option<Channel>,
+    /// The top-level conjuncts of `where`, in the author's order; all must be TRUE.
+    pub criteria: Vec<Criterion>,
+    /// Contacts for whom this is TRUE are removed.
+    pub exclude: Option<Criterion>,
+    /// Contact fields written beside the id and the address, in order, without duplicates.
+    pub output: Vec<String>,
+    /// Share of the releasable contacts that is kept back.
+    pub holdout: Option<Holdout>,
+    /// Parameters that occur in this segment.
+    pub params: Vec<Param>,
+}
+
+/// A top-level conjunct, reported by itself in the waterfall.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Criterion {
+    /// Canonical text, as `fmt` writes it, on one line.
+    pub label: String,
+    /// What is tested.
+    pub test: Criteria,
+}
+
+/// `holdout 10% seed "text"`: contacts whose keyed hash of the id falls below the share.
+///
+/// A contact is held out when `HMAC-SHA-256(key = seed, message = contact_id)`, its first 8 bytes read as a
+/// big-endian number `h`, satisfies `h < round(percent_millis / 100_000 × 2^64)`; so 10 % ⊂ 20 % for one seed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holdout {
+    /// Thousandths of a percent, 1 to 100,000.
+    pub percent_millis: u32,
+    /// Key of the hash; the segment's name where the author gave none.
+    pub seed: String,
+}
+
+/// A declared parameter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Param {
+    /// Name without the `$`.
+    pub name: String,
+    /// Declared type: text, int, number, money, bool or date.
+    pub ty: FieldType,
+    /// Value used when none is given.
+    pub default: Option<Value>,
+}
+
+/// A value written in the text, or a parameter that stands for one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operand {
+    /// A value of the type its place asks for.
+    Literal(Value),
+    /// A parameter by name.
+    Param(String),
+}
+
+/// A test of one contact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactTest {
+    /// A contact field.
+    Field(FieldTest),
+    /// Completed years of age on the local day of as_of, or at death; UNKNOWN without a birth date.
+    Age(NumberTest),
+    /// The yearly return of a date falls into the window; UNKNOWN when the date is missing.
+    Anniversary {
+        /// A contact field of type date.
+        field: String,
+        /// Where the yearly return must fall.
+        window: Window,
+    },
+    /// `has`: some record is selected. `no` is `Not` of it. Never UNKNOWN.
+    Has(Selector),
+    /// Number of selected records, 0 without any. Never UNKNOWN.
+    Count(Selector, NumberTest),
+    /// The latest or earliest of the selected records satisfies the filter; UNKNOWN when none is selected. Among
+    /// records at the same effective and recorded time one that satisfies it suffices.
+    One {
+        /// Which end of the order.
+        which: Which,
+        /// From which records.
+        selector: Selector,
+        /// What the record must satisfy.
+        test: Filter,
+    },
+}
+
+/// Which record of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    /// Greatest effective time, then greatest recorded time.
+    Latest,
+    /// Least effective time, then least recorded time.
+    Earliest,
+}
+
+/// The records of one kind that a test looks at: visible, not hidden, TRUE under the filter, inside all windows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Selector {
+    /// Name of the record kind.
+    pub record: String,
+    /// Must be TRUE; a record for which it is UNKNOWN is not selected, and tallied.
+    pub filter: Filter,
+    /// Each tests `at`, or with `active` the interval from `at` to `end`.
+    pub windows: Vec<Window>,
+    /// The interval must overlap every window, or contain as_of when there is none. A record without `end` is
+    /// ongoing unless its status says that it is over ([`crate::schema::RecordKind::ended`]).
+    pub active: bool,
+    /// Records with one of these values are not selected: the schema's hidden values of the fields that the
+    /// filter does not name. A missing value hides nothing.
+    pub hidden: Vec<Hidden>,
+}
+
+/// Values of a field that keep a record from counting unless the author names the field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hidden {
+    /// A field of the record.
+    pub field: String,
+    /// Values that hide the record.
+    pub values: Vec<Value>,
+}
+
+/// A test of one field; UNKNOWN when the field is missing, `Known` and `Missing` apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FieldTest {
+    /// Name of the field.
+    pub field: String,
+    /// Its type in the schema.
+    pub ty: FieldType,
+    /// What is tested.
+    pub test: Test,
+}
+
+/// What is tested of a field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Test {
+    /// Ordered comparison; text, category, bool only `=` and `!=`; dates and times compare local days.
+    Compare(Cmp, Operand),
+    /// Equal to one of these.
+    In(Vec<Operand>),
+    /// At least the first and at most the second, both ends included; local days for dates and times.
+    Between(Operand, Operand),
+    /// Text that contains, starts, ends with or matches another; case matters.
+    Text(TextOp, Operand),
+    /// Code in a set.
+    Codes(CodeSet),
+    /// Date or time inside a window.
+    Window(Window),
+    /// A value is there. Never UNKNOWN.
+    Known,
+    /// No value is there. Never UNKNOWN.
+    Missing,
+}
+
+/// Comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cmp {
+    /// `=`
+    #[serde(rename = "=")]
+    Eq,
+    /// `!=`
+    #[serde(rename = "!=")]
+    Ne,
+    /// `<`
+    #[serde(rename = "<")]
+    Lt,
+    /// `<=`
+    #[serde(rename = "<=")]
+    Le,
+    /// `>`
+    #[serde(rename = ">")]
+    Gt,
+    /// `>=`
+    #[serde(rename = ">=")]
+    Ge,
+}
+
+/// Test on text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextOp {
+    /// Occurs somewhere.
+    Contains,
+    /// Occurs at the start.
+    StartsWith,
+    /// Occurs at the end.
+    EndsWith,
+    /// A regular expression of the `regex` crate (linear time) matches somewhere.
+    Matches,
+}
+
+/// A number against bounds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberTest {
+    /// Against one number.
+    Compare(Cmp, Operand),
+    /// Both ends included.
+    Range(Operand, Operand),
+    /// Equal to one of these.
+    In(Vec<Operand>),
+}
+
+/// A closed set of codes: those that a pattern of `include` takes and none of `exclude` does. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeSet {
+    /// Patterns that bring codes in.
+    pub include: BTreeSet<CodePattern>,
+    /// Patterns that keep codes out; they win.
+    pub exclude: BTreeSet<CodePattern>,
+}
+
+/// One code, or a code with all below it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CodePattern {
+    /// The code in normal form.
+    pub code: Code,
+    /// Also every code of the same system that starts with it (systems whose hierarchy is the prefix).
+    pub under: bool,
+}

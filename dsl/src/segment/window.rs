@@ -1,0 +1,60 @@
+//! Windows in time, as written; the reference and the engine each resolve them against a clock.
+
+use serde::{Deserialize, Serialize};
+
+use super::Operand;
+
+/// Unit of a length of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DurationUnit {
+    /// 60 seconds, exact.
+    Minute,
+    /// 3,600 seconds, exact.
+    Hour,
+    /// A calendar day.
+    Day,
+    /// 7 days.
+    Week,
+    /// A calendar month, clamped to the month's end.
+    Month,
+    /// 3 months.
+    Quarter,
+    /// 12 months.
+    Year,
+}
+
+/// A length of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// How many units, at most 1,000,000.
+    pub count: u32,
+    /// Of what.
+    pub unit: DurationUnit,
+}
+
+/// A window in time. Days are local days, both ends included; `hours` and `minutes` are exact and half-open on the
+/// old side: `in last 24 hours` is (as_of − 24 h, as_of]. In the table `today` is the local day of as_of and `−` is
+/// calendar arithmetic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Window {
+    /// `in last D`: [today − D, today].
+    InLast(Span),
+    /// `in next D`: [today, today + D]; sees what lies after as_of.
+    InNext(Span),
+    /// `more than D ago`: before today − D.
+    MoreThanAgo(Span),
+    /// `between D1 and D2 ago`, the shorter first: [today − D2, today − D1].
+    BetweenAgo(Span, Span),
+    /// `since date`: from the date on.
+    Since(Operand),
+    /// `before date`: excludes the date.
+    Before(Operand),
+    /// `after date`: excludes the date; sees what lies after as_of.
+    After(Operand),
+    /// `on date`.
+    On(Operand),
+    /// `between date and date`, both included.
+    Between(Operand, Operand),
+}

@@ -1,0 +1,95 @@
+//! How logical fields lie in Parquet columns.
+//!
+//! | type | column | encoding |
+//! |---|---|---|
+//! | text | `Utf8` | as is |
+//! | category | `Int16` | place in the field's list of categories |
+//! | int | `Int32` | |
+//! | number | `Float64` | finite |
+//! | money | `Int64` | hundredths |
+//! | bool | `Boolean` | |
+//! | date | `Int32` | [`hyperseg_dsl::value::pack_date`] |
+//! | time | `Int64` | [`hyperseg_dsl::value::pack_time`] |
+//! | code | `Utf8` | `SYSTEM:code` in normal form |
+//! | categories | `List<Int16>` | places, in the source's order |
+//! | point | two `Float64`: `<name>_lat`, `<name>_lon` | degrees |
+//!
+//! Missing is null everywhere. Every file has the column [`ORDINAL`]: the contact's place within its shard. Contact
+//! files hold the fields of one class; the identity file also has [`CONTENT_HASH`] and, for each text field but
+//! `contact_id`, a `has_<name>` column, so that "is known" need not open the texts. Record files also have
+//! [`RECORD_HASH`] and [`CONTENT_HASH`].
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
+use hyperseg_dsl::schema::{Class, Field, FieldType, RecordKind, Schema};
+
+/// `UInt32`, not null: place of the contact within its shard.
+pub const ORDINAL: &str = "ord";
+/// `FixedSizeBinary(16)`, not null: keyed hash of source and record id, the identity of a record.
+pub const RECORD_HASH: &str = "record_hash";
+/// `Int64`, not null: keyed hash of everything the row says, to tell a duplicate from a change.
+pub const CONTENT_HASH: &str = "content_hash";
+
+/// Name of the Boolean column that says whether an identity text is known.
+#[must_use]
+pub fn known_column(field: &str) -> String {
+    format!("has_{field}")
+}
+
+/// The columns that hold a field.
+#[must_use]
+pub fn columns_of(field: &Field) -> Vec<ArrowField> {
+    let one = |data_type| vec![ArrowField::new(&field.name, data_type, true)];
+    match field.ty {
+        FieldType::Text | FieldType::Code => one(DataType::Utf8),
+        FieldType::Category => one(DataType::Int16),
+        FieldType::Int | FieldType::Date => one(DataType::Int32),
+        FieldType::Number => one(DataType::Float64),
+        FieldType::Money | FieldType::Time => one(DataType::Int64),
+        FieldType::Bool => one(DataType::Boolean),
+        FieldType::Categories => {
+            one(DataType::List(Arc::new(ArrowField::new("element", DataType::Int16, false))))
+        }
+        FieldType::Point => ["lat", "lon"]
+            .map(|axis| ArrowField::new(format!("{}_{axis}", field.name), DataType::Float64, true))
+            .into(),
+    }
+}
+
+/// Columns of the contact files of one class.
+#[must_use]
+pub fn contact_schema(schema: &Schema, class: Class) -> SchemaRef {
+    let mut columns = vec![ArrowField::new(ORDINAL, DataType::UInt32, false)];
+    for field in schema.contact.iter().filter(|field| field.class == class) {
+        columns.extend(columns_of(field));
+    }
+    if class == Class::Identity {
+        for field in schema.contact.iter().filter(|field| field.class == class && field.name != "contact_id") {
+            columns.push(ArrowField::new(known_column(&field.name), DataType::Boolean, false));
+        }
+        columns.push(ArrowField::new(CONTENT_HASH, DataType::Int64, false));
+    }
+    Arc::new(ArrowSchema::new(columns))
+}
+
+/// Columns of the files of one record kind.
+#[must_use]
+pub fn record_schema(kind: &RecordKind) -> SchemaRef {
+    let mut columns = vec![ArrowField::new(ORDINAL, DataType::UInt32, false)];
+    for field in &kind.fields {
+        columns.extend(columns_of(field));
+    }
+    columns.push(ArrowField::new(RECORD_HASH, DataType::FixedSizeBinary(16), false));
+    columns.push(ArrowField::new(CONTENT_HASH, DataType::Int64, false));
+    Arc::new(ArrowSchema::new(columns))
+}
+
+/// The classes that contact fields have, in the order of the schema.
+#[must_use]
+pub fn contact_classes(schema: &Schema) -> Vec<Class> {
+    let mut classes: Vec<Class> = schema.contact.iter().map(|field| field.class).collect();
+    classes.sort();
+    classes.dedup();
+    classes
+}

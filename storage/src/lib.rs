@@ -1,0 +1,2 @@
+//! Encrypted datasets of hyperseg.
+pub mod layout;
