@@ -1,0 +1,5 @@
+//! A dataset: its files, snapshots and writers.
+
+mod id;
+
+pub use id::{DatasetId, FileId, TableId};

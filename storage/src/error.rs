@@ -1,0 +1,183 @@
+//! What can go wrong with a dataset, named by what the caller can do about it.
+//!
+//! In: failures of files, keys and documents. Out: one variant each, with the place (a name relative to the dataset,
+//! or the path the caller gave) and the nearest right thing to do. A value of a contact or record, and text of a
+//! library that could quote one, never enters a message.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Family of an error; the command line maps it to its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The world failed: disk, conflict, a file of the input.
+    Runtime,
+    /// The caller asked for something that cannot be.
+    Usage,
+    /// A key, grant or permission is not there.
+    Unauthorised,
+    /// Something stored is not what was written.
+    Integrity,
+}
+
+/// Failure of an operation on a dataset.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    // --- datasets -----------------------------------------------------------------------------------------------
+    /// The directory holds no dataset.
+    #[error("{} is not a dataset: it has no readable dataset.json; make one with `hyperseg init`", dir.display())]
+    NotADataset {
+        /// Directory that was opened.
+        dir: PathBuf,
+    },
+    /// `init` on a directory that has something in it.
+    #[error("{} is not empty; choose a new directory for the dataset", dir.display())]
+    NotEmpty {
+        /// Directory that was to be initialised.
+        dir: PathBuf,
+    },
+    /// A document of a version or shape this program does not know.
+    #[error("{file}: {what}; use the version of hyperseg that wrote it, or a newer one")]
+    Unsupported {
+        /// Name relative to the dataset.
+        file: String,
+        /// What is not known.
+        what: String,
+    },
+    /// Another writer is at work, or has committed first.
+    #[error(
+        "another writer holds or has committed generation {generation}; nothing was changed, wait for it and try again"
+    )]
+    Conflict {
+        /// Generation that this writer wanted to make.
+        generation: u64,
+    },
+    /// A batch, file or column that does not fit the dataset.
+    #[error("{table}: {what}")]
+    Mismatch {
+        /// Table or file.
+        table: String,
+        /// What does not fit, without values.
+        what: String,
+    },
+    /// A named limit was passed.
+    #[error("{what} is over the limit of {max}")]
+    Limit {
+        /// What was counted.
+        what: String,
+        /// Largest allowed.
+        max: u64,
+    },
+
+    // --- integrity ----------------------------------------------------------------------------------------------
+    /// A stored file is not what was written.
+    #[error("{file}: {what}; the file is damaged or was changed, restore it from a backup")]
+    Corrupt {
+        /// Name relative to the dataset.
+        file: String,
+        /// What is wrong, without values.
+        what: String,
+    },
+    /// An unencrypted Parquet file lies where an encrypted one belongs.
+    #[error(
+        "{file}: this is an unencrypted Parquet file, and it was refused; remove it and restore the encrypted file"
+    )]
+    Plaintext {
+        /// Name relative to the dataset.
+        file: String,
+    },
+    /// A file the manifest names is not there.
+    #[error("{file}: the file is missing though the manifest names it; restore it from a backup")]
+    FileMissing {
+        /// Name relative to the dataset.
+        file: String,
+    },
+    /// The dataset is older than the audit log says it was.
+    #[error(
+        "the newest snapshot is generation {found}, but the audit log has seen generation {anchored}: the dataset was rolled back; restore the newer snapshots"
+    )]
+    Rollback {
+        /// Highest generation found.
+        found: u64,
+        /// Highest generation in the log.
+        anchored: u64,
+    },
+
+    // --- keys ---------------------------------------------------------------------------------------------------
+    /// A key does not open what it should.
+    #[error("{what} cannot be opened with this key; give the keyring or secret that belongs to this dataset")]
+    WrongKey {
+        /// What was to be opened.
+        what: String,
+    },
+    /// A data key outside the armed scope was asked for.
+    #[error("{file}: column `{column}` is outside the scope of this query and stays sealed")]
+    Sealed {
+        /// Name relative to the dataset.
+        file: String,
+        /// Column.
+        column: String,
+    },
+    /// The operating system gives no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Random,
+
+    // --- operating system ---------------------------------------------------------------------------------------
+    /// No space is left, or a quota or size limit is reached.
+    #[error("no space left while writing {file}; nothing was committed, free some space and try again")]
+    DiskFull {
+        /// Name relative to the dataset, or path given by the caller.
+        file: String,
+    },
+    /// Another failure of the operating system.
+    #[error("cannot {op} {file}: {}", source.kind())]
+    Io {
+        /// What was tried: `read`, `write`, `create`, …
+        op: &'static str,
+        /// Name relative to the dataset, or path given by the caller.
+        file: String,
+        /// Cause.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// Family of this error.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotADataset { .. } | Self::NotEmpty { .. } | Self::Mismatch { .. } => ErrorKind::Usage,
+            Self::Corrupt { .. }
+            | Self::Plaintext { .. }
+            | Self::FileMissing { .. }
+            | Self::Rollback { .. } => ErrorKind::Integrity,
+            Self::WrongKey { .. } | Self::Sealed { .. } => ErrorKind::Unauthorised,
+            Self::Unsupported { .. }
+            | Self::Conflict { .. }
+            | Self::Limit { .. }
+            | Self::Random
+            | Self::DiskFull { .. }
+            | Self::Io { .. } => ErrorKind::Runtime,
+        }
+    }
+
+    /// An operating system failure; a full disk becomes [`Error::DiskFull`].
+    pub(crate) fn io(op: &'static str, file: impl Into<String>, source: io::Error) -> Self {
+        let file = file.into();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Self::DiskFull { file }
+            }
+            _ => Self::Io { op, file, source },
+        }
+    }
+
+    /// A stored file that is not what was written.
+    pub(crate) fn corrupt(file: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Corrupt { file: file.into(), what: what.into() }
+    }
+}
