@@ -1,0 +1,52 @@
+//! Data keys: what Parquet encrypts a column or a footer with.
+//!
+//! A data key is 32 random bytes for one column of one file. It is stored only wrapped, beside the file's entry in the
+//! manifest, under the key of the column's class.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::{SealingKey, Unauthentic, random};
+use crate::error::Result;
+
+/// Length of a data key in bytes.
+pub(crate) const DATA_KEY_LEN: usize = 32;
+
+/// Key of one column or footer; wiped when it goes.
+pub(crate) struct DataKey(Zeroizing<[u8; DATA_KEY_LEN]>);
+
+impl DataKey {
+    /// A new random key.
+    pub(crate) fn generate() -> Result<Self> {
+        let mut bytes = Zeroizing::new([0; DATA_KEY_LEN]);
+        random(bytes.as_mut_slice())?;
+        Ok(Self(bytes))
+    }
+
+    /// A copy in the form that Parquet takes. Parquet does not wipe it.
+    pub(crate) fn to_parquet(&self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+
+    /// Seals this key: `seal(key encryption key, aad, data key)`.
+    pub(crate) fn wrap(&self, key: &SealingKey, aad: &[u8]) -> Result<Vec<u8>> {
+        key.seal(aad, self.0.as_slice())
+    }
+
+    /// Opens a wrapped key.
+    ///
+    /// # Errors
+    /// The wrapped bytes, the key or the additional data are not those of the wrapping.
+    pub(crate) fn unwrap(key: &SealingKey, aad: &[u8], wrapped: &[u8]) -> Result<Self, Unauthentic> {
+        let plain = key.open(aad, wrapped)?;
+        let bytes = plain.as_slice().try_into().map_err(|_| Unauthentic)?;
+        Ok(Self(Zeroizing::new(bytes)))
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DataKey")
+    }
+}
