@@ -7,6 +7,7 @@ mod categories;
 mod codes;
 mod contact;
 mod money;
+mod parse;
 mod records;
 mod sensitive;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use codes::CodeSystem;
 pub use money::{format_money, parse_money};
+pub use parse::ExpectedType;
 
 use crate::value::Value;
 
