@@ -107,6 +107,9 @@ pub enum Error {
         anchored: u64,
     },
 
+    /// The keyring cannot be made or opened.
+    #[error(transparent)]
+    Keyring(#[from] crate::keyring::KeyringError),
     // --- keys ---------------------------------------------------------------------------------------------------
     /// A key does not open what it should.
     #[error("{what} cannot be opened with this key; give the keyring or secret that belongs to this dataset")]
@@ -150,6 +153,7 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
+            Self::Keyring(error) => error.kind(),
             Self::NotADataset { .. } | Self::NotEmpty { .. } | Self::Mismatch { .. } => ErrorKind::Usage,
             Self::Corrupt { .. }
             | Self::Plaintext { .. }

@@ -1,5 +1,6 @@
 //! Encrypted datasets of hyperseg.
 mod crypto;
+pub mod keyring;
 pub mod layout;
 pub mod dataset;
 pub mod error;
