@@ -1,0 +1,149 @@
+//! Tests of one field of a contact or record.
+
+use std::collections::BTreeMap;
+
+use super::time::{in_window, operand_day, value_day, value_when};
+use super::truth::{Truth, compare};
+use crate::clock::Clock;
+use crate::segment::{Cmp, CodePattern, CodeSet, FieldTest, NumberTest, Operand, Test, TextOp};
+use crate::value::{Code, Value};
+
+/// Values by the name of their field; a missing value has no entry.
+pub type Fields = BTreeMap<String, Value>;
+
+/// The value of a field. Empty text and empty lists are missing.
+pub(super) fn value<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
+    fields.get(name).filter(|value| match value {
+        Value::Text(text) => !text.is_empty(),
+        Value::Categories(items) => !items.is_empty(),
+        Value::Category(_)
+        | Value::Int(_)
+        | Value::Number(_)
+        | Value::Money(_)
+        | Value::Bool(_)
+        | Value::Date(_)
+        | Value::Time(_)
+        | Value::Code(_)
+        | Value::Point(_, _) => true,
+    })
+}
+
+/// A test of a contact's or record's field.
+pub(super) fn field_test(test: &FieldTest, fields: &Fields, clock: &Clock) -> Truth {
+    let found = value(fields, &test.field);
+    match &test.test {
+        Test::Known => Truth::of(found.is_some()),
+        Test::Missing => Truth::of(found.is_none()),
+        Test::Compare(cmp, operand) => {
+            with(found, test, fields, |found| compare_value(found, *cmp, operand, clock))
+        }
+        Test::In(operands) => with(found, test, fields, |found| {
+            operands
+                .iter()
+                .map(|operand| compare_value(found, Cmp::Eq, operand, clock))
+                .fold(Truth::False, Truth::or)
+        }),
+        Test::Between(low, high) => with(found, test, fields, |found| {
+            compare_value(found, Cmp::Ge, low, clock).and(compare_value(found, Cmp::Le, high, clock))
+        }),
+        Test::Text(op, operand) => with(found, test, fields, |found| text_test(found, *op, operand)),
+        Test::Codes(set) => with(found, test, fields, |found| match found {
+            Value::Code(code) => Truth::of(in_codes(code, set)),
+            _ => Truth::Unknown,
+        }),
+        Test::Window(window) => with(found, test, fields, |found| {
+            value_when(found).map_or(Truth::Unknown, |when| in_window(when, window, clock))
+        }),
+    }
+}
+
+/// UNKNOWN for a missing value, and for the number of a result that was reported as `<5.7`: it is an interval, and
+/// this version does not look into intervals.
+fn with(found: Option<&Value>, test: &FieldTest, fields: &Fields, then: impl Fn(&Value) -> Truth) -> Truth {
+    match found {
+        None => Truth::Unknown,
+        Some(_) if test.field == "value" && value(fields, "comparator").is_some() => Truth::Unknown,
+        Some(found) => then(found),
+    }
+}
+
+/// UNKNOWN when the types do not go together, which the resolver does not let through.
+fn compare_value(found: &Value, cmp: Cmp, operand: &Operand, clock: &Clock) -> Truth {
+    let Operand::Literal(literal) = operand else { return Truth::Unknown };
+    match (found, literal) {
+        (Value::Text(left), Value::Text(right)) | (Value::Category(left), Value::Category(right)) => {
+            compare(left, cmp, right)
+        }
+        (Value::Bool(left), Value::Bool(right)) => compare(left, cmp, right),
+        (Value::Money(left), Value::Money(right)) => compare(left, cmp, right),
+        (Value::Code(left), Value::Code(right)) => compare(left, cmp, right),
+        (Value::Date(_) | Value::Time(_), Value::Date(_) | Value::Time(_)) => {
+            match (value_day(found, clock), operand_day(operand, clock)) {
+                (Some(left), Some(right)) => compare(left, cmp, right),
+                (None, _) | (_, None) => Truth::Unknown,
+            }
+        }
+        (left, right) => match (number(left), number(right)) {
+            (Some(left), Some(right)) => compare(left, cmp, right),
+            (None, _) | (_, None) => Truth::Unknown,
+        },
+    }
+}
+
+/// Whole and other numbers compare with each other; money only with money.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        // Whole numbers of fields and counts are far below 2^53.
+        #[allow(clippy::cast_precision_loss)]
+        Value::Int(n) => Some(*n as f64),
+        Value::Number(n) => Some(*n),
+        Value::Text(_)
+        | Value::Category(_)
+        | Value::Money(_)
+        | Value::Bool(_)
+        | Value::Date(_)
+        | Value::Time(_)
+        | Value::Code(_)
+        | Value::Categories(_)
+        | Value::Point(_, _) => None,
+    }
+}
+
+fn text_test(found: &Value, op: TextOp, operand: &Operand) -> Truth {
+    let (Value::Text(text), Operand::Literal(Value::Text(wanted))) = (found, operand) else {
+        return Truth::Unknown;
+    };
+    match op {
+        TextOp::Contains => Truth::of(text.contains(wanted.as_str())),
+        TextOp::StartsWith => Truth::of(text.starts_with(wanted.as_str())),
+        TextOp::EndsWith => Truth::of(text.ends_with(wanted.as_str())),
+        TextOp::Matches => Truth::known(regex::Regex::new(wanted).ok().map(|pattern| pattern.is_match(text))),
+    }
+}
+
+fn in_codes(code: &Code, set: &CodeSet) -> bool {
+    let hits = |pattern: &CodePattern| {
+        pattern.code.system == code.system
+            && if pattern.under {
+                code.code.starts_with(&pattern.code.code)
+            } else {
+                code.code == pattern.code.code
+            }
+    };
+    set.include.iter().any(hits) && !set.exclude.iter().any(hits)
+}
+
+/// A whole number, such as an age or a count, against bounds.
+pub(super) fn number_test(found: i64, test: &NumberTest, clock: &Clock) -> Truth {
+    let found = Value::Int(found);
+    match test {
+        NumberTest::Compare(cmp, operand) => compare_value(&found, *cmp, operand, clock),
+        NumberTest::Range(low, high) => {
+            compare_value(&found, Cmp::Ge, low, clock).and(compare_value(&found, Cmp::Le, high, clock))
+        }
+        NumberTest::In(operands) => operands
+            .iter()
+            .map(|operand| compare_value(&found, Cmp::Eq, operand, clock))
+            .fold(Truth::False, Truth::or),
+    }
+}

@@ -1,0 +1,245 @@
+//! Suppression, consent and holdout: who must not be approached although the criteria hold.
+//!
+//! A contact with its suppression and consent records comes in, the first reason to leave it out goes out. What is
+//! not known blocks. The engine asks these functions again, contact by contact, before it releases a list.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use super::field::value;
+use super::time::{age_on, first_instant, last_instant, not_future, not_past};
+use super::{Contact, Record};
+use crate::clock::Clock;
+use crate::schema::{Channel, Purpose};
+use crate::segment::Holdout;
+use crate::value::{Day, Value, When};
+
+/// Why a contact for whom the criteria are TRUE is left out, in the order in which reasons are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blocked {
+    /// The author's `exclude` is TRUE.
+    Excluded,
+    /// A date of death is known.
+    Deceased,
+    /// No address on the channel.
+    NoAddress,
+    /// A mail came back for good.
+    HardBounce,
+    /// A mail was reported as unwanted.
+    Complaint,
+    /// Mail was cancelled.
+    Unsubscribed,
+    /// No valid consent for channel and purpose.
+    NoConsent,
+    /// Under 18, or of unknown age, and the purpose is for adults.
+    Minor,
+    /// Kept back for comparison.
+    Holdout,
+}
+
+impl Blocked {
+    /// Every reason, in order.
+    pub const ALL: [Self; 9] = [
+        Self::Excluded,
+        Self::Deceased,
+        Self::NoAddress,
+        Self::HardBounce,
+        Self::Complaint,
+        Self::Unsubscribed,
+        Self::NoConsent,
+        Self::Minor,
+        Self::Holdout,
+    ];
+
+    /// Name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Excluded => "excluded",
+            Self::Deceased => "deceased",
+            Self::NoAddress => "no_address",
+            Self::HardBounce => "hard_bounce",
+            Self::Complaint => "complaint",
+            Self::Unsubscribed => "unsubscribed",
+            Self::NoConsent => "no_consent",
+            Self::Minor => "minor",
+            Self::Holdout => "holdout",
+        }
+    }
+
+    /// The reason of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Record kinds that [`gate`] looks at.
+pub const GATE_KINDS: [&str; 4] = ["email_bounce", "email_complaint", "email_unsubscribe", "consent"];
+/// Contact fields that [`gate`] looks at, besides the channel's address.
+pub const GATE_FIELDS: [&str; 2] = ["birth_date", "deceased_on"];
+
+const ADULT_YEARS: i64 = 18;
+
+/// The first reason of suppression or consent to leave a contact out: deceased, no address, hard bounce, complaint,
+/// unsubscribed, no consent, minor.
+///
+/// Judged at the later of as_of and `now_micros`, in the clock's zone: whatever past the list describes, it must not
+/// reach someone who has revoked since. A segment without purpose or channel has no consent to show.
+#[must_use]
+pub fn gate(
+    contact: &Contact,
+    purpose: Option<Purpose>,
+    channel: Option<Channel>,
+    clock: &Clock,
+    now_micros: i64,
+) -> Option<Blocked> {
+    let clock = Clock { as_of_micros: clock.as_of_micros.max(now_micros), zone: clock.zone };
+    let has = |kind: &str, takes: &dyn Fn(&Record) -> bool| {
+        channel == Some(Channel::Email) && suppressions(contact, kind, &clock).any(takes)
+    };
+    if value(&contact.fields, "deceased_on").is_some() {
+        return Some(Blocked::Deceased);
+    }
+    if channel.is_some_and(|channel| value(&contact.fields, channel.address_field()).is_none()) {
+        return Some(Blocked::NoAddress);
+    }
+    if has("email_bounce", &|record| record.category("bounce") == Some("hard")) {
+        return Some(Blocked::HardBounce);
+    }
+    if has("email_complaint", &|_| true) {
+        return Some(Blocked::Complaint);
+    }
+    if has("email_unsubscribe", &|_| true) {
+        return Some(Blocked::Unsubscribed);
+    }
+    let (Some(purpose), Some(channel)) = (purpose, channel) else { return Some(Blocked::NoConsent) };
+    if !consented(contact, purpose, channel, &clock) {
+        return Some(Blocked::NoConsent);
+    }
+    if purpose.adults_only() && age(contact, clock.today()).is_none_or(|years| years < ADULT_YEARS) {
+        return Some(Blocked::Minor);
+    }
+    None
+}
+
+/// Records of a kind that are visible and not withdrawn as errors. Machines count here: a bounce is a bounce.
+fn suppressions<'a>(contact: &'a Contact, kind: &str, clock: &Clock) -> impl Iterator<Item = &'a Record> {
+    contact
+        .records
+        .iter()
+        .filter(move |record| record.kind == kind)
+        .filter(|record| record.category("status") != Some("entered_in_error"))
+        .filter(|record| record.at().is_some_and(|at| not_future(at, clock)))
+}
+
+/// Age at the day, or at death when that came first; `None` when unknown.
+pub(super) fn age(contact: &Contact, day: Day) -> Option<i64> {
+    let date = |field| match value(&contact.fields, field) {
+        Some(Value::Date(day)) => Some(*day),
+        _ => None,
+    };
+    let day = date("deceased_on").map_or(day, |died: Day| died.min(day));
+    age_on(date("birth_date")?, day)
+}
+
+/// What the consent records say for a channel and a purpose: the decision of the latest moment, a refusal winning
+/// over a grant of the same moment. Where the purpose needs no authorization, silence is consent.
+fn consented(contact: &Contact, purpose: Purpose, channel: Channel, clock: &Clock) -> bool {
+    let decisions: Vec<Decision> = contact
+        .records
+        .iter()
+        .filter(|record| record.kind == "consent")
+        .filter(|record| record.category("channel").is_none_or(|own| own == channel.name()))
+        .filter(|record| record.category("purpose").is_none_or(|own| own == purpose.name()))
+        .filter(|record| !matches!(record.category("status"), Some("draft" | "entered_in_error")))
+        .filter_map(|record| decision(record, clock))
+        .collect();
+    let Some(latest) = decisions.iter().map(|decision| decision.moment).max() else {
+        return !purpose.needs_authorization();
+    };
+    let mut last = decisions.iter().filter(|decision| decision.moment == latest);
+    if last.clone().any(|decision| !decision.grants) {
+        return false;
+    }
+    !purpose.needs_authorization() || last.any(|decision| !decision.expired)
+}
+
+struct Decision {
+    moment: i64,
+    grants: bool,
+    expired: bool,
+}
+
+/// A consent record as a decision; `None` when it is invisible, pending, or a grant of limited scope. A refusal
+/// known to the day holds from the day's end, a grant from its start: in doubt the refusal came later.
+fn decision(record: &Record, clock: &Clock) -> Option<Decision> {
+    let at: When = record.at().filter(|at| not_future(*at, clock))?;
+    match record.category("decision") {
+        Some("pending") => None,
+        Some("grant") => {
+            let scoped = record.category("scope").is_some_and(|scope| scope != "all");
+            let expired = record.moment("end").is_some_and(|end| match end {
+                When::Instant(micros) => micros <= clock.as_of_micros,
+                When::Day(_) => !not_past(end, clock),
+            });
+            (!scoped).then(|| Decision { moment: first_instant(at, clock), grants: true, expired })
+        }
+        Some(_) | None => Some(Decision { moment: last_instant(at, clock), grants: false, expired: false }),
+    }
+}
+
+/// The contact is kept back by its keyed hash ([`Holdout`]).
+#[must_use]
+pub fn held_out(holdout: &Holdout, contact_id: &str) -> bool {
+    // HMAC takes a key of any length; were it to fail, nobody would be released rather than everybody.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(holdout.seed.as_bytes()) else { return true };
+    mac.update(contact_id.as_bytes());
+    let digest = mac.finalize().into_bytes();
+    let hash = digest.iter().take(8).fold(0u128, |sofar, byte| (sofar << 8) | u128::from(*byte));
+    hash < threshold(holdout.percent_millis)
+}
+
+/// `round(percent_millis / 100,000 × 2^64)`.
+fn threshold(percent_millis: u32) -> u128 {
+    ((u128::from(percent_millis) << 64) + 50_000) / 100_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holdouts_nest_and_have_their_size() {
+        let ids: Vec<String> = (0..2000).map(|n| format!("c{n}")).collect();
+        let held = |percent_millis| -> Vec<&String> {
+            let holdout = Holdout { percent_millis, seed: "2026-q4".to_owned() };
+            ids.iter().filter(|id| held_out(&holdout, id)).collect()
+        };
+        let (ten, twenty) = (held(10_000), held(20_000));
+        assert!(ten.iter().all(|id| twenty.contains(id)));
+        assert!((150..250).contains(&ten.len()), "{}", ten.len());
+        assert!((330..470).contains(&twenty.len()), "{}", twenty.len());
+        assert_eq!(held(100_000).len(), ids.len());
+        assert_eq!(threshold(50_000), 1 << 63);
+        assert_eq!(threshold(100_000), 1 << 64);
+    }
+
+    #[test]
+    fn names_come_back_in_waterfall_order() {
+        for reason in Blocked::ALL {
+            assert_eq!(Blocked::parse(reason.name()), Some(reason));
+        }
+        assert!(Blocked::ALL.is_sorted());
+    }
+}

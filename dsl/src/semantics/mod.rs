@@ -1,0 +1,150 @@
+//! The reference: does this contact belong to this segment?
+//!
+//! One contact, one record at a time, plain Rust, one match arm per node of [`crate::segment`]. A bound segment, a
+//! contact with all its records and a clock come in, a [`Verdict`] goes out. It shares with the engine nothing but
+//! the segment, the schema and the clock, and is written to be read, not to be fast. It never fails: what the resolver
+//! does not let through is UNKNOWN here.
+
+mod field;
+mod gate;
+mod record;
+mod time;
+mod truth;
+
+#[cfg(test)]
+mod traps;
+
+use std::fmt;
+
+pub use field::Fields;
+pub use gate::{Blocked, GATE_FIELDS, GATE_KINDS, gate, held_out};
+pub use truth::Truth;
+
+use crate::clock::Clock;
+use crate::schema::Schema;
+use crate::segment::{BoundSegment, ContactTest, Criteria};
+use crate::value::Value;
+
+/// A contact with its records.
+#[derive(Clone, PartialEq)]
+pub struct Contact {
+    /// Known fields by name, `contact_id` among them.
+    pub fields: Fields,
+    /// Records of every kind, in any order.
+    pub records: Vec<Record>,
+}
+
+impl Contact {
+    /// The contact's id; empty when it has none.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self.fields.get("contact_id") {
+            Some(Value::Text(id)) => id,
+            _ => "",
+        }
+    }
+}
+
+/// A record of a contact.
+#[derive(Clone, PartialEq)]
+pub struct Record {
+    /// Name of the record kind.
+    pub kind: String,
+    /// Known fields by name: `record_id`, `at`, `recorded_at`, `source`, `status` and those of the kind.
+    pub fields: Fields,
+}
+
+impl fmt::Debug for Contact {
+    /// Shows how much there is, never what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contact")
+            .field("fields", &self.fields.len())
+            .field("records", &self.records.len())
+            .finish()
+    }
+}
+
+impl fmt::Debug for Record {
+    /// Shows how much there is, never what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("kind", &self.kind).field("fields", &self.fields.len()).finish()
+    }
+}
+
+/// What a segment says of a contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The value of each top-level criterion, in the author's order.
+    pub criteria: Vec<Truth>,
+    /// All of them are TRUE.
+    pub matched: bool,
+    /// Why a contact that matched is left out nevertheless; `None` for those that did not match.
+    pub blocked: Option<Blocked>,
+}
+
+impl Verdict {
+    /// The contact is on the list.
+    #[must_use]
+    pub fn is_recipient(&self) -> bool {
+        self.matched && self.blocked.is_none()
+    }
+}
+
+/// Says whether a contact belongs to a segment, and why not.
+#[must_use]
+pub fn select(
+    segment: &BoundSegment,
+    contact: &Contact,
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+) -> Verdict {
+    let segment = segment.segment();
+    let value_of = |criteria: &Criteria| evaluate(criteria, contact, schema, clock);
+    let criteria: Vec<Truth> = segment.criteria.iter().map(|criterion| value_of(&criterion.test)).collect();
+    let matched = criteria.iter().all(|truth| truth.is_true());
+    let excluded = || segment.exclude.as_ref().is_some_and(|criterion| value_of(&criterion.test).is_true());
+    let blocked = if !matched {
+        None
+    } else if excluded() {
+        Some(Blocked::Excluded)
+    } else {
+        gate(contact, segment.purpose, segment.channel, clock, now_micros).or_else(|| {
+            let held = segment.holdout.as_ref().is_some_and(|holdout| held_out(holdout, contact.id()));
+            held.then_some(Blocked::Holdout)
+        })
+    };
+    Verdict { criteria, matched, blocked }
+}
+
+/// The value of criteria for a contact.
+#[must_use]
+pub fn evaluate(criteria: &Criteria, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
+    truth::logic(criteria, &|test| contact_test(test, contact, schema, clock))
+}
+
+fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
+    match test {
+        ContactTest::Field(test) => field::field_test(test, &contact.fields, clock),
+        ContactTest::Age(test) => match gate::age(contact, clock.today()) {
+            Some(years) => field::number_test(years, test, clock),
+            None => Truth::Unknown,
+        },
+        ContactTest::Anniversary { field: name, window } => {
+            match field::value(&contact.fields, name).and_then(|date| time::value_day(date, clock)) {
+                Some(date) => time::anniversary(date, window, clock),
+                None => Truth::Unknown,
+            }
+        }
+        ContactTest::Has(selector) => {
+            Truth::of(!record::selected(selector, contact, schema, clock).is_empty())
+        }
+        ContactTest::Count(selector, test) => {
+            let count = record::selected(selector, contact, schema, clock).len();
+            field::number_test(i64::try_from(count).unwrap_or(i64::MAX), test, clock)
+        }
+        ContactTest::One { which, selector, test } => {
+            record::one(*which, &record::selected(selector, contact, schema, clock), test, clock)
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Records of one contact: which are selected, which is the latest.
+
+use super::field::{field_test, value};
+use super::time::{first_instant, in_window, not_future, not_past, overlaps, value_when};
+use super::truth::{Truth, logic};
+use super::{Contact, Record};
+use crate::clock::Clock;
+use crate::schema::{RecordKind, Schema};
+use crate::segment::{Filter, Selector, Which, Window};
+use crate::value::{Day, Value, When};
+
+impl Record {
+    /// Start or moment of the record.
+    #[must_use]
+    pub fn at(&self) -> Option<When> {
+        self.moment("at")
+    }
+
+    pub(super) fn moment(&self, field: &str) -> Option<When> {
+        value(&self.fields, field).and_then(value_when)
+    }
+
+    pub(super) fn category(&self, field: &str) -> Option<&str> {
+        match value(&self.fields, field) {
+            Some(Value::Category(text) | Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// The records that a selector takes.
+pub(super) fn selected<'a>(
+    selector: &Selector,
+    contact: &'a Contact,
+    schema: &Schema,
+    clock: &Clock,
+) -> Vec<&'a Record> {
+    let Some(kind) = schema.record(&selector.record) else { return Vec::new() };
+    contact
+        .records
+        .iter()
+        .filter(|record| record.kind == kind.name)
+        .filter(|record| visible(record, kind, selector, clock))
+        .filter(|record| !hidden(record, selector))
+        .filter(|record| filter(&selector.filter, record, clock).is_true())
+        .filter(|record| in_time(record, kind, selector, clock).is_true())
+        .collect()
+}
+
+/// A record is seen when it lies in the past, when its kind is a schedule, or when a window looks ahead.
+fn visible(record: &Record, kind: &RecordKind, selector: &Selector, clock: &Clock) -> bool {
+    let Some(at) = record.at() else { return false };
+    let looks_ahead = |window: &Window| match window {
+        Window::InNext(_) | Window::After(_) => true,
+        Window::InLast(_)
+        | Window::MoreThanAgo(_)
+        | Window::BetweenAgo(_, _)
+        | Window::Since(_)
+        | Window::Before(_)
+        | Window::On(_)
+        | Window::Between(_, _) => false,
+    };
+    not_future(at, clock) || kind.schedule || selector.windows.iter().any(looks_ahead)
+}
+
+fn hidden(record: &Record, selector: &Selector) -> bool {
+    selector
+        .hidden
+        .iter()
+        .any(|hidden| value(&record.fields, &hidden.field).is_some_and(|found| hidden.values.contains(found)))
+}
+
+fn filter(filter: &Filter, record: &Record, clock: &Clock) -> Truth {
+    logic(filter, &|test| field_test(test, &record.fields, clock))
+}
+
+/// All windows hold: of `at`, or with `active` of the interval from `at` to `end`.
+fn in_time(record: &Record, kind: &RecordKind, selector: &Selector, clock: &Clock) -> Truth {
+    let Some(at) = record.at() else { return Truth::False };
+    if !selector.active {
+        return selector
+            .windows
+            .iter()
+            .map(|window| in_window(at, window, clock))
+            .fold(Truth::True, Truth::and);
+    }
+    let end = record.moment("end");
+    let over = record.category("status").is_some_and(|status| kind.ended.iter().any(|ended| ended == status));
+    if end.is_none() && over {
+        return Truth::False;
+    }
+    if selector.windows.is_empty() {
+        return Truth::of(not_future(at, clock) && end.is_none_or(|end| not_past(end, clock)));
+    }
+    selector.windows.iter().map(|window| overlaps(at, end, window, clock)).fold(Truth::True, Truth::and)
+}
+
+/// The test on the latest or earliest record: TRUE when it is for any of those that tie, UNKNOWN without a record.
+pub(super) fn one(which: Which, records: &[&Record], test: &Filter, clock: &Clock) -> Truth {
+    let answers: Vec<Truth> =
+        last_of(which, records, clock).into_iter().map(|record| filter(test, record, clock)).collect();
+    if answers.is_empty() { Truth::Unknown } else { answers.into_iter().fold(Truth::False, Truth::or) }
+}
+
+/// The records at the end of the order: by local day of `at`, then among the instants of that day by instant (days
+/// without a time stay in), then by when they were recorded.
+fn last_of<'a>(which: Which, records: &[&'a Record], clock: &Clock) -> Vec<&'a Record> {
+    let dated: Vec<(When, &Record)> =
+        records.iter().filter_map(|record| record.at().map(|at| (at, *record))).collect();
+    let Some(day) = extreme(which, dated.iter().map(|(at, _)| clock.day_of(*at))) else { return Vec::new() };
+    let instant = extreme(
+        which,
+        dated.iter().filter_map(|(at, _)| match at {
+            When::Instant(micros) if clock.local_day(*micros) == day => Some(*micros),
+            When::Instant(_) | When::Day(_) => None,
+        }),
+    );
+    let candidates: Vec<&Record> = dated
+        .into_iter()
+        .filter(|(at, _)| match at {
+            When::Day(own) => *own == day,
+            When::Instant(micros) => Some(*micros) == instant,
+        })
+        .map(|(_, record)| record)
+        .collect();
+    let recorded = |record: &Record| -> Option<(Day, i64)> {
+        record.moment("recorded_at").map(|when| (clock.day_of(when), first_instant(when, clock)))
+    };
+    // A record that does not say when it was recorded loses against one that does, at either end.
+    match extreme(which, candidates.iter().filter_map(|record| recorded(record))) {
+        Some(best) => candidates.into_iter().filter(|record| recorded(record) == Some(best)).collect(),
+        None => candidates,
+    }
+}
+
+fn extreme<T: Ord>(which: Which, values: impl Iterator<Item = T>) -> Option<T> {
+    match which {
+        Which::Latest => values.max(),
+        Which::Earliest => values.min(),
+    }
+}
