@@ -107,6 +107,9 @@ pub enum Error {
         anchored: u64,
     },
 
+    /// The audit log cannot be written or proven; nothing is released then.
+    #[error(transparent)]
+    Audit(#[from] crate::audit::AuditError),
     /// The keyring cannot be made or opened.
     #[error(transparent)]
     Keyring(#[from] crate::keyring::KeyringError),
@@ -154,6 +157,7 @@ impl Error {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Keyring(error) => error.kind(),
+            Self::Audit(error) => error.kind(),
             Self::NotADataset { .. } | Self::NotEmpty { .. } | Self::Mismatch { .. } => ErrorKind::Usage,
             Self::Corrupt { .. }
             | Self::Plaintext { .. }

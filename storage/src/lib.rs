@@ -1,7 +1,9 @@
 //! Encrypted datasets of hyperseg.
+pub mod audit;
 mod crypto;
 pub mod keyring;
 pub mod layout;
+pub mod process;
 pub mod dataset;
 pub mod error;
 

@@ -1,0 +1,158 @@
+//! The audit log: who did what to the dataset, when, and what was released.
+//!
+//! In: intents and their ends. Out: records that are on stable storage before what they tell of happens, and lists that
+//! can be read only after the record of their release. It can never happen that a list is readable without a record,
+//! that a record is silently changed or dropped, or that two processes write one place.
+//!
+//! | file | what |
+//! |---|---|
+//! | `audit/log` | the records (module `frame`) |
+//! | `audit/lock` | held while somebody appends |
+//! | `audit/runs/<run>.lock` | held while the run's process lives |
+//! | `audit/lists/<run>.list`, `.members` | sealed list and bitmap (module `spool`) |
+//! | `<keyring>.anchor` | where the log ended, outside the dataset (module `anchor`) |
+
+mod anchor;
+mod entry;
+mod error;
+mod frame;
+mod intent;
+mod log;
+mod merkle;
+mod spool;
+mod verify;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use entry::{Entry, EntryKind, IntentBody, ReleaseBody, ReleaseRecord, RunId, SealedFile};
+pub use error::AuditError;
+pub use intent::{Intent, Released};
+pub use merkle::MerkleTree;
+pub use spool::{CHUNK_BYTES_MAX, Spool};
+pub use verify::{Finding, Grade, Verification};
+
+use crate::error::Result;
+use crate::keyring::Keyring;
+use frame::Tail;
+use log::Log;
+
+/// The audit log of one dataset; clones share it.
+#[derive(Clone)]
+pub struct AuditLog(Arc<Log>);
+
+impl AuditLog {
+    /// Makes the log of a new dataset and its anchor beside the keyring.
+    ///
+    /// # Errors
+    /// There is a log already, or the disk fails.
+    pub fn create(dataset_dir: &Path, keyring: &Keyring) -> Result<Self> {
+        Ok(Self(Arc::new(Log::create(dataset_dir, keyring)?)))
+    }
+
+    /// A handle on the log. Nothing is read or repaired before it is used. Keep it: what it has proven once it does not
+    /// prove again.
+    ///
+    /// # Errors
+    /// The keyring has no audit key.
+    pub fn open(dataset_dir: &Path, keyring: &Keyring) -> Result<Self> {
+        let log = Log::open(dataset_dir, keyring);
+        log.key()?;
+        Ok(Self(Arc::new(log)))
+    }
+
+    /// Writes that somebody is about to do something. The first write through a handle proves the log against its
+    /// anchor, cuts off what a crash left half written, and closes the runs whose process is gone.
+    ///
+    /// # Errors
+    /// The log is truncated or changed, its anchor is missing, or the disk fails. Nothing may be done then.
+    pub fn intent(&self, body: IntentBody) -> Result<Intent> {
+        Intent::begin(&self.0, body)
+    }
+
+    /// Every record, oldest first.
+    ///
+    /// # Errors
+    /// A record before the end is not what was written. A cut-off end is not an error here but in
+    /// [`verify`](Self::verify).
+    pub fn entries(&self) -> Result<Vec<Entry>> {
+        let reading = self.0.read()?;
+        match reading.tail {
+            Tail::Whole | Tail::Torn | Tail::Broken { last: true, .. } => Ok(reading.entries),
+            Tail::Broken { what, last: false } => {
+                Err(AuditError::Tampered { record: reading.entries.len() as u64, what }.into())
+            }
+        }
+    }
+
+    /// The records of the one run whose id begins with `prefix`.
+    ///
+    /// # Errors
+    /// None or several runs do.
+    pub fn show(&self, prefix: &str) -> Result<Vec<Entry>> {
+        let wanted = prefix.to_ascii_lowercase();
+        let begins = |entry: &Entry| entry.run.is_some_and(|run| run.to_string().starts_with(&wanted));
+        let entries: Vec<Entry> = self.entries()?.into_iter().filter(begins).collect();
+        let mut runs: Vec<RunId> = entries.iter().filter_map(|entry| entry.run).collect();
+        runs.sort_unstable();
+        runs.dedup();
+        match runs.len() {
+            1 => Ok(entries),
+            0 => Err(AuditError::UnknownRun { prefix: prefix.into() }.into()),
+            count => Err(AuditError::AmbiguousRun { prefix: prefix.into(), count }.into()),
+        }
+    }
+
+    /// The list that a run has released.
+    ///
+    /// # Errors
+    /// The run has released nothing.
+    pub fn released(&self, run: RunId) -> Result<Released> {
+        let is_release = |entry: &Entry| entry.run == Some(run) && entry.kind == EntryKind::Release;
+        match self.entries()?.into_iter().find(is_release) {
+            Some(entry) => Released::from_entry(&self.0, run, entry),
+            None => Err(AuditError::NotReleased { run }.into()),
+        }
+    }
+
+    /// Proves what can be proven of log, anchor and lists; changes nothing.
+    ///
+    /// # Errors
+    /// A file cannot be read. That something is wrong with the log is no error but a [`Grade`].
+    pub fn verify(&self) -> Result<Verification> {
+        verify::verify(&self.0)
+    }
+
+    /// Highest generation of the dataset that has been anchored. A dataset whose newest snapshot is older was rolled
+    /// back.
+    ///
+    /// # Errors
+    /// The anchor is missing or damaged.
+    pub fn anchored_generation(&self) -> Result<u64> {
+        Ok(self.0.anchor()?.generation)
+    }
+
+    /// Remembers a generation in the anchor, if it is the highest so far.
+    ///
+    /// # Errors
+    /// As [`intent`](Self::intent).
+    pub fn anchor_generation(&self, generation: u64) -> Result<()> {
+        self.0.lock()?.anchor_generation(generation)
+    }
+
+    /// Makes a new anchor where the old one is lost, and says so in the log. From then on nothing tells whether records
+    /// were cut off, or the dataset rolled back below `generation`, before.
+    ///
+    /// # Errors
+    /// There is an anchor, or the log is damaged.
+    pub fn reanchor(&self, generation: u64) -> Result<()> {
+        self.0.reanchor(generation)
+    }
+}
+
+impl std::fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("AuditLog").field(&self.0.dataset()).finish()
+    }
+}
+
