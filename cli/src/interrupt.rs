@@ -58,7 +58,7 @@ pub struct Temporary {
 }
 
 impl Temporary {
-    /// Takes charge of a path. Call before creating it.
+    /// Takes charge of a path that this process made, or is about to make under a name of its own.
     pub fn new(path: PathBuf) -> Self {
         paths().insert(path.clone());
         Self { path, kept: false }

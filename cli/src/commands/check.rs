@@ -1,0 +1,121 @@
+//! `check`: what is wrong, or doubtful, in segment files.
+
+use clap::Args;
+use hyperseg_dsl::diagnostic::{self, Diagnostic, Severity};
+use hyperseg_dsl::schema::Schema;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::{self, Format};
+use crate::segment_file::Source;
+
+const EXAMPLE: &str = "\
+Examples:
+  hyperseg check segments/*.seg
+  hyperseg check --deny warnings overdue.seg
+  hyperseg check --format json overdue.seg | jq '.files[].diagnostics[].code'
+
+Every problem of every file is reported at once, with the place and the nearest right thing. Needs no dataset.
+Exit code 3 when a file does not compile; warnings do not count unless --deny warnings. --format text or json.";
+
+/// Check segment files: names, types, windows, codes, and what is likely a mistake.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Check {
+    /// Segment files; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    /// Let warnings fail the command too.
+    #[arg(long, value_name = "WHAT", value_parser = ["warnings"])]
+    deny: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    errors: usize,
+    warnings: usize,
+    files: Vec<FileReport>,
+}
+
+#[derive(Serialize)]
+struct FileReport {
+    file: String,
+    segments: Vec<String>,
+    diagnostics: Vec<Located>,
+}
+
+/// A diagnostic with the line and column that people and editors count by, from 1.
+#[derive(Serialize)]
+struct Located {
+    line: usize,
+    column: usize,
+    #[serde(flatten)]
+    diagnostic: Diagnostic,
+}
+
+impl Check {
+    pub fn run(self, context: &Context) -> Outcome<Exit> {
+        let format = context.format(&[Format::Table, Format::Json])?;
+        let schema = Schema::built_in();
+        let mut report = Report { errors: 0, warnings: 0, files: Vec::new() };
+        for file in &self.files {
+            let source = Source::read(file)?;
+            let checked = hyperseg_dsl::check(&source.text, &schema);
+            for found in &checked.diagnostics {
+                match found.severity {
+                    Severity::Error => report.errors += 1,
+                    Severity::Warning => report.warnings += 1,
+                }
+            }
+            if format == Format::Table && !checked.diagnostics.is_empty() {
+                let color = context.terminal.color_out();
+                let text = diagnostic::render(&source.text, &source.name, &checked.diagnostics, color);
+                context.terminal.out(&(text.trim_end().to_owned() + "\n\n"))?;
+            }
+            let locate = |diagnostic: Diagnostic| {
+                let (line, column) = position(&source.text, diagnostic.span.start);
+                Located { line, column, diagnostic }
+            };
+            report.files.push(FileReport {
+                file: source.name.clone(),
+                segments: checked.segments.iter().map(|segment| segment.name.clone()).collect(),
+                diagnostics: checked.diagnostics.into_iter().map(locate).collect(),
+            });
+        }
+        if format == Format::Json {
+            context.terminal.out(&output::json(&report)?)?;
+        }
+        let segments: usize = report.files.iter().map(|file| file.segments.len()).sum();
+        context.terminal.say(&format!(
+            "{} files, {segments} segments, {} errors, {} warnings",
+            report.files.len(),
+            report.errors,
+            report.warnings
+        ));
+        if report.errors > 0 || (self.deny.is_some() && report.warnings > 0) {
+            return Err(Failure::silent(Exit::Compile));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Line and column of a byte, both from 1; columns count characters.
+fn position(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before.get(line_start..).unwrap_or("").chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::position;
+
+    #[test]
+    fn positions() {
+        assert_eq!(position("ab\ncdé f", 0), (1, 1));
+        assert_eq!(position("ab\ncdé f", 3), (2, 1));
+        assert_eq!(position("ab\ncdé f", 8), (2, 5));
+    }
+}

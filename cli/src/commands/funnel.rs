@@ -1,0 +1,149 @@
+//! `funnel`: the waterfall, criterion by criterion and gate by gate.
+
+use clap::Args;
+use hyperseg_engine::{ConsentAge, FunnelReport};
+
+use crate::context::Context;
+use crate::failure::{Exit, Outcome};
+use crate::interrupt;
+use crate::output::{Align, Table, bar, grouped};
+
+const EXAMPLE: &str = "\
+Examples:
+  hyperseg funnel overdue.seg -d data
+  hyperseg funnel overdue.seg -d data --format csv > waterfall.csv
+
+For every criterion by itself: for how many contacts it is TRUE, FALSE, and UNKNOWN because something it asks for is
+missing; `remaining` have it and all before it TRUE. Then whom consent and suppression keep out, each contact under
+the first reason that holds. --format table, json, ndjson or csv.";
+
+/// Blocks of a full bar.
+const BAR_WIDTH: usize = 24;
+/// Longest criterion in the table.
+const LABEL_CHARS_MAX: usize = 64;
+
+/// Show how each criterion and each exclusion narrows the contacts down.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Funnel {
+    /// Segment file, FILE:segment for one of several; `-` is standard input.
+    #[arg(value_name = "FILE[:SEGMENT]")]
+    segment: String,
+}
+
+impl Funnel {
+    pub fn run(self, context: &Context) -> Outcome<Exit> {
+        let (engine, request) = context.request(&self.segment, ConsentAge::Unlimited)?;
+        let report = interrupt::block_on(async { Ok(engine.funnel(&request).await?) })?;
+        context.report(&report, || waterfall(&report), || table(&report))?;
+        Ok(Exit::Done)
+    }
+}
+
+/// The waterfall for people.
+pub fn waterfall(report: &FunnelReport) -> String {
+    let count = &report.count;
+    let whole = count.contacts;
+    let columns = [
+        (count.segment.as_str(), Align::Left),
+        ("TRUE", Align::Right),
+        ("FALSE", Align::Right),
+        ("UNKNOWN", Align::Right),
+        ("remaining", Align::Right),
+        ("", Align::Left),
+    ];
+    let mut table = Table::new(&columns);
+    let blank = String::new;
+    let line = |left: u64| [grouped(left), bar(left, whole, BAR_WIDTH)];
+    let [left, blocks] = line(whole);
+    table.row(["everyone in the dataset".to_owned(), blank(), blank(), blank(), left, blocks]);
+    for criterion in &report.criteria {
+        let [left, blocks] = line(criterion.cumulative);
+        table.row([
+            shortened(&criterion.label),
+            grouped(criterion.is_true),
+            grouped(criterion.is_false),
+            grouped(criterion.is_unknown),
+            left,
+            blocks,
+        ]);
+    }
+    table.gap();
+    let mut left = count.matched;
+    let [shown, blocks] = line(left);
+    table.row(["matched".to_owned(), blank(), blank(), blank(), shown, blocks]);
+    for removed in &count.removed {
+        left = left.saturating_sub(removed.contacts);
+        let [shown, blocks] = line(left);
+        let minus = if removed.contacts == 0 { "0".to_owned() } else { format!("−{}", grouped(removed.contacts)) };
+        table.row([format!("  {}", removed.reason.name()), minus, blank(), blank(), shown, blocks]);
+    }
+    if let Some(releasable) = count.releasable {
+        let [shown, blocks] = line(releasable);
+        table.row(["releasable".to_owned(), blank(), blank(), blank(), shown, blocks]);
+    }
+    let mut text = table.text();
+    let tallied: u64 = report.criteria.iter().map(|criterion| criterion.unknown_rows).sum();
+    if tallied > 0 {
+        text.push_str(&format!("\n{} records were not counted because their filter was UNKNOWN.\n", grouped(tallied)));
+    }
+    text
+}
+
+fn shortened(label: &str) -> String {
+    if label.chars().count() <= LABEL_CHARS_MAX {
+        return label.to_owned();
+    }
+    label.chars().take(LABEL_CHARS_MAX - 1).chain(['…']).collect()
+}
+
+fn table(report: &FunnelReport) -> Table {
+    let columns = [
+        ("step", Align::Left),
+        ("label", Align::Left),
+        ("true", Align::Right),
+        ("false", Align::Right),
+        ("unknown", Align::Right),
+        ("removed", Align::Right),
+        ("remaining", Align::Right),
+        ("unknown_rows", Align::Right),
+    ];
+    let mut table = Table::new(&columns);
+    let count = &report.count;
+    let blank = String::new;
+    let plain = |step: &str, label: &str, removed: String, left: u64| {
+        [
+            step.to_owned(),
+            label.to_owned(),
+            blank(),
+            blank(),
+            blank(),
+            removed,
+            left.to_string(),
+            blank(),
+        ]
+    };
+    table.row(plain("contacts", "", blank(), count.contacts));
+    for criterion in &report.criteria {
+        table.row([
+            "criterion".to_owned(),
+            criterion.label.clone(),
+            criterion.is_true.to_string(),
+            criterion.is_false.to_string(),
+            criterion.is_unknown.to_string(),
+            blank(),
+            criterion.cumulative.to_string(),
+            criterion.unknown_rows.to_string(),
+        ]);
+    }
+    table.row(plain("matched", "", blank(), count.matched));
+    let mut left = count.matched;
+    for removed in &count.removed {
+        left = left.saturating_sub(removed.contacts);
+        table.row(plain("removed", removed.reason.name(), removed.contacts.to_string(), left));
+    }
+    if let Some(releasable) = count.releasable {
+        table.row(plain("releasable", "", blank(), releasable));
+    }
+    table
+}

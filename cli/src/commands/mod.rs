@@ -1,0 +1,15 @@
+//! One verb, one file. Every command takes its options and the context, and says how the process ends.
+
+pub mod audit;
+pub mod check;
+pub mod count;
+pub mod demo;
+pub mod describe;
+pub mod fields;
+pub mod fmt;
+pub mod funnel;
+pub mod generate;
+pub mod import;
+pub mod init;
+pub mod plan;
+pub mod run;

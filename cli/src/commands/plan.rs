@@ -1,0 +1,86 @@
+//! `plan`: how a segment is answered, and what is unlocked for it.
+
+use clap::Args;
+use hyperseg_engine::{ConsentAge, PlanReport, UnlockedColumn};
+
+use crate::commands::funnel::waterfall;
+use crate::context::Context;
+use crate::failure::{Exit, Outcome};
+use crate::interrupt;
+use crate::output::{Align, Format, Table, bytes, grouped, json};
+
+const EXAMPLE: &str = "\
+Examples:
+  hyperseg plan overdue.seg -d data
+  hyperseg plan --analyze overdue.seg -d data
+
+Shows the logical and the physical plan and every column whose key the plan asks for; nothing else can be decrypted
+while it runs. With --analyze the plan is carried out, with rows, bytes and times of its parts. --format table or json.";
+
+/// Show how a segment is answered and which columns and keys it opens.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Plan {
+    /// Segment file, FILE:segment for one of several; `-` is standard input.
+    #[arg(value_name = "FILE[:SEGMENT]")]
+    segment: String,
+    /// Carry the plan out and show what it did.
+    #[arg(long)]
+    analyze: bool,
+}
+
+impl Plan {
+    pub fn run(self, context: &Context) -> Outcome<Exit> {
+        let format = context.format(&[Format::Table, Format::Json])?;
+        let (engine, request) = context.request(&self.segment, ConsentAge::Unlimited)?;
+        let report = interrupt::block_on(async { Ok(engine.plan(&request, self.analyze).await?) })?;
+        let text = if format == Format::Json { json(&report)? } else { text(&report) };
+        context.terminal.out(&text)?;
+        Ok(Exit::Done)
+    }
+}
+
+fn text(report: &PlanReport) -> String {
+    let mut text = format!(
+        "Logical plan\n{}\nPhysical plan\n{}\nColumns unlocked\n{}",
+        indented(&report.logical),
+        indented(&report.physical),
+        indented(&unlocked(&report.columns).text())
+    );
+    if let Some(funnel) = &report.analyzed {
+        let counters = &funnel.count.scope.counters;
+        text.push_str(&format!(
+            "\nCarried out in {} ms: {} files, {} row groups read and {} pruned, {} rows decoded, {} of ciphertext\n\n{}",
+            counters.elapsed_ms,
+            grouped(counters.files_read),
+            grouped(counters.row_groups.saturating_sub(counters.row_groups_pruned)),
+            grouped(counters.row_groups_pruned),
+            grouped(counters.rows_decoded),
+            bytes(counters.bytes_read),
+            waterfall(funnel)
+        ));
+    }
+    text
+}
+
+fn unlocked(columns: &[UnlockedColumn]) -> Table {
+    let mut table = Table::new(&[
+        ("table", Align::Left),
+        ("column", Align::Left),
+        ("class", Align::Left),
+        ("keys", Align::Right),
+    ]);
+    for column in columns {
+        table.row([
+            column.table.clone(),
+            column.column.clone(),
+            column.class.name().to_owned(),
+            grouped(column.keys),
+        ]);
+    }
+    table
+}
+
+fn indented(text: &str) -> String {
+    text.trim_end().lines().map(|line| format!("  {line}\n")).collect()
+}

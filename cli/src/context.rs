@@ -1,0 +1,202 @@
+//! What every command needs: settings, the opened dataset, the clock, a bound segment.
+
+use std::path::{Path, PathBuf};
+
+use chrono::Utc;
+use chrono_tz::Tz;
+use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::schema::{Purpose, Schema};
+use hyperseg_dsl::segment::{BoundSegment, Segment};
+use hyperseg_engine::{ConsentAge, Engine, Limits, Request};
+use hyperseg_storage::dataset::{Dataset, DatasetId};
+use hyperseg_storage::keyring::{Keyring, Unlock};
+use serde::Serialize;
+
+use crate::args::Globals;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::{self, Format, Table};
+use crate::secret;
+use crate::segment_file::{Place, Source};
+use crate::settings::{Environment, Settings};
+use crate::terminal::Terminal;
+
+/// Options, settings and streams of one invocation.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub globals: Globals,
+    pub settings: Settings,
+    pub environment: Environment,
+    pub terminal: Terminal,
+}
+
+/// The present, microseconds since the epoch.
+pub fn now_micros() -> i64 {
+    Utc::now().timestamp_micros()
+}
+
+impl Context {
+    /// The dataset's directory.
+    pub fn dataset_dir(&self) -> Outcome<PathBuf> {
+        self.globals.dataset.clone().or_else(|| self.settings.dataset.clone()).ok_or_else(|| {
+            Failure::usage("no dataset: give -d DIR, or set HYPERSEG_DATASET")
+                .hint("`hyperseg init -d DIR` makes one, `hyperseg demo` shows one")
+        })
+    }
+
+    /// Whether option, environment or file name a dataset.
+    pub fn has_dataset(&self) -> bool {
+        self.globals.dataset.is_some() || self.settings.dataset.is_some()
+    }
+
+    /// The keyring that was named.
+    pub fn keyring_given(&self) -> Option<PathBuf> {
+        self.globals.keyring.clone().or_else(|| self.settings.keyring.clone())
+    }
+
+    /// Where the keyring of a dataset lies unless another place is named.
+    pub fn keyring_default(&self, id: &DatasetId) -> Outcome<PathBuf> {
+        let dir = self.environment.config_dir().ok_or_else(|| {
+            Failure::usage("no place for the keyring: neither XDG_CONFIG_HOME nor HOME is set").hint("give --keyring FILE")
+        })?;
+        Ok(dir.join("keyrings").join(format!("{id}.keyring")))
+    }
+
+    /// Opens the dataset with its keys.
+    pub fn open(&self) -> Outcome<Dataset> {
+        let dir = self.dataset_dir()?;
+        let path = match self.keyring_given() {
+            Some(path) => path,
+            None => self.keyring_default(&Dataset::id_of(&dir)?)?,
+        };
+        let keyring = Keyring::open(&path, &dir, &self.unlock(&path)?)?;
+        Ok(Dataset::open(&dir, keyring)?)
+    }
+
+    fn unlock(&self, keyring: &Path) -> Outcome<Unlock> {
+        let globals = &self.globals;
+        if let Some(path) = &globals.key_file {
+            return Ok(Unlock::KeyFile(path.clone()));
+        }
+        if let Some(path) = &globals.passphrase_file {
+            return Ok(Unlock::Passphrase(secret::from_file(path)?));
+        }
+        if let Some(path) = &globals.recovery_file {
+            return Ok(Unlock::Recovery(secret::from_file(path)?));
+        }
+        let default = Keyring::default_unlock(keyring);
+        match &default {
+            Unlock::KeyFile(path) if keyring.exists() && !path.exists() => {
+                Ok(Unlock::Passphrase(secret::ask("Passphrase of the keyring: ")?))
+            }
+            Unlock::KeyFile(_) | Unlock::Passphrase(_) | Unlock::Recovery(_) => Ok(default),
+        }
+    }
+
+    /// The run's clock: `--as-of`, or the present in the dataset's zone.
+    pub fn clock(&self, zone: Tz) -> Outcome<Clock> {
+        match &self.globals.as_of {
+            Some(text) => {
+                Clock::parse(text, zone).map_err(|problem| Failure::usage(format!("--as-of: {problem}")))
+            }
+            None => Ok(Clock { as_of_micros: now_micros(), zone }),
+        }
+    }
+
+    /// On whose behalf.
+    pub fn actor(&self) -> Option<String> {
+        self.globals.actor.clone().or_else(|| self.settings.actor.clone())
+    }
+
+    /// The purpose that option, environment or file name.
+    pub fn purpose(&self) -> Outcome<Option<Purpose>> {
+        let given = self.globals.purpose.as_ref().or(self.settings.purpose.as_ref());
+        let parse = |name: &String| {
+            Purpose::parse(name).ok_or_else(|| {
+                let names: Vec<&str> = Purpose::ALL.iter().map(|purpose| purpose.name()).collect();
+                Failure::usage(format!("unknown purpose `{name}`")).hint(format!("purposes: {}", names.join(", ")))
+            })
+        };
+        given.map(parse).transpose()
+    }
+
+    /// The form of a result: the option if it is one of `known`, else the setting if it is, else the first.
+    pub fn format(&self, known: &[Format]) -> Outcome<Format> {
+        if let Some(format) = self.globals.format {
+            if known.contains(&format) {
+                return Ok(format);
+            }
+            let names: Vec<&str> = known.iter().map(|format| format.name()).collect();
+            return Err(Failure::usage(format!(
+                "--format {} is not known here; this command gives {}",
+                format.name(),
+                names.join(", ")
+            )));
+        }
+        let setting = self.settings.format()?.filter(|format| known.contains(format));
+        Ok(setting.or(known.first().copied()).unwrap_or(Format::Table))
+    }
+
+    /// Writes a report: text for people, its JSON form, or its table as CSV.
+    pub fn report<R: Serialize>(
+        &self,
+        report: &R,
+        text: impl FnOnce() -> String,
+        table: impl FnOnce() -> Table,
+    ) -> Outcome<()> {
+        let rendered = match self.format(&[Format::Table, Format::Json, Format::Ndjson, Format::Csv])? {
+            Format::Table => text(),
+            Format::Json => output::json(report)?,
+            Format::Ndjson => output::json_line(report)?,
+            Format::Csv | Format::Parquet => table().csv(),
+        };
+        self.terminal.out(&rendered)
+    }
+
+    /// Compiles and binds the segment at a place against a schema.
+    pub fn bind(&self, place: &Place, schema: &Schema) -> Outcome<(Source, BoundSegment)> {
+        let source = Source::read(&place.file)?;
+        let segments = source.compile(schema, &self.terminal)?;
+        let mut segment = source.select(segments, place.segment.as_deref())?;
+        self.settle_purpose(&mut segment)?;
+        let bound = segment
+            .bind(&self.globals.param_values()?)
+            .map_err(|problem| Failure::usage(format!("{}: {problem}", segment.name)))?;
+        Ok((source, bound))
+    }
+
+    /// Everything that a question to the engine needs.
+    pub fn request(&self, place: &str, consent_age_max: ConsentAge) -> Outcome<(Engine, Request)> {
+        let place = Place::parse(place);
+        // The text is checked before any key is asked for when standard input may hold it only once.
+        let dataset = self.open()?;
+        let snapshot = dataset.snapshot()?;
+        let (source, segment) = self.bind(&place, snapshot.schema())?;
+        let clock = self.clock(snapshot.zone())?;
+        let engine = Engine::new(dataset, Limits::default())?;
+        let request = Request {
+            source: source.text,
+            segment,
+            clock,
+            now_micros: now_micros(),
+            actor: self.actor(),
+            consent_age_max,
+        };
+        Ok((engine, request))
+    }
+
+    /// `--purpose` fills a segment's missing purpose and must not contradict its own.
+    fn settle_purpose(&self, segment: &mut Segment) -> Outcome<()> {
+        let Some(given) = self.purpose()? else { return Ok(()) };
+        match segment.purpose {
+            Some(own) if own != given => Err(Failure::new(
+                Exit::Unauthorised,
+                format!("segment `{}` is for purpose {own}, not for {given}", segment.name),
+            )),
+            Some(_) => Ok(()),
+            None => {
+                segment.purpose = Some(given);
+                Ok(())
+            }
+        }
+    }
+}
