@@ -75,16 +75,6 @@ pub enum EntryKind {
     Recovered,
 }
 
-impl EntryKind {
-    /// Whether a record of this kind ends its run.
-    pub(super) const fn ends_run(self) -> bool {
-        match self {
-            Self::Release | Self::Complete | Self::Aborted => true,
-            Self::Intent | Self::Recovered => false,
-        }
-    }
-}
-
 /// One record of the log.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

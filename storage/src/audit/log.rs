@@ -263,11 +263,6 @@ pub(super) struct Locked<'a> {
 }
 
 impl Locked<'_> {
-    /// Highest generation seen.
-    pub(super) fn anchor(&self) -> &Anchor {
-        &self.anchor
-    }
-
     /// Remembers a generation of the dataset, if it is the highest so far.
     pub(super) fn anchor_generation(&mut self, generation: u64) -> Result<()> {
         if generation > self.anchor.generation {

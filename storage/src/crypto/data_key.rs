@@ -11,7 +11,7 @@ use super::{SealingKey, Unauthentic, random};
 use crate::error::Result;
 
 /// Length of a data key in bytes.
-pub(crate) const DATA_KEY_LEN: usize = 32;
+const DATA_KEY_LEN: usize = 32;
 
 /// Key of one column or footer; wiped when it goes.
 pub(crate) struct DataKey(Zeroizing<[u8; DATA_KEY_LEN]>);

@@ -22,7 +22,7 @@ mod secret;
 
 pub(crate) use aad::Aad;
 pub(crate) use aead::{KeyId, SEAL_OVERHEAD, SealingKey, Unauthentic};
-pub(crate) use data_key::{DATA_KEY_LEN, DataKey};
+pub(crate) use data_key::DataKey;
 pub(crate) use hash::{Sha256Stream, equal, sha256};
 pub(crate) use passphrase::{Cost, stretch};
 
