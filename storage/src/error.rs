@@ -132,6 +132,11 @@ pub enum Error {
     #[error("the operating system gave no random bytes")]
     Random,
 
+    // --- imports ------------------------------------------------------------------------------------------------
+    /// An import stored nothing.
+    #[error(transparent)]
+    Import(#[from] crate::ingest::ImportError),
+
     // --- operating system ---------------------------------------------------------------------------------------
     /// No space is left, or a quota or size limit is reached.
     #[error("no space left while writing {file}; nothing was committed, free some space and try again")]
@@ -168,6 +173,7 @@ impl Error {
             | Self::Conflict { .. }
             | Self::Limit { .. }
             | Self::Random
+            | Self::Import(_)
             | Self::DiskFull { .. }
             | Self::Io { .. } => ErrorKind::Runtime,
         }

@@ -1,11 +1,16 @@
 //! Encrypted datasets of hyperseg.
 pub mod audit;
 mod crypto;
+pub mod import;
+pub mod ingest;
 pub mod keyring;
 pub mod layout;
 pub mod process;
 pub mod dataset;
 pub mod error;
+pub mod file;
+pub mod rows;
+pub mod scope;
 
 pub use error::{Error, ErrorKind, Result};
 pub use crypto::{Digest, Secret};

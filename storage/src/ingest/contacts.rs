@@ -1,0 +1,113 @@
+//! Which contact has which place.
+//!
+//! In: keyed hashes of contact ids. Out: (shard, ordinal), given in order of arrival: the first shard with room. A
+//! place once given never changes.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Place of a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Shard.
+    pub(crate) shard: u32,
+    /// Ordinal within the shard.
+    pub(crate) ordinal: u32,
+}
+
+/// What became of a contact that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offered {
+    /// It is new and has this place.
+    New(Place),
+    /// It is there with the same content.
+    Same,
+    /// It is there with other content.
+    Changed,
+}
+
+/// All contacts of the dataset and of the import so far.
+pub(crate) struct ContactMap {
+    by_id: HashMap<u128, (Place, i64), BuildHasherDefault<Lower64>>,
+    /// Contacts per shard.
+    shards: Vec<u32>,
+    shard_contacts: u32,
+}
+
+impl ContactMap {
+    pub(crate) fn new(shards: Vec<u32>, shard_contacts: u32) -> Self {
+        Self { by_id: HashMap::default(), shards, shard_contacts: shard_contacts.max(1) }
+    }
+
+    /// Takes a contact of the dataset.
+    pub(crate) fn load(&mut self, id: u128, place: Place, content: i64) {
+        self.by_id.insert(id, (place, content));
+    }
+
+    pub(crate) fn find(&self, id: u128) -> Option<Place> {
+        self.by_id.get(&id).map(|(place, _)| *place)
+    }
+
+    /// Takes a contact of the import; `None` when there can be no more shards.
+    pub(crate) fn offer(&mut self, id: u128, content: i64) -> Option<Offered> {
+        if let Some((_, known)) = self.by_id.get(&id) {
+            return Some(if *known == content { Offered::Same } else { Offered::Changed });
+        }
+        let shard = match self.shards.iter().position(|contacts| *contacts < self.shard_contacts) {
+            Some(shard) => shard,
+            None => {
+                self.shards.push(0);
+                self.shards.len() - 1
+            }
+        };
+        let contacts = self.shards.get_mut(shard)?;
+        let place = Place { shard: u32::try_from(shard).ok()?, ordinal: *contacts };
+        *contacts = contacts.checked_add(1)?;
+        self.by_id.insert(id, (place, content));
+        Some(Offered::New(place))
+    }
+
+    /// Contacts per shard, those of the import included.
+    pub(crate) fn shards(&self) -> &[u32] {
+        &self.shards
+    }
+}
+
+/// Takes the keys' own bits: they are keyed hashes already.
+#[derive(Default)]
+struct Lower64(u64);
+
+impl Hasher for Lower64 {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key as u64;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_dense_and_stay() {
+        let mut map = ContactMap::new(vec![2, 1], 2);
+        map.load(7, Place { shard: 0, ordinal: 1 }, 70);
+        assert_eq!(map.offer(7, 70), Some(Offered::Same));
+        assert_eq!(map.offer(7, 71), Some(Offered::Changed));
+        assert_eq!(map.offer(8, 1), Some(Offered::New(Place { shard: 1, ordinal: 1 })));
+        assert_eq!(map.offer(9, 1), Some(Offered::New(Place { shard: 2, ordinal: 0 })));
+        assert_eq!(map.find(8), Some(Place { shard: 1, ordinal: 1 }));
+        assert_eq!(map.find(1), None);
+        assert_eq!(map.shards(), [2, 2, 1]);
+    }
+}

@@ -1,0 +1,56 @@
+//! What an import did, table by table.
+
+use serde::{Deserialize, Serialize};
+
+use super::reject::Place;
+
+/// What became of the rows of one table: `read = stored + duplicate + rejected`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableReport {
+    /// `contact`, or the record kind.
+    pub table: String,
+    /// Rows read.
+    pub read: u64,
+    /// Rows stored.
+    pub stored: u64,
+    /// Rows that were stored before, or came twice.
+    pub duplicate: u64,
+    /// Rows refused.
+    pub rejected: u64,
+}
+
+/// What an import did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportReport {
+    /// Tables in the order of the schema; only those with rows.
+    pub tables: Vec<TableReport>,
+    /// Generation after the import; the one before it when nothing was stored.
+    pub generation: u64,
+    /// Something was stored, so that the generation is new.
+    pub changed: bool,
+    /// First rejected rows.
+    pub rejects: Vec<Place>,
+    /// Bytes of rows that were sealed into the temporary file because memory was short.
+    pub spilled_bytes: u64,
+}
+
+impl ImportReport {
+    /// Rows of all tables together.
+    #[must_use]
+    pub fn total(&self) -> TableReport {
+        let mut total = TableReport { table: "total".to_owned(), ..TableReport::default() };
+        for table in &self.tables {
+            total.read += table.read;
+            total.stored += table.stored;
+            total.duplicate += table.duplicate;
+            total.rejected += table.rejected;
+        }
+        total
+    }
+
+    /// The report of one table.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<&TableReport> {
+        self.tables.iter().find(|table| table.table == name)
+    }
+}

@@ -1,0 +1,246 @@
+//! The end of an import: waiting rows become files, and all of them one commit.
+
+use std::sync::atomic::Ordering;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
+use arrow::datatypes::{DataType, Field as ArrowField, UInt32Type};
+use arrow::record_batch::RecordBatch;
+use hyperseg_dsl::schema::{Class, Schema};
+use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
+
+use super::partition::{self, project};
+use super::spill::PartitionId;
+use super::{ImportError, ImportReport, Ingest, Progress, Stage, Table, TableReport, existing};
+use crate::dataset::{ShardInfo, TableId};
+use crate::error::{Error, Result};
+use crate::layout;
+
+/// Rows of a row group: large enough to scan fast, small enough that statistics prune.
+const ROWS_PER_GROUP: usize = 1 << 17;
+
+impl Ingest {
+    /// Writes what waits, commits it, and closes the audit intent with the report. When there is nothing new, nothing
+    /// is written.
+    ///
+    /// # Errors
+    /// More rows were refused than allowed, or something failed; in both cases nothing is stored, the intent is closed
+    /// as aborted, and the file of refused rows is written if one was asked for.
+    pub fn finish(self) -> Result<ImportReport> {
+        let written = self.write_all().and_then(|()| {
+            self.rejects_file()?;
+            self.allowed()?;
+            self.balance()
+        });
+        match written {
+            Ok(tables) => self.commit(tables),
+            Err(error) => {
+                let reason = error.to_string();
+                self.abort(&reason)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes the audit intent as aborted; nothing is stored.
+    ///
+    /// # Errors
+    /// The audit log cannot be written.
+    pub fn abort(self, reason: &str) -> Result<()> {
+        self.intent.abort(reason)
+    }
+
+    fn write_all(&self) -> Result<()> {
+        // Too many refused rows already: sorting and writing would be in vain.
+        if self.rejects.total() > self.options.max_rejects {
+            self.rejects_file()?;
+            return self.allowed();
+        }
+        let partitions = self.waiting.partitions();
+        let rows = self.read_total.load(Ordering::Relaxed);
+        self.progress(Progress { stage: Stage::Writing, rows: 0, of: Some(rows) });
+        let done = std::sync::atomic::AtomicU64::new(0);
+        for wave in waves(partitions, self.options.memory_budget) {
+            wave.into_par_iter().try_for_each(|id| {
+                let rows = self.write_partition(id)?;
+                let done = done.fetch_add(rows, Ordering::Relaxed) + rows;
+                self.progress(Progress { stage: Stage::Writing, rows: done, of: Some(rows.max(done)) });
+                Ok::<(), Error>(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn write_partition(&self, id: PartitionId) -> Result<u64> {
+        let table = self.tables.get(usize::from(id.table));
+        let table = table.ok_or_else(|| Error::Mismatch {
+            table: "import".to_owned(),
+            what: "rows of no table".to_owned(),
+        })?;
+        let batches = self.waiting.take(id)?;
+        let rows = batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
+        match &table.kind {
+            None => self.write_contacts(table, id.shard, &batches)?,
+            Some(kind) => {
+                let known =
+                    existing::record_hashes(&self.dataset, &self.base, &self.intent, &kind.name, id.shard)?;
+                let stored = layout::record_schema(kind);
+                let sorted = partition::sort(self.base.schema(), kind, &stored, &batches, known)?;
+                drop(batches);
+                for origin in &sorted.changed {
+                    self.rejects.push(&kind.name, *origin, None, super::Reason::Changed)?;
+                }
+                table.stored.fetch_add(sorted.stored, Ordering::Relaxed);
+                table.duplicate.fetch_add(sorted.duplicate, Ordering::Relaxed);
+                for (class, batches) in sorted.classes {
+                    let name = TableId::Record(kind.name.clone());
+                    self.transaction.write_file(name, class, id.shard, &batches, ROWS_PER_GROUP)?;
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    fn write_contacts(&self, table: &Table, shard: u32, batches: &[RecordBatch]) -> Result<()> {
+        let schema = self.base.schema();
+        let misfit = |_| table.misfit("its batches do not fit each other");
+        let all = arrow::compute::concat_batches(&table.waiting, batches).map_err(misfit)?;
+        let ordinals = all.column_by_name(layout::ORDINAL).and_then(|c| c.as_primitive_opt::<UInt32Type>());
+        let ordinals: &UInt32Array = ordinals.ok_or_else(|| table.misfit("no ordinals"))?;
+        if !ordinals.values().is_sorted() {
+            return Err(table.misfit("contacts are out of order"));
+        }
+        layout::contact_classes(schema).par_iter().try_for_each(|class| {
+            let batch = with_known_columns(schema, *class, &all)?;
+            let batch = project(&batch, &layout::contact_schema(schema, *class))?;
+            let batches: Vec<RecordBatch> = (0..batch.num_rows())
+                .step_by(ROWS_PER_GROUP)
+                .map(|row| batch.slice(row, ROWS_PER_GROUP.min(batch.num_rows() - row)))
+                .collect();
+            self.transaction.write_file(TableId::Contact, *class, shard, &batches, ROWS_PER_GROUP)
+        })?;
+        table.stored.fetch_add(all.num_rows() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn rejects_file(&self) -> Result<()> {
+        self.options.rejects_file.as_ref().map_or(Ok(()), |path| self.rejects.write(path))
+    }
+
+    fn allowed(&self) -> Result<()> {
+        let rejected = self.rejects.total();
+        if rejected <= self.options.max_rejects {
+            return Ok(());
+        }
+        Err(ImportError::Rejected {
+            rejected,
+            allowed: self.options.max_rejects,
+            tables: self.rejects.by_table(),
+            places: self.rejects.first(),
+            rejects_file: self.options.rejects_file.clone(),
+        }
+        .into())
+    }
+
+    /// Reports of the tables with rows; in each of them every row is accounted for.
+    fn balance(&self) -> Result<Vec<TableReport>> {
+        let mut reports = Vec::new();
+        for table in &self.tables {
+            let report = TableReport {
+                table: table.name.clone(),
+                read: table.read.load(Ordering::Relaxed),
+                stored: table.stored.load(Ordering::Relaxed),
+                duplicate: table.duplicate.load(Ordering::Relaxed),
+                rejected: self.rejects.count(&table.name),
+            };
+            let accounted = report.stored + report.duplicate + report.rejected;
+            if report.read != accounted {
+                let (table, read) = (report.table, report.read);
+                return Err(ImportError::Unbalanced { table, read, accounted }.into());
+            }
+            if report.read > 0 {
+                reports.push(report);
+            }
+        }
+        Ok(reports)
+    }
+
+    fn commit(self, tables: Vec<TableReport>) -> Result<ImportReport> {
+        let mut report = ImportReport {
+            tables,
+            generation: self.base.generation(),
+            changed: false,
+            rejects: self.rejects.first(),
+            spilled_bytes: self.waiting.spilled_bytes(),
+        };
+        if report.total().stored > 0 {
+            let shards = self.map.shards().iter().map(|contacts| ShardInfo { contacts: *contacts });
+            self.transaction.set_shards(shards.collect());
+            if report.table("consent").is_some() {
+                self.transaction.set_consent_imported(self.options.now_micros);
+            }
+            match self.transaction.commit(&self.intent) {
+                Ok(snapshot) => {
+                    report.generation = snapshot.generation();
+                    report.changed = true;
+                }
+                Err(error) => {
+                    self.intent.abort(&error.to_string())?;
+                    return Err(error);
+                }
+            }
+        }
+        let body = serde_json::to_value(&report).unwrap_or_default();
+        self.intent.complete(body)?;
+        Ok(report)
+    }
+}
+
+/// The batch with a `has_<name>` column for each identity text.
+fn with_known_columns(schema: &Schema, class: Class, batch: &RecordBatch) -> Result<RecordBatch> {
+    if class != Class::Identity {
+        return Ok(batch.clone());
+    }
+    let mut fields: Vec<ArrowField> =
+        batch.schema_ref().fields().iter().map(|field| field.as_ref().clone()).collect();
+    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
+    for field in schema.contact.iter().filter(|field| field.class == class) {
+        let Some(column) = batch.column_by_name(&field.name) else { continue };
+        let known: BooleanArray = (0..column.len()).map(|row| Some(column.is_valid(row))).collect();
+        fields.push(ArrowField::new(layout::known_column(&field.name), DataType::Boolean, false));
+        columns.push(std::sync::Arc::new(known));
+    }
+    RecordBatch::try_new(std::sync::Arc::new(arrow::datatypes::Schema::new(fields)), columns).map_err(|_| {
+        Error::Mismatch { table: "contact".to_owned(), what: "identity columns do not fit".to_owned() }
+    })
+}
+
+/// Groups partitions so that the rows of a group fit the budget together; the largest first, alone if they must.
+fn waves(mut partitions: Vec<(PartitionId, u64)>, budget: u64) -> Vec<Vec<PartitionId>> {
+    partitions.sort_by_key(|(id, bytes)| (std::cmp::Reverse(*bytes), *id));
+    let mut waves: Vec<(u64, Vec<PartitionId>)> = Vec::new();
+    for (id, bytes) in partitions {
+        match waves.iter_mut().find(|(used, _)| used.saturating_add(bytes) <= budget) {
+            Some((used, wave)) => {
+                *used += bytes;
+                wave.push(id);
+            }
+            None => waves.push((bytes, vec![id])),
+        }
+    }
+    waves.into_iter().map(|(_, wave)| wave).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waves_fit_the_budget_and_lose_nothing() {
+        let partitions: Vec<_> =
+            (0..20).map(|n| (PartitionId { table: 1, shard: n }, u64::from(n) * 10)).collect();
+        let waves = waves(partitions.clone(), 150);
+        let bytes = |wave: &Vec<PartitionId>| wave.iter().map(|id| u64::from(id.shard) * 10).sum::<u64>();
+        assert!(waves.iter().all(|wave| wave.len() == 1 || bytes(wave) <= 150));
+        assert_eq!(waves.iter().map(Vec::len).sum::<usize>(), partitions.len());
+    }
+}
