@@ -1,5 +1,168 @@
 //! A dataset: its files, snapshots and writers.
+//!
+//! ```text
+//! dataset.json                     format version, id, shard size; no personal data
+//! lock                             held by the one writer
+//! snapshots/<generation>.manifest  sealed: schema, files, digests, wrapped data keys
+//! data/<uuid>.parquet              every column and the footer encrypted
+//! audit/                           log and sealed lists
+//! ```
+//!
+//! In: a directory and an unlocked keyring. Out: snapshots to read, transactions to write. The highest generation is
+//! the current one; one that does not authenticate, or is older than the audit log knows, is an integrity error and
+//! never skipped. [`Dataset::check`] looks at every byte.
 
+mod check;
+mod descriptor;
+pub(crate) mod durable;
+mod entry;
 mod id;
+mod init;
+mod manifest;
+mod snapshot;
+mod transaction;
 
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use check::{CheckReport, Problem};
+pub use entry::{ColumnEntry, FileEntry};
+pub(crate) use entry::{FooterEntry, WrappedKey};
 pub use id::{DatasetId, FileId, TableId};
+pub use init::InitOptions;
+pub use snapshot::{ShardInfo, Snapshot};
+pub use transaction::Transaction;
+
+use crate::audit::AuditLog;
+use crate::crypto::Digest;
+use crate::error::{Error, Result};
+use crate::file::DataFile;
+use crate::keyring::{KeyClass, Keyring};
+use descriptor::Descriptor;
+use manifest::Manifest;
+
+/// Directory of the data files.
+const DATA: &str = "data";
+
+/// An open dataset; cheap to clone.
+#[derive(Clone)]
+pub struct Dataset(Arc<Inner>);
+
+struct Inner {
+    dir: PathBuf,
+    descriptor: Descriptor,
+    keyring: Keyring,
+    audit: AuditLog,
+    current: Mutex<Option<Arc<Snapshot>>>,
+}
+
+impl Dataset {
+    /// Opens a dataset with the keyring that belongs to it.
+    ///
+    /// # Errors
+    /// The directory is no dataset, or the keyring is that of another one.
+    pub fn open(dir: &Path, keyring: Keyring) -> Result<Self> {
+        let descriptor = Descriptor::read(dir)?;
+        if *keyring.dataset() != descriptor.id {
+            return Err(Error::WrongKey { what: dir.display().to_string() });
+        }
+        let audit = AuditLog::open(dir, &keyring);
+        Ok(Self(Arc::new(Inner { dir: dir.into(), descriptor, keyring, audit, current: Mutex::default() })))
+    }
+
+    /// Identity.
+    #[must_use]
+    pub fn id(&self) -> &DatasetId {
+        &self.0.descriptor.id
+    }
+
+    /// Directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+
+    /// The unlocked keyring.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.0.keyring
+    }
+
+    /// The current snapshot: the highest generation.
+    ///
+    /// # Errors
+    /// Its manifest does not authenticate, or the audit log knows a later one.
+    pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        let newest = manifest::generations(self.dir())?.last().copied();
+        let anchored = self.audit()?.anchored_generation()?;
+        let found = newest.unwrap_or(0);
+        if found < anchored {
+            return Err(Error::Rollback { found, anchored });
+        }
+        let generation = newest.ok_or(Error::FileMissing { file: manifest::file_name(1) })?;
+        let (bytes, hash) = manifest::read(self.dir(), generation)?;
+        if let Some(known) = self.known(generation, hash) {
+            return Ok(known);
+        }
+        let snapshot = Arc::new(Snapshot::new(self.open_manifest(generation, &bytes)?, hash));
+        self.remember(&snapshot);
+        Ok(snapshot)
+    }
+
+    fn known(&self, generation: u64, hash: Digest) -> Option<Arc<Snapshot>> {
+        let current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current
+            .as_ref()
+            .filter(|known| known.generation() == generation && known.manifest_hash() == hash.0)
+            .map(Arc::clone)
+    }
+
+    fn remember(&self, snapshot: &Arc<Snapshot>) {
+        *self.0.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(snapshot));
+    }
+
+    fn open_manifest(&self, generation: u64, bytes: &[u8]) -> Result<Manifest> {
+        let key = self.keyring().class_key(KeyClass::Manifest)?;
+        let manifest = manifest::open(key, self.id(), generation, bytes)?;
+        if manifest.shard_contacts != self.0.descriptor.shard_contacts {
+            return Err(Error::corrupt(descriptor::FILE, "its shard size is not that of the manifest"));
+        }
+        Ok(manifest)
+    }
+
+    fn read_manifest(&self, generation: u64) -> Result<(Manifest, Digest)> {
+        let (bytes, hash) = manifest::read(self.dir(), generation)?;
+        Ok((self.open_manifest(generation, &bytes)?, hash))
+    }
+
+    /// The audit log; all clones of this dataset share one handle.
+    ///
+    /// # Errors
+    /// None yet: the log is proved when it is first used.
+    pub fn audit(&self) -> Result<AuditLog> {
+        Ok(self.0.audit.clone())
+    }
+
+    /// Begins to write; there is one writer at a time.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] while another one writes.
+    pub fn begin(&self) -> Result<Transaction> {
+        Transaction::begin(self)
+    }
+
+    /// Opens a data file, still encrypted.
+    ///
+    /// # Errors
+    /// The file is missing, plaintext, or not of the length that the manifest gives.
+    pub fn open_file(&self, entry: &FileEntry) -> Result<DataFile> {
+        DataFile::open(self.dir(), entry)
+    }
+}
+
+impl fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dataset").field("dir", &self.dir()).field("id", self.id()).finish_non_exhaustive()
+    }
+}

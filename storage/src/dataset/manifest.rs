@@ -1,0 +1,140 @@
+//! Sealed manifests: `snapshots/<generation>.manifest`.
+//!
+//! `file = "HSMANIF1" ‖ seal(manifest key, aad, JSON)`, `aad = purpose ‖ dataset id ‖ generation`. In: a manifest, or a
+//! file. Out: the file, or the manifest once it authenticates. It can never happen that a manifest of another
+//! dataset or generation is taken for this one, or that a half-written one has a final name.
+
+use std::fs;
+use std::path::Path;
+
+use chrono_tz::Tz;
+use hyperseg_dsl::schema::Schema;
+use serde::{Deserialize, Serialize};
+
+use super::durable;
+use super::entry::FileEntry;
+use super::id::DatasetId;
+use super::snapshot::ShardInfo;
+use crate::crypto::{Aad, Digest, SealingKey, sha256};
+use crate::error::{Error, Result};
+
+/// Directory of the manifests.
+pub(crate) const DIRECTORY: &str = "snapshots";
+const MAGIC: &[u8; 8] = b"HSMANIF1";
+const SUFFIX: &str = ".manifest";
+const DIGITS: usize = 16;
+const LEN_MAX: u64 = 256 << 20;
+
+/// Contents of a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Manifest {
+    pub(crate) dataset: DatasetId,
+    pub(crate) generation: u64,
+    /// SHA-256 of the file of the manifest before this one.
+    pub(crate) previous: Option<Digest>,
+    pub(crate) created_micros: i64,
+    /// Audit record of the commit.
+    pub(crate) run: String,
+    #[serde(with = "zone_name")]
+    pub(crate) zone: Tz,
+    pub(crate) shard_contacts: u32,
+    pub(crate) shards: Vec<ShardInfo>,
+    pub(crate) consent_imported_micros: Option<i64>,
+    pub(crate) schema: Schema,
+    pub(crate) files: Vec<FileEntry>,
+}
+
+/// Name of a generation's manifest, relative to the dataset.
+pub(crate) fn file_name(generation: u64) -> String {
+    format!("{DIRECTORY}/{}", base_name(generation))
+}
+
+fn base_name(generation: u64) -> String {
+    format!("{generation:0DIGITS$}{SUFFIX}")
+}
+
+/// The generations that have a manifest, in ascending order. Other names are temporary files, and are ignored.
+pub(crate) fn generations(dir: &Path) -> Result<Vec<u64>> {
+    let list = || {
+        let mut found = Vec::new();
+        for item in fs::read_dir(dir.join(DIRECTORY))? {
+            if let Some(generation) = item?.file_name().to_str().and_then(parse_name) {
+                found.push(generation);
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    };
+    list().map_err(|error| Error::io("list", DIRECTORY, error))
+}
+
+fn parse_name(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(SUFFIX)?;
+    let generation = digits.parse().ok()?;
+    (base_name(generation) == name).then_some(generation)
+}
+
+/// Writes a manifest unless its generation has one.
+///
+/// # Errors
+/// [`Error::Conflict`] when another writer has made this generation.
+pub(crate) fn create(dir: &Path, key: &SealingKey, manifest: &Manifest) -> Result<Digest> {
+    let name = file_name(manifest.generation);
+    let json =
+        serde_json::to_vec(manifest).map_err(|_| Error::corrupt(name.clone(), "it cannot be written"))?;
+    let sealed = key.seal(aad(&manifest.dataset, manifest.generation).as_bytes(), &json)?;
+    let bytes = [MAGIC.as_slice(), &sealed].concat();
+    if bytes.len() as u64 > LEN_MAX {
+        return Err(Error::Limit { what: "the size of the manifest in bytes".to_owned(), max: LEN_MAX });
+    }
+    if durable::create(dir, DIRECTORY, &base_name(manifest.generation), &bytes)? {
+        Ok(Digest(sha256(&bytes)))
+    } else {
+        Err(Error::Conflict { generation: manifest.generation })
+    }
+}
+
+/// The bytes of a generation's manifest, and their digest.
+pub(crate) fn read(dir: &Path, generation: u64) -> Result<(Vec<u8>, Digest)> {
+    let name = file_name(generation);
+    let bytes = durable::read(dir, &name, LEN_MAX)?.ok_or(Error::FileMissing { file: name })?;
+    let digest = Digest(sha256(&bytes));
+    Ok((bytes, digest))
+}
+
+/// Opens the bytes of a manifest.
+pub(crate) fn open(key: &SealingKey, dataset: &DatasetId, generation: u64, bytes: &[u8]) -> Result<Manifest> {
+    let name = file_name(generation);
+    let sealed =
+        bytes.strip_prefix(MAGIC).ok_or_else(|| Error::corrupt(name.clone(), "it is not a manifest"))?;
+    let json = key
+        .open(aad(dataset, generation).as_bytes(), sealed)
+        .map_err(|_| Error::corrupt(name.clone(), "it does not authenticate"))?;
+    let manifest: Manifest = serde_json::from_slice(&json).map_err(|_| Error::Unsupported {
+        file: name.clone(),
+        what: "the manifest has a form that this program does not know".to_owned(),
+    })?;
+    if manifest.dataset != *dataset || manifest.generation != generation {
+        return Err(Error::corrupt(name, "it names another dataset or generation"));
+    }
+    Ok(manifest)
+}
+
+fn aad(dataset: &DatasetId, generation: u64) -> Aad {
+    Aad::new("hyperseg manifest v1").field(dataset.as_bytes()).number(generation)
+}
+
+mod zone_name {
+    use chrono_tz::Tz;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(zone.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        name.parse().map_err(|_| D::Error::custom("unknown time zone"))
+    }
+}

@@ -1,0 +1,153 @@
+//! A snapshot: one generation of a dataset, as its manifest describes it.
+//!
+//! In: a manifest that authenticated. Out: schema, shards and files, unchanging while anybody holds it.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use chrono_tz::Tz;
+use hyperseg_dsl::schema::{Class, Schema};
+use serde::{Deserialize, Serialize};
+
+use super::entry::FileEntry;
+use super::id::{FileId, TableId};
+use super::manifest::Manifest;
+use crate::crypto::Digest;
+
+/// A range of contacts with ordinals of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardInfo {
+    /// Contacts in the shard; their ordinals are `0..contacts`.
+    pub contacts: u32,
+}
+
+/// One generation of a dataset.
+pub struct Snapshot {
+    manifest: Manifest,
+    hash: Digest,
+    by_id: HashMap<FileId, usize>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(manifest: Manifest, hash: Digest) -> Self {
+        let by_id = manifest.files.iter().enumerate().map(|(place, file)| (file.id, place)).collect();
+        Self { manifest, hash, by_id }
+    }
+
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Number of the generation; the first is 1.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.manifest.generation
+    }
+
+    /// Logical schema.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.manifest.schema
+    }
+
+    /// The dataset's own time zone, for runs that name none.
+    #[must_use]
+    pub fn zone(&self) -> Tz {
+        self.manifest.zone
+    }
+
+    /// Most contacts in a shard.
+    #[must_use]
+    pub fn shard_contacts(&self) -> u32 {
+        self.manifest.shard_contacts
+    }
+
+    /// The shards in order.
+    #[must_use]
+    pub fn shards(&self) -> &[ShardInfo] {
+        &self.manifest.shards
+    }
+
+    /// All data files, by table, class and shard, then in the order of their commits.
+    #[must_use]
+    pub fn files(&self) -> &[FileEntry] {
+        &self.manifest.files
+    }
+
+    /// The file of this id.
+    #[must_use]
+    pub fn file(&self, id: FileId) -> Option<&FileEntry> {
+        self.by_id.get(&id).and_then(|place| self.manifest.files.get(*place))
+    }
+
+    /// Contact files of a class and shard.
+    pub fn contact_files(&self, class: Class, shard: u32) -> impl Iterator<Item = &FileEntry> {
+        self.files()
+            .iter()
+            .filter(move |file| file.table == TableId::Contact && file.class == class && file.shard == shard)
+    }
+
+    /// Record files of a kind and shard in the given classes.
+    pub fn record_files<'a>(
+        &'a self,
+        kind: &'a str,
+        shard: u32,
+        classes: &'a [Class],
+    ) -> impl Iterator<Item = &'a FileEntry> {
+        self.files().iter().filter(move |file| match &file.table {
+            TableId::Record(name) => name == kind && file.shard == shard && classes.contains(&file.class),
+            TableId::Contact => false,
+        })
+    }
+
+    /// Contacts in all shards.
+    #[must_use]
+    pub fn contacts(&self) -> u64 {
+        self.shards().iter().map(|shard| u64::from(shard.contacts)).sum()
+    }
+
+    /// Rows of a record kind in all shards and classes.
+    #[must_use]
+    pub fn records(&self, kind: &str) -> u64 {
+        let of_kind = |file: &&FileEntry| match &file.table {
+            TableId::Record(name) => name == kind,
+            TableId::Contact => false,
+        };
+        self.files().iter().filter(of_kind).map(|file| file.rows).sum()
+    }
+
+    /// When consent was last imported, in microseconds since the epoch.
+    #[must_use]
+    pub fn consent_imported_micros(&self) -> Option<i64> {
+        self.manifest.consent_imported_micros
+    }
+
+    /// When the generation was committed, in microseconds since the epoch.
+    #[must_use]
+    pub fn created_micros(&self) -> i64 {
+        self.manifest.created_micros
+    }
+
+    /// Audit record of the commit.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        &self.manifest.run
+    }
+
+    /// SHA-256 of the manifest's file.
+    #[must_use]
+    pub fn manifest_hash(&self) -> [u8; 32] {
+        self.hash.0
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("generation", &self.generation())
+            .field("files", &self.files().len())
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
+    }
+}

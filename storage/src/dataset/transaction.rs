@@ -1,0 +1,303 @@
+//! A transaction: new files, then one new generation.
+//!
+//! In: batches of rows. Out: the next snapshot, visible in one step when its manifest gets its name. There is one
+//! writer at a time (a lock on `DATASET/lock`); a second one, or one that lost a race, gets [`Error::Conflict`]. It can
+//! never happen that a reader sees a file before the commit, or half of a commit. What a dead writer left behind is
+//! removed when the next transaction begins.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use chrono::Utc;
+use hyperseg_dsl::schema::Class;
+
+use super::durable::{self, TEMPORARY};
+use super::entry::FileEntry;
+use super::id::{FileId, TableId};
+use super::manifest::{self, Manifest};
+use super::snapshot::{ShardInfo, Snapshot};
+use super::{DATA, Dataset};
+use crate::audit::Intent;
+use crate::crypto::Digest;
+use crate::error::{Error, Result};
+use crate::file::FileWriter;
+use crate::file::keys::Place;
+use crate::keyring::KeyClass;
+use crate::layout;
+
+const LOCK: &str = "lock";
+const SHARDS_MAX: usize = 1 << 16;
+
+/// Writes files and commits them as the next generation. Without [`Self::commit`] nothing stays.
+#[derive(Debug)]
+pub struct Transaction {
+    dataset: Dataset,
+    base: Arc<Snapshot>,
+    state: Mutex<State>,
+    /// Held until the transaction is over.
+    _lock: File,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: Vec<FileEntry>,
+    shards: Option<Vec<ShardInfo>>,
+    consent_imported_micros: Option<i64>,
+}
+
+impl Transaction {
+    pub(super) fn begin(dataset: &Dataset) -> Result<Self> {
+        let lock = Self::lock(dataset)?;
+        let base = dataset.snapshot()?;
+        remove_leftovers(dataset, &base)?;
+        Ok(Self { dataset: dataset.clone(), base, state: Mutex::default(), _lock: lock })
+    }
+
+    fn lock(dataset: &Dataset) -> Result<File> {
+        let open = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(durable::FILE_MODE)
+            .open(dataset.dir().join(LOCK));
+        let file = open.map_err(|error| Error::io("open", LOCK, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                let newest = manifest::generations(dataset.dir())?.last().copied().unwrap_or(0);
+                Err(Error::Conflict { generation: newest.saturating_add(1) })
+            }
+            Err(TryLockError::Error(error)) => Err(Error::io("lock", LOCK, error)),
+        }
+    }
+
+    /// The snapshot this transaction builds on.
+    #[must_use]
+    pub fn base(&self) -> &Arc<Snapshot> {
+        &self.base
+    }
+
+    /// Generation that the commit will make.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.base.generation().saturating_add(1)
+    }
+
+    /// Writes one encrypted file from batches whose columns are those of [`crate::layout`] for the table and class.
+    /// May be called from several threads. No rows, no file.
+    ///
+    /// # Errors
+    /// The columns are not those of the table, the disk is full, or the written file does not read back.
+    pub fn write_file(
+        &self,
+        table: TableId,
+        class: Class,
+        shard: u32,
+        batches: &[RecordBatch],
+        rows_per_group: usize,
+    ) -> Result<()> {
+        if batches.iter().all(|batch| batch.num_rows() == 0) {
+            return Ok(());
+        }
+        if rows_per_group == 0 {
+            return Err(mismatch(&table, "a row group must have rows"));
+        }
+        let columns = self.columns(&table, class)?;
+        let batches =
+            batches.iter().map(|batch| fitted(batch, &columns, &table)).collect::<Result<Vec<_>>>()?;
+        let place = Place {
+            dataset: *self.dataset.id(),
+            file: FileId::random(),
+            table,
+            class,
+            shard,
+            generation: self.generation(),
+        };
+        let writer = FileWriter {
+            dataset: self.dataset.dir(),
+            place,
+            class_key: self.dataset.keyring().class_key(KeyClass::Data(class))?,
+            schema: self.base.schema(),
+        };
+        let entry = writer.write(&columns, &batches, rows_per_group)?;
+        self.state().files.push(entry);
+        Ok(())
+    }
+
+    /// Columns that a file of this table and class has.
+    fn columns(&self, table: &TableId, class: Class) -> Result<SchemaRef> {
+        let schema = self.base.schema();
+        match table {
+            TableId::Contact if layout::contact_classes(schema).contains(&class) => {
+                Ok(layout::contact_schema(schema, class))
+            }
+            TableId::Contact => Err(mismatch(table, &format!("contacts have no field of class `{class}`"))),
+            TableId::Record(kind) => schema
+                .record(kind)
+                .map(layout::record_schema)
+                .ok_or_else(|| mismatch(table, "the schema has no such record kind")),
+        }
+    }
+
+    /// Sets the shards of the next snapshot; without it they stay as they are.
+    pub fn set_shards(&self, shards: Vec<ShardInfo>) {
+        self.state().shards = Some(shards);
+    }
+
+    /// Says when consent was imported, in microseconds since the epoch; without it the old moment stays.
+    pub fn set_consent_imported(&self, micros: i64) {
+        self.state().consent_imported_micros = Some(micros);
+    }
+
+    /// Makes the next snapshot out of the base and the files written.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when somebody else has made this generation; then nothing of this transaction stays.
+    pub fn commit(self, intent: &Intent) -> Result<Arc<Snapshot>> {
+        let next = self.next_manifest(intent)?;
+        let key = self.dataset.keyring().class_key(KeyClass::Manifest)?;
+        durable::sync_directory(self.dataset.dir(), DATA)?;
+        let hash = manifest::create(self.dataset.dir(), key, &next)?;
+        // from here on the files are the snapshot's
+        self.state().files.clear();
+        let snapshot = Arc::new(Snapshot::new(next, hash));
+        self.dataset.remember(&snapshot);
+        self.dataset.audit()?.anchor_generation(snapshot.generation())?;
+        Ok(snapshot)
+    }
+
+    fn next_manifest(&self, intent: &Intent) -> Result<Manifest> {
+        let state = self.state();
+        let base = self.base.manifest();
+        let mut files = [base.files.as_slice(), &state.files].concat();
+        let order = |file: &FileEntry| {
+            (file.table.clone(), file.class, file.shard, file.generation, file.at_min, file.id)
+        };
+        files.sort_by_cached_key(order);
+        let next = Manifest {
+            dataset: base.dataset,
+            generation: self.generation(),
+            previous: Some(Digest(self.base.manifest_hash())),
+            created_micros: Utc::now().timestamp_micros(),
+            run: intent.id().to_string(),
+            zone: base.zone,
+            shard_contacts: base.shard_contacts,
+            shards: state.shards.clone().unwrap_or_else(|| base.shards.clone()),
+            consent_imported_micros: state.consent_imported_micros.or(base.consent_imported_micros),
+            schema: base.schema.clone(),
+            files,
+        };
+        check_shards(&next, base)?;
+        Ok(next)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        // what cannot be removed now is removed when the next transaction begins
+        for file in &self.state().files {
+            let _ = fs::remove_file(self.dataset.dir().join(file.file_name()));
+        }
+    }
+}
+
+fn mismatch(table: &TableId, what: &str) -> Error {
+    Error::Mismatch { table: table.to_string(), what: what.to_owned() }
+}
+
+/// The batch under the schema of its file, so that types and missing values are checked.
+fn fitted(batch: &RecordBatch, columns: &SchemaRef, table: &TableId) -> Result<RecordBatch> {
+    let names =
+        |schema: &SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    if names(&batch.schema()) != names(columns) {
+        return Err(mismatch(table, "the columns are not those of the table, or stand in another order"));
+    }
+    for (field, values) in columns.fields().iter().zip(batch.columns()) {
+        if field.data_type() != values.data_type() {
+            return Err(mismatch(table, &format!("column `{}` has another type", field.name())));
+        }
+        if !field.is_nullable() && values.null_count() > 0 {
+            return Err(mismatch(table, &format!("column `{}` lacks a value", field.name())));
+        }
+    }
+    RecordBatch::try_new(Arc::clone(columns), batch.columns().to_vec())
+        .map_err(|_| mismatch(table, "a batch does not fit the table"))
+}
+
+/// Shards only grow, none is over-full, and every file belongs to one.
+fn check_shards(next: &Manifest, base: &Manifest) -> Result<()> {
+    let bad = |what: &str| Err(Error::Mismatch { table: "shards".to_owned(), what: what.to_owned() });
+    if next.shards.len() > SHARDS_MAX {
+        return Err(Error::Limit { what: "the number of shards".to_owned(), max: SHARDS_MAX as u64 });
+    }
+    if next.shards.iter().any(|shard| shard.contacts > next.shard_contacts) {
+        return bad("a shard has more contacts than the dataset allows");
+    }
+    let shrinks = base.shards.iter().zip(&next.shards).any(|(old, new)| new.contacts < old.contacts);
+    if shrinks || next.shards.len() < base.shards.len() {
+        return bad("a shard would lose contacts");
+    }
+    if next
+        .files
+        .iter()
+        .any(|file| usize::try_from(file.shard).map_or(true, |shard| shard >= next.shards.len()))
+    {
+        return bad("a file belongs to a shard that is not there");
+    }
+    Ok(())
+}
+
+/// Removes temporary files, and data files that no generation names. Only the holder of the lock may.
+fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
+    let dir = dataset.dir();
+    let strangers: Vec<String> =
+        names_in(dir, DATA)?.into_iter().filter(|name| !is_file_of(base, name)).collect();
+    let mut kept = HashSet::new();
+    if strangers.iter().any(|name| !name.starts_with(TEMPORARY)) {
+        for generation in manifest::generations(dir)? {
+            let (older, _) = dataset.read_manifest(generation)?;
+            kept.extend(older.files.iter().map(|file| format!("{}.parquet", file.id)));
+        }
+    }
+    let dead = strangers.into_iter().filter(|name| is_ours(name) && !kept.contains(name));
+    let stale = names_in(dir, manifest::DIRECTORY)?.into_iter().filter(|name| name.starts_with(TEMPORARY));
+    let paths = dead
+        .map(|name| format!("{DATA}/{name}"))
+        .chain(stale.map(|name| format!("{}/{name}", manifest::DIRECTORY)));
+    for path in paths {
+        fs::remove_file(dir.join(&path)).map_err(|error| Error::io("remove", path, error))?;
+    }
+    Ok(())
+}
+
+fn is_file_of(snapshot: &Snapshot, name: &str) -> bool {
+    file_id(name).is_some_and(|id| snapshot.file(id).is_some())
+}
+
+/// Whether this program makes files of this name; others are left alone.
+fn is_ours(name: &str) -> bool {
+    name.starts_with(TEMPORARY) || file_id(name).is_some()
+}
+
+fn file_id(name: &str) -> Option<FileId> {
+    name.strip_suffix(".parquet")?.parse().ok()
+}
+
+fn names_in(dir: &Path, name: &str) -> Result<Vec<String>> {
+    let list = || -> io::Result<Vec<String>> {
+        let items = fs::read_dir(dir.join(name))?;
+        items.map(|item| Ok(item?.file_name().to_string_lossy().into_owned())).collect()
+    };
+    list().map_err(|error| Error::io("list", name, error))
+}

@@ -1,0 +1,144 @@
+//! How each column is encoded and compressed.
+//!
+//! In: the columns of a file and its first rows. Out: Parquet's writer properties. Hot columns (ordinals, times,
+//! categories, codes, numbers) use LZ4, which costs little to undo; texts use ZSTD; keyed hashes do not compress, so
+//! nothing tries. Statistics stay at the level of chunks, inside encrypted column metadata: page-level ones could
+//! not be used without the keys of all columns. Bloom filters are written in plaintext by Parquet, so there are none.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
+use hyperseg_dsl::schema::{Class, FieldType, Schema};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::encryption::encrypt::FileEncryptionProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+
+use crate::dataset::TableId;
+use crate::layout::{CONTENT_HASH, ORDINAL, RECORD_HASH};
+
+const PAGE_ROWS: usize = 20_000;
+/// Identity is read for members only; small pages leave the others sealed.
+const IDENTITY_PAGE_ROWS: usize = 4_096;
+const ZSTD_LEVEL: i32 = 3;
+/// Rows looked at to decide whether values repeat.
+const SAMPLE_ROWS: usize = 4_096;
+
+/// Writer properties for a file.
+pub(crate) fn properties(
+    schema: &Schema,
+    table: &TableId,
+    class: Class,
+    sample: &RecordBatch,
+    rows_per_group: usize,
+    encryption: Arc<FileEncryptionProperties>,
+) -> WriterProperties {
+    let page_rows = if class == Class::Identity { IDENTITY_PAGE_ROWS } else { PAGE_ROWS };
+    let mut builder = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(rows_per_group))
+        .set_data_page_row_count_limit(page_rows)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_bloom_filter_enabled(false)
+        .set_compression(Compression::LZ4_RAW)
+        .set_dictionary_enabled(false)
+        .with_file_encryption_properties(encryption);
+    for (field, column) in sample.schema().fields().iter().zip(sample.columns()) {
+        let role = Role::of(schema, table, field.name(), column);
+        for path in leaf_paths(field.name(), field.data_type()) {
+            builder = role.apply(builder, path);
+        }
+    }
+    builder.build()
+}
+
+/// What a column is to its readers.
+enum Role {
+    /// Small numbers in order: deltas.
+    Ordered,
+    /// Few different values.
+    Repeating { text: bool },
+    /// Anything else.
+    Plain { text: bool },
+    /// Random bytes.
+    Hash,
+}
+
+impl Role {
+    fn of(schema: &Schema, table: &TableId, name: &str, values: &ArrayRef) -> Self {
+        let (field, in_order) = match table {
+            TableId::Contact => (schema.contact_field(name), name == ORDINAL),
+            TableId::Record(kind) => {
+                (schema.record(kind).and_then(|kind| kind.field(name)), name == "at" || name == "recorded_at")
+            }
+        };
+        if name == RECORD_HASH || name == CONTENT_HASH {
+            return Self::Hash;
+        }
+        if in_order {
+            return Self::Ordered;
+        }
+        match field.map(|field| field.ty) {
+            Some(FieldType::Category | FieldType::Categories) => Self::Repeating { text: false },
+            Some(FieldType::Code) => Self::Repeating { text: false },
+            Some(FieldType::Text) if repeats(values) => Self::Repeating { text: true },
+            Some(FieldType::Text) => Self::Plain { text: true },
+            Some(
+                FieldType::Int | FieldType::Number | FieldType::Money | FieldType::Date | FieldType::Time,
+            ) if repeats(values) => Self::Repeating { text: false },
+            Some(
+                FieldType::Int
+                | FieldType::Number
+                | FieldType::Money
+                | FieldType::Date
+                | FieldType::Time
+                | FieldType::Bool
+                | FieldType::Point,
+            )
+            | None => Self::Plain { text: false },
+        }
+    }
+
+    fn apply(&self, builder: WriterPropertiesBuilder, path: ColumnPath) -> WriterPropertiesBuilder {
+        let zstd = || ZstdLevel::try_new(ZSTD_LEVEL).map_or(Compression::LZ4_RAW, Compression::ZSTD);
+        match self {
+            Self::Ordered => builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+            Self::Repeating { text: false } => builder.set_column_dictionary_enabled(path, true),
+            Self::Repeating { text: true } => {
+                builder.set_column_dictionary_enabled(path.clone(), true).set_column_compression(path, zstd())
+            }
+            Self::Plain { text: false } => builder,
+            Self::Plain { text: true } => builder.set_column_compression(path, zstd()),
+            Self::Hash => builder.set_column_compression(path, Compression::UNCOMPRESSED),
+        }
+    }
+}
+
+/// Whether at most a quarter of the first values are different ones.
+fn repeats(values: &ArrayRef) -> bool {
+    let values = values.slice(0, values.len().min(SAMPLE_ROWS));
+    let known = values.len() - values.null_count();
+    let different = match values.data_type() {
+        DataType::Utf8 => values.as_string::<i32>().iter().flatten().collect::<HashSet<_>>().len(),
+        DataType::Int32 => values.as_primitive::<Int32Type>().iter().flatten().collect::<HashSet<_>>().len(),
+        DataType::Int64 => values.as_primitive::<Int64Type>().iter().flatten().collect::<HashSet<_>>().len(),
+        DataType::Float64 => {
+            let bits = values.as_primitive::<Float64Type>().iter().flatten().map(f64::to_bits);
+            bits.collect::<HashSet<_>>().len()
+        }
+        _ => return false,
+    };
+    different * 4 <= known
+}
+
+/// Paths of the leaves below a column, as Parquet names them.
+fn leaf_paths(name: &str, data_type: &DataType) -> Vec<ColumnPath> {
+    match data_type {
+        DataType::List(element) => {
+            let parts = [name, "list", element.name()];
+            vec![ColumnPath::new(parts.map(str::to_owned).into())]
+        }
+        _ => vec![ColumnPath::new(vec![name.to_owned()])],
+    }
+}

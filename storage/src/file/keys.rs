@@ -1,0 +1,87 @@
+//! Data keys of one file, and the words that bind keys and pages to their place.
+//!
+//! In: the place of a file. Out: additional authenticated data, fresh keys, wrapped and unwrapped keys. It can never
+//! happen that a key wrapped for one file, column, class or dataset opens as that of another.
+
+use hyperseg_dsl::schema::Class;
+
+use crate::crypto::{Aad, DataKey, KeyId, SealingKey};
+use crate::dataset::{DatasetId, FileEntry, FileId, TableId, WrappedKey};
+use crate::error::{Error, Result};
+
+/// Key metadata of the footer; no column of ours has this name.
+pub(crate) const FOOTER_KEY: &str = "footer";
+
+/// Where a file belongs; every module of the file is bound to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) dataset: DatasetId,
+    pub(crate) file: FileId,
+    pub(crate) table: TableId,
+    pub(crate) class: Class,
+    pub(crate) shard: u32,
+    pub(crate) generation: u64,
+}
+
+impl Place {
+    /// Place of a file that a manifest of this dataset names.
+    pub(crate) fn of(dataset: DatasetId, entry: &FileEntry) -> Self {
+        Self {
+            dataset,
+            file: entry.id,
+            table: entry.table.clone(),
+            class: entry.class,
+            shard: entry.shard,
+            generation: entry.generation,
+        }
+    }
+
+    /// `aad_prefix` of the Parquet file; not stored in it.
+    pub(crate) fn aad_prefix(&self) -> Vec<u8> {
+        self.bind(Aad::new("hyperseg parquet v1")).as_bytes().to_vec()
+    }
+
+    /// Data that a wrapped data key is bound to.
+    fn key_aad(&self, column: &str, key: &KeyId) -> Aad {
+        self.bind(Aad::new("hyperseg data key v1")).field(column.as_bytes()).field(key.as_bytes())
+    }
+
+    fn bind(&self, aad: Aad) -> Aad {
+        let table: &[u8] = match &self.table {
+            TableId::Contact => b"contact",
+            TableId::Record(_) => b"record",
+        };
+        aad.field(self.dataset.as_bytes())
+            .field(self.file.as_bytes())
+            .field(table)
+            .field(self.table.name().as_bytes())
+            .field(self.class.name().as_bytes())
+            .number(u64::from(self.shard))
+            .number(self.generation)
+    }
+
+    /// Wraps the key of a column, or of the footer under the name [`FOOTER_KEY`].
+    pub(crate) fn wrap(&self, class_key: &SealingKey, column: &str, key: &DataKey) -> Result<WrappedKey> {
+        let aad = self.key_aad(column, class_key.id());
+        key.wrap(class_key, aad.as_bytes()).map(WrappedKey)
+    }
+
+    /// Unwraps the key of a column, or of the footer.
+    ///
+    /// # Errors
+    /// The class key is another one, or the entry was made for another place.
+    pub(crate) fn unwrap(
+        &self,
+        class_key: &SealingKey,
+        key_id: &KeyId,
+        column: &str,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey> {
+        let wrong = || Error::WrongKey { what: format!("column `{column}` of {}", self.file.file_name()) };
+        if key_id != class_key.id() {
+            return Err(wrong());
+        }
+        let aad = self.key_aad(column, key_id);
+        DataKey::unwrap(class_key, aad.as_bytes(), &wrapped.0).map_err(|_| wrong())
+    }
+}

@@ -1,0 +1,14 @@
+//! Encrypted Parquet files: writing, reading bytes, keys.
+//!
+//! There is one way to write a file, and it encrypts every column and the footer.
+
+mod columns;
+pub(crate) mod footer;
+pub(crate) mod keys;
+mod modules;
+mod read;
+mod write;
+
+pub use modules::modules_are_whole;
+pub use read::DataFile;
+pub(crate) use write::FileWriter;

@@ -1,0 +1,174 @@
+//! Reading ranges of an encrypted data file.
+//!
+//! In: a file the manifest names. Out: its bytes at given ranges, still encrypted, and its footer once the footer's
+//! digest is that of the manifest. A file that is plaintext, has another length, or ends in another footer is never
+//! opened. Nothing here decrypts.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::crypto::{Sha256Stream, sha256};
+use crate::dataset::FileEntry;
+use crate::error::{Error, Result};
+
+const ENCRYPTED_MAGIC: &[u8; 4] = b"PARE";
+const PLAINTEXT_MAGIC: &[u8; 4] = b"PAR1";
+/// Length word and magic at the end of a file.
+pub(crate) const TAIL_LEN: u64 = 8;
+/// Shortest file that can be: magic, a footer module, tail.
+const FILE_LEN_MIN: u64 = 4 + 32 + TAIL_LEN;
+/// Longest footer read into memory.
+const FOOTER_LEN_MAX: u64 = 256 << 20;
+const DIGEST_BLOCK: usize = 1 << 20;
+
+/// An open data file; cheap to clone, safe to read from several threads.
+#[derive(Clone, Debug)]
+pub struct DataFile {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    file: File,
+    name: String,
+    len: u64,
+}
+
+impl DataFile {
+    /// Opens the file of an entry.
+    ///
+    /// # Errors
+    /// The file is missing, plaintext, or not of the length that the manifest gives.
+    pub(crate) fn open(dataset: &Path, entry: &FileEntry) -> Result<Self> {
+        let name = entry.file_name();
+        let file = Self::open_encrypted(&dataset.join(&name), name)?;
+        let (found, expected) = (file.len(), entry.bytes);
+        if found != expected {
+            let what = format!("it has {found} bytes, the manifest says {expected}");
+            return Err(Error::corrupt(file.name(), what));
+        }
+        Ok(file)
+    }
+
+    /// Opens a file that must be encrypted Parquet from its first to its last bytes.
+    pub(crate) fn open_encrypted(path: &Path, name: String) -> Result<Self> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::FileMissing { file: name });
+            }
+            Err(error) => return Err(Error::io("open", name, error)),
+        };
+        let metadata = file.metadata().map_err(|error| Error::io("open", name.clone(), error))?;
+        if !metadata.is_file() {
+            return Err(Error::corrupt(name, "it is not a regular file"));
+        }
+        let this = Self { inner: Arc::new(Inner { file, name, len: metadata.len() }) };
+        this.check_magic()?;
+        Ok(this)
+    }
+
+    fn check_magic(&self) -> Result<()> {
+        let len = self.len();
+        let head = self.read(0..len.min(4))?;
+        if &*head == PLAINTEXT_MAGIC {
+            return Err(Error::Plaintext { file: self.inner.name.clone() });
+        }
+        if len < FILE_LEN_MIN {
+            return Err(Error::corrupt(self.name(), "it is too short to be a data file"));
+        }
+        let tail = self.read(len.saturating_sub(4)..len)?;
+        if &*tail == PLAINTEXT_MAGIC {
+            return Err(Error::Plaintext { file: self.inner.name.clone() });
+        }
+        if &*head != ENCRYPTED_MAGIC || &*tail != ENCRYPTED_MAGIC {
+            return Err(Error::corrupt(self.name(), "it is not an encrypted Parquet file"));
+        }
+        Ok(())
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.inner.len
+    }
+
+    /// Whether the file has no bytes; an opened file always has some.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.inner.len == 0
+    }
+
+    /// Name relative to the dataset.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// The bytes of a range, as they lie on disk.
+    ///
+    /// # Errors
+    /// The range does not lie in the file, or the file cannot be read.
+    pub fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        let outside = || Error::corrupt(self.name(), "a range outside the file was asked for");
+        if range.start > range.end || range.end > self.len() {
+            return Err(outside());
+        }
+        let length = usize::try_from(range.end - range.start).map_err(|_| outside())?;
+        let mut buffer = vec![0; length];
+        match self.inner.file.read_exact_at(&mut buffer, range.start) {
+            Ok(()) => Ok(buffer.into()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(Error::corrupt(self.name(), "it was cut while it was read"))
+            }
+            Err(error) => Err(Error::io("read", self.name(), error)),
+        }
+    }
+
+    /// Range of the footer with the tail, from the length word; bounded by the file and by a limit.
+    pub(crate) fn footer_range(&self) -> Result<Range<u64>> {
+        let len = self.len();
+        let bad = || Error::corrupt(self.name(), "its footer's length is impossible");
+        let tail = self.read(len.saturating_sub(TAIL_LEN)..len)?;
+        let word = tail.first_chunk::<4>().ok_or_else(bad)?;
+        let bytes = u64::from(u32::from_le_bytes(*word)) + TAIL_LEN;
+        if bytes > FOOTER_LEN_MAX {
+            return Err(bad());
+        }
+        // the head's magic is no part of the footer
+        let start = len.checked_sub(bytes).filter(|start| *start >= 4).ok_or_else(bad)?;
+        Ok(start..len)
+    }
+
+    /// The footer with the tail, still encrypted; it is the one the manifest knows.
+    pub(crate) fn footer(&self, entry: &FileEntry) -> Result<(Range<u64>, Bytes)> {
+        let range = self.footer_range()?;
+        let changed = || Error::corrupt(self.name(), "its footer is not the one that was written");
+        if range.end - range.start != entry.footer.bytes {
+            return Err(changed());
+        }
+        let bytes = self.read(range.clone())?;
+        if sha256(&bytes) != entry.footer.sha256.0 {
+            return Err(changed());
+        }
+        Ok((range, bytes))
+    }
+
+    /// SHA-256 of the whole file.
+    pub(crate) fn digest(&self) -> Result<[u8; 32]> {
+        let mut digest = Sha256Stream::default();
+        let mut at = 0;
+        while at < self.len() {
+            let end = self.len().min(at + DIGEST_BLOCK as u64);
+            digest.update(&self.read(at..end)?);
+            at = end;
+        }
+        Ok(digest.finish())
+    }
+}

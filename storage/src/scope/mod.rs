@@ -1,0 +1,207 @@
+//! The data keys one query may use.
+//!
+//! In: the columns that a plan reads, file by file, and the audit record that says so. Out: metadata and rows of these
+//! columns, and the list of what was unlocked. Only the data keys of the wanted columns, and of the footers of their
+//! files, are ever unwrapped; every other column stays sealed.
+
+mod read;
+mod retriever;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hyperseg_dsl::schema::Class;
+use parquet::encryption::decrypt::FileDecryptionProperties;
+use parquet::file::metadata::ParquetMetaData;
+use serde::{Deserialize, Serialize};
+
+pub use read::Batches;
+use retriever::{FileKeys, Retriever};
+
+use crate::audit::Intent;
+use crate::dataset::{Dataset, FileEntry, FileId, Snapshot};
+use crate::error::{Error, Result};
+use crate::file::keys::{FOOTER_KEY, Place};
+use crate::file::{DataFile, footer};
+use crate::keyring::KeyClass;
+
+/// A column whose data keys were unwrapped, for the audit record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unlocked {
+    /// Table: `contact`, or the name of a record kind.
+    pub table: String,
+    /// Sensitivity class.
+    pub class: Class,
+    /// Top-level column.
+    pub column: String,
+    /// Ids of the class keys that wrap its data keys.
+    pub key_ids: Vec<String>,
+    /// Files whose data key for this column was unwrapped; file and column name the data key.
+    pub files: Vec<FileId>,
+}
+
+/// Unwrapped data keys of the columns of one plan. They are wiped when the scope goes.
+pub struct KeyScope {
+    files: HashMap<FileId, FileScope>,
+    unlocked: Vec<Unlocked>,
+}
+
+struct FileScope {
+    place: Place,
+    keys: Arc<FileKeys>,
+    metadata: Mutex<Option<Arc<ParquetMetaData>>>,
+}
+
+impl KeyScope {
+    /// Unwraps the data keys of the wanted top-level columns; nothing is unwrapped without a durable intent.
+    ///
+    /// # Errors
+    /// A file is not of the snapshot, a file has no such column, the keyring has no key for the class, or a wrapped
+    /// key does not open.
+    pub fn arm(
+        dataset: &Dataset,
+        snapshot: &Arc<Snapshot>,
+        _intent: &Intent,
+        wants: Vec<(FileId, Vec<String>)>,
+    ) -> Result<Arc<Self>> {
+        let mut merged: BTreeMap<FileId, BTreeSet<String>> = BTreeMap::new();
+        for (file, columns) in wants {
+            merged.entry(file).or_default().extend(columns);
+        }
+        let mut files = HashMap::with_capacity(merged.len());
+        let mut log = UnlockedLog::default();
+        for (id, columns) in merged {
+            let entry = snapshot.file(id).ok_or_else(|| Error::Mismatch {
+                table: id.file_name(),
+                what: format!("generation {} has no such file", snapshot.generation()),
+            })?;
+            files.insert(id, Self::arm_file(dataset, entry, &columns, &mut log)?);
+        }
+        Ok(Arc::new(Self { files, unlocked: log.finish() }))
+    }
+
+    fn arm_file(
+        dataset: &Dataset,
+        entry: &FileEntry,
+        columns: &BTreeSet<String>,
+        log: &mut UnlockedLog,
+    ) -> Result<FileScope> {
+        let class_key = dataset.keyring().class_key(KeyClass::Data(entry.class))?;
+        let place = Place::of(*dataset.id(), entry);
+        let unwrap = |name: &str, wrapped| place.unwrap(class_key, &entry.key_id, name, wrapped);
+        let mut keys = HashMap::new();
+        for column in columns {
+            if !entry.has_column(column) {
+                let what = format!("it has no column `{column}`");
+                return Err(Error::Mismatch { table: entry.file_name(), what });
+            }
+            for leaf in entry.columns.iter().filter(|leaf| leaf.top_level() == column) {
+                keys.insert(leaf.name.clone(), unwrap(&leaf.name, &leaf.key)?);
+            }
+            log.note(entry, column);
+        }
+        let footer = unwrap(FOOTER_KEY, &entry.footer.key)?;
+        Ok(FileScope { place, keys: Arc::new(FileKeys::new(footer, keys)), metadata: Mutex::default() })
+    }
+
+    /// Parquet's metadata of a file; parsed once per scope. Columns outside the scope stay sealed in it, the page
+    /// index is not loaded, and every chunk is known to be encrypted under a key of its own.
+    ///
+    /// # Errors
+    /// The file is outside the scope, its footer is not the one that was written, or what it says is not what the
+    /// manifest says.
+    pub fn load_metadata(&self, file: &DataFile, entry: &FileEntry) -> Result<Arc<ParquetMetaData>> {
+        let scope = self.file(entry)?;
+        let mut cached = scope.metadata.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(metadata) = cached.as_ref() {
+            return Ok(Arc::clone(metadata));
+        }
+        let (retriever, decryption) = scope.decryption(entry)?;
+        let metadata = Arc::new(footer::parse(file, entry, &decryption)?);
+        retriever.footer_is_parsed();
+        *cached = Some(Arc::clone(&metadata));
+        Ok(metadata)
+    }
+
+    /// Decryption properties of a file, for readers that insist on parsing the footer themselves. They must be told
+    /// to skip the page index, and cannot tell plaintext files from encrypted ones; [`Self::load_metadata`] can.
+    ///
+    /// # Errors
+    /// The file is outside the scope.
+    pub fn decryption(&self, entry: &FileEntry) -> Result<Arc<FileDecryptionProperties>> {
+        self.file(entry)?.decryption(entry).map(|(_, properties)| properties)
+    }
+
+    /// Every column whose data keys were unwrapped, by table, class and name.
+    #[must_use]
+    pub fn unlocked(&self) -> Vec<Unlocked> {
+        self.unlocked.clone()
+    }
+
+    /// Data keys outside the scope that were asked for while data was read: attempts that failed.
+    #[must_use]
+    pub fn refused(&self) -> Vec<(FileId, String)> {
+        self.noted(|keys| &keys.refused)
+    }
+
+    /// Leaves that stayed sealed while footers were parsed: the columns the plan does not need.
+    #[must_use]
+    pub fn sealed(&self) -> Vec<(FileId, String)> {
+        self.noted(|keys| &keys.sealed)
+    }
+
+    fn noted(&self, list: impl Fn(&FileKeys) -> &Mutex<BTreeSet<String>>) -> Vec<(FileId, String)> {
+        let mut all = Vec::new();
+        for (id, file) in &self.files {
+            let columns = list(&file.keys).lock().unwrap_or_else(PoisonError::into_inner);
+            all.extend(columns.iter().map(|column| (*id, column.clone())));
+        }
+        all.sort();
+        all
+    }
+
+    fn file(&self, entry: &FileEntry) -> Result<&FileScope> {
+        self.files
+            .get(&entry.id)
+            .ok_or_else(|| Error::Sealed { file: entry.file_name(), column: "any".to_owned() })
+    }
+}
+
+impl FileScope {
+    fn decryption(&self, entry: &FileEntry) -> Result<(Arc<Retriever>, Arc<FileDecryptionProperties>)> {
+        let retriever = Retriever::new(Arc::clone(&self.keys));
+        let properties = FileDecryptionProperties::with_key_retriever(Arc::clone(&retriever) as _)
+            .with_aad_prefix(self.place.aad_prefix())
+            .build()
+            .map_err(|_| Error::corrupt(entry.file_name(), "its decryption cannot be set up"))?;
+        Ok((retriever, properties))
+    }
+}
+
+impl fmt::Debug for KeyScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyScope").field("unlocked", &self.unlocked).finish_non_exhaustive()
+    }
+}
+
+/// Collects what was unlocked, one item for each table, class and column.
+#[derive(Default)]
+struct UnlockedLog(BTreeMap<(String, Class, String), (BTreeSet<String>, Vec<FileId>)>);
+
+impl UnlockedLog {
+    fn note(&mut self, entry: &FileEntry, column: &str) {
+        let place = (entry.table.name().to_owned(), entry.class, column.to_owned());
+        let (keys, files) = self.0.entry(place).or_default();
+        keys.insert(entry.key_id.to_string());
+        files.push(entry.id);
+    }
+
+    fn finish(self) -> Vec<Unlocked> {
+        let item =
+            |((table, class, column), (keys, files)): ((String, Class, String), (BTreeSet<_>, Vec<_>))| {
+                Unlocked { table, class, column, key_ids: keys.into_iter().collect(), files }
+            };
+        self.0.into_iter().map(item).collect()
+    }
+}
