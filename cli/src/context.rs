@@ -56,7 +56,8 @@ impl Context {
     /// Where the keyring of a dataset lies unless another place is named.
     pub fn keyring_default(&self, id: &DatasetId) -> Outcome<PathBuf> {
         let dir = self.environment.config_dir().ok_or_else(|| {
-            Failure::usage("no place for the keyring: neither XDG_CONFIG_HOME nor HOME is set").hint("give --keyring FILE")
+            Failure::usage("no place for the keyring: neither XDG_CONFIG_HOME nor HOME is set")
+                .hint("give --keyring FILE")
         })?;
         Ok(dir.join("keyrings").join(format!("{id}.keyring")))
     }
@@ -113,7 +114,8 @@ impl Context {
         let parse = |name: &String| {
             Purpose::parse(name).ok_or_else(|| {
                 let names: Vec<&str> = Purpose::ALL.iter().map(|purpose| purpose.name()).collect();
-                Failure::usage(format!("unknown purpose `{name}`")).hint(format!("purposes: {}", names.join(", ")))
+                Failure::usage(format!("unknown purpose `{name}`"))
+                    .hint(format!("purposes: {}", names.join(", ")))
             })
         };
         given.map(parse).transpose()
@@ -172,7 +174,7 @@ impl Context {
         let snapshot = dataset.snapshot()?;
         let (source, segment) = self.bind(&place, snapshot.schema())?;
         let clock = self.clock(snapshot.zone())?;
-        let engine = Engine::new(dataset, Limits::default())?;
+        let engine = Engine::new(dataset, Limits::default());
         let request = Request {
             source: source.text,
             segment,

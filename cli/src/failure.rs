@@ -88,7 +88,9 @@ impl Failure {
     /// An operation on a file failed. Only the kind of the error is shown.
     pub fn file(doing: &str, path: &std::path::Path, error: &io::Error) -> Self {
         let exit = match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => Exit::Usage,
+            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => {
+                Exit::Usage
+            }
             _ => Exit::Runtime,
         };
         Self::new(exit, format!("cannot {doing} {}: {}", path.display(), error.kind()))

@@ -23,10 +23,14 @@ use crate::args::{Cli, Command};
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::settings::{Environment, Settings};
-use crate::terminal::Terminal;
+use crate::terminal::{ColorChoice, Terminal};
 
 fn main() -> ExitCode {
-    hyperseg_storage::process::harden();
+    // Before anything can be read: no core files, private files, panics without data.
+    if let Err(error) = hyperseg_storage::process::harden() {
+        Terminal::new(false, ColorChoice::Never, true).fail(&error.into());
+        return ExitCode::from(Exit::Runtime.code());
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // clap prints help and version to standard output and refusals to standard error.

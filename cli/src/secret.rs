@@ -18,13 +18,17 @@ const OTHERS: u32 = 0o077;
 
 /// The secret in a file, without the line end behind it.
 pub fn from_file(path: &Path) -> Outcome<Secret> {
-    let failed = |error: &std::io::Error| Failure { exit: Exit::Unauthorised, ..Failure::file("read", path, error) };
+    let failed =
+        |error: &std::io::Error| Failure { exit: Exit::Unauthorised, ..Failure::file("read", path, error) };
     let file = File::open(path).map_err(|error| failed(&error))?;
     let found = file.metadata().map_err(|error| failed(&error))?;
     // Pipes and descriptors have no permissions of their own.
     if found.is_file() && found.mode() & OTHERS != 0 {
-        return Err(Failure::new(Exit::Unauthorised, format!("{} may be read by other users", path.display()))
-            .hint(format!("run `chmod 600 {}`", path.display())));
+        return Err(Failure::new(
+            Exit::Unauthorised,
+            format!("{} may be read by other users", path.display()),
+        )
+        .hint(format!("run `chmod 600 {}`", path.display())));
     }
     let mut text = Zeroizing::new(String::new());
     file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| failed(&error))?;
@@ -58,8 +62,10 @@ pub fn ask_new(prompt: &str) -> Outcome<Secret> {
 }
 
 fn ask_text(prompt: &str) -> Outcome<String> {
-    let failed = |_| Failure::new(Exit::Unauthorised, "there is no terminal to ask for the passphrase on")
-        .hint("put it into a file that only you can read, and give --passphrase-file FILE");
+    let failed = |_| {
+        Failure::new(Exit::Unauthorised, "there is no terminal to ask for the passphrase on")
+            .hint("put it into a file that only you can read, and give --passphrase-file FILE")
+    };
     let mut terminal = File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
     if !terminal.is_terminal() {
         return Err(failed(std::io::ErrorKind::NotFound.into()));
@@ -93,6 +99,6 @@ impl<'a> Hidden<'a> {
 impl Drop for Hidden<'_> {
     fn drop(&mut self) {
         // The terminal has gone: there is nothing to restore.
-        drop(tcsetattr(self.terminal, OptionalActions::Flush, &self.before));
+        let _ = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
     }
 }

@@ -57,7 +57,9 @@ impl Source {
     pub fn read(file: &str) -> Outcome<Self> {
         let (name, bytes) = if file == "-" {
             if std::io::stdin().is_terminal() {
-                return Err(Failure::usage("`-` reads a segment from standard input, and nothing is piped into it"));
+                return Err(Failure::usage(
+                    "`-` reads a segment from standard input, and nothing is piped into it",
+                ));
             }
             ("standard input".to_owned(), limited(std::io::stdin().lock(), Path::new("standard input"))?)
         } else {
@@ -65,11 +67,13 @@ impl Source {
             let open = std::fs::File::open(path).map_err(|error| Failure::file("read", path, &error))?;
             (file.to_owned(), limited(open, path)?)
         };
-        let text = String::from_utf8(bytes)
-            .map_err(|error| {
-                let at = error.utf8_error().valid_up_to();
-                Failure::new(Exit::Compile, format!("{name}: byte {at} is not UTF-8; segment files are UTF-8 text"))
-            })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            Failure::new(
+                Exit::Compile,
+                format!("{name}: byte {at} is not UTF-8; segment files are UTF-8 text"),
+            )
+        })?;
         Ok(Self { name, text })
     }
 
@@ -83,7 +87,10 @@ impl Source {
         }
         if errors > 0 {
             let plural = if errors == 1 { "error" } else { "errors" };
-            return Err(Failure::new(Exit::Compile, format!("{} does not compile: {errors} {plural}", self.name)));
+            return Err(Failure::new(
+                Exit::Compile,
+                format!("{} does not compile: {errors} {plural}", self.name),
+            ));
         }
         Ok(checked.segments)
     }
@@ -104,7 +111,11 @@ impl Source {
             }
             (None, _, Some(name)) => {
                 let failure = Failure::usage(format!("{} has no segment `{name}`", self.name));
-                Err(if names.is_empty() { failure } else { failure.hint(format!("it has {}", names.join(", "))) })
+                Err(if names.is_empty() {
+                    failure
+                } else {
+                    failure.hint(format!("it has {}", names.join(", ")))
+                })
             }
             (None, _, None) => Err(Failure::new(Exit::Compile, format!("{} declares no segment", self.name))),
         }

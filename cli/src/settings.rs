@@ -13,7 +13,8 @@ use crate::terminal::ColorChoice;
 /// Longest configuration file.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
 /// Words in a key that mean a secret.
-const SECRET_WORDS: [&str; 7] = ["secret", "passphrase", "password", "token", "recovery", "credential", "private"];
+const SECRET_WORDS: [&str; 7] =
+    ["secret", "passphrase", "password", "token", "recovery", "credential", "private"];
 
 /// What the configuration file may set, and the environment as `HYPERSEG_…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -102,7 +103,10 @@ impl Settings {
         let failed = |error: &std::io::Error| Failure::file("read", path, error);
         let length = std::fs::metadata(path).map_err(|error| failed(&error))?.len();
         if length > CONFIG_BYTES_MAX {
-            return Err(Failure::usage(format!("{} is longer than {CONFIG_BYTES_MAX} bytes", path.display())));
+            return Err(Failure::usage(format!(
+                "{} is longer than {CONFIG_BYTES_MAX} bytes",
+                path.display()
+            )));
         }
         let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
         Self::parse(&text).map_err(|problem| Failure::usage(format!("{}: {problem}", path.display())))
@@ -122,7 +126,8 @@ impl Settings {
 
 /// The message and line of an error; the text itself is not quoted.
 fn problem(text: &str, error: &toml::de::Error) -> String {
-    let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+    let line =
+        error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
     match line {
         Some(line) => format!("line {line}: {}", error.message()),
         None => error.message().to_owned(),
@@ -137,8 +142,11 @@ fn looks_secret(key: &str) -> bool {
 
 fn choice<T: ValueEnum>(name: &str, text: &str) -> Outcome<T> {
     T::from_str(text, true).map_err(|_| {
-        let names: Vec<String> =
-            T::value_variants().iter().filter_map(|v| v.to_possible_value()).map(|v| v.get_name().to_owned()).collect();
+        let names: Vec<String> = T::value_variants()
+            .iter()
+            .filter_map(|v| v.to_possible_value())
+            .map(|v| v.get_name().to_owned())
+            .collect();
         Failure::usage(format!("setting `{name}` is none of {}", names.join(", ")))
     })
 }

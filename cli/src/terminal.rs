@@ -55,7 +55,10 @@ impl Terminal {
     /// Writes a result.
     pub fn out(&self, text: &str) -> Outcome<()> {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| Failure::stdout(&error))
+        stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+            .map_err(|error| Failure::stdout(&error))
     }
 
     /// Says something that is not a result; silent with `--quiet`.

@@ -23,14 +23,16 @@ fn count_funnel_run_and_audit_agree() {
     let matched = count["matched"].as_u64().unwrap();
     let releasable = count["releasable"].as_u64().unwrap();
     assert!(matched > 100 && releasable > 0 && releasable < matched);
-    let removed: u64 = count["removed"].as_array().unwrap().iter().map(|r| r["contacts"].as_u64().unwrap()).sum();
+    let removed: u64 =
+        count["removed"].as_array().unwrap().iter().map(|r| r["contacts"].as_u64().unwrap()).sum();
     assert_eq!(matched - removed, releasable);
 
     let funnel = json(&world.ask(&["funnel", "women.seg", "--format", "json"]).expect(0).out);
     assert_eq!(funnel["criteria"].as_array().unwrap().len(), 2);
     assert_eq!(funnel["matched"], matched);
     for criterion in funnel["criteria"].as_array().unwrap() {
-        let sum: u64 = ["is_true", "is_false", "is_unknown"].iter().map(|k| criterion[k].as_u64().unwrap()).sum();
+        let sum: u64 =
+            ["is_true", "is_false", "is_unknown"].iter().map(|k| criterion[k].as_u64().unwrap()).sum();
         assert_eq!(sum, CONTACTS);
     }
     let table = world.ask(&["funnel", "women.seg"]).expect(0).out;
@@ -180,7 +182,9 @@ fn an_empty_dataset_answers_zero() {
     world.run(&["init", "-d", "data"]).expect(0);
     let count = world.run(&["count", "women.seg", "-d", "data", "--format", "json"]).expect(0);
     assert_eq!(json(&count.out)["matched"], 0);
-    let ran = world.run(&["run", "women.seg", "-d", "data", "--out", "l.csv", "--consent-max-age", "none"]).expect(0);
+    let ran = world
+        .run(&["run", "women.seg", "-d", "data", "--out", "l.csv", "--consent-max-age", "none"])
+        .expect(0);
     assert!(ran.err.contains("0 recipients"), "{}", ran.err);
     // Consent that was never imported does not allow a list.
     world.run(&["run", "women.seg", "-d", "data", "--out", "m.csv"]).refused(4, &["consent"]);

@@ -21,7 +21,9 @@ fn wrong_usage() {
     world.run(&["run", "a.seg", "-d", "data"]).refused(2, &["--out"]);
     world.run(&["run", "a.seg", "--dry-run", "--min", "5", "--max", "2"]).refused(2, &["--min 5"]);
     world.run(&["count", "a.seg", "--format", "parquet", "-d", "x"]).expect(2);
-    world.run(&["generate", "--contacts", "5", "--out", "p", "--format", "json"]).refused(2, &["parquet or csv"]);
+    world
+        .run(&["generate", "--contacts", "5", "--out", "p", "--format", "json"])
+        .refused(2, &["parquet or csv"]);
     world.run(&["init", "-d", "data", "--zone", "Mars/Base"]).refused(2, &["Mars/Base"]);
     world.write("a.seg", ANYONE);
     world.run(&["count", "a.seg", "-d", "nowhere"]).refused(2, &["nowhere"]);

@@ -96,7 +96,11 @@ fn a_changed_audit_log() {
     let world = world();
     count(&world).expect(0);
     world.run(&["audit", "verify", "-d", "data"]).expect(0);
-    let log = world.files("data/audit").into_iter().max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap();
+    let log = world
+        .files("data/audit")
+        .into_iter()
+        .max_by_key(|path| std::fs::metadata(path).unwrap().len())
+        .unwrap();
     let mut bytes = std::fs::read(&log).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

@@ -117,7 +117,7 @@ impl Demo {
             grouped(report.total().stored),
             bytes(size_of(&root.join("data")))
         ));
-        Ok(Engine::new(dataset, Limits::default())?)
+        Ok(Engine::new(dataset, Limits::default()))
     }
 }
 
@@ -152,10 +152,11 @@ fn release_list(context: &Context, engine: &Engine, request: &Request, root: &Pa
     let lists = root.join("lists");
     private_directory(&lists)?;
     let target = Target::named(&lists.join("overdue_mammogram.csv"), Format::Csv)?;
-    let receipt = release(context, engine, request, Guards::default(), &target).map_err(|refusal| match refusal {
-        Refusal::Engine(error) => error.into(),
-        Refusal::Other(failure) => failure,
-    })?;
+    let receipt =
+        release(context, engine, request, Guards::default(), &target).map_err(|refusal| match refusal {
+            Refusal::Engine(error) => error.into(),
+            Refusal::Other(failure) => failure,
+        })?;
     context.terminal.out(&format!(
         "list      {} rows of {}\nreceipt   run {}, sha256 {}\n",
         grouped(receipt.released),

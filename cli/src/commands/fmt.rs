@@ -60,7 +60,10 @@ impl Fmt {
             }
         }
         if broken > 0 {
-            return Err(Failure::new(Exit::Compile, format!("{broken} of {} files cannot be parsed", self.files.len())));
+            return Err(Failure::new(
+                Exit::Compile,
+                format!("{broken} of {} files cannot be parsed", self.files.len()),
+            ));
         }
         Ok(if self.check && differ > 0 { Exit::Differs } else { Exit::Done })
     }

@@ -75,7 +75,8 @@ pub fn waterfall(report: &FunnelReport) -> String {
     for removed in &count.removed {
         left = left.saturating_sub(removed.contacts);
         let [shown, blocks] = line(left);
-        let minus = if removed.contacts == 0 { "0".to_owned() } else { format!("−{}", grouped(removed.contacts)) };
+        let minus =
+            if removed.contacts == 0 { "0".to_owned() } else { format!("−{}", grouped(removed.contacts)) };
         table.row([format!("  {}", removed.reason.name()), minus, blank(), blank(), shown, blocks]);
     }
     if let Some(releasable) = count.releasable {
@@ -85,7 +86,10 @@ pub fn waterfall(report: &FunnelReport) -> String {
     let mut text = table.text();
     let tallied: u64 = report.criteria.iter().map(|criterion| criterion.unknown_rows).sum();
     if tallied > 0 {
-        text.push_str(&format!("\n{} records were not counted because their filter was UNKNOWN.\n", grouped(tallied)));
+        text.push_str(&format!(
+            "\n{} records were not counted because their filter was UNKNOWN.\n",
+            grouped(tallied)
+        ));
     }
     text
 }
@@ -112,16 +116,7 @@ fn table(report: &FunnelReport) -> Table {
     let count = &report.count;
     let blank = String::new;
     let plain = |step: &str, label: &str, removed: String, left: u64| {
-        [
-            step.to_owned(),
-            label.to_owned(),
-            blank(),
-            blank(),
-            blank(),
-            removed,
-            left.to_string(),
-            blank(),
-        ]
+        [step.to_owned(), label.to_owned(), blank(), blank(), blank(), removed, left.to_string(), blank()]
     };
     table.row(plain("contacts", "", blank(), count.contacts));
     for criterion in &report.criteria {

@@ -60,7 +60,8 @@ impl Generate {
         let as_of_text = context.globals.as_of.as_deref().unwrap_or(AS_OF);
         let as_of = parse_day(as_of_text)
             .ok_or_else(|| Failure::usage("--as-of takes a day here, such as 2026-01-01"))?;
-        let wanted = Wanted { contacts: self.contacts, seed: self.seed, as_of, density: self.density, format };
+        let wanted =
+            Wanted { contacts: self.contacts, seed: self.seed, as_of, density: self.density, format };
         let summary = write(context, &self.out, &wanted)?;
         context.terminal.say(&format!(
             "{} contacts, {} records, {} in {}",

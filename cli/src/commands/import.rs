@@ -82,7 +82,9 @@ impl Import {
         }
         let rejected = report.total().rejected;
         if rejected > report.rejects.len() as u64 && from.rejects.is_none() {
-            context.terminal.say(&format!("{} rows were rejected; --rejects FILE lists them all", grouped(rejected)));
+            context
+                .terminal
+                .say(&format!("{} rows were rejected; --rejects FILE lists them all", grouped(rejected)));
         }
         Ok(Exit::Done)
     }

@@ -70,7 +70,10 @@ impl Init {
         terminal.say(&format!("dataset   {}", dir.display()));
         terminal.say(&format!("keyring   {}", keyring.display()));
         if by_key_file {
-            terminal.say(&format!("key file  {}.key (opens the keyring; keep both private and backed up)", keyring.display()));
+            terminal.say(&format!(
+                "key file  {}.key (opens the keyring; keep both private and backed up)",
+                keyring.display()
+            ));
         }
         match kit_file {
             Some(draft) => {

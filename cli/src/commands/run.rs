@@ -107,7 +107,13 @@ impl Run {
         }
     }
 
-    fn release(&self, context: &Context, engine: &Engine, request: &Request, target: &Target) -> Outcome<Exit> {
+    fn release(
+        &self,
+        context: &Context,
+        engine: &Engine,
+        request: &Request,
+        target: &Target,
+    ) -> Outcome<Exit> {
         // An empty list under --fail-empty is held back before its release, like one below --min.
         let least = if self.fail_empty { Some(self.min.unwrap_or(0).max(1)) } else { self.min };
         let guards = Guards { recipients_min: least, recipients_max: self.max };
@@ -152,8 +158,10 @@ pub struct Target {
 impl Target {
     fn new(list: &Path, context: &Context) -> Outcome<Self> {
         if list == Path::new("-") {
-            return Err(Failure::usage("a list is not written to standard output: it belongs beside its receipt")
-                .hint("give --out FILE, e.g. --out list.csv"));
+            return Err(Failure::usage(
+                "a list is not written to standard output: it belongs beside its receipt",
+            )
+            .hint("give --out FILE, e.g. --out list.csv"));
         }
         let format = match context.globals.format {
             Some(format @ (Format::Csv | Format::Ndjson | Format::Parquet)) => format,
@@ -223,7 +231,9 @@ pub fn release(
     if let Err(failure) = list.publish() {
         // The receipt of a list that is not there; it was ours a moment ago.
         drop(std::fs::remove_file(&target.receipt));
-        return Err(failure.hint(format!("the audit log holds the release as run {}", receipt.run_id)).into());
+        return Err(failure
+            .hint(format!("the audit log holds the release as run {}", receipt.run_id))
+            .into());
     }
     Ok(receipt)
 }
@@ -235,7 +245,10 @@ fn check_rows(receipt: &Receipt, written: &Written) -> Outcome<()> {
     }
     Err(Failure::new(
         Exit::Integrity,
-        format!("{} recipients were released but {} rows read back; no list was written", receipt.released, written.rows),
+        format!(
+            "{} recipients were released but {} rows read back; no list was written",
+            receipt.released, written.rows
+        ),
     ))
 }
 

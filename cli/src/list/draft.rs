@@ -84,10 +84,11 @@ fn directory(target: &Path) -> &Path {
 
 fn temporary(target: &Path) -> Outcome<(File, TempPath, Temporary)> {
     let mut guard = None;
-    let made = tempfile::Builder::new().prefix(".hyperseg-").suffix(".partial").make_in(directory(target), |path| {
-        guard = Some(Temporary::new(path.to_owned()));
-        OpenOptions::new().write(true).create_new(true).mode(MODE).open(path)
-    });
+    let made =
+        tempfile::Builder::new().prefix(".hyperseg-").suffix(".partial").make_in(directory(target), |path| {
+            guard = Some(Temporary::new(path.to_owned()));
+            OpenOptions::new().write(true).create_new(true).mode(MODE).open(path)
+        });
     let made = made.map_err(|error| Failure::file("write", target, &error))?;
     let (file, path) = made.into_parts();
     let guard = guard.unwrap_or_else(|| Temporary::new(path.to_path_buf()));

@@ -86,7 +86,8 @@ impl<W: Write + Send> ListWriter<W> {
 
 /// The columns of a batch as text; the engine renders every value before it leaves.
 fn texts(batch: &RecordBatch) -> Outcome<Vec<&StringArray>> {
-    let columns: Option<Vec<_>> = batch.columns().iter().map(|column| column.as_string_opt::<i32>()).collect();
+    let columns: Option<Vec<_>> =
+        batch.columns().iter().map(|column| column.as_string_opt::<i32>()).collect();
     columns.ok_or_else(|| Failure::new(Exit::Runtime, "the engine gave a column that is not text"))
 }
 

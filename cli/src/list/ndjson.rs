@@ -8,7 +8,8 @@ use arrow::datatypes::Schema;
 use super::text_at;
 
 pub(super) fn rows(out: &mut impl Write, schema: &Schema, columns: &[&StringArray]) -> io::Result<()> {
-    let names: Vec<String> = schema.fields().iter().map(|field| string(field.name())).collect::<io::Result<_>>()?;
+    let names: Vec<String> =
+        schema.fields().iter().map(|field| string(field.name())).collect::<io::Result<_>>()?;
     let rows = columns.first().map_or(0, |column| arrow::array::Array::len(*column));
     for row in 0..rows {
         let mut line = String::from("{");
