@@ -6,13 +6,18 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::failure::{Exit, Failure, Outcome};
 
+/// How long the threads of a query may take to end.
+const SHUTDOWN: Duration = Duration::from_secs(1);
+
 static TEMPORARY: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+static PUBLISHING: Mutex<()> = Mutex::new(());
 static WAITING: AtomicBool = AtomicBool::new(false);
 static SIGNALLED: AtomicBool = AtomicBool::new(false);
 static STOP: LazyLock<Notify> = LazyLock::new(Notify::new);
@@ -25,10 +30,16 @@ pub fn install() -> Outcome<()> {
             STOP.notify_one();
             return;
         }
+        let _publishing = hold_off();
         remove_temporary();
         std::process::exit(i32::from(Exit::Interrupted.code()));
     })
     .map_err(|_| Failure::new(Exit::Runtime, "cannot listen for signals"))
+}
+
+/// A signal waits while this is held: for steps that belong together.
+pub fn hold_off() -> MutexGuard<'static, ()> {
+    PUBLISHING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs a query to its end, or drops it when a signal comes.
@@ -47,6 +58,8 @@ pub fn block_on<T>(query: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         }
     });
     WAITING.store(false, Ordering::SeqCst);
+    // A thread in the middle of a batch is not waited for.
+    runtime.shutdown_timeout(SHUTDOWN);
     outcome
 }
 
@@ -83,7 +96,7 @@ impl Drop for Temporary {
     }
 }
 
-fn paths() -> std::sync::MutexGuard<'static, BTreeSet<PathBuf>> {
+fn paths() -> MutexGuard<'static, BTreeSet<PathBuf>> {
     TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -25,6 +25,7 @@ fn wrong_usage() {
         .run(&["generate", "--contacts", "5", "--out", "p", "--format", "json"])
         .refused(2, &["parquet or csv"]);
     world.run(&["init", "-d", "data", "--zone", "Mars/Base"]).refused(2, &["Mars/Base"]);
+    world.run(&["init", "-d", "data", "--shard-contacts", "0"]).refused(2, &["--shard-contacts"]);
     world.write("a.seg", ANYONE);
     world.run(&["count", "a.seg", "-d", "nowhere"]).refused(2, &["nowhere"]);
 }
@@ -128,7 +129,7 @@ fn keys() {
 
     world.write("kit2.txt", "0000-0000");
     std::fs::set_permissions(world.path("kit2.txt"), std::fs::Permissions::from_mode(0o600)).unwrap();
-    with(&["--recovery-file", "kit2.txt"]).expect(4);
+    with(&["--recovery-file", "kit2.txt"]).refused(2, &["too short"]);
     std::fs::set_permissions(world.path("kit2.txt"), std::fs::Permissions::from_mode(0o644)).unwrap();
     with(&["--recovery-file", "kit2.txt"]).refused(4, &["chmod 600"]);
 }

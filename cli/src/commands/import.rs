@@ -9,7 +9,7 @@ use hyperseg_storage::import::{import_population, import_synthea};
 use hyperseg_storage::ingest::{ImportOptions, ImportReport, Progress, Stage};
 
 use crate::context::{Context, now_micros};
-use crate::failure::{Exit, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Align, Table, grouped};
 
 const EXAMPLE: &str = "\
@@ -62,6 +62,9 @@ struct From {
 impl Import {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
         let (Source::Population(from) | Source::Synthea(from)) = &self.source;
+        if !from.dir.is_dir() {
+            return Err(Failure::usage(format!("{} is not a directory", from.dir.display())));
+        }
         let dataset = context.open()?;
         let spinner = context.terminal.spinner("reading");
         let options = ImportOptions {

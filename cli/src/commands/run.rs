@@ -1,6 +1,6 @@
 //! `run`: the list of recipients and its receipt.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -203,21 +203,15 @@ pub fn release(
     let list = Draft::create(&target.list)?;
     let receipt_file = Draft::create(&target.receipt)?;
     let spinner = context.terminal.spinner("running");
-    let made = interrupt::block_on(async {
-        Ok(match engine.run(request, guards).await {
-            Ok(mut recipients) => {
-                let mut writer = ListWriter::new(target.format, &recipients.schema(), list.file())?;
-                while let Some(batch) = recipients.next_batch()? {
-                    writer.write(&batch)?;
-                }
-                let (_, written) = writer.finish()?;
-                Ok((recipients.receipt().clone(), written))
-            }
-            Err(error) => Err(error),
-        })
-    });
+    let answer = interrupt::block_on(async { Ok(engine.run(request, guards).await) });
     spinner.finish_and_clear();
-    let (receipt, written) = made?.map_err(Refusal::Engine)?;
+    let mut recipients = answer?.map_err(Refusal::Engine)?;
+    let mut writer = ListWriter::new(target.format, &recipients.schema(), BufWriter::new(list.file()))?;
+    for batch in recipients.by_ref() {
+        writer.write(&batch.map_err(Refusal::Engine)?)?;
+    }
+    let (_, written) = writer.finish()?;
+    let receipt = recipients.receipt().clone();
     check_rows(&receipt, &written)?;
     let file = target.list.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let document =
@@ -226,7 +220,8 @@ pub fn release(
         .file()
         .write_all(json(&document)?.as_bytes())
         .map_err(|error| Failure::file("write", &target.receipt, &error))?;
-    // The receipt first, so that no list is ever without one.
+    // The receipt first, so that no list is ever without one; a signal waits until both are there.
+    let _whole = interrupt::hold_off();
     receipt_file.publish()?;
     if let Err(failure) = list.publish() {
         // The receipt of a list that is not there; it was ours a moment ago.
