@@ -46,7 +46,8 @@ impl Anchor {
     /// # Errors
     /// It is missing, or not what was written.
     pub(super) fn read(path: &Path, key: &SealingKey, dataset: &DatasetId) -> Result<Self> {
-        let bytes = private_file::read(path)?.ok_or_else(|| AuditError::AnchorMissing { path: path.into() })?;
+        let bytes =
+            private_file::read(path)?.ok_or_else(|| AuditError::AnchorMissing { path: path.into() })?;
         let damaged = || AuditError::AnchorDamaged { path: path.into() };
         let written: Written = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
         let anchor =

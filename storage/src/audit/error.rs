@@ -20,7 +20,9 @@ pub enum AuditError {
         anchored: u64,
     },
     /// The log is not what was written.
-    #[error("record {record} of the audit log: {what}; the log was changed or is damaged, restore it from a backup")]
+    #[error(
+        "record {record} of the audit log: {what}; the log was changed or is damaged, restore it from a backup"
+    )]
     Tampered {
         /// Place of the record, from 0.
         record: u64,

@@ -69,10 +69,16 @@ pub(super) fn start(dataset: &DatasetId) -> Head {
 }
 
 /// The frame of the next record and the place after it.
-pub(super) fn encode(key: &SealingKey, dataset: &DatasetId, head: &Head, payload: &[u8]) -> Result<(Vec<u8>, Head)> {
+pub(super) fn encode(
+    key: &SealingKey,
+    dataset: &DatasetId,
+    head: &Head,
+    payload: &[u8],
+) -> Result<(Vec<u8>, Head)> {
     let sealed = key.seal(aad(dataset, head).as_bytes(), payload)?;
     let length = u32::try_from(sealed.len()).ok().filter(|_| sealed.len() <= SEALED_MAX);
-    let length = length.ok_or(Error::Limit { what: "length of an audit record".into(), max: SEALED_MAX as u64 })?;
+    let length =
+        length.ok_or(Error::Limit { what: "length of an audit record".into(), max: SEALED_MAX as u64 })?;
     let chain = next_chain(&head.chain, &sealed);
     let frame = [length.to_be_bytes().as_slice(), &sealed, &chain].concat();
     let bytes = head.bytes.saturating_add(frame.len() as u64);
@@ -102,7 +108,10 @@ pub(super) fn scan(
         let mut found = vec![0; expected.len()];
         reader.read_exact(&mut found).map_err(fail)?;
         if found != expected {
-            return Ok((from, Tail::Broken { what: "the header is not the one of this dataset", last: false }));
+            return Ok((
+                from,
+                Tail::Broken { what: "the header is not the one of this dataset", last: false },
+            ));
         }
     } else {
         reader.seek(SeekFrom::Start(from.bytes)).map_err(fail)?;

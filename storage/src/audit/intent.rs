@@ -16,10 +16,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::AuditError;
 use super::entry::{Entry, EntryKind, IntentBody, ReleaseBody, ReleaseRecord, RunId};
 use super::log::Log;
 use super::spool::{self, Chunks, Spool};
-use super::AuditError;
 use crate::error::{Error, Result};
 
 /// A run whose intent is on stable storage and whose end is not written yet. Dropped, it ends as aborted.
@@ -125,7 +125,10 @@ impl Drop for Intent {
 
 impl std::fmt::Debug for Intent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Intent").field("id", &self.id).field("action", &self.entry.action).finish_non_exhaustive()
+        f.debug_struct("Intent")
+            .field("id", &self.id)
+            .field("action", &self.entry.action)
+            .finish_non_exhaustive()
     }
 }
 
@@ -182,15 +185,17 @@ impl Released {
 
 impl std::fmt::Debug for Released {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Released").field("run", &self.run).field("rows", &self.record.rows).finish_non_exhaustive()
+        f.debug_struct("Released")
+            .field("run", &self.run)
+            .field("rows", &self.record.rows)
+            .finish_non_exhaustive()
     }
 }
 
 /// The body of a release record.
 pub(super) fn release_record(entry: &Entry) -> Result<ReleaseRecord> {
-    serde_json::from_value(entry.body.clone()).map_err(|_| {
-        AuditError::Tampered { record: entry.seq, what: "it has a form not known here" }.into()
-    })
+    serde_json::from_value(entry.body.clone())
+        .map_err(|_| AuditError::Tampered { record: entry.seq, what: "it has a form not known here" }.into())
 }
 
 fn to_value(body: &impl serde::Serialize) -> Result<Value> {

@@ -140,7 +140,8 @@ impl Log {
         let mut locked = self.lock_with(unseen)?;
         locked.state.head = None;
         locked.catch_up()?;
-        let body = json!({ "reason": "anchor made anew", "records": locked.head.records, "generation": generation });
+        let body =
+            json!({ "reason": "anchor made anew", "records": locked.head.records, "generation": generation });
         locked.append(None, EntryKind::Recovered, "audit", body)?;
         Ok(())
     }
@@ -183,7 +184,8 @@ impl Log {
 
         let start = frame::start(self.dataset());
         let seen = anchor.as_ref().ok().copied();
-        let mut anchor_fits = seen.filter(|anchor| anchor.records == 0).map(|anchor| anchor.chain == start.chain);
+        let mut anchor_fits =
+            seen.filter(|anchor| anchor.records == 0).map(|anchor| anchor.chain == start.chain);
         let mut entries = Vec::new();
         let (_, tail) = frame::scan(&file, length, self.key()?, self.dataset(), start, |head, payload| {
             if let Some(anchor) = seen.filter(|anchor| anchor.records == head.records) {
@@ -216,8 +218,12 @@ impl Log {
     /// Marks a run as alive for as long as the file is open.
     pub(super) fn claim_run(&self, run: &RunId) -> Result<File> {
         let fail = |error| Error::io("lock", RUNS, error);
-        let lock =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.run_lock(run)).map_err(fail)?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.run_lock(run))
+            .map_err(fail)?;
         match lock.try_lock() {
             Ok(()) => Ok(lock),
             Err(error) => Err(fail(error.into())),
@@ -285,7 +291,8 @@ impl Locked<'_> {
             .map(Zeroizing::new)
             .map_err(|error| Error::io("write", LOG, std::io::Error::from(error)))?;
         let (frame, after) = frame::encode(self.log.key()?, self.log.dataset(), &self.head, &payload)?;
-        let written = self.file.seek(SeekFrom::Start(self.head.bytes)).and_then(|_| self.file.write_all(&frame));
+        let written =
+            self.file.seek(SeekFrom::Start(self.head.bytes)).and_then(|_| self.file.write_all(&frame));
         if let Err(error) = written {
             // What was written of the frame is cut off again; if that fails too, the next append finds a torn tail.
             let _ = self.file.set_len(self.head.bytes);
@@ -445,7 +452,8 @@ fn run_of(name: &str, extension: &str) -> Option<RunId> {
 fn parse(head: &Head, payload: &[u8]) -> Result<Entry> {
     let record = head.records.saturating_sub(1);
     let tampered = |what| Error::from(AuditError::Tampered { record, what });
-    let entry: Entry = serde_json::from_slice(payload).map_err(|_| tampered("it has a form not known here"))?;
+    let entry: Entry =
+        serde_json::from_slice(payload).map_err(|_| tampered("it has a form not known here"))?;
     if entry.seq != record {
         return Err(tampered("it says another number of itself"));
     }

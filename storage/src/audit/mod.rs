@@ -151,4 +151,3 @@ impl std::fmt::Debug for AuditLog {
         f.debug_tuple("AuditLog").field(&self.0.dataset()).finish()
     }
 }
-

@@ -117,7 +117,8 @@ impl Spool {
 
     fn put_frame(&mut self, chunk: &[u8], last: bool) -> Result<()> {
         limit(chunk)?;
-        let sealed = self.key.seal(chunk_aad(&self.dataset, &self.run, self.index, last).as_bytes(), chunk)?;
+        let sealed =
+            self.key.seal(chunk_aad(&self.dataset, &self.run, self.index, last).as_bytes(), chunk)?;
         let length = u32::try_from(sealed.len()).map_err(|_| too_long())?;
         self.put(&length.to_be_bytes())?;
         self.put(&sealed)?;
@@ -245,7 +246,11 @@ fn list_key(log: &Log, run: &RunId) -> Result<SealingKey> {
 }
 
 fn chunk_aad(dataset: &DatasetId, run: &RunId, index: u64, last: bool) -> Aad {
-    Aad::new("list chunk").field(dataset.as_bytes()).field(run.as_bytes()).number(index).number(u64::from(last))
+    Aad::new("list chunk")
+        .field(dataset.as_bytes())
+        .field(run.as_bytes())
+        .number(index)
+        .number(u64::from(last))
 }
 
 fn members_aad(dataset: &DatasetId, run: &RunId) -> Aad {

@@ -116,11 +116,14 @@ pub(super) fn verify(log: &Log) -> Result<Verification> {
         }
         Err(Error::Audit(AuditError::LogMissing)) => match log.anchor() {
             Ok(anchor) => {
-                report.find(Grade::Truncated, format!("the log is missing; it had {} records", anchor.records));
+                report
+                    .find(Grade::Truncated, format!("the log is missing; it had {} records", anchor.records));
             }
             Err(_) => report.find(Grade::CannotVerify, "neither the log nor its anchor is there"),
         },
-        Err(Error::Audit(error @ AuditError::Tampered { .. })) => report.find(Grade::Tampered, error.to_string()),
+        Err(Error::Audit(error @ AuditError::Tampered { .. })) => {
+            report.find(Grade::Tampered, error.to_string())
+        }
         Err(error) => return Err(error),
     }
     Ok(report)
@@ -154,7 +157,10 @@ fn check_end(report: &mut Verification, reading: &Reading) {
             report.find(Grade::Tampered, format!("record {records}: {what}"));
         }
         Tail::Whole | Tail::Torn if lost => {
-            report.find(Grade::Truncated, format!("the anchor has seen {seen} records, the log holds {records}"));
+            report.find(
+                Grade::Truncated,
+                format!("the anchor has seen {seen} records, the log holds {records}"),
+            );
         }
         Tail::Torn | Tail::Broken { .. } => {
             let what = "the last record was not written to its end; it is cut off at the next writing";

@@ -160,8 +160,10 @@ impl Document {
             return Err(damaged("it has too many slots").into());
         }
         let classes = &sealed.body.classes;
-        let repeated =
-            classes.iter().enumerate().any(|(i, one)| classes.iter().skip(i + 1).any(|two| one.class == two.class));
+        let repeated = classes
+            .iter()
+            .enumerate()
+            .any(|(i, one)| classes.iter().skip(i + 1).any(|two| one.class == two.class));
         if repeated {
             return Err(damaged("it has two keys for one class").into());
         }

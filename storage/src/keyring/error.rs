@@ -110,9 +110,10 @@ impl KeyringError {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Exists { .. } | Self::InsideDataset { .. } | Self::Mistyped { .. } | Self::WeakPassphrase { .. } => {
-                ErrorKind::Usage
-            }
+            Self::Exists { .. }
+            | Self::InsideDataset { .. }
+            | Self::Mistyped { .. }
+            | Self::WeakPassphrase { .. } => ErrorKind::Usage,
             Self::Missing { .. }
             | Self::KeyFileMissing { .. }
             | Self::Exposed { .. }

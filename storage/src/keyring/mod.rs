@@ -29,7 +29,7 @@ pub use error::KeyringError;
 pub use principal::Principal;
 pub use recovery::RecoveryKit;
 
-use crate::crypto::{Cost, Digest, Secret, SealingKey, random, stretch};
+use crate::crypto::{Cost, Digest, SealingKey, Secret, random, stretch};
 use crate::dataset::DatasetId;
 use crate::error::Result;
 use document::{Body, Document, Slot, Wrapped, WrappedClass};
@@ -85,8 +85,8 @@ impl Keyring {
         dataset: &DatasetId,
         slot: NewSlot,
     ) -> Result<(Self, RecoveryKit)> {
-        private_file::make_directory(path)?;
         private_file::check_outside(path, dataset_dir)?;
+        private_file::make_directory(path)?;
         for taken in [path.into(), Self::anchor_of(path)] {
             if std::fs::symlink_metadata(&taken).is_ok() {
                 return Err(KeyringError::Exists { path: taken }.into());
@@ -104,8 +104,10 @@ impl Keyring {
         }
         let (kit, recovery_key) = RecoveryKit::generate(dataset)?;
         let (first, slot_name) = new_slot(path, dataset, &root, slot)?;
-        let recovery =
-            Slot::Recovery { key: *recovery_key.id(), wrapped: wrap_root(dataset, RECOVERY, &recovery_key, &root)? };
+        let recovery = Slot::Recovery {
+            key: *recovery_key.id(),
+            wrapped: wrap_root(dataset, RECOVERY, &recovery_key, &root)?,
+        };
         let body = Body::new(*dataset, *root.id(), vec![first, recovery], wrapped_classes);
         private_file::create(path, &body.seal(path, &root)?)?;
         let principal = Principal::of_process(slot_name);
@@ -126,10 +128,11 @@ impl Keyring {
         let mut classes = BTreeMap::new();
         for WrappedClass { class, key, wrapped } in &document.body.classes {
             let aad = document::class_aad(&dataset, *class, key, root.id());
-            let key = root.unwrap_key(aad.as_bytes(), *key, &wrapped.0).map_err(|_| KeyringError::Damaged {
-                path: path.into(),
-                what: "a class key does not open under the root key",
-            })?;
+            let key =
+                root.unwrap_key(aad.as_bytes(), *key, &wrapped.0).map_err(|_| KeyringError::Damaged {
+                    path: path.into(),
+                    what: "a class key does not open under the root key",
+                })?;
             classes.insert(*class, key);
         }
         let principal = Principal::of_process(slot_name);
@@ -189,7 +192,12 @@ impl fmt::Debug for Keyring {
     }
 }
 
-fn new_slot(path: &Path, dataset: &DatasetId, root: &SealingKey, slot: NewSlot) -> Result<(Slot, &'static str)> {
+fn new_slot(
+    path: &Path,
+    dataset: &DatasetId,
+    root: &SealingKey,
+    slot: NewSlot,
+) -> Result<(Slot, &'static str)> {
     match slot {
         NewSlot::KeyFile => {
             let mut bytes = Zeroizing::new([0; 32]);
@@ -197,7 +205,10 @@ fn new_slot(path: &Path, dataset: &DatasetId, root: &SealingKey, slot: NewSlot) 
             let text = Zeroizing::new(format!("{}\n", *Zeroizing::new(hex::encode(*bytes))));
             private_file::create(&private_file::beside(path, KEY_FILE_SUFFIX), text.as_bytes())?;
             let key = SealingKey::from_secret(bytes);
-            Ok((Slot::KeyFile { key: *key.id(), wrapped: wrap_root(dataset, KEY_FILE, &key, root)? }, KEY_FILE))
+            Ok((
+                Slot::KeyFile { key: *key.id(), wrapped: wrap_root(dataset, KEY_FILE, &key, root)? },
+                KEY_FILE,
+            ))
         }
         NewSlot::Passphrase(passphrase) => {
             if passphrase.expose().chars().count() < PASSPHRASE_CHARS_MIN {
@@ -213,7 +224,12 @@ fn new_slot(path: &Path, dataset: &DatasetId, root: &SealingKey, slot: NewSlot) 
     }
 }
 
-fn wrap_root(dataset: &DatasetId, slot: &'static str, key: &SealingKey, root: &SealingKey) -> Result<Wrapped> {
+fn wrap_root(
+    dataset: &DatasetId,
+    slot: &'static str,
+    key: &SealingKey,
+    root: &SealingKey,
+) -> Result<Wrapped> {
     let aad = document::root_aad(dataset, slot, key.id(), root.id());
     Ok(Wrapped(key.wrap_key(aad.as_bytes(), root)?))
 }
@@ -255,9 +271,11 @@ fn unlock_root(
             continue;
         }
         let aad = document::root_aad(&body.dataset, kind, id, &body.root);
-        let root = candidate.unwrap_key(aad.as_bytes(), body.root, &wrapped.0).map_err(|_| KeyringError::Damaged {
-            path: path.into(),
-            what: "the root key does not open though the secret is the right one",
+        let root = candidate.unwrap_key(aad.as_bytes(), body.root, &wrapped.0).map_err(|_| {
+            KeyringError::Damaged {
+                path: path.into(),
+                what: "the root key does not open though the secret is the right one",
+            }
         })?;
         return Ok((root, kind));
     }

@@ -62,7 +62,8 @@ pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<()> {
     let staged = stage(path, bytes)?;
     // A link, unlike a rename, fails when the name is taken.
     let linked = std::fs::hard_link(&staged, path);
-    std::fs::remove_file(&staged).map_err(|error| Error::io("remove", staged.display().to_string(), error))?;
+    std::fs::remove_file(&staged)
+        .map_err(|error| Error::io("remove", staged.display().to_string(), error))?;
     match linked {
         Ok(()) => sync_directory(&directory_of(path)),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -75,7 +76,8 @@ pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Replaces a file, or makes it: readers see the old bytes or the new ones.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let staged = stage(path, bytes)?;
-    std::fs::rename(&staged, path).map_err(|error| Error::io("replace", path.display().to_string(), error))?;
+    std::fs::rename(&staged, path)
+        .map_err(|error| Error::io("replace", path.display().to_string(), error))?;
     sync_directory(&directory_of(path))
 }
 
@@ -132,14 +134,15 @@ fn directory_of(path: &Path) -> PathBuf {
 }
 
 fn check_directory(directory: &Path) -> Result<()> {
-    let found =
-        std::fs::metadata(directory).map_err(|error| Error::io("read", directory.display().to_string(), error))?;
+    let found = std::fs::metadata(directory)
+        .map_err(|error| Error::io("read", directory.display().to_string(), error))?;
     if found.uid() != rustix::process::geteuid().as_raw() {
         let cure = "keep keys in a directory of your own".into();
         return Err(exposed(directory, "the directory belongs to another user", cure));
     }
     if found.mode() & OTHERS != 0 {
-        let cure = format!("keep keys in a directory of their own, or run `chmod 700 {}`", directory.display());
+        let cure =
+            format!("keep keys in a directory of their own, or run `chmod 700 {}`", directory.display());
         return Err(exposed(directory, "the directory of the keyring is open to other users", cure));
     }
     Ok(())
@@ -149,12 +152,8 @@ fn stage(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
     let mut salt = [0; 8];
     crate::crypto::random(&mut salt)?;
     let staged = beside(path, &format!(".{}.new", hex::encode(salt)));
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&staged)
-        .and_then(|mut file| {
+    let written =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&staged).and_then(|mut file| {
             file.write_all(bytes)?;
             file.sync_all()
         });

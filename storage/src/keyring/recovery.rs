@@ -11,7 +11,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::KeyringError;
-use crate::crypto::{Secret, SealingKey, random, sha256};
+use crate::crypto::{SealingKey, Secret, random, sha256};
 use crate::dataset::DatasetId;
 use crate::error::Result;
 
@@ -96,7 +96,12 @@ fn decode(code: &str) -> Result<Zeroizing<[u8; BITS_LEN]>> {
         five.iter_mut().zip(value.to_be_bytes().iter().skip(3)).for_each(|(to, from)| *to = *from);
     }
     if check_of(&bits) != check {
-        return Err(mistyped(if check.len() < CHECK_LEN { "it is too short" } else { "its check characters are wrong" }).into());
+        return Err(mistyped(if check.len() < CHECK_LEN {
+            "it is too short"
+        } else {
+            "its check characters are wrong"
+        })
+        .into());
     }
     Ok(bits)
 }
@@ -128,7 +133,8 @@ mod tests {
     #[test]
     fn codes_go_there_and_back() {
         for seed in 0..=255_u8 {
-            let bits: [u8; BITS_LEN] = std::array::from_fn(|i| seed.wrapping_mul(31).wrapping_add(i as u8 * 7));
+            let bits: [u8; BITS_LEN] =
+                std::array::from_fn(|i| seed.wrapping_mul(31).wrapping_add(i as u8 * 7));
             let code = encode(&bits);
             assert_eq!(code.len(), CODE_LEN + 8);
             assert_eq!(*decode(&code).unwrap(), bits);

@@ -87,7 +87,12 @@ fn wycheproof_vectors() {
             let sealed = [nonce.to_vec(), bytes(&test["ct"]), bytes(&test["tag"])].concat();
             match test["result"].as_str().unwrap() {
                 "valid" => {
-                    assert_eq!(key.seal_with(Nonce(nonce), &aad, &plain).unwrap(), sealed, "{}", test["tcId"]);
+                    assert_eq!(
+                        key.seal_with(Nonce(nonce), &aad, &plain).unwrap(),
+                        sealed,
+                        "{}",
+                        test["tcId"]
+                    );
                     assert_eq!(key.open(&aad, &sealed).unwrap().as_slice(), plain, "{}", test["tcId"]);
                     valid += 1;
                 }
