@@ -1,0 +1,433 @@
+//! Random criteria: every node of the typed tree, in the shapes that the resolver makes.
+
+use std::collections::BTreeSet;
+
+use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
+use hyperseg_dsl::segment::{
+    Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter, Hidden,
+    Logic, NumberTest, Operand, Param, Selector, Test, TextOp, Which, Window,
+};
+use hyperseg_dsl::value::{Day, Value};
+
+use super::World;
+use super::dice::Dice;
+use super::palette::{self, EXACT_SPANS, SPANS};
+
+const COMPARISONS: [Cmp; 6] = [Cmp::Eq, Cmp::Ne, Cmp::Lt, Cmp::Le, Cmp::Gt, Cmp::Ge];
+
+/// Draws criteria over one world.
+pub(super) struct Maker<'a> {
+    pub(super) dice: Dice,
+    pub(super) schema: &'a Schema,
+    pub(super) world: &'a World,
+    /// Parameters drawn so far; their defaults are the values they stand for.
+    pub(super) params: Vec<Param>,
+}
+
+impl Maker<'_> {
+    /// Criteria over a contact, nested at most this deep.
+    pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
+        self.logic(depth, &mut |maker| match maker.dice.below(50) {
+            0 => Logic::True,
+            1 => Logic::False,
+            2..=17 => maker.contact_field(),
+            18..=21 => Logic::Leaf(ContactTest::Age(maker.number_test(true))),
+            22..=24 => maker.anniversary(),
+            25..=37 => Logic::Leaf(ContactTest::Has(maker.selector())),
+            38..=43 => {
+                let selector = maker.selector();
+                Logic::Leaf(ContactTest::Count(selector, maker.number_test(false)))
+            }
+            _ => {
+                let selector = maker.selector();
+                let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
+                let test = match maker.schema.record(&selector.record) {
+                    Some(kind) => maker.filter(kind, 1),
+                    None => Logic::True,
+                };
+                Logic::Leaf(ContactTest::One { which, selector, test })
+            }
+        })
+    }
+
+    fn logic<L>(&mut self, depth: usize, leaf: &mut impl FnMut(&mut Self) -> Logic<L>) -> Logic<L> {
+        if depth == 0 || self.dice.percent(50) {
+            return leaf(self);
+        }
+        let parts = 2 + self.dice.below(2);
+        match self.dice.below(3) {
+            0 => Logic::Not(Box::new(self.logic(depth - 1, leaf))),
+            1 => Logic::And((0..parts).map(|_| self.logic(depth - 1, leaf)).collect()),
+            _ => Logic::Or((0..parts).map(|_| self.logic(depth - 1, leaf)).collect()),
+        }
+    }
+
+    fn contact_field(&mut self) -> Criteria {
+        let contact = self.dice.pick(&self.world.contacts);
+        let known: Vec<&Field> = self
+            .schema
+            .contact
+            .iter()
+            .filter(|field| contact.is_some_and(|contact| contact.fields.contains_key(&field.name)))
+            .collect();
+        let field = if self.dice.percent(80) {
+            self.dice.pick(&known).copied()
+        } else {
+            self.dice.pick(&self.schema.contact)
+        };
+        let Some(field) = field else { return Logic::True };
+        let sample = contact.and_then(|contact| contact.fields.get(&field.name)).cloned();
+        match self.field_test(field, sample) {
+            Logic::Leaf(test) => Logic::Leaf(ContactTest::Field(test)),
+            Logic::Not(inner) => match *inner {
+                Logic::Leaf(test) => Logic::Not(Box::new(Logic::Leaf(ContactTest::Field(test)))),
+                _ => Logic::True,
+            },
+            _ => Logic::True,
+        }
+    }
+
+    /// Tests of the fields of a record of the kind.
+    fn filter(&mut self, kind: &RecordKind, depth: usize) -> Filter {
+        let records: Vec<_> = self
+            .world
+            .contacts
+            .iter()
+            .flat_map(|contact| &contact.records)
+            .filter(|record| record.kind == kind.name)
+            .collect();
+        self.logic(depth, &mut |maker| {
+            let record = maker.dice.pick(&records);
+            let favourites: Vec<&Field> = ["code", "status", "value", "decision", "class", "machine"]
+                .iter()
+                .filter_map(|name| kind.field(name))
+                .collect();
+            let field = if maker.dice.percent(50) { maker.dice.pick(&favourites).copied() } else { None };
+            let Some(field) = field.or_else(|| maker.dice.pick(&kind.fields)) else { return Logic::True };
+            let sample = record.and_then(|record| record.fields.get(&field.name)).cloned();
+            maker.field_test(field, sample)
+        })
+    }
+
+    /// A test of a field, or `Not` of one; around the sample when there is one.
+    fn field_test(&mut self, field: &Field, sample: Option<Value>) -> Filter {
+        let leaf = |test| Logic::Leaf(FieldTest { field: field.name.clone(), ty: field.ty, test });
+        match self.dice.below(12) {
+            0 => return leaf(Test::Known),
+            1 => return leaf(Test::Missing),
+            _ => {}
+        }
+        match field.ty {
+            FieldType::Categories | FieldType::Point => leaf(Test::Known),
+            FieldType::Code => {
+                let test = leaf(Test::Codes(self.codes(sample.as_ref())));
+                if self.dice.percent(20) { Logic::Not(Box::new(test)) } else { test }
+            }
+            FieldType::Date | FieldType::Time if self.dice.percent(50) => {
+                leaf(Test::Window(self.window(field.ty == FieldType::Time)))
+            }
+            FieldType::Text if self.dice.percent(40) => leaf(self.text_test(sample.as_ref())),
+            FieldType::Text | FieldType::Category | FieldType::Bool => {
+                if self.dice.percent(60) {
+                    let cmp = if self.dice.percent(70) { Cmp::Eq } else { Cmp::Ne };
+                    let value = self.literal(field, sample.as_ref());
+                    leaf(Test::Compare(cmp, self.operand(value)))
+                } else {
+                    leaf(Test::In(self.list(field, sample.as_ref())))
+                }
+            }
+            FieldType::Int | FieldType::Number | FieldType::Money | FieldType::Date | FieldType::Time => {
+                match self.dice.below(4) {
+                    0 => leaf(Test::In(self.list(field, sample.as_ref()))),
+                    1 => {
+                        let one = self.literal(field, sample.as_ref());
+                        let other = self.literal(field, None);
+                        let (low, high) = if greater(&one, &other) { (other, one) } else { (one, other) };
+                        leaf(Test::Between(self.operand(low), self.operand(high)))
+                    }
+                    _ => {
+                        let cmp = self.dice.pick(&COMPARISONS).copied().unwrap_or(Cmp::Eq);
+                        let value = self.literal(field, sample.as_ref());
+                        leaf(Test::Compare(cmp, self.operand(value)))
+                    }
+                }
+            }
+        }
+    }
+
+    fn list(&mut self, field: &Field, sample: Option<&Value>) -> Vec<Operand> {
+        let mut values: Vec<Value> = Vec::new();
+        for place in 0..1 + self.dice.below(3) {
+            let value = self.literal(field, sample.filter(|_| place == 0));
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        values.into_iter().map(|value| self.operand(value)).collect()
+    }
+
+    /// A value as the text of a segment can say it: the sample mostly, days for moments.
+    fn literal(&mut self, field: &Field, sample: Option<&Value>) -> Value {
+        let value = match sample {
+            Some(sample) if self.dice.percent(80) => sample.clone(),
+            _ => palette::value(&mut self.dice, field, &self.world.clock),
+        };
+        match value {
+            Value::Time(when) => Value::Date(self.world.clock.day_of(when)),
+            Value::Int(n) if self.dice.percent(10) => {
+                Value::Number(f64::from(i32::try_from(n).unwrap_or(0)) + 0.5)
+            }
+            other => other,
+        }
+    }
+
+    /// The value, or a parameter that stands for it.
+    fn operand(&mut self, value: Value) -> Operand {
+        let ty = match &value {
+            Value::Text(_) => Some(FieldType::Text),
+            Value::Int(_) => Some(FieldType::Int),
+            Value::Number(_) => Some(FieldType::Number),
+            Value::Money(_) => Some(FieldType::Money),
+            Value::Bool(_) => Some(FieldType::Bool),
+            Value::Date(_) => Some(FieldType::Date),
+            Value::Category(_)
+            | Value::Time(_)
+            | Value::Code(_)
+            | Value::Categories(_)
+            | Value::Point(_, _) => None,
+        };
+        match ty {
+            Some(ty) if self.params.len() < 9 && self.dice.percent(4) => {
+                let name = format!("p{}", self.params.len() + 1);
+                self.params.push(Param { name: name.clone(), ty, default: Some(value) });
+                Operand::Param(name)
+            }
+            _ => Operand::Literal(value),
+        }
+    }
+
+    fn text_test(&mut self, sample: Option<&Value>) -> Test {
+        let text = match sample {
+            Some(Value::Text(text)) => text.clone(),
+            _ => "a".to_owned(),
+        };
+        let half = text.chars().count().div_ceil(2);
+        let start: String = text.chars().take(half).collect();
+        let end: String = text.chars().skip(half / 2).collect();
+        let (op, wanted) = match self.dice.below(4) {
+            0 => (TextOp::Contains, end),
+            1 => (TextOp::StartsWith, start),
+            2 => (TextOp::EndsWith, end),
+            _ => {
+                let pattern = self.dice.one(&["^a", "b$", "[A-Z]", "^.$", "\u{eb}|'", "\\d"]);
+                let wanted = Operand::Literal(Value::Text(pattern.to_owned()));
+                return Test::Text(TextOp::Matches, wanted);
+            }
+        };
+        Test::Text(op, self.operand(Value::Text(wanted)))
+    }
+
+    /// A set that holds the sample, when there is one, and is never empty.
+    fn codes(&mut self, sample: Option<&Value>) -> CodeSet {
+        let exact = |code| CodePattern { code, under: false };
+        let mut include = BTreeSet::new();
+        let mut exclude = BTreeSet::new();
+        match sample {
+            Some(Value::Code(code)) if self.dice.percent(60) => {
+                include.insert(exact(code.clone()));
+            }
+            _ => {
+                let pattern = CodePattern { code: palette::prefix(&mut self.dice), under: true };
+                // What is taken out lies strictly below, so that something is left.
+                if pattern.code.code.starts_with('E') && pattern.code.code.len() < 4 && self.dice.percent(40)
+                {
+                    let mut code = pattern.code.clone();
+                    code.code = "E1165".to_owned();
+                    exclude.insert(CodePattern { code, under: self.dice.percent(50) });
+                }
+                include.insert(pattern);
+            }
+        }
+        if exclude.is_empty() && self.dice.percent(30) {
+            include.insert(exact(palette::code(&mut self.dice)));
+        }
+        CodeSet { include, exclude }
+    }
+
+    /// A whole number against bounds: an age or a small count.
+    fn number_test(&mut self, age: bool) -> NumberTest {
+        let mut number =
+            || Value::Int(if age { palette::age(&mut self.dice) } else { self.dice.range(0, 3) });
+        let (one, other) = (number(), number());
+        match self.dice.below(6) {
+            0 => {
+                let (low, high) = if greater(&one, &other) { (other, one) } else { (one, other) };
+                NumberTest::Range(self.operand(low), self.operand(high))
+            }
+            1 => {
+                let mut values = vec![one];
+                if !values.contains(&other) {
+                    values.push(other);
+                }
+                NumberTest::In(values.into_iter().map(|value| self.operand(value)).collect())
+            }
+            _ => {
+                let cmp = self.dice.pick(&COMPARISONS).copied().unwrap_or(Cmp::Eq);
+                NumberTest::Compare(cmp, self.operand(one))
+            }
+        }
+    }
+
+    fn anniversary(&mut self) -> Criteria {
+        let field = self.dice.one(&["birth_date", "enrolled_on", "deceased_on"]).to_owned();
+        let window = loop {
+            let window = self.window(false);
+            match window {
+                Window::MoreThanAgo(_) | Window::Since(_) | Window::Before(_) | Window::After(_) => {}
+                Window::InLast(_)
+                | Window::InNext(_)
+                | Window::BetweenAgo(_, _)
+                | Window::On(_)
+                | Window::Between(_, _) => break window,
+            }
+        };
+        Logic::Leaf(ContactTest::Anniversary { field, window })
+    }
+
+    fn selector(&mut self) -> Selector {
+        let present: Vec<&str> = self
+            .world
+            .contacts
+            .iter()
+            .flat_map(|contact| contact.records.iter().map(|record| record.kind.as_str()))
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        let present = if self.dice.percent(90) { self.dice.pick(&present).copied() } else { None };
+        let kind = present
+            .and_then(|name| self.schema.record(name))
+            .or_else(|| self.dice.pick(&self.schema.records));
+        // The built-in schema has kinds; a selector without one would select nothing.
+        let Some(kind) = kind else {
+            return Selector {
+                record: String::new(),
+                filter: Logic::True,
+                windows: Vec::new(),
+                active: false,
+                hidden: Vec::new(),
+            };
+        };
+        let filter = if self.dice.percent(40) { Logic::True } else { self.filter(kind, 2) };
+        let windows = match self.dice.below(10) {
+            0..=4 => 0,
+            5..=8 => 1,
+            _ => 2,
+        };
+        let windows = (0..windows).map(|_| self.window(true)).collect();
+        let active = kind.has_end() && self.dice.percent(40);
+        let hidden = hidden(kind, &filter);
+        Selector { record: kind.name.clone(), filter, windows, active, hidden }
+    }
+
+    /// A window; hours and minutes only where moments have them.
+    fn window(&mut self, hours: bool) -> Window {
+        let exact = hours && self.dice.percent(25);
+        let nothing = Duration { count: 1, unit: DurationUnit::Day };
+        let mut span = || {
+            if exact {
+                self.dice.pick(&EXACT_SPANS).map_or(nothing, |(span, _)| *span)
+            } else {
+                self.dice.pick(&SPANS).copied().unwrap_or(nothing)
+            }
+        };
+        let (one, other) = (span(), span());
+        if exact {
+            return match self.dice.below(4) {
+                0 => Window::InLast(one),
+                1 => Window::InNext(one),
+                2 => Window::MoreThanAgo(one),
+                _ => between_ago(one, other),
+            };
+        }
+        match self.dice.below(12) {
+            0..=2 => Window::InLast(one),
+            3..=4 => Window::InNext(one),
+            5 => Window::MoreThanAgo(one),
+            6 => between_ago(one, other),
+            7 => Window::Since(self.date()),
+            8 => Window::Before(self.date()),
+            9 => Window::After(self.date()),
+            10 => Window::On(self.date()),
+            _ => {
+                let (one, other) = (self.day(), self.day());
+                let (low, high) = (one.min(other), one.max(other));
+                Window::Between(self.operand(Value::Date(low)), self.operand(Value::Date(high)))
+            }
+        }
+    }
+
+    fn day(&mut self) -> Day {
+        palette::day(&mut self.dice, &self.world.clock)
+    }
+
+    fn date(&mut self) -> Operand {
+        let day = self.day();
+        self.operand(Value::Date(day))
+    }
+}
+
+fn between_ago(one: Duration, other: Duration) -> Window {
+    let minutes = |span: Duration| {
+        let unit = match span.unit {
+            DurationUnit::Minute => 1,
+            DurationUnit::Hour => 60,
+            DurationUnit::Day => 1_440,
+            DurationUnit::Week => 7 * 1_440,
+            DurationUnit::Month => 30 * 1_440,
+            DurationUnit::Quarter => 91 * 1_440,
+            DurationUnit::Year => 365 * 1_440,
+        };
+        u64::from(span.count) * unit
+    };
+    if minutes(one) <= minutes(other) {
+        Window::BetweenAgo(one, other)
+    } else {
+        Window::BetweenAgo(other, one)
+    }
+}
+
+/// What the schema hides and the filter does not name.
+fn hidden(kind: &RecordKind, filter: &Filter) -> Vec<Hidden> {
+    kind.hidden
+        .iter()
+        .filter(|(name, _)| !names(filter, name))
+        .filter_map(|(name, values)| {
+            let field = kind.field(name)?;
+            let values = values.iter().map(|text| hidden_value(field, text)).collect();
+            Some(Hidden { field: name.clone(), values })
+        })
+        .collect()
+}
+
+fn names(filter: &Filter, field: &str) -> bool {
+    match filter {
+        Logic::True | Logic::False => false,
+        Logic::And(parts) | Logic::Or(parts) => parts.iter().any(|part| names(part, field)),
+        Logic::Not(inner) => names(inner, field),
+        Logic::Leaf(test) => test.field == field,
+    }
+}
+
+/// The first is the greater one; for values of one type, and whole against other numbers.
+fn greater(one: &Value, other: &Value) -> bool {
+    let number = |value: &Value| match value {
+        Value::Int(n) => i32::try_from(*n).ok().map(f64::from),
+        Value::Number(n) => Some(*n),
+        _ => None,
+    };
+    match (one, other) {
+        (Value::Money(one), Value::Money(other)) => one > other,
+        (Value::Date(one), Value::Date(other)) => one > other,
+        _ => number(one) > number(other),
+    }
+}

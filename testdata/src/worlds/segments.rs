@@ -1,0 +1,93 @@
+//! Random segments over a world.
+
+use std::collections::BTreeMap;
+
+use hyperseg_dsl::schema::{Channel, Purpose, Schema};
+use hyperseg_dsl::segment::{Criteria, Criterion, Holdout, Logic, Segment};
+use hyperseg_dsl::semantics::select;
+
+use super::World;
+use super::criteria::Maker;
+use super::dice::Dice;
+use super::text::criteria_text;
+
+/// How often to draw again for a segment that takes some of the contacts but not all.
+const DRAWS_MAX: u64 = 8;
+const DEPTH: usize = 2;
+
+/// The segment of a seed over a world. Most take some contacts and leave others; all are well typed.
+#[must_use]
+pub fn segment(seed: u64, world: &World) -> Segment {
+    let schema = Schema::built_in();
+    let mut last = draw(seed, 0, &schema, world);
+    for number in 1..DRAWS_MAX {
+        if telling(&last, &schema, world) {
+            break;
+        }
+        last = draw(seed, number, &schema, world);
+    }
+    last
+}
+
+/// The criteria are TRUE for some contacts and not for others.
+fn telling(segment: &Segment, schema: &Schema, world: &World) -> bool {
+    let Ok(bound) = segment.bind(&BTreeMap::new()) else { return false };
+    let mut matched = world
+        .contacts
+        .iter()
+        .map(|contact| select(&bound, contact, schema, &world.clock, world.now_micros).matched);
+    let Some(first) = matched.next() else { return false };
+    matched.any(|other| other != first)
+}
+
+fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
+    let dice = Dice::new(seed.wrapping_mul(DRAWS_MAX).wrapping_add(number), 2);
+    let mut maker = Maker { dice, schema, world, params: Vec::new() };
+    let wanted = 1 + maker.dice.below(3);
+    let mut criteria = Vec::new();
+    for _ in 0..wanted {
+        conjuncts(maker.criteria(DEPTH), &mut criteria);
+    }
+    let exclude = maker.dice.percent(25).then(|| criterion(maker.criteria(1)));
+    let dice = &mut maker.dice;
+    // Push needs no address and treatment no grant, so that criteria are seen; the others show the gates.
+    let (purpose, channel) = if dice.percent(50) {
+        (Purpose::Treatment, Channel::Push)
+    } else {
+        let purpose = dice.pick(Purpose::ALL).copied().unwrap_or(Purpose::Treatment);
+        (purpose, dice.pick(Channel::ALL).copied().unwrap_or(Channel::Push))
+    };
+    let holdout = dice.percent(20).then(|| Holdout {
+        percent_millis: dice.one(&[1, 10_000, 33_333, 50_000, 90_000, 100_000]),
+        seed: dice.one(&["2026-q4", "\u{eb} \"x\""]).to_owned(),
+    });
+    let mut output: Vec<String> = Vec::new();
+    for name in ["first_name", "preferred_language", "state"] {
+        if dice.percent(20) {
+            output.push(name.to_owned());
+        }
+    }
+    Segment {
+        name: format!("random_{seed}"),
+        title: dice.percent(30).then(|| "A \"title\"".to_owned()),
+        purpose: Some(purpose),
+        channel: Some(channel),
+        criteria,
+        exclude,
+        output,
+        holdout,
+        params: maker.params,
+    }
+}
+
+/// Top-level conjunctions are several criteria.
+fn conjuncts(criteria: Criteria, into: &mut Vec<Criterion>) {
+    match criteria {
+        Logic::And(parts) => parts.into_iter().for_each(|part| conjuncts(part, into)),
+        other => into.push(criterion(other)),
+    }
+}
+
+fn criterion(test: Criteria) -> Criterion {
+    Criterion { label: criteria_text(&test), test }
+}

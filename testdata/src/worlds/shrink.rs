@@ -1,0 +1,172 @@
+//! From a disagreement to a small one.
+
+use hyperseg_dsl::segment::{Criteria, Logic, Segment};
+
+use super::World;
+use super::text::criteria_text;
+
+/// Removes contacts, records, fields and criteria as long as `fails` still says so, and returns what is left.
+///
+/// `fails` is asked at most `tries_max` times; it must be a function of its arguments alone.
+pub fn shrink(
+    world: World,
+    segment: Segment,
+    tries_max: usize,
+    fails: &mut dyn FnMut(&World, &Segment) -> bool,
+) -> (World, Segment) {
+    let mut shrinker = Shrinker { world, segment, tries: tries_max, fails };
+    loop {
+        let mut smaller = shrinker.contacts();
+        smaller |= shrinker.segment_parts();
+        smaller |= shrinker.records();
+        smaller |= shrinker.fields();
+        if !smaller {
+            return (shrinker.world, shrinker.segment);
+        }
+    }
+}
+
+struct Shrinker<'a> {
+    world: World,
+    segment: Segment,
+    tries: usize,
+    fails: &'a mut dyn FnMut(&World, &Segment) -> bool,
+}
+
+impl Shrinker<'_> {
+    /// Keeps the candidate when it still fails.
+    fn accept(&mut self, world: Option<World>, segment: Option<Segment>) -> bool {
+        if self.tries == 0 {
+            return false;
+        }
+        self.tries -= 1;
+        let world = world.unwrap_or_else(|| self.world.clone());
+        let segment = segment.unwrap_or_else(|| self.segment.clone());
+        let fails = (self.fails)(&world, &segment);
+        if fails {
+            self.world = world;
+            self.segment = segment;
+        }
+        fails
+    }
+
+    /// Drops halves, quarters and so on down to single contacts.
+    fn contacts(&mut self) -> bool {
+        let mut smaller = false;
+        let mut size = self.world.contacts.len().div_ceil(2);
+        while size > 0 {
+            let mut start = 0;
+            while start < self.world.contacts.len() && self.world.contacts.len() > 1 {
+                let mut world = self.world.clone();
+                let end = (start + size).min(world.contacts.len());
+                world.contacts.drain(start..end);
+                if !world.contacts.is_empty() && self.accept(Some(world), None) {
+                    smaller = true;
+                } else {
+                    start += size;
+                }
+            }
+            size /= 2;
+        }
+        smaller
+    }
+
+    fn records(&mut self) -> bool {
+        let mut smaller = false;
+        for place in 0..self.world.contacts.len() {
+            let count = |world: &World| world.contacts.get(place).map_or(0, |contact| contact.records.len());
+            let mut number = 0;
+            while number < count(&self.world) {
+                let mut world = self.world.clone();
+                if let Some(contact) = world.contacts.get_mut(place) {
+                    contact.records.remove(number);
+                }
+                if self.accept(Some(world), None) {
+                    smaller = true;
+                } else {
+                    number += 1;
+                }
+            }
+        }
+        smaller
+    }
+
+    fn fields(&mut self) -> bool {
+        let mut smaller = false;
+        for place in 0..self.world.contacts.len() {
+            let Some(contact) = self.world.contacts.get(place) else { continue };
+            for name in
+                contact.fields.keys().filter(|name| *name != "contact_id").cloned().collect::<Vec<_>>()
+            {
+                let mut world = self.world.clone();
+                if let Some(contact) = world.contacts.get_mut(place) {
+                    contact.fields.remove(&name);
+                }
+                smaller |= self.accept(Some(world), None);
+            }
+            for number in 0..self.world.contacts.get(place).map_or(0, |contact| contact.records.len()) {
+                let record = self.world.contacts.get(place).and_then(|contact| contact.records.get(number));
+                let Some(record) = record else { continue };
+                let names = record.fields.keys().filter(|name| !["record_id", "at"].contains(&name.as_str()));
+                for name in names.cloned().collect::<Vec<_>>() {
+                    let mut world = self.world.clone();
+                    let contact = world.contacts.get_mut(place);
+                    if let Some(record) = contact.and_then(|contact| contact.records.get_mut(number)) {
+                        record.fields.remove(&name);
+                    }
+                    smaller |= self.accept(Some(world), None);
+                }
+            }
+        }
+        smaller
+    }
+
+    fn segment_parts(&mut self) -> bool {
+        let mut smaller = false;
+        for drop in [
+            |segment: &mut Segment| segment.exclude = None,
+            |segment: &mut Segment| segment.holdout = None,
+            |segment: &mut Segment| segment.output.clear(),
+        ] {
+            let mut segment = self.segment.clone();
+            drop(&mut segment);
+            if segment != self.segment {
+                smaller |= self.accept(None, Some(segment));
+            }
+        }
+        let mut place = 0;
+        while place < self.segment.criteria.len() {
+            let mut segment = self.segment.clone();
+            segment.criteria.remove(place);
+            if !segment.criteria.is_empty() && self.accept(None, Some(segment)) {
+                smaller = true;
+            } else {
+                smaller |= self.criterion(place);
+                place += 1;
+            }
+        }
+        smaller
+    }
+
+    /// Replaces a criterion by one of its parts.
+    fn criterion(&mut self, place: usize) -> bool {
+        let Some(criterion) = self.segment.criteria.get(place) else { return false };
+        let parts: Vec<Criteria> = match &criterion.test {
+            Logic::And(parts) | Logic::Or(parts) => parts.clone(),
+            Logic::Not(inner) => vec![(**inner).clone()],
+            Logic::True | Logic::False | Logic::Leaf(_) => Vec::new(),
+        };
+        for part in parts {
+            let mut segment = self.segment.clone();
+            if let Some(criterion) = segment.criteria.get_mut(place) {
+                criterion.label = criteria_text(&part);
+                criterion.test = part;
+            }
+            if self.accept(None, Some(segment)) {
+                self.criterion(place);
+                return true;
+            }
+        }
+        false
+    }
+}

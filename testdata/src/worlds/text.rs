@@ -1,0 +1,351 @@
+//! Segments and worlds as text: what a disagreement is shown in, and what can be read again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use hyperseg_dsl::schema::{Field, FieldType, Schema};
+use hyperseg_dsl::segment::{
+    Cmp, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter, Logic, NumberTest,
+    Operand, Segment, Selector, Test, TextOp, Which, Window,
+};
+use hyperseg_dsl::semantics::select;
+use hyperseg_dsl::value::Value;
+
+use super::{CONTACTS, World, rows};
+use crate::cases::Reason;
+
+/// The text of a segment: declarations of its parameters and value sets, then the segment.
+#[must_use]
+pub fn to_text(segment: &Segment) -> String {
+    let mut printer = Printer::default();
+    let criteria: Vec<String> = segment.criteria.iter().map(|it| printer.inner(&it.test)).collect();
+    let exclude = segment.exclude.as_ref().map(|it| printer.criteria(&it.test));
+    let mut text = String::new();
+    for (name, set) in &printer.sets {
+        let _ = writeln!(text, "valueset {name} = {set}");
+    }
+    for param in &segment.params {
+        let _ = write!(text, "param {}: {}", param.name, type_name(param.ty));
+        if let Some(default) = &param.default {
+            let _ = write!(text, " = {}", literal(default));
+        }
+        text.push('\n');
+    }
+    let _ = write!(text, "segment {}", segment.name);
+    if let Some(title) = &segment.title {
+        let _ = write!(text, " {}", quoted(title));
+    }
+    if let Some(purpose) = segment.purpose {
+        let _ = write!(text, "\n  purpose {purpose}");
+    }
+    if let Some(channel) = segment.channel {
+        let _ = write!(text, "\n  channel {channel}");
+    }
+    let criteria = match segment.criteria.as_slice() {
+        // Alone, a disjunction needs no parentheses.
+        [only] => printer.criteria(&only.test),
+        _ => criteria.join("\n    and "),
+    };
+    let _ = write!(text, "\n  where {criteria}");
+    if let Some(exclude) = exclude {
+        let _ = write!(text, "\n  exclude {exclude}");
+    }
+    if !segment.output.is_empty() {
+        let _ = write!(text, "\n  output {}", segment.output.join(", "));
+    }
+    if let Some(holdout) = &segment.holdout {
+        let percent = f64::from(holdout.percent_millis) / 1_000.0;
+        let _ = write!(text, "\n  holdout {percent}% seed {}", quoted(&holdout.seed));
+    }
+    text.push('\n');
+    text
+}
+
+/// The text of criteria. Value sets are referred to by names that are declared nowhere.
+#[must_use]
+pub fn criteria_text(criteria: &Criteria) -> String {
+    Printer::default().criteria(criteria)
+}
+
+#[derive(Default)]
+struct Printer {
+    /// Value sets by name, for sets that a list cannot say.
+    sets: BTreeMap<String, String>,
+}
+
+impl Printer {
+    fn criteria(&mut self, criteria: &Criteria) -> String {
+        self.logic(criteria, &|printer, test| printer.contact_test(test))
+    }
+
+    /// In parentheses where something stands around it.
+    fn inner(&mut self, criteria: &Criteria) -> String {
+        self.part(criteria, &|printer, test| printer.contact_test(test))
+    }
+
+    fn filter(&mut self, filter: &Filter) -> String {
+        self.logic(filter, &|printer, test| format!("{} {}", test.field, printer.field_test(test)))
+    }
+
+    fn logic<L>(&mut self, logic: &Logic<L>, leaf: &dyn Fn(&mut Self, &L) -> String) -> String {
+        match logic {
+            Logic::True => "everyone".to_owned(),
+            Logic::False => "nobody".to_owned(),
+            Logic::And(parts) => {
+                parts.iter().map(|part| self.part(part, leaf)).collect::<Vec<_>>().join(" and ")
+            }
+            Logic::Or(parts) => {
+                parts.iter().map(|part| self.part(part, leaf)).collect::<Vec<_>>().join(" or ")
+            }
+            Logic::Not(inner) => format!("not {}", self.part(inner, leaf)),
+            Logic::Leaf(test) => leaf(self, test),
+        }
+    }
+
+    fn part<L>(&mut self, logic: &Logic<L>, leaf: &dyn Fn(&mut Self, &L) -> String) -> String {
+        let text = self.logic(logic, leaf);
+        match logic {
+            Logic::And(_) | Logic::Or(_) | Logic::Not(_) => format!("({text})"),
+            Logic::True | Logic::False | Logic::Leaf(_) => text,
+        }
+    }
+
+    fn contact_test(&mut self, test: &ContactTest) -> String {
+        match test {
+            ContactTest::Field(test) => format!("{} {}", test.field, self.field_test(test)),
+            ContactTest::Age(test) => format!("age {}", number_test(test)),
+            ContactTest::Anniversary { field, window } => {
+                format!("{field} anniversary {}", window_text(window))
+            }
+            ContactTest::Has(selector) => format!("has {}", self.selector(selector)),
+            ContactTest::Count(selector, test) => {
+                format!("count({}) {}", self.selector(selector), number_test(test))
+            }
+            ContactTest::One { which, selector, test } => {
+                let which = match which {
+                    Which::Latest => "latest",
+                    Which::Earliest => "earliest",
+                };
+                let selector = self.selector(selector);
+                match test {
+                    Logic::Leaf(test) => {
+                        format!("{which} {selector} .{} {}", test.field, self.field_test(test))
+                    }
+                    other => format!("{which} {selector} has ({})", self.filter(other)),
+                }
+            }
+        }
+    }
+
+    fn selector(&mut self, selector: &Selector) -> String {
+        let mut text = selector.record.clone();
+        match &selector.filter {
+            Logic::True => {}
+            filter => {
+                let _ = write!(text, "({})", self.filter(filter));
+            }
+        }
+        for window in &selector.windows {
+            let _ = write!(text, " {}", window_text(window));
+        }
+        if selector.active {
+            text.push_str(" active");
+        }
+        text
+    }
+
+    fn field_test(&mut self, test: &FieldTest) -> String {
+        match &test.test {
+            Test::Compare(cmp, value) => format!("{} {}", sign(*cmp), operand(value)),
+            Test::In(values) => format!("in ({})", list(values)),
+            Test::Between(low, high) => format!("between {} and {}", operand(low), operand(high)),
+            Test::Text(op, value) => {
+                let op = match op {
+                    TextOp::Contains => "contains",
+                    TextOp::StartsWith => "starts with",
+                    TextOp::EndsWith => "ends with",
+                    TextOp::Matches => "matches",
+                };
+                format!("{op} {}", operand(value))
+            }
+            Test::Codes(set) => self.codes(set),
+            Test::Window(window) => window_text(window),
+            Test::Known => "is known".to_owned(),
+            Test::Missing => "is missing".to_owned(),
+        }
+    }
+
+    fn codes(&mut self, set: &CodeSet) -> String {
+        let mut only = set.include.iter();
+        if let (Some(one), None, true) = (only.next(), only.next(), set.exclude.is_empty()) {
+            let word = if one.under { "under" } else { "=" };
+            return format!("{word} {}:{}", one.code.system, quoted(&one.code.code));
+        }
+        let mut text = String::new();
+        for (mark, patterns) in [(" + ", &set.include), (" - ", &set.exclude)] {
+            for pattern in patterns {
+                if !text.is_empty() {
+                    text.push_str(mark);
+                }
+                let under = if pattern.under { "under " } else { "" };
+                let _ = write!(text, "{} {{ {under}{} }}", pattern.code.system, quoted(&pattern.code.code));
+            }
+        }
+        let known = self.sets.iter().find(|(_, other)| **other == text).map(|(name, _)| name.clone());
+        let name = known.unwrap_or_else(|| format!("set{}", self.sets.len() + 1));
+        self.sets.insert(name.clone(), text);
+        format!("in @{name}")
+    }
+}
+
+fn number_test(test: &NumberTest) -> String {
+    match test {
+        NumberTest::Compare(cmp, value) => format!("{} {}", sign(*cmp), operand(value)),
+        NumberTest::Range(low, high) => format!("in {}..{}", operand(low), operand(high)),
+        NumberTest::In(values) => format!("in ({})", list(values)),
+    }
+}
+
+fn window_text(window: &Window) -> String {
+    match window {
+        Window::InLast(span) => format!("in last {}", duration(*span)),
+        Window::InNext(span) => format!("in next {}", duration(*span)),
+        Window::MoreThanAgo(span) => format!("more than {} ago", duration(*span)),
+        Window::BetweenAgo(near, far) => format!("between {} and {} ago", duration(*near), duration(*far)),
+        Window::Since(date) => format!("since {}", operand(date)),
+        Window::Before(date) => format!("before {}", operand(date)),
+        Window::After(date) => format!("after {}", operand(date)),
+        Window::On(date) => format!("on {}", operand(date)),
+        Window::Between(low, high) => format!("between {} and {}", operand(low), operand(high)),
+    }
+}
+
+fn duration(span: Duration) -> String {
+    let unit = match span.unit {
+        DurationUnit::Minute => "minute",
+        DurationUnit::Hour => "hour",
+        DurationUnit::Day => "day",
+        DurationUnit::Week => "week",
+        DurationUnit::Month => "month",
+        DurationUnit::Quarter => "quarter",
+        DurationUnit::Year => "year",
+    };
+    let plural = if span.count == 1 { "" } else { "s" };
+    format!("{} {unit}{plural}", span.count)
+}
+
+fn sign(cmp: Cmp) -> &'static str {
+    match cmp {
+        Cmp::Eq => "=",
+        Cmp::Ne => "!=",
+        Cmp::Lt => "<",
+        Cmp::Le => "<=",
+        Cmp::Gt => ">",
+        Cmp::Ge => ">=",
+    }
+}
+
+fn list(values: &[Operand]) -> String {
+    values.iter().map(operand).collect::<Vec<_>>().join(", ")
+}
+
+fn operand(operand: &Operand) -> String {
+    match operand {
+        Operand::Param(name) => format!("${name}"),
+        Operand::Literal(value) => literal(value),
+    }
+}
+
+fn literal(value: &Value) -> String {
+    match value {
+        Value::Text(text) => quoted(text),
+        Value::Category(name) if !name.chars().all(|c| c.is_alphanumeric() || c == '_') => quoted(name),
+        Value::Code(code) => format!("{}:{}", code.system, quoted(&code.code)),
+        Value::Category(_)
+        | Value::Int(_)
+        | Value::Number(_)
+        | Value::Money(_)
+        | Value::Bool(_)
+        | Value::Date(_)
+        | Value::Time(_)
+        | Value::Categories(_)
+        | Value::Point(_, _) => Field::render(value),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn type_name(ty: FieldType) -> &'static str {
+    match ty {
+        FieldType::Int => "int",
+        FieldType::Number => "number",
+        FieldType::Money => "money",
+        FieldType::Bool => "bool",
+        FieldType::Date => "date",
+        FieldType::Text
+        | FieldType::Category
+        | FieldType::Time
+        | FieldType::Code
+        | FieldType::Categories
+        | FieldType::Point => "text",
+    }
+}
+
+/// A file for the case corpus, with what the reference says.
+#[must_use]
+pub fn to_case(world: &World, segment: &Segment) -> String {
+    let mut text = format!("# {}\n\nFound by chance.\n\n", segment.name);
+    for (table, rows) in rows(world) {
+        let head = if table == CONTACTS { "contacts".to_owned() } else { format!("records {table}") };
+        let _ = write!(text, "```{head}\n{}```\n\n", csv_text(&rows));
+    }
+    let instant = |micros| {
+        DateTime::from_timestamp_micros(micros)
+            .unwrap_or(DateTime::<Utc>::MIN_UTC)
+            .to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    };
+    let zone = world.clock.zone.name();
+    let _ = write!(text, "```as-of\n{}[{zone}]\n```\n\n", instant(world.clock.as_of_micros));
+    let _ = write!(text, "```now\n{}\n```\n\n", instant(world.now_micros));
+    let _ = write!(text, "```segment\n{}```\n", to_text(segment));
+    let schema = Schema::built_in();
+    let Ok(bound) = segment.bind(&BTreeMap::new()) else { return text };
+    let mut recipients = BTreeSet::new();
+    let mut why_not = BTreeMap::new();
+    for contact in &world.contacts {
+        let verdict = select(&bound, contact, &schema, &world.clock, world.now_micros);
+        match Reason::of(&verdict) {
+            None => {
+                recipients.insert(contact.id());
+            }
+            Some(reason) => {
+                why_not.insert(contact.id(), reason);
+            }
+        }
+    }
+    text.push_str("\n```recipients\n");
+    recipients.iter().for_each(|id| {
+        let _ = writeln!(text, "{id}");
+    });
+    text.push_str("```\n\n```why-not\n");
+    why_not.iter().for_each(|(id, reason)| {
+        let _ = writeln!(text, "{id} {}", reason.name());
+    });
+    text.push_str("```\n");
+    text
+}
+
+fn csv_text(rows: &[BTreeMap<String, Value>]) -> String {
+    let names: BTreeSet<&String> = rows.iter().flat_map(BTreeMap::keys).collect();
+    // Writing to memory does not fail, and fields are text.
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let _ = writer.write_record(&names);
+    for row in rows {
+        let cell = |name: &&String| row.get(*name).map(Field::render).unwrap_or_default();
+        let _ = writer.write_record(names.iter().map(cell));
+    }
+    writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+}

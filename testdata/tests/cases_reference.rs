@@ -1,0 +1,82 @@
+//! The case corpus against the reference semantics.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::path::Path;
+
+use hyperseg_dsl::schema::Schema;
+use hyperseg_dsl::semantics::select;
+use hyperseg_testdata::cases::{self, Case, Reason};
+
+fn corpus() -> Vec<Case> {
+    cases::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")).unwrap()
+}
+
+#[test]
+fn every_case_holds() {
+    let schema = Schema::built_in();
+    let cases = corpus();
+    assert!(cases.len() >= 20);
+    let failures: Vec<String> = cases.iter().filter_map(|case| disagreement(case, &schema)).collect();
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases fail\n\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n")
+    );
+}
+
+/// What the reference says otherwise than the case.
+fn disagreement(case: &Case, schema: &Schema) -> Option<String> {
+    let checked = hyperseg_dsl::check(&case.segment, schema);
+    let codes: Vec<&str> = checked.diagnostics.iter().map(|finding| finding.code).collect();
+    let mut wrong = String::new();
+    if let Some(expected) = &case.expected.diagnostics
+        && *expected != codes
+    {
+        wrong.push_str(&format!("diagnostics: expected {expected:?}, found {codes:?}\n"));
+    }
+    if case.expected.recipients.is_some() || !case.expected.why_not.is_empty() {
+        match checked.segments.last() {
+            None => wrong.push_str(&format!("does not compile: {:?}\n", checked.diagnostics)),
+            Some(segment) => {
+                let bound = segment.bind(&case.params).unwrap();
+                let mut recipients = Vec::new();
+                for contact in &case.contacts {
+                    let verdict = select(&bound, contact, schema, &case.clock, case.now_micros);
+                    let reason = Reason::of(&verdict);
+                    if reason.is_none() {
+                        recipients.push(contact.id().to_owned());
+                    }
+                    for (id, expected) in &case.expected.why_not {
+                        if id == contact.id() && reason != Some(*expected) {
+                            let found = reason.map_or("recipient", Reason::name);
+                            wrong.push_str(&format!("{id}: expected {}, found {found}\n", expected.name()));
+                        }
+                    }
+                }
+                recipients.sort();
+                if let Some(expected) = &case.expected.recipients
+                    && *expected != recipients
+                {
+                    wrong.push_str(&format!("expected {expected:?}, found {recipients:?}\n"));
+                }
+            }
+        }
+    }
+    (!wrong.is_empty()).then(|| format!("{}\n{wrong}", case.name))
+}
+
+#[test]
+fn expectations_name_contacts_of_their_case() {
+    for case in corpus() {
+        let known = |id: &String| case.contacts.iter().any(|contact| contact.id() == id);
+        for id in case.expected.recipients.iter().flatten() {
+            assert!(known(id), "{}: {id}", case.name);
+            assert!(!case.expected.why_not.iter().any(|(other, _)| other == id), "{}: {id}", case.name);
+        }
+        for (id, _) in &case.expected.why_not {
+            assert!(known(id), "{}: {id}", case.name);
+        }
+    }
+}
