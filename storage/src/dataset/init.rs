@@ -107,7 +107,6 @@ fn fill(dir: &Path, keyring_path: &Path, options: InitOptions) -> Result<(Datase
     }
     let (keyring, recovery) = Keyring::create(keyring_path, dir, &id, options.slot)?;
     let audit = AuditLog::create(dir, &keyring)?;
-    AuditLog::create(dir, &keyring)?;
     Descriptor::new(id, options.shard_contacts).write(dir)?;
     let dataset = Dataset::open(dir, keyring)?;
     let intent = audit.intent(IntentBody::new("init"))?;

@@ -1,0 +1,234 @@
+//! Files and scopes: rows come back, and only the columns asked for are opened.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use bytes::Bytes;
+use hyperseg_dsl::schema::{Class, Schema};
+use hyperseg_storage::dataset::{Dataset, FileEntry, ShardInfo, Snapshot, TableId};
+use hyperseg_storage::layout;
+use hyperseg_storage::scope::KeyScope;
+use hyperseg_storage::{Error, ErrorKind};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::encryption::decrypt::FileDecryptionProperties;
+use parquet::file::metadata::PageIndexPolicy;
+
+use crate::world::{World, batch, contacts, of_table, record, records};
+
+fn read(world: &World, snapshot: &Arc<Snapshot>, entry: &FileEntry, columns: &[&str]) -> RecordBatch {
+    let intent = world.intent("count");
+    let wants = vec![(entry.id, columns.iter().map(|&name| name.to_owned()).collect())];
+    let scope = KeyScope::arm(&world.dataset, snapshot, &intent, wants).unwrap();
+    let rows = scope.read(&world.dataset, entry, columns, None).unwrap();
+    let schema = Arc::clone(rows.schema());
+    let batches: Vec<RecordBatch> = rows.map(Result::unwrap).collect();
+    assert!(scope.refused().is_empty());
+    concat_batches(&schema, &batches).unwrap()
+}
+
+fn all_columns(entry: &FileEntry) -> Vec<String> {
+    let mut names: Vec<String> = entry.columns.iter().map(|column| column.top_level().to_owned()).collect();
+    names.dedup();
+    names
+}
+
+#[test]
+fn every_table_and_class_reads_back() {
+    let world = World::new();
+    let schema = Schema::built_in();
+    let transaction = world.dataset.begin().unwrap();
+    transaction.set_shards(vec![ShardInfo { contacts: 70 }]);
+    let mut written = Vec::new();
+    for class in layout::contact_classes(&schema) {
+        written.push((TableId::Contact, class, contacts(class, 70)));
+    }
+    for kind in &schema.records {
+        written.push((record(&kind.name), kind.class, records(&kind.name, 70)));
+    }
+    for (table, class, rows) in &written {
+        transaction
+            .write_file(table.clone(), *class, 0, &[rows.slice(0, 50), rows.slice(50, 20)], 32)
+            .unwrap();
+    }
+    let snapshot = transaction.commit(&world.intent("import")).unwrap();
+    assert_eq!(snapshot.files().len(), written.len());
+    for (table, class, rows) in &written {
+        let entry = of_table(&snapshot, table, *class);
+        let names = all_columns(entry);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let found = read(&world, &snapshot, entry, &names);
+        assert_eq!(found.columns(), rows.columns(), "{table} {class}");
+    }
+    let report = world.dataset.check(&snapshot, &world.intent("check"), &|_| {}).unwrap();
+    assert_eq!(report.problems, []);
+    assert_eq!((report.generation, report.generations, report.files), (2, 2, written.len() as u64));
+}
+
+#[test]
+fn columns_outside_the_scope_stay_sealed() {
+    let world = World::filled();
+    let snapshot = world.dataset.snapshot().unwrap();
+    let entry = of_table(&snapshot, &TableId::Contact, Class::Demographic);
+    let intent = world.intent("count");
+    let wants = vec![(entry.id, vec!["ord".to_owned(), "spoken_languages".to_owned()])];
+    let scope = KeyScope::arm(&world.dataset, &snapshot, &intent, wants).unwrap();
+
+    let rows: usize = scope
+        .read(&world.dataset, entry, &["spoken_languages", "ord"], Some(vec![1]))
+        .unwrap()
+        .map(|batch| batch.unwrap().num_rows())
+        .sum();
+    assert_eq!(rows, 200, "the second row group");
+    assert_eq!(scope.refused(), []);
+    assert_eq!(
+        scope.sealed().len(),
+        entry.columns.len() - 2,
+        "every other leaf was refused to the footer's parser"
+    );
+
+    let unlocked = scope.unlocked();
+    let names: Vec<_> = unlocked.iter().map(|column| column.column.as_str()).collect();
+    assert_eq!(names, ["ord", "spoken_languages"]);
+    assert!(unlocked.iter().all(|column| column.class == Class::Demographic && column.files == [entry.id]));
+    assert!(unlocked.iter().all(|column| column.key_ids.len() == 1));
+
+    let error = scope.read(&world.dataset, entry, &["birth_date"], None).unwrap_err();
+    assert!(matches!(&error, Error::Sealed { column, .. } if column == "birth_date"), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unauthorised);
+
+    // a reader that goes around `read` gets no further
+    let file = world.dataset.open_file(entry).unwrap();
+    let metadata = scope.load_metadata(&file, entry).unwrap();
+    let leaf = entry.columns.iter().position(|column| column.name == "birth_date").unwrap();
+    assert!(metadata.row_group(0).column(leaf).statistics().is_none(), "its statistics are sealed with it");
+    let metadata = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new()).unwrap();
+    let input = File::open(world.path(entry)).unwrap();
+    let mask = ProjectionMask::columns(metadata.parquet_schema(), ["birth_date"]);
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, metadata).with_projection(mask);
+    let failed = match builder.build() {
+        Ok(mut reader) => reader.next().is_none_or(|batch| batch.is_err()),
+        Err(_) => true,
+    };
+    assert!(failed);
+    assert_eq!(scope.refused(), [(entry.id, "birth_date".to_owned())]);
+}
+
+/// What the engine does: Parquet's own reader over our metadata, one projection.
+#[test]
+fn parquets_reader_decodes_armed_columns_without_the_page_index() {
+    let world = World::filled();
+    let snapshot = world.dataset.snapshot().unwrap();
+    let entry = of_table(&snapshot, &record("email_open"), Class::Behavioural);
+    let intent = world.intent("count");
+    let wants = vec![(entry.id, vec!["ord".to_owned(), "at".to_owned()])];
+    let scope = KeyScope::arm(&world.dataset, &snapshot, &intent, wants).unwrap();
+    let file = world.dataset.open_file(entry).unwrap();
+    let metadata = scope.load_metadata(&file, entry).unwrap();
+    assert!(metadata.column_index().is_none() && metadata.offset_index().is_none());
+    assert!(metadata.num_row_groups() > 1);
+    let at = entry.columns.iter().position(|column| column.name == "at").unwrap();
+    assert!(metadata.row_group(0).column(at).statistics().is_some(), "row groups can be pruned");
+    let metadata = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new()).unwrap();
+    let mask = ProjectionMask::columns(metadata.parquet_schema(), ["ord", "at"]);
+    let input = File::open(world.path(entry)).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(input, metadata)
+        .with_projection(mask.clone())
+        .build()
+        .unwrap();
+    let rows: usize = reader.map(|batch| batch.unwrap().num_rows()).sum();
+    assert_eq!(rows, 1_000);
+    assert_eq!(scope.refused(), []);
+
+    // reading the footer with the properties alone works as well, with the index skipped, and not otherwise
+    for (policy, works) in [(PageIndexPolicy::Skip, true), (PageIndexPolicy::Required, false)] {
+        let options = ArrowReaderOptions::new()
+            .with_page_index_policy(policy)
+            .with_file_decryption_properties(scope.decryption(entry).unwrap());
+        let loaded = ArrowReaderMetadata::load(&File::open(world.path(entry)).unwrap(), options);
+        assert_eq!(loaded.is_ok(), works, "{policy:?}");
+    }
+}
+
+#[test]
+fn statistics_of_files_are_those_of_their_rows() {
+    let world = World::filled();
+    let snapshot = world.dataset.snapshot().unwrap();
+    let entry = of_table(&snapshot, &record("email_open"), Class::Behavioural);
+    assert_eq!((entry.rows, entry.at_min, entry.at_max), (1_000, Some(0), Some(499 * 4_000)));
+    assert_eq!(snapshot.records("email_open"), 1_000);
+    assert_eq!(snapshot.records("condition"), 0);
+    assert_eq!(snapshot.contacts(), 1_000);
+    assert_eq!(snapshot.contact_files(Class::Identity, 0).count(), 1);
+    assert_eq!(snapshot.contact_files(Class::Identity, 1).count(), 0);
+    assert_eq!(snapshot.record_files("email_open", 0, &[Class::Behavioural]).count(), 1);
+    assert_eq!(snapshot.record_files("email_open", 0, &[Class::Clinical]).count(), 0);
+}
+
+#[test]
+fn wrong_batches_are_refused_by_name() {
+    let world = World::new();
+    let transaction = world.dataset.begin().unwrap();
+    let good = contacts(Class::Identity, 3);
+    let cases: [(TableId, Class, RecordBatch); 4] = [
+        (record("email_open"), Class::Behavioural, good.clone()),
+        (record("unheard_of"), Class::Behavioural, good.clone()),
+        (TableId::Contact, Class::Consent, good.clone()),
+        (TableId::Contact, Class::Identity, good.project(&[0, 1]).unwrap()),
+    ];
+    for (table, class, rows) in cases {
+        let error = transaction.write_file(table.clone(), class, 0, &[rows], 10).unwrap_err();
+        assert!(
+            matches!(&error, Error::Mismatch { table: place, .. } if *place == table.to_string()),
+            "{error}"
+        );
+    }
+    // a shard that is not there
+    transaction.write_file(TableId::Contact, Class::Identity, 7, &[good], 10).unwrap();
+    let error = transaction.commit(&world.intent("import")).unwrap_err();
+    assert!(matches!(error, Error::Mismatch { .. }), "{error}");
+    assert_eq!(std::fs::read_dir(world.dir.join("data")).unwrap().count(), 0, "nothing stays");
+}
+
+#[test]
+fn a_file_opens_only_in_its_own_dataset() {
+    let (one, other) = (World::filled(), World::filled());
+    let snapshot = one.dataset.snapshot().unwrap();
+    let foreign = other.dataset.snapshot().unwrap();
+    let intent = one.intent("count");
+    let entry = &foreign.files()[0];
+    let wants = vec![(entry.id, vec!["ord".to_owned()])];
+    let error = KeyScope::arm(&one.dataset, &snapshot, &intent, wants.clone()).unwrap_err();
+    assert!(matches!(error, Error::Mismatch { .. }), "{error}");
+    let error = KeyScope::arm(&one.dataset, &foreign, &intent, wants).unwrap_err();
+    assert!(matches!(error, Error::WrongKey { .. }), "{error}");
+}
+
+/// Why `PARE` is demanded before Parquet sees a file: with decryption properties its reader takes plaintext as well.
+#[test]
+fn upstream_parquet_accepts_plaintext_when_told_to_decrypt() {
+    let rows = batch(&layout::contact_schema(&Schema::built_in(), Class::Identity), 5);
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), None).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+    let decryption = FileDecryptionProperties::builder(vec![7; 32]).with_aad_prefix(vec![1]).build().unwrap();
+    let options = ArrowReaderOptions::new().with_file_decryption_properties(decryption);
+    let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(Bytes::from(bytes), options).unwrap();
+    assert_eq!(reader.build().unwrap().map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 5);
+}
+
+#[test]
+fn public_types_can_be_shared() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Dataset>();
+    shared::<Snapshot>();
+    shared::<KeyScope>();
+    shared::<hyperseg_storage::dataset::Transaction>();
+    shared::<hyperseg_storage::file::DataFile>();
+}

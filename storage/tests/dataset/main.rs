@@ -1,0 +1,8 @@
+//! Datasets on disk: what is written, what is refused, what a crash leaves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod files;
+mod secrecy;
+mod tampering;
+mod world;
+mod writers;
