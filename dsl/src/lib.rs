@@ -9,7 +9,20 @@
 //! This crate knows nothing of files, keys or DataFusion. It also holds the logical [`schema`] that every other
 //! crate speaks and the reference [`semantics`], which say in plain Rust who belongs to a segment.
 
+mod ast;
+mod check;
 pub mod clock;
+pub mod diagnostic;
+mod fmt;
+mod lex;
+mod parse;
+mod resolve;
 pub mod schema;
 pub mod segment;
+pub mod semantics;
+mod suggest;
 pub mod value;
+
+pub use check::{Checked, check};
+pub use diagnostic::{Diagnostic, render};
+pub use fmt::format;

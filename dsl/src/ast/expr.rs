@@ -1,0 +1,158 @@
+//! Criteria as written.
+
+use super::{Duration, Ident, Span, Value};
+use crate::segment::{Cmp, TextOp, Which};
+
+/// Criteria over a contact or over the fields of a record; the resolver tells them apart.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Expr {
+    pub(crate) kind: ExprKind,
+    pub(crate) span: Span,
+}
+
+/// What criteria consist of.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ExprKind {
+    /// At least two, joined by `or`.
+    Or(Vec<Expr>),
+    /// At least two, joined by `and`.
+    And(Vec<Expr>),
+    Not(Box<Expr>),
+    /// Parentheses.
+    Group(Box<Expr>),
+    Everyone,
+    Nobody,
+    /// A name that stands alone.
+    Name(String),
+    Attribute {
+        field: Ident,
+        test: AttributeTest,
+    },
+    Age(NumberSet),
+    Anniversary {
+        field: Ident,
+        window: Window,
+    },
+    /// `has`, or `no` when negated.
+    Has {
+        negated: bool,
+        selector: Selector,
+    },
+    /// `count(selector) windows test`.
+    Count {
+        selector: Selector,
+        windows: Vec<Window>,
+        test: CountTest,
+    },
+    /// `latest selector.field test` or `latest selector has (criteria)`.
+    One {
+        which: Which,
+        selector: Selector,
+        test: OneTest,
+    },
+    /// Could not be read.
+    Bad,
+}
+
+/// What a field is tested for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum AttributeTest {
+    Compare(Cmp, Value),
+    In {
+        negated: bool,
+        set: Set,
+    },
+    Between {
+        negated: bool,
+        low: Value,
+        high: Value,
+    },
+    Text(TextTest),
+    /// `code under SYSTEM:"E11"`.
+    Under(Value),
+    Known,
+    Missing,
+    Window(Window),
+}
+
+/// `contains "text"` and its like.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TextTest {
+    pub(crate) op: TextOp,
+    pub(crate) value: Value,
+}
+
+/// What stands behind `in`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Set {
+    /// `( value, … )`; the opening parenthesis ends at `open`.
+    List { open: usize, values: Vec<Value> },
+    /// `low..high`.
+    Range(Value, Value),
+    /// `@name`.
+    Ref(Ident),
+}
+
+/// What an age is tested for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum NumberSet {
+    Compare(Cmp, Value),
+    In(Set),
+}
+
+/// What a count is tested for; the same as an age.
+pub(crate) type CountTest = NumberSet;
+
+/// `record (filter) windows active`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Selector {
+    pub(crate) record: Ident,
+    pub(crate) filter: Option<Filter>,
+    pub(crate) modifiers: Vec<Modifier>,
+    pub(crate) span: Span,
+}
+
+/// Criteria in parentheses behind a kind of record.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Filter {
+    /// Where the opening parenthesis ends.
+    pub(crate) open: usize,
+    pub(crate) expr: Box<Expr>,
+}
+
+/// What follows the filter of a selector.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Modifier {
+    Window(Window),
+    Active(Span),
+}
+
+/// What the latest or earliest record is tested for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum OneTest {
+    /// `.field test`.
+    Field { field: Ident, test: AttributeTest },
+    /// `has (criteria)`.
+    Has(Filter),
+}
+
+/// A window and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Window {
+    pub(crate) kind: WindowKind,
+    pub(crate) span: Span,
+}
+
+/// The windows of [`crate::segment::Window`], with values not yet looked up.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum WindowKind {
+    InLast(Duration),
+    InNext(Duration),
+    MoreThanAgo(Duration),
+    BetweenAgo(Duration, Duration),
+    Since(Value),
+    Before(Value),
+    After(Value),
+    On(Value),
+    Between(Value, Value),
+}

@@ -1,0 +1,177 @@
+//! The registry of diagnostic codes: `HS01` names, `HS02` syntax, `HS03` types, `HS04` windows and values, `HS05`
+//! declarations, `HS09` lints. A code keeps its meaning for good; a code that is given up is not used again.
+
+use super::Severity;
+
+/// What a code stands for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The code, e.g. `HS0101`.
+    pub code: &'static str,
+    /// Weight of every finding under it.
+    pub severity: Severity,
+    /// A few words.
+    pub title: &'static str,
+    /// Why it is reported and how to mend it.
+    pub explanation: &'static str,
+}
+
+/// The rule of a code, in any case.
+#[must_use]
+pub fn rule(code: &str) -> Option<&'static Rule> {
+    ALL.iter().find(|rule| rule.code.eq_ignore_ascii_case(code)).copied()
+}
+
+macro_rules! rules {
+    ($($name:ident = $code:literal $severity:ident $title:literal: $explanation:literal;)+) => {
+        $(
+            #[doc = concat!("`", $code, "`: ", $title, ".")]
+            pub static $name: Rule = Rule {
+                code: $code,
+                severity: Severity::$severity,
+                title: $title,
+                explanation: $explanation,
+            };
+        )+
+
+        /// Every rule, by code.
+        pub static ALL: &[&Rule] = &[$(&$name),+];
+    };
+}
+
+rules! {
+    UNKNOWN_FIELD = "HS0101" Error "unknown contact field":
+        "The name is not a field of contacts. `hyperseg fields` lists them. A record's fields stand inside the parentheses of its kind: `has lab(value > 9)`.";
+    UNKNOWN_RECORD = "HS0102" Error "unknown record kind":
+        "`has`, `no`, `count`, `latest` and `earliest` are followed by a kind of record, such as `procedure` or `email_open`.";
+    UNKNOWN_RECORD_FIELD = "HS0103" Error "unknown field of a record":
+        "The parentheses behind a kind of record test the fields of that kind, and only those.";
+    UNKNOWN_CATEGORY = "HS0104" Error "unknown category":
+        "The field has a closed list of categories and this is not one of them. A misspelt category would select nobody, or everybody under `not`, so it does not compile.";
+    UNKNOWN_SYSTEM = "HS0105" Error "unknown code system":
+        "Code systems are ICD10CM, ICD10PCS, SNOMED, RXNORM, LOINC, CVX, CPT, HCPCS, NDC, ATC and OMOP.";
+    UNKNOWN_PURPOSE = "HS0106" Error "unknown purpose":
+        "Purposes are treatment, operations, payment, marketing, marketing_paid, fundraising and research.";
+    UNKNOWN_CHANNEL = "HS0107" Error "unknown channel":
+        "Channels are email, sms, voice, mail and push.";
+    UNKNOWN_NAME = "HS0108" Error "unknown name":
+        "A name that stands alone among criteria refers to a `define` of the same file.";
+    UNKNOWN_VALUESET = "HS0109" Error "unknown value set":
+        "`@name` refers to a `valueset` of the same file.";
+    UNKNOWN_PARAM = "HS0110" Error "unknown parameter":
+        "`$name` refers to a `param` of the same file.";
+
+    UNEXPECTED = "HS0201" Error "something else was expected":
+        "The text does not follow the grammar at this place; the message says what could stand there.";
+    UNTERMINATED = "HS0202" Error "text or comment without an end":
+        "A text starts and ends with a double quote on one line; a comment that starts with /* ends with */.";
+    FOREIGN_CHARACTER = "HS0203" Error "character outside the language":
+        "Outside of texts and comments only names, numbers, dates and the signs of the language may stand.";
+    BAD_ESCAPE = "HS0204" Error "unknown escape":
+        "Inside a text a backslash is followed by one of \\ \" n t, or by u{...} with a hexadecimal number. Write \\\\ for a backslash itself, also in regular expressions: \"\\\\d+\".";
+    BAD_NUMBER = "HS0205" Error "malformed number":
+        "A number is written with digits and at most one point: 12, 0.5. No thousands separators, no exponent, a blank before a unit.";
+    BAD_DATE = "HS0206" Error "malformed date":
+        "A date is written 2026-01-31: year, month and day with four, two and two digits, and must exist in the calendar. It has no time.";
+    NOT_AVAILABLE = "HS0207" Error "not available in this version":
+        "The language has a place for this construct, but this version does not carry it out. It is refused so that nothing is silently left out of a segment.";
+    MISPLACED_CLAUSE = "HS0208" Error "clause in the wrong place":
+        "A segment is written: name and title, then `purpose` and `channel`, then `where`, then `exclude`, `output`, `holdout`.";
+    TOO_DEEP = "HS0209" Error "nested too deeply":
+        "Parentheses and `not` nest at most 64 levels. Give inner parts a name with `define`.";
+    TOO_LARGE = "HS0210" Error "text too large":
+        "A text has at most 4 MiB and one million words and signs.";
+    LIST_TOO_LONG = "HS0211" Error "list too long":
+        "A list has at most 100,000 values.";
+    FOREIGN_SPELLING = "HS0212" Error "spelling of another language":
+        "There is one spelling for everything: `=`, `!=`, `and`, `or`, `not`, double quotes, lower-case keywords.";
+    NO_WHERE = "HS0213" Error "segment without where":
+        "A segment says whom it takes with `where`. Everyone is `where everyone`.";
+    TOO_MANY_FINDINGS = "HS0214" Error "too many findings":
+        "Only the first 200 findings are shown.";
+
+    WRONG_VALUE = "HS0301" Error "value of another type":
+        "The value does not have the type of the field it is compared with.";
+    WRONG_TEST = "HS0302" Error "test that the field does not have":
+        "Text, categories, codes and truth values know `=`, `!=` and `in`; numbers, money and dates also have an order; windows are for dates and times; `contains`, `starts with`, `ends with` and `matches` are for text.";
+    CODE_WITHOUT_SYSTEM = "HS0303" Error "code without its system":
+        "The same code means different things in different systems: \"250\" is a diagnosis in one and a product in another. Write the system in front: ICD10CM:\"E11.9\".";
+    NO_HIERARCHY = "HS0304" Error "no hierarchy to go under":
+        "`under` takes a code with everything below it. In ICD10CM, ICD10PCS and ATC that is the prefix; the other systems need an imported table, which this version does not have. List the codes instead.";
+    BAD_REGEX = "HS0305" Error "malformed regular expression":
+        "`matches` takes a regular expression of linear time: no look-around, no back references, and a bounded size once compiled.";
+    WRONG_PARAM = "HS0306" Error "parameter of another type":
+        "A parameter stands where its declared type fits: text for text, int or number for numbers, money for money, date for dates and times, bool for truth values. Categories, codes and regular expressions are checked when the segment compiles and cannot be parameters.";
+    NO_END = "HS0307" Error "record kind without an end":
+        "`active` asks whether a record lasts; only kinds with an `end` last.";
+    NOT_A_RECORD_TEST = "HS0308" Error "criterion that cannot stand in a filter":
+        "The parentheses behind a kind of record hold tests of that record's fields, joined by and, or, not.";
+    CODE_OUTSIDE = "HS0309" Error "code or value set against a field that holds no codes":
+        "Codes and value sets are for fields of type code, such as `code`, `type`, `reason`, `value_code`.";
+
+    REVERSED = "HS0401" Error "bounds the wrong way round":
+        "The first bound is the smaller one: 50..74, between 30 and 60 days ago, between 2026-01-01 and 2026-03-31. The other way round nobody would be selected.";
+    OUT_OF_RANGE = "HS0402" Error "value out of range":
+        "The number lies outside of what can be stored or meant here.";
+    WRONG_WINDOW = "HS0403" Error "window that cannot stand here":
+        "A date without a time cannot be tested in hours or minutes; an anniversary needs a window with two ends; `between` takes hours or days, not both.";
+    EMPTY_TEXT = "HS0404" Error "empty text":
+        "An empty text is a missing value, so it equals nothing. Write `is missing` or `is known`.";
+    TOO_PRECISE = "HS0405" Error "more decimals than the type has":
+        "Money has two decimals, a holdout three, ages and counts are whole numbers.";
+
+    DUPLICATE_NAME = "HS0501" Error "declared twice":
+        "Within a file each value set, parameter, define and segment has its own name.";
+    DUPLICATE_CLAUSE = "HS0502" Error "clause written twice":
+        "Each clause stands once in a segment. Join criteria with `and`, or list fields with commas.";
+    DEFINE_CYCLE = "HS0503" Error "define that needs itself":
+        "A define stands for its criteria, so it cannot contain itself, not even through others.";
+    VALUESET_CYCLE = "HS0504" Error "value set that needs itself":
+        "A value set stands for its codes, so it cannot contain itself, not even through others.";
+    EMPTY_VALUESET = "HS0505" Error "value set without a code":
+        "After all exclusions nothing is left. A criterion on it would select nobody, or everybody under `not`, so it does not compile.";
+    UNKNOWN_PARAM_TYPE = "HS0506" Error "unknown parameter type":
+        "Parameters have the type text, int, number, money, bool or date.";
+    BAD_DEFAULT = "HS0507" Error "default that does not fit":
+        "The value behind `=` must have the declared type of the parameter.";
+    EXPANDS_TOO_FAR = "HS0508" Error "segment too large once its defines are put in":
+        "A segment has at most 20,000 tests and 2,000,000 values, nested at most 128 levels, after defines and value sets are put in.";
+
+    UNUSED = "HS0901" Warning "declared and not used":
+        "No segment of the file uses it. A misspelt use, or a criterion that was forgotten?";
+    NEGATED_MISSING = "HS0902" Warning "negation over a value that may be missing":
+        "A test on a missing value is UNKNOWN, and so is its negation: contacts without the value are not selected. Say what you mean: add `or FIELD is missing` to take them, or `and FIELD is known` to leave them out in so many words.";
+    NEVER_TRUE = "HS0903" Warning "never true":
+        "The criteria exclude each other, so nobody is selected.";
+    DUPLICATE_CRITERION = "HS0904" Warning "written twice":
+        "The same criterion or value stands twice; one of them may have been meant differently.";
+    MIXED_AND_OR = "HS0905" Warning "and with or, without parentheses":
+        "`and` binds more tightly than `or`. Parentheses make it plain which of them was meant.";
+    EMPTY_WINDOW = "HS0906" Warning "window without a day":
+        "No moment lies inside the window, or inside all of the windows together.";
+    REPEATED_OUTPUT = "HS0907" Warning "output field written twice":
+        "The list holds each field once; contact_id is always its first column.";
+    ALWAYS_TRUE = "HS0908" Warning "always true":
+        "The criterion holds for everyone it is asked of, so it selects nothing.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_ordered_and_explained() {
+        for pair in ALL.windows(2) {
+            let [a, b] = pair else { continue };
+            assert!(a.code < b.code, "{} {}", a.code, b.code);
+        }
+        for entry in ALL {
+            assert!(entry.code.len() == 6 && entry.code.starts_with("HS0"));
+            assert!(!entry.title.is_empty() && entry.explanation.ends_with(['.', '?']), "{}", entry.code);
+            let lint = entry.code.starts_with("HS09");
+            assert_eq!(lint, entry.severity == Severity::Warning, "{}", entry.code);
+        }
+        assert_eq!(rule("hs0101"), Some(&UNKNOWN_FIELD));
+        assert_eq!(rule("HS9999"), None);
+    }
+}

@@ -1,0 +1,260 @@
+//! Parts of the tree on one line, spelled the one canonical way.
+
+use crate::ast::{
+    AttributeTest, Clause, ClauseKind, CountTest, Duration, Expr, ExprKind, Modifier, OneTest, Param,
+    Selector, Set, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window,
+    WindowKind,
+};
+use crate::lex::text::quote;
+use crate::segment::{Cmp, DurationUnit, TextOp, Which};
+
+/// How long lists are printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lists {
+    /// With every value.
+    Whole,
+    /// Cut after a few values.
+    Short,
+}
+
+/// Values of a list that is cut.
+const SHOWN: usize = 8;
+
+/// Criteria on one line. `Bad` parts, which only occur in texts that do not compile, are `…`.
+pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
+    match &expr.kind {
+        ExprKind::Or(parts) => joined(parts, " or ", lists),
+        ExprKind::And(parts) => joined(parts, " and ", lists),
+        ExprKind::Not(inner) => format!("not {}", self::expr(inner, lists)),
+        ExprKind::Group(inner) => format!("({})", self::expr(inner, lists)),
+        ExprKind::Everyone => "everyone".to_owned(),
+        ExprKind::Nobody => "nobody".to_owned(),
+        ExprKind::Name(name) => name.clone(),
+        ExprKind::Attribute { field, test } => format!("{} {}", field.name, attribute(test, lists)),
+        ExprKind::Age(test) => format!("age {}", number_set(test, lists)),
+        ExprKind::Anniversary { field, window: at } => format!("{} anniversary {}", field.name, window(at)),
+        ExprKind::Has { negated, selector: of } => {
+            format!("{} {}", if *negated { "no" } else { "has" }, selector(of, lists))
+        }
+        ExprKind::Count { selector: of, windows, test } => {
+            format!("count({}){}", selector(of, lists), count_tail(windows, test, lists))
+        }
+        ExprKind::One { which, selector: of, test } => {
+            format!("{} {}{}", which_word(*which), selector(of, lists), one_tail(test, lists))
+        }
+        ExprKind::Bad => "…".to_owned(),
+    }
+}
+
+fn joined(parts: &[Expr], word: &str, lists: Lists) -> String {
+    let parts: Vec<String> = parts.iter().map(|part| expr(part, lists)).collect();
+    parts.join(word)
+}
+
+pub(super) fn which_word(which: Which) -> &'static str {
+    match which {
+        Which::Latest => "latest",
+        Which::Earliest => "earliest",
+    }
+}
+
+/// What follows `count(...)`.
+pub(super) fn count_tail(windows: &[Window], test: &CountTest, lists: Lists) -> String {
+    let mut out = String::new();
+    for at in windows {
+        out.push(' ');
+        out.push_str(&window(at));
+    }
+    out.push(' ');
+    out.push_str(&number_set(test, lists));
+    out
+}
+
+/// What follows the selector of `latest` and `earliest`.
+pub(super) fn one_tail(test: &OneTest, lists: Lists) -> String {
+    match test {
+        OneTest::Field { field, test } => format!(".{} {}", field.name, attribute(test, lists)),
+        OneTest::Has(filter) => format!(" has ({})", expr(&filter.expr, lists)),
+    }
+}
+
+fn selector(of: &Selector, lists: Lists) -> String {
+    let filter = of.filter.as_ref().map(|filter| format!("({})", expr(&filter.expr, lists)));
+    format!("{}{}{}", of.record.name, filter.unwrap_or_default(), modifiers(of))
+}
+
+/// Windows and `active` behind the filter of a selector.
+pub(super) fn modifiers(of: &Selector) -> String {
+    let mut out = String::new();
+    for modifier in &of.modifiers {
+        out.push(' ');
+        match modifier {
+            Modifier::Window(at) => out.push_str(&window(at)),
+            Modifier::Active(_) => out.push_str("active"),
+        }
+    }
+    out
+}
+
+pub(super) fn attribute(test: &AttributeTest, lists: Lists) -> String {
+    match test {
+        AttributeTest::Compare(op, to) => format!("{} {}", cmp(*op), value(to)),
+        AttributeTest::In { negated, set: of } => format!("{}in {}", not(*negated), set(of, lists)),
+        AttributeTest::Between { negated, low, high } => {
+            format!("{}between {} and {}", not(*negated), value(low), value(high))
+        }
+        AttributeTest::Text(test) => format!("{} {}", text_op(test.op), value(&test.value)),
+        AttributeTest::Under(code) => value(code),
+        AttributeTest::Known => "is known".to_owned(),
+        AttributeTest::Missing => "is missing".to_owned(),
+        AttributeTest::Window(at) => window(at),
+    }
+}
+
+fn not(negated: bool) -> &'static str {
+    if negated { "not " } else { "" }
+}
+
+fn number_set(test: &CountTest, lists: Lists) -> String {
+    match test {
+        CountTest::Compare(op, to) => format!("{} {}", cmp(*op), value(to)),
+        CountTest::In(of) => format!("in {}", set(of, lists)),
+    }
+}
+
+fn set(of: &Set, lists: Lists) -> String {
+    match of {
+        Set::List { values, .. } => {
+            let cut = lists == Lists::Short && values.len() > SHOWN + 1;
+            let shown = if cut { SHOWN } else { values.len() };
+            let mut parts: Vec<String> = values.iter().take(shown).map(value).collect();
+            if cut {
+                parts.push(format!("… {} more", values.len() - shown));
+            }
+            format!("({})", parts.join(", "))
+        }
+        Set::Range(low, high) => format!("{}..{}", value(low), value(high)),
+        Set::Ref(name) => format!("@{}", name.name),
+    }
+}
+
+pub(super) fn value(of: &Value) -> String {
+    match &of.kind {
+        ValueKind::Text(text) => quote(text),
+        ValueKind::Number(text) | ValueKind::Word(text) => text.clone(),
+        ValueKind::Date(day) => day.to_string(),
+        ValueKind::Code { system, code, under } => {
+            format!("{}{}:{}", if *under { "under " } else { "" }, system.name, quote(&code.text))
+        }
+        ValueKind::Param(name) => format!("${name}"),
+        ValueKind::Bad => "…".to_owned(),
+    }
+}
+
+pub(super) fn cmp(op: Cmp) -> &'static str {
+    match op {
+        Cmp::Eq => "=",
+        Cmp::Ne => "!=",
+        Cmp::Lt => "<",
+        Cmp::Le => "<=",
+        Cmp::Gt => ">",
+        Cmp::Ge => ">=",
+    }
+}
+
+fn text_op(op: TextOp) -> &'static str {
+    match op {
+        TextOp::Contains => "contains",
+        TextOp::StartsWith => "starts with",
+        TextOp::EndsWith => "ends with",
+        TextOp::Matches => "matches",
+    }
+}
+
+fn window(at: &Window) -> String {
+    match &at.kind {
+        WindowKind::InLast(length) => format!("in last {}", duration(length)),
+        WindowKind::InNext(length) => format!("in next {}", duration(length)),
+        WindowKind::MoreThanAgo(length) => format!("more than {} ago", duration(length)),
+        WindowKind::BetweenAgo(near, far) if near.unit == far.unit => {
+            format!("between {} and {} ago", near.count, duration(far))
+        }
+        WindowKind::BetweenAgo(near, far) => format!("between {} and {} ago", duration(near), duration(far)),
+        WindowKind::Since(date) => format!("since {}", value(date)),
+        WindowKind::Before(date) => format!("before {}", value(date)),
+        WindowKind::After(date) => format!("after {}", value(date)),
+        WindowKind::On(date) => format!("on {}", value(date)),
+        WindowKind::Between(low, high) => format!("between {} and {}", value(low), value(high)),
+    }
+}
+
+fn duration(length: &Duration) -> String {
+    let unit = match length.unit {
+        DurationUnit::Minute => "minute",
+        DurationUnit::Hour => "hour",
+        DurationUnit::Day => "day",
+        DurationUnit::Week => "week",
+        DurationUnit::Month => "month",
+        DurationUnit::Quarter => "quarter",
+        DurationUnit::Year => "year",
+    };
+    format!("{} {unit}{}", length.count, if length.count == 1 { "" } else { "s" })
+}
+
+/// A clause on one line, without its keyword's indentation.
+pub(super) fn clause(clause: &Clause) -> String {
+    match &clause.kind {
+        ClauseKind::Purpose(name) => format!("purpose {}", name.name),
+        ClauseKind::Channel(name) => format!("channel {}", name.name),
+        ClauseKind::Where(criteria) => format!("where {}", expr(criteria, Lists::Whole)),
+        ClauseKind::Exclude(criteria) => format!("exclude {}", expr(criteria, Lists::Whole)),
+        ClauseKind::Output(fields) => {
+            let fields: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+            format!("output {}", fields.join(", "))
+        }
+        ClauseKind::Holdout { percent, seed } => {
+            let seed = seed.as_ref().map(|seed| format!(" seed {}", quote(&seed.text)));
+            format!("holdout {}%{}", percent.text, seed.unwrap_or_default())
+        }
+        ClauseKind::Bad => "…".to_owned(),
+    }
+}
+
+/// A parameter's declaration.
+pub(super) fn param(of: &Param) -> String {
+    let default = of.default.as_ref().map(|default| format!(" = {}", value(default)));
+    format!("param {}: {}{}", of.name.name, of.ty.name, default.unwrap_or_default())
+}
+
+/// A value set's declaration.
+pub(super) fn valueset(of: &Valueset) -> String {
+    let mut out = format!("valueset {} =", of.name.name);
+    for (index, part) in of.parts.iter().enumerate() {
+        out.push_str(part_sign(index, part));
+        out.push_str(&valueset_part(part));
+    }
+    out
+}
+
+/// The sign in front of a part of a value set.
+pub(super) fn part_sign(index: usize, part: &ValuesetPart) -> &'static str {
+    match (index, part.minus) {
+        (0, _) => " ",
+        (_, false) => " + ",
+        (_, true) => " - ",
+    }
+}
+
+fn valueset_part(part: &ValuesetPart) -> String {
+    match &part.kind {
+        ValuesetPartKind::Ref(name) => format!("@{}", name.name),
+        ValuesetPartKind::Codes { system, codes, .. } => {
+            let codes: Vec<String> = codes.iter().map(valueset_code).collect();
+            format!("{} {{ {} }}", system.name, codes.join(", "))
+        }
+    }
+}
+
+pub(super) fn valueset_code(code: &ValuesetCode) -> String {
+    format!("{}{}", if code.under { "under " } else { "" }, quote(&code.code.text))
+}

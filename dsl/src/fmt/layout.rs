@@ -1,0 +1,400 @@
+//! The tree over several lines: one clause per line, one conjunct per line, and whatever does not fit or holds
+//! comments broken at its parentheses.
+
+use super::flat::{self, Lists};
+use super::writer::Writer;
+use crate::ast::{
+    AttributeTest, Clause, ClauseKind, Expr, ExprKind, File, Filter, Item, NumberSet, OneTest, Segment,
+    Selector, Set, ValuesetPartKind,
+};
+use crate::lex::text::quote;
+
+/// Prints a whole file.
+pub(super) fn file(file: &File) -> String {
+    let mut layout = Layout { w: Writer::new(&file.comments) };
+    for item in &file.items {
+        layout.w.gap();
+        layout.item(item);
+    }
+    layout.w.finish()
+}
+
+struct Layout<'a> {
+    w: Writer<'a>,
+}
+
+impl Layout<'_> {
+    fn item(&mut self, item: &Item) {
+        let end = item.span().end;
+        match item {
+            Item::Segment(segment) => return self.segment(segment),
+            Item::Param(param) => {
+                self.w.leading(end, 0);
+                self.w.push(&flat::param(param));
+            }
+            Item::Valueset(valueset) => self.valueset(valueset),
+            Item::Define(define) => {
+                let head = format!("define {} =", define.name.name);
+                let text = flat::expr(&define.body, Lists::Whole);
+                let fits = head.len() + 1 + text.chars().count() <= super::writer::WIDTH;
+                if fits && !self.w.comments_between(define.body.span.start, define.body.span.end) {
+                    self.w.leading(define.body.span.end, 0);
+                    self.w.push(&format!("{head} {text}"));
+                } else {
+                    // The head stands alone: a comment behind it must not move into the criteria.
+                    self.w.leading(define.name.span.end, 0);
+                    self.w.push(&head);
+                    self.end_line(define.name.span.end, define.body.span.start);
+                    self.conjuncts(&define.body, 1, "");
+                }
+            }
+        }
+        self.end_line(end, usize::MAX);
+    }
+
+    /// Ends a line with the comments that stood behind its last part.
+    fn end_line(&mut self, _: usize, before: usize) {
+        self.w.trailing(before);
+        self.w.end_line();
+    }
+
+    fn segment(&mut self, segment: &Segment) {
+        let title = segment.title.as_ref();
+        let head_end = title.map_or(segment.name.span.end, |title| title.span.end);
+        self.w.leading(head_end, 0);
+        let title = title.map(|title| format!(" {}", quote(&title.text))).unwrap_or_default();
+        self.w.push(&format!("segment {}{title}", segment.name.name));
+        for clause in &segment.clauses {
+            self.end_line(head_end, clause.keyword.start);
+            self.clause(clause);
+        }
+        self.end_line(segment.span.end, usize::MAX);
+    }
+
+    fn clause(&mut self, clause: &Clause) {
+        match &clause.kind {
+            ClauseKind::Where(criteria) => self.conjuncts(criteria, 1, "where "),
+            ClauseKind::Exclude(criteria) => self.conjuncts(criteria, 1, "exclude "),
+            ClauseKind::Purpose(_)
+            | ClauseKind::Channel(_)
+            | ClauseKind::Output(_)
+            | ClauseKind::Holdout { .. }
+            | ClauseKind::Bad => {
+                self.w.leading(clause.span.end, 1);
+                self.wrapped(1, &flat::clause(clause));
+            }
+        }
+    }
+
+    /// A line that breaks behind commas where it is too long.
+    fn wrapped(&mut self, indent: usize, text: &str) {
+        self.w.start(indent, "");
+        let mut first = true;
+        for part in text.split_inclusive(", ") {
+            if !first && part.trim_end().chars().count() > self.w.room() {
+                self.w.end_line();
+                self.w.start(indent + 1, "");
+            }
+            self.w.push(part);
+            first = false;
+        }
+    }
+
+    /// Criteria of a clause: each part of a top-level `and` or `or` on its own line.
+    fn conjuncts(&mut self, expr: &Expr, indent: usize, prefix: &str) {
+        let (parts, word) = match &expr.kind {
+            ExprKind::And(parts) => (parts, "and "),
+            ExprKind::Or(parts) => (parts, "or "),
+            _ => return self.operand(expr, indent, prefix),
+        };
+        for (index, part) in parts.iter().enumerate() {
+            if index == 0 {
+                self.operand(part, indent, prefix);
+            } else {
+                self.end_line(0, part.span.start);
+                // A define has no keyword in front of its criteria and gives no further indentation.
+                let deeper = if prefix.is_empty() { indent } else { indent + 1 };
+                self.operand(part, deeper, word);
+            }
+        }
+    }
+
+    /// One part on a line of its own, with what stands in front of it, broken when it has to be.
+    fn operand(&mut self, expr: &Expr, indent: usize, prefix: &str) {
+        let text = flat::expr(expr, Lists::Whole);
+        let room = super::writer::WIDTH.saturating_sub(indent * 2 + prefix.len());
+        let head = head_end(expr);
+        let inside = head < expr.span.end && self.w.comments_between(head, expr.span.end);
+        if !inside && (text.chars().count() <= room || head == expr.span.end) {
+            self.w.leading(expr.span.end, indent);
+            self.w.start(indent, prefix);
+            self.w.push(&text);
+            return;
+        }
+        self.w.leading(head, indent);
+        self.w.start(indent, prefix);
+        self.broken(expr, indent);
+    }
+
+    /// Behind the start of a line: a part that is broken at its parentheses.
+    fn broken(&mut self, expr: &Expr, indent: usize) {
+        match &expr.kind {
+            ExprKind::Not(inner) => {
+                self.w.push("not ");
+                self.broken(inner, indent);
+            }
+            ExprKind::Group(inner) => {
+                self.w.push("(");
+                self.body(inner, indent, expr.span.end);
+                self.w.push(")");
+            }
+            ExprKind::Or(parts) => self.parts(parts, indent, "or "),
+            ExprKind::And(parts) => self.parts(parts, indent, "and "),
+            ExprKind::Has { negated, selector } => {
+                self.w.push(if *negated { "no " } else { "has " });
+                self.selector(selector, indent, expr.span.end);
+            }
+            ExprKind::Count { selector, windows, test } => {
+                self.w.push("count(");
+                self.selector(selector, indent, expr.span.end);
+                self.w.push(")");
+                self.w.push(&flat::count_tail(windows, test, Lists::Whole));
+            }
+            ExprKind::One { which, selector, test } => {
+                self.w.push(flat::which_word(*which));
+                self.w.push(" ");
+                self.one(selector, test, indent, expr.span.end);
+            }
+            ExprKind::Attribute {
+                field,
+                test: AttributeTest::In { negated, set: Set::List { values, .. } },
+            } => {
+                self.w.push(&format!("{} {}in (", field.name, if *negated { "not " } else { "" }));
+                let items: Vec<Line> = values
+                    .iter()
+                    .map(|value| Line {
+                        text: flat::value(value),
+                        start: value.span.start,
+                        end: value.span.end,
+                    })
+                    .collect();
+                self.list(&items, indent, expr.span.end);
+                self.w.push(")");
+            }
+            ExprKind::Age(NumberSet::In(Set::List { values, .. })) => {
+                self.w.push("age in (");
+                let items: Vec<Line> = values
+                    .iter()
+                    .map(|value| Line {
+                        text: flat::value(value),
+                        start: value.span.start,
+                        end: value.span.end,
+                    })
+                    .collect();
+                self.list(&items, indent, expr.span.end);
+                self.w.push(")");
+            }
+            ExprKind::Attribute { .. }
+            | ExprKind::Age(_)
+            | ExprKind::Everyone
+            | ExprKind::Nobody
+            | ExprKind::Name(_)
+            | ExprKind::Anniversary { .. }
+            | ExprKind::Bad => self.w.push(&flat::expr(expr, Lists::Whole)),
+        }
+    }
+
+    /// Parts in the middle of a line; those behind the first start lines of their own.
+    fn parts(&mut self, parts: &[Expr], indent: usize, word: &str) {
+        for (index, part) in parts.iter().enumerate() {
+            if index == 0 {
+                let fits = flat::expr(part, Lists::Whole).chars().count() <= self.w.room();
+                let head = head_end(part);
+                if fits && !self.w.comments_between(head, part.span.end) || head == part.span.end {
+                    self.w.push(&flat::expr(part, Lists::Whole));
+                } else {
+                    self.broken(part, indent);
+                }
+            } else {
+                self.end_line(0, part.span.start);
+                self.operand(part, indent + 1, word);
+            }
+        }
+    }
+
+    fn selector(&mut self, selector: &Selector, indent: usize, end: usize) {
+        self.w.push(&selector.record.name);
+        if let Some(filter) = &selector.filter {
+            self.filter(filter, indent, end);
+        }
+        self.w.push(&flat::modifiers(selector));
+    }
+
+    fn filter(&mut self, filter: &Filter, indent: usize, end: usize) {
+        self.w.push("(");
+        self.body(&filter.expr, indent, end);
+        self.w.push(")");
+    }
+
+    fn one(&mut self, selector: &Selector, test: &OneTest, indent: usize, end: usize) {
+        match test {
+            OneTest::Field { .. } => {
+                self.selector(selector, indent, end);
+                self.w.push(&flat::one_tail(test, Lists::Whole));
+            }
+            OneTest::Has(inner) => {
+                match &selector.filter {
+                    // The comments up to the second parenthesis belong to the first part.
+                    Some(_) => self.selector(selector, indent, inner.open),
+                    None => {
+                        self.w.push(&selector.record.name);
+                        self.w.push(&flat::modifiers(selector));
+                    }
+                }
+                self.w.push(" has ");
+                self.filter(inner, indent, end);
+            }
+        }
+    }
+
+    /// What stands in parentheses, on lines of its own; the next text goes to the line behind it.
+    fn body(&mut self, inner: &Expr, indent: usize, end: usize) {
+        self.end_line(0, first_line(inner));
+        let parts = match &inner.kind {
+            ExprKind::And(parts) => Some((parts, "and ")),
+            ExprKind::Or(parts) => Some((parts, "or ")),
+            _ => None,
+        };
+        match parts {
+            None => self.operand(inner, indent + 1, ""),
+            Some((parts, word)) => {
+                for (index, part) in parts.iter().enumerate() {
+                    if index > 0 {
+                        self.end_line(0, part.span.start);
+                    }
+                    self.operand(part, indent + 1, if index == 0 { "" } else { word });
+                }
+            }
+        }
+        self.end_line(inner.span.end, end);
+        self.w.leading(end, indent);
+        self.w.start(indent, "");
+    }
+
+    /// Values, as many to a line as fit, or one to a line when comments stand among them.
+    fn list(&mut self, items: &[Line], indent: usize, end: usize) {
+        let first = items.first().map_or(end, |item| item.start);
+        let each = self.w.comments_between(first, end);
+        self.end_line(0, first);
+        for (index, item) in items.iter().enumerate() {
+            let text = if index + 1 < items.len() { format!("{},", item.text) } else { item.text.clone() };
+            if index == 0 {
+                self.w.leading(item.end, indent + 1);
+                self.w.start(indent + 1, "");
+            } else if each || text.chars().count() + 1 > self.w.room() {
+                self.end_line(0, item.start);
+                self.w.leading(item.end, indent + 1);
+                self.w.start(indent + 1, "");
+            } else {
+                self.w.push(" ");
+            }
+            self.w.push(&text);
+        }
+        self.end_line(0, end);
+        self.w.leading(end, indent);
+        self.w.start(indent, "");
+    }
+
+    fn valueset(&mut self, valueset: &crate::ast::Valueset) {
+        let first = valueset.parts.first().map_or(valueset.span.end, |part| match &part.kind {
+            ValuesetPartKind::Codes { open, .. } => *open,
+            ValuesetPartKind::Ref(_) => part.span.end,
+        });
+        let text = flat::valueset(valueset);
+        if text.chars().count() <= super::writer::WIDTH && !self.w.comments_between(first, valueset.span.end)
+        {
+            self.w.leading(valueset.span.end, 0);
+            self.w.push(&text);
+            return;
+        }
+        self.w.leading(first, 0);
+        self.w.push(&format!("valueset {} =", valueset.name.name));
+        for (index, part) in valueset.parts.iter().enumerate() {
+            let sign = flat::part_sign(index, part);
+            let head = match &part.kind {
+                ValuesetPartKind::Codes { open, .. } => *open,
+                ValuesetPartKind::Ref(_) => part.span.end,
+            };
+            if index > 0 {
+                self.end_line(0, part.span.start);
+                self.w.leading(head, 1);
+                self.w.start(1, sign.trim_start());
+            } else {
+                self.w.push(sign);
+            }
+            match &part.kind {
+                ValuesetPartKind::Ref(name) => self.w.push(&format!("@{}", name.name)),
+                ValuesetPartKind::Codes { system, codes, .. } => {
+                    let items: Vec<Line> = codes
+                        .iter()
+                        .map(|code| Line {
+                            text: flat::valueset_code(code),
+                            start: code.span.start,
+                            end: code.span.end,
+                        })
+                        .collect();
+                    let flat: Vec<&str> = items.iter().map(|item| item.text.as_str()).collect();
+                    let flat = format!("{} {{ {} }}", system.name, flat.join(", "));
+                    if flat.chars().count() <= self.w.room() && !self.w.comments_between(head, part.span.end)
+                    {
+                        self.w.push(&flat);
+                    } else {
+                        self.w.push(&format!("{} {{", system.name));
+                        let indent = usize::from(index > 0);
+                        self.list(&items, indent, part.span.end);
+                        self.w.push("}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct Line {
+    text: String,
+    start: usize,
+    end: usize,
+}
+
+/// Where the first line of a part ends in the source when the part is broken; its end when it cannot be broken.
+fn head_end(expr: &Expr) -> usize {
+    let selector = |selector: &Selector| selector.filter.as_ref().map(|filter| filter.open);
+    let head = match &expr.kind {
+        ExprKind::Or(parts) | ExprKind::And(parts) => parts.first().map(head_end),
+        ExprKind::Not(inner) => {
+            let head = head_end(inner);
+            (head < inner.span.end).then_some(head)
+        }
+        ExprKind::Group(_) => Some(expr.span.start + 1),
+        ExprKind::Has { selector: of, .. } | ExprKind::Count { selector: of, .. } => selector(of),
+        ExprKind::One { selector: of, test, .. } => selector(of).or(match test {
+            OneTest::Has(filter) => Some(filter.open),
+            OneTest::Field { .. } => None,
+        }),
+        ExprKind::Attribute { test: AttributeTest::In { set: Set::List { open, .. }, .. }, .. }
+        | ExprKind::Age(NumberSet::In(Set::List { open, .. })) => Some(*open),
+        ExprKind::Attribute { .. }
+        | ExprKind::Age(_)
+        | ExprKind::Everyone
+        | ExprKind::Nobody
+        | ExprKind::Name(_)
+        | ExprKind::Anniversary { .. }
+        | ExprKind::Bad => None,
+    };
+    head.unwrap_or(expr.span.end)
+}
+
+/// Where the first line inside of parentheses starts.
+fn first_line(inner: &Expr) -> usize {
+    inner.span.start
+}

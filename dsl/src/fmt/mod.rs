@@ -1,0 +1,96 @@
+//! The canonical spelling of a text.
+//!
+//! In: a text that parses. Out: the same declarations in the same order, one clause and one conjunct to a line, at
+//! most 110 columns where something can be broken, every comment kept. Formatting its own output changes nothing,
+//! and never changes what a text means.
+
+mod flat;
+mod layout;
+mod writer;
+
+use crate::ast::{Clause, ClauseKind, Expr, ExprKind, File, Item};
+use crate::diagnostic::{self, Diagnostic};
+use crate::parse::parse;
+use crate::resolve::Uses;
+use flat::Lists;
+
+/// Formats a text.
+///
+/// # Errors
+/// The syntax errors of a text that does not parse; names and types are not looked at.
+pub fn format(source: &str) -> Result<String, Vec<Diagnostic>> {
+    let parsed = parse(source);
+    if parsed.diagnostics.iter().any(Diagnostic::is_error) {
+        return Err(diagnostic::finish(parsed.diagnostics));
+    }
+    Ok(layout::file(&parsed.file))
+}
+
+/// One criterion on one line, without parentheses around the whole; lists of more than nine values are cut.
+pub(crate) fn label(expr: &Expr) -> String {
+    match &expr.kind {
+        ExprKind::Group(inner) => label(inner),
+        ExprKind::Or(_)
+        | ExprKind::And(_)
+        | ExprKind::Not(_)
+        | ExprKind::Everyone
+        | ExprKind::Nobody
+        | ExprKind::Name(_)
+        | ExprKind::Attribute { .. }
+        | ExprKind::Age(_)
+        | ExprKind::Anniversary { .. }
+        | ExprKind::Has { .. }
+        | ExprKind::Count { .. }
+        | ExprKind::One { .. }
+        | ExprKind::Bad => flat::expr(expr, Lists::Short),
+    }
+}
+
+/// A segment with the declarations it uses, comments left out, in an order that does not depend on where they stand:
+/// value sets, parameters and defines by name, then the segment with its clauses in one order.
+pub(crate) fn canonical(file: &File, item: usize, uses: &Uses) -> String {
+    let mut lines: Vec<(u8, String, String)> = Vec::new();
+    for (index, declaration) in file.items.iter().enumerate() {
+        match declaration {
+            Item::Valueset(it) if uses.valuesets.contains(&it.name.name) => {
+                lines.push((0, it.name.name.clone(), flat::valueset(it)));
+            }
+            Item::Param(it) if uses.params.contains(&it.name.name) => {
+                lines.push((1, it.name.name.clone(), flat::param(it)));
+            }
+            Item::Define(it) if uses.defines.contains(&it.name.name) => {
+                let text = format!("define {} = {}", it.name.name, flat::expr(&it.body, Lists::Whole));
+                lines.push((2, it.name.name.clone(), text));
+            }
+            Item::Segment(it) if index == item => {
+                let title =
+                    it.title.as_ref().map(|title| format!(" {}", crate::lex::text::quote(&title.text)));
+                let mut text = format!("segment {}{}", it.name.name, title.unwrap_or_default());
+                let mut clauses: Vec<&Clause> = it.clauses.iter().collect();
+                clauses.sort_by_key(|clause| order(&clause.kind));
+                for clause in clauses {
+                    text.push_str("\n  ");
+                    text.push_str(&flat::clause(clause));
+                }
+                lines.push((3, it.name.name.clone(), text));
+            }
+            Item::Valueset(_) | Item::Param(_) | Item::Define(_) | Item::Segment(_) => {}
+        }
+    }
+    lines.sort();
+    let mut out: String = lines.into_iter().map(|(_, _, text)| text + "\n").collect();
+    out.shrink_to_fit();
+    out
+}
+
+fn order(kind: &ClauseKind) -> u8 {
+    match kind {
+        ClauseKind::Purpose(_) => 0,
+        ClauseKind::Channel(_) => 1,
+        ClauseKind::Where(_) => 2,
+        ClauseKind::Exclude(_) => 3,
+        ClauseKind::Output(_) => 4,
+        ClauseKind::Holdout { .. } => 5,
+        ClauseKind::Bad => 6,
+    }
+}

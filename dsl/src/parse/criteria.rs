@@ -1,0 +1,185 @@
+//! Criteria: or, and, not, parentheses and what stands between them.
+
+use nom::branch::alt;
+
+use super::leaf::{ident, sign, word, words};
+use super::{Parser, later};
+use crate::ast::{Expr, ExprKind, Span};
+use crate::diagnostic::codes;
+
+impl Parser<'_> {
+    /// `all { or all }`.
+    pub(super) fn criteria(&mut self) -> Expr {
+        let start = self.peek().span;
+        let first = self.all();
+        let mut parts = vec![first];
+        while self.take(word("or")).is_some() {
+            parts.push(self.all());
+        }
+        self.joined(parts, start, ExprKind::Or)
+    }
+
+    /// `unary { and unary }`; a missing `and` is reported and put in.
+    fn all(&mut self) -> Expr {
+        let start = self.peek().span;
+        let mut parts = vec![self.unary()];
+        loop {
+            if self.take(word("and")).is_some() {
+                parts.push(self.unary());
+            } else if self.at_stray_criterion() {
+                if !matches!(parts.last().map(|part| &part.kind), Some(ExprKind::Bad)) {
+                    self.unexpected("`and`, `or` or the next clause");
+                }
+                parts.push(self.unary());
+            } else {
+                break;
+            }
+        }
+        self.joined(parts, start, ExprKind::And)
+    }
+
+    fn joined(
+        &mut self,
+        mut parts: Vec<Expr>,
+        start: Span,
+        join: impl FnOnce(Vec<Expr>) -> ExprKind,
+    ) -> Expr {
+        let span = self.span_from(start);
+        match parts.pop() {
+            Some(only) if parts.is_empty() => only,
+            Some(last) => {
+                parts.push(last);
+                Expr { kind: join(parts), span }
+            }
+            None => Expr { kind: ExprKind::Bad, span },
+        }
+    }
+
+    /// A criterion starts where only `and`, `or` or a clause could follow.
+    fn at_stray_criterion(&self) -> bool {
+        let token = self.peek();
+        let word = token.word().is_some_and(|word| word != "or" && word != "and");
+        (word || token.is_sign("(")) && !self.at_clause() && !self.at_declaration()
+    }
+
+    fn unary(&mut self) -> Expr {
+        let start = self.peek().span;
+        if self.ahead(word("not")) && !later::criterion(self) {
+            let _ = self.take(word("not"));
+            let inner = self.deeper(Self::unary).unwrap_or_else(|| self.bad(start));
+            return Expr { kind: ExprKind::Not(Box::new(inner)), span: self.span_from(start) };
+        }
+        match self.primary() {
+            Some(kind) => Expr { kind, span: self.span_from(start) },
+            None => {
+                self.skip_to_sync();
+                self.bad(start)
+            }
+        }
+    }
+
+    fn bad(&self, start: Span) -> Expr {
+        Expr { kind: ExprKind::Bad, span: self.span_from(start) }
+    }
+
+    fn primary(&mut self) -> Option<ExprKind> {
+        if let Some(open) = self.take(sign("(")) {
+            return self.group(open);
+        }
+        if later::criterion(self) {
+            self.skip();
+            return None;
+        }
+        if self.take(word("everyone")).is_some() {
+            return Some(ExprKind::Everyone);
+        }
+        if self.take(word("nobody")).is_some() {
+            return Some(ExprKind::Nobody);
+        }
+        if self.at_records() {
+            return self.records();
+        }
+        if self.ahead(word("age")) {
+            return self.age();
+        }
+        self.not_a_clause()?;
+        let name = self.expect(ident, "a criterion")?;
+        if self.take(word("anniversary")).is_some() {
+            let window = self.window()?;
+            return Some(ExprKind::Anniversary { field: name, window });
+        }
+        if self.at_field_test() {
+            let test = self.field_test()?;
+            return Some(ExprKind::Attribute { field: name, test });
+        }
+        if later::field_test(self) {
+            self.skip();
+            return None;
+        }
+        if self.peek().is_sign("(") {
+            self.simple(
+                &codes::UNEXPECTED,
+                name.span,
+                format!("expected a criterion, found `{}(`", crate::lex::short(&name.name)),
+                format!(
+                    "records are asked for with `has {0}(...)`, `no {0}(...)` or `count({0}(...))`",
+                    name.name
+                ),
+            );
+            let open = self.peek().span;
+            self.skip();
+            let _ = self.group(open);
+            while self.at_window() && self.window().is_some() {}
+            return Some(ExprKind::Bad);
+        }
+        Some(ExprKind::Name(name.name))
+    }
+
+    /// Reports a clause or declaration where a criterion must stand, e.g. behind a dangling `and`.
+    fn not_a_clause(&mut self) -> Option<()> {
+        let operator = |ahead: &crate::lex::Token| {
+            ["=", "!=", "<", "<=", ">", ">=", ")"].iter().any(|sign| ahead.is_sign(sign))
+                || ["and", "or", "in", "is", "not", "between"].iter().any(|word| ahead.is_word(word))
+        };
+        let keyword = self.at_clause() || self.at_declaration();
+        let misplaced = self.ahead(alt((word("and"), word("or"), words("in", "last"))));
+        if misplaced || keyword && !operator(self.peek_at(1)) {
+            self.unexpected("a criterion");
+            return None;
+        }
+        Some(())
+    }
+
+    /// Behind an opening parenthesis.
+    fn group(&mut self, open: Span) -> Option<ExprKind> {
+        let inner = self.deeper(Self::criteria);
+        self.close(open);
+        inner.map(|inner| ExprKind::Group(Box::new(inner)))
+    }
+
+    /// Takes the closing parenthesis; reports what stands before it, or that it is missing.
+    pub(super) fn close(&mut self, open: Span) {
+        if self.take(sign(")")).is_some() {
+            return;
+        }
+        let broken = self.peek().kind == crate::lex::TokenKind::Bad;
+        if !broken {
+            self.unclosed("`and`, `or` or `)`", open);
+        }
+        while !self.at_end() && !self.at_declaration() {
+            self.skip_to_sync();
+            if self.take(sign(")")).is_some() {
+                return;
+            }
+            // Criteria behind the broken place are read for their own findings.
+            if self.take(word("and")).is_some()
+                || self.take(word("or")).is_some()
+                || self.take(sign(",")).is_some()
+            {
+                let _ = self.deeper(Self::criteria);
+            } else {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Constructs that the language has a place for and this version does not carry out.
+//!
+//! Each is recognised by its keywords where they would stand, reported as such and skipped. Nothing here ever
+//! yields a part of the tree: what is not understood is never silently left out of a segment.
+
+use nom::Parser as _;
+use nom::branch::alt;
+use nom::combinator::{opt, value};
+
+use super::Parser;
+use super::leaf::{Input, Step, ident, number, sign, text, unit, word, words};
+use crate::ast::Span;
+use crate::diagnostic::{Diagnostic, codes};
+
+/// Reports a construct; the next token is where it starts.
+fn report(parser: &mut Parser<'_>, what: &str, tokens: usize, help: &str) {
+    let start = parser.peek().span;
+    let end = parser.peek_at(tokens.saturating_sub(1)).span;
+    let span = if end.end > start.start { start.to(end) } else { start };
+    let finding =
+        Diagnostic::new(&codes::NOT_AVAILABLE, span, format!("{what} is not available in this version"));
+    parser.report(if help.is_empty() { finding } else { finding.help(help) });
+}
+
+/// `stage`, `portfolio`.
+pub(super) fn declaration(parser: &mut Parser<'_>) -> bool {
+    let what = match parser.peek().word() {
+        Some("stage") => "`stage`",
+        Some("portfolio") => "`portfolio`",
+        _ => return false,
+    };
+    report(parser, what, 1, "write each stage as a segment of its own");
+    parser.skip();
+    while !parser.at_end() && !(parser.at_declaration() && parser.peek().first_on_line) {
+        parser.skip();
+    }
+    true
+}
+
+/// Clauses of later versions; skips the whole clause.
+pub(super) fn clause(parser: &mut Parser<'_>) -> bool {
+    let (what, tokens) = match parser.peek().word() {
+        Some("limit") => ("`limit`", 1),
+        Some("sample") => ("`sample`", 1),
+        Some("split") => ("`split`", 1),
+        Some("cap") => ("`cap`", 1),
+        Some("one") if parser.peek_at(1).is_word("per") => ("`one per`", 2),
+        _ => return false,
+    };
+    report(parser, what, tokens, "");
+    let inner_holdout = parser.peek().is_word("split");
+    parser.skip();
+    while !parser.at_end() && !parser.at_declaration() {
+        // `split a 50%, holdout 10%` holds a word that also starts a clause.
+        let inner = inner_holdout && parser.peek().is_word("holdout") && !parser.peek().first_on_line;
+        let next = parser.at_clause() && !parser.peek_at(1).is_sign("%") && !inner;
+        if next {
+            break;
+        }
+        parser.skip();
+    }
+    true
+}
+
+/// `file "…"` in a value set.
+pub(super) fn valueset_part(parser: &mut Parser<'_>) -> bool {
+    let found = parser.ahead((word("file"), text));
+    if found {
+        report(parser, "a value set from a file", 2, "write the codes in { }");
+    }
+    found
+}
+
+/// `in @"file"`, seen from behind the `@`.
+pub(super) fn file_set(parser: &mut Parser<'_>) -> bool {
+    let found = parser.ahead(text);
+    if found {
+        report(parser, "a list from a file", 1, "write the values in ( )");
+        parser.skip();
+    }
+    found
+}
+
+/// A unit behind a number, seen from behind the number.
+pub(super) fn unit_text(parser: &mut Parser<'_>) {
+    report(parser, "a unit", 1, "values are compared in the unit in which they are stored");
+    parser.skip();
+}
+
+fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool {
+    parser.ahead(leaf)
+}
+
+/// Criteria of later versions, at the start of a criterion.
+pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
+    let p = &*parser;
+    let aggregate = alt((word("sum"), word("avg"), word("min"), word("max"), word("median")));
+    let (what, tokens, help) = if any((word("at"), alt((word("least"), word("most")))), p) {
+        ("`at least … of`", 2, "write the combinations with `and` and `or`")
+    } else if any((word("exactly"), number), p) {
+        ("`exactly … of`", 1, "write the combinations with `and` and `or`")
+    } else if any((aggregate, sign("(")), p) {
+        ("this aggregate", 1, "only `count(...)` is")
+    } else if any((word("share"), sign("(")), p) {
+        ("`share`", 1, "")
+    } else if any((alt((word("top"), word("bottom"))), number), p) {
+        ("a rank", 2, "")
+    } else if any((words("days", "covered"), sign("(")), p) {
+        ("`days covered`", 2, "")
+    } else if any((word("continuous"), ident), p) {
+        ("`continuous`", 1, "")
+    } else if any((word("turns"), number), p) {
+        ("`turns`", 1, "use `age` or `birth_date anniversary`")
+    } else if any((word("in"), alt((word("segment"), word("stage"), word("list")))), p) {
+        ("a reference to another segment", 2, "give the common part a name with `define`")
+    } else if any(words("entered", "segment"), p) {
+        ("a reference to another segment", 2, "")
+    } else if any((opt(word("not")), word("received"), alt((word("segment"), word("campaign")))), p) {
+        ("`received`", 1, "test the records: `has email_sent(campaign = \"…\")`")
+    } else if any((alt((word("any"), word("all"), word("no"))), words("member", "of")), p) {
+        ("`member of household`", 3, "")
+    } else if any((word("sample"), number, sign("%")), p) {
+        ("`sample`", 1, "")
+    } else if any(words("location", "within"), p) {
+        ("`location within`", 2, "list the ZIP codes: `zip in (\"02139\", …)`")
+    } else if ordinal(p) {
+        ("an ordinal", 1, "only `latest` and `earliest` are")
+    } else {
+        return false;
+    };
+    report(parser, what, tokens, help);
+    true
+}
+
+/// `2nd lab`: the lexer makes words of ordinals.
+fn ordinal(parser: &Parser<'_>) -> bool {
+    let digit_first = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    parser.peek().word().is_some_and(digit_first)
+}
+
+/// Tests of later versions, seen from behind a field's name.
+pub(super) fn field_test(parser: &mut Parser<'_>) -> bool {
+    let p = &*parser;
+    let (what, tokens, help) = if any(word("changed"), p) {
+        ("`changed`", 1, "")
+    } else if any(word("was"), p) {
+        ("`was`", 1, "")
+    } else if any((word("has"), alt((word("any"), word("all"), word("none"))), word("of")), p) {
+        ("a test of a list field", 3, "only `is known` and `is missing` are")
+    } else if calendar_ahead(p.rest).is_ok()
+        || any((word("from"), ident), p)
+        || any((word("recorded"), word("in")), p)
+    {
+        return window(parser);
+    } else {
+        return false;
+    };
+    report(parser, what, tokens, help);
+    true
+}
+
+/// What may follow a selector in later versions.
+pub(super) fn after_selector(parser: &mut Parser<'_>) -> bool {
+    let p = &*parser;
+    let side = alt((word("before"), word("after"), word("around")));
+    let (what, tokens) = if any(word("then"), p) {
+        ("a sequence with `then`", 1)
+    } else if any((word("not"), words("followed", "by")), p) {
+        ("`not followed by`", 3)
+    } else if any((word("within"), number), p) || any((side, ident), p) && !p.at_window() {
+        ("a sequence with `within`", 1)
+    } else if any(words("while", "observed"), p) {
+        ("`while observed`", 2)
+    } else if any((word("same"), ident, word("as")), p) {
+        ("`same … as`", 3)
+    } else if any((word("with"), ident), p) {
+        ("`with` a field", 2)
+    } else if any(alt((word("lowest"), word("highest"))), p) {
+        ("`lowest` and `highest`", 1)
+    } else {
+        return false;
+    };
+    report(parser, what, tokens, "");
+    true
+}
+
+/// `age in months`, `age on date`, seen from behind `age`.
+pub(super) fn age(parser: &mut Parser<'_>) -> bool {
+    let (what, tokens) = if parser.ahead(words("in", "months")) {
+        ("`age in months`", 2)
+    } else if parser.ahead(word("on")) {
+        ("`age on` a date", 1)
+    } else {
+        return false;
+    };
+    report(parser, what, tokens, "compare `birth_date` with dates");
+    true
+}
+
+/// `distinct`, `days of` and `record.field` inside `count( )`.
+pub(super) fn counted(parser: &mut Parser<'_>) -> bool {
+    let (what, tokens) = if parser.ahead((word("distinct"), ident)) {
+        ("`distinct`", 1)
+    } else if parser.ahead((words("days", "of"), ident)) {
+        ("`days of`", 2)
+    } else {
+        return false;
+    };
+    report(parser, what, tokens, "only records are counted: `count(encounter)`");
+    true
+}
+
+/// `this month`, `last week`, with `in` before it or not.
+fn calendar_ahead(input: Input<'_>) -> Step<'_, ()> {
+    let which = alt((word("this"), word("last"), word("next")));
+    value((), recognize_tokens((opt(word("in")), which, unit))).parse(input)
+}
+
+fn recognize_tokens<'t, T>(mut leaf: impl super::leaf::Leaf<'t, T>) -> impl super::leaf::Leaf<'t, ()> {
+    move |input: Input<'t>| leaf.parse(input).map(|(rest, _)| (rest, ()))
+}
+
+/// Windows of later versions; skips them.
+pub(super) fn window(parser: &mut Parser<'_>) -> bool {
+    let p = &*parser;
+    let (what, help) = if let Ok((rest, ())) = calendar_ahead(p.rest) {
+        let tokens = p.rest.len() - rest.len();
+        report(
+            parser,
+            "a calendar period",
+            tokens,
+            "write a length, e.g. `in last 1 month`, or dates: `between … and …`",
+        );
+        (0..tokens).for_each(|_| parser.skip());
+        return true;
+    } else if any(
+        (
+            word("recorded"),
+            alt((
+                word("in"),
+                word("more"),
+                word("between"),
+                word("since"),
+                word("before"),
+                word("after"),
+                word("on"),
+            )),
+        ),
+        p,
+    ) {
+        ("a window on the time of recording", "test the field: `(recorded_at in last 30 days)`")
+    } else if any((word("from"), ident), p) {
+        ("a window between anchors", "write dates: `between 2026-01-01 and 2026-03-31`")
+    } else {
+        return false;
+    };
+    report(parser, what, 1, help);
+    parser.skip();
+    true
+}
+
+/// `+ 42 days` behind a date.
+pub(super) fn anchor(parser: &mut Parser<'_>) -> bool {
+    let found = parser.ahead((alt((sign("+"), sign("-"))), number, unit));
+    if found {
+        report(parser, "arithmetic on dates", 3, "write the date itself");
+        (0..3).for_each(|_| parser.skip());
+    }
+    found
+}
+
+/// Reports two fields compared with each other; the resolver finds them.
+pub(crate) fn field_against_field(span: Span) -> Diagnostic {
+    Diagnostic::new(&codes::NOT_AVAILABLE, span, "comparing two fields is not available in this version")
+}

@@ -1,0 +1,192 @@
+//! Leaves of the grammar as nom parsers over a slice of tokens: signs, keywords, names, values, lengths of time.
+//!
+//! They look and take, or do not match; they report nothing.
+
+use nom::branch::alt;
+use nom::combinator::{map, value};
+use nom::error::{ErrorKind, ParseError};
+use nom::sequence::{pair, preceded, terminated};
+use nom::{IResult, Parser};
+
+use crate::ast::{Ident, Number, Span, Text, Value, ValueKind};
+use crate::lex::{Token, TokenKind};
+use crate::segment::{Cmp, DurationUnit, TextOp};
+
+/// What is left to read.
+pub(super) type Input<'t> = &'t [Token];
+/// A parser's answer.
+pub(super) type Step<'t, T> = IResult<Input<'t>, T, Miss>;
+
+/// The tokens do not match; which ones were expected is the caller's to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Miss;
+
+impl ParseError<Input<'_>> for Miss {
+    fn from_error_kind(_: Input<'_>, _: ErrorKind) -> Self {
+        Self
+    }
+
+    fn append(_: Input<'_>, _: ErrorKind, other: Self) -> Self {
+        other
+    }
+}
+
+/// A nom parser over tokens.
+pub(super) trait Leaf<'t, T>: Parser<Input<'t>, Output = T, Error = Miss> {}
+impl<'t, T, P: Parser<Input<'t>, Output = T, Error = Miss>> Leaf<'t, T> for P {}
+
+fn one<'t, T>(take: impl Fn(&'t Token) -> Option<T>) -> impl Leaf<'t, T> {
+    move |input: Input<'t>| match input.split_first().and_then(|(token, rest)| Some((rest, take(token)?))) {
+        Some(answer) => Ok(answer),
+        None => Err(nom::Err::Error(Miss)),
+    }
+}
+
+/// One sign.
+pub(super) fn sign<'t>(text: &'static str) -> impl Leaf<'t, Span> {
+    one(move |token| token.is_sign(text).then_some(token.span))
+}
+
+/// One keyword.
+pub(super) fn word<'t>(text: &'static str) -> impl Leaf<'t, Span> {
+    one(move |token| token.is_word(text).then_some(token.span))
+}
+
+/// Two keywords in a row.
+pub(super) fn words<'t>(first: &'static str, second: &'static str) -> impl Leaf<'t, Span> {
+    map(pair(word(first), word(second)), |(a, b)| a.to(b))
+}
+
+/// Any name.
+pub(super) fn ident(input: Input<'_>) -> Step<'_, Ident> {
+    one(|token| token.word().map(|name| Ident { name: name.to_owned(), span: token.span })).parse(input)
+}
+
+/// A text.
+pub(super) fn text(input: Input<'_>) -> Step<'_, Text> {
+    one(|token| match &token.kind {
+        TokenKind::Text(text) => Some(Text { text: text.clone(), span: token.span }),
+        TokenKind::Word(_)
+        | TokenKind::Number(_)
+        | TokenKind::Date(_)
+        | TokenKind::Param(_)
+        | TokenKind::Bad
+        | TokenKind::Sign(_)
+        | TokenKind::End => None,
+    })
+    .parse(input)
+}
+
+fn digits(input: Input<'_>) -> Step<'_, Number> {
+    one(|token| match &token.kind {
+        TokenKind::Number(text) => Some(Number { text: text.clone(), span: token.span }),
+        TokenKind::Word(_)
+        | TokenKind::Text(_)
+        | TokenKind::Date(_)
+        | TokenKind::Param(_)
+        | TokenKind::Bad
+        | TokenKind::Sign(_)
+        | TokenKind::End => None,
+    })
+    .parse(input)
+}
+
+/// A number with an optional sign.
+pub(super) fn number(input: Input<'_>) -> Step<'_, Number> {
+    let negative = map(pair(sign("-"), digits), |(minus, number)| Number {
+        text: format!("-{}", number.text),
+        span: minus.to(number.span),
+    });
+    alt((negative, digits)).parse(input)
+}
+
+/// A comparison sign.
+pub(super) fn cmp(input: Input<'_>) -> Step<'_, Cmp> {
+    alt((
+        value(Cmp::Eq, sign("=")),
+        value(Cmp::Ne, sign("!=")),
+        value(Cmp::Le, sign("<=")),
+        value(Cmp::Lt, sign("<")),
+        value(Cmp::Ge, sign(">=")),
+        value(Cmp::Gt, sign(">")),
+    ))
+    .parse(input)
+}
+
+/// `contains`, `starts with`, `ends with`, `matches`.
+pub(super) fn text_op(input: Input<'_>) -> Step<'_, TextOp> {
+    alt((
+        value(TextOp::Contains, word("contains")),
+        value(TextOp::StartsWith, words("starts", "with")),
+        value(TextOp::EndsWith, words("ends", "with")),
+        value(TextOp::Matches, word("matches")),
+    ))
+    .parse(input)
+}
+
+/// `SYSTEM:"code"`.
+fn code(input: Input<'_>) -> Step<'_, Value> {
+    map(pair(terminated(ident, sign(":")), text), |(system, code)| {
+        let span = system.span.to(code.span);
+        Value { kind: ValueKind::Code { system, code, under: false }, span }
+    })
+    .parse(input)
+}
+
+/// `under SYSTEM:"code"`.
+fn code_under(input: Input<'_>) -> Step<'_, Value> {
+    map(pair(word("under"), code), |(under, value)| Value {
+        span: under.to(value.span),
+        kind: match value.kind {
+            ValueKind::Code { system, code, .. } => ValueKind::Code { system, code, under: true },
+            other @ (ValueKind::Text(_)
+            | ValueKind::Number(_)
+            | ValueKind::Date(_)
+            | ValueKind::Word(_)
+            | ValueKind::Param(_)
+            | ValueKind::Bad) => other,
+        },
+    })
+    .parse(input)
+}
+
+/// Any value.
+pub(super) fn any_value(input: Input<'_>) -> Step<'_, Value> {
+    let simple = one(|token| {
+        let kind = match &token.kind {
+            TokenKind::Word(word) => ValueKind::Word(word.clone()),
+            TokenKind::Date(day) => ValueKind::Date(*day),
+            TokenKind::Text(text) => ValueKind::Text(text.clone()),
+            TokenKind::Param(name) => ValueKind::Param(name.clone()),
+            TokenKind::Bad => ValueKind::Bad,
+            TokenKind::Number(_) | TokenKind::Sign(_) | TokenKind::End => return None,
+        };
+        Some(Value { kind, span: token.span })
+    });
+    let numeric = map(number, |number| Value { kind: ValueKind::Number(number.text), span: number.span });
+    alt((code_under, code, numeric, simple)).parse(input)
+}
+
+/// A unit of time in singular or plural.
+pub(super) fn unit(input: Input<'_>) -> Step<'_, (DurationUnit, Span)> {
+    one(|token| {
+        let unit = match token.word()? {
+            "minute" | "minutes" => DurationUnit::Minute,
+            "hour" | "hours" => DurationUnit::Hour,
+            "day" | "days" => DurationUnit::Day,
+            "week" | "weeks" => DurationUnit::Week,
+            "month" | "months" => DurationUnit::Month,
+            "quarter" | "quarters" => DurationUnit::Quarter,
+            "year" | "years" => DurationUnit::Year,
+            _ => return None,
+        };
+        Some((unit, token.span))
+    })
+    .parse(input)
+}
+
+/// `between N [unit] and N unit ago` starts here: a number follows `between`, and `ago` ends it.
+pub(super) fn between_ago_ahead(input: Input<'_>) -> Step<'_, ()> {
+    let whole = |input| -> Step<'_, ()> { value((), (digits, nom::combinator::opt(unit))).parse(input) };
+    value((), (preceded(word("between"), whole), word("and"), whole, word("ago"))).parse(input)
+}

@@ -1,0 +1,143 @@
+//! Criteria on records: `has`, `no`, `count`, `latest`, `earliest`.
+
+use nom::branch::alt;
+
+use super::leaf::{ident, sign, word};
+use super::{Parser, later};
+use crate::ast::{Expr, ExprKind, Filter, Modifier, OneTest, Selector, Span};
+use crate::segment::Which;
+
+impl Parser<'_> {
+    /// A criterion on records starts here. The keywords are reserved only where a record may follow.
+    pub(super) fn at_records(&self) -> bool {
+        let keyword = alt((word("has"), word("no"), word("latest"), word("earliest")));
+        self.ahead((keyword, ident)) && !self.peek_at(1).is_word("and") && !self.peek_at(1).is_word("or")
+            || self.ahead((word("count"), sign("(")))
+    }
+
+    pub(super) fn records(&mut self) -> Option<ExprKind> {
+        if self.take(word("has")).is_some() {
+            return self.has(false);
+        }
+        if self.take(word("no")).is_some() {
+            return self.has(true);
+        }
+        if self.take(word("count")).is_some() {
+            return self.count_of();
+        }
+        let which = if self.take(word("latest")).is_some() { Which::Latest } else { Which::Earliest };
+        if which == Which::Earliest {
+            self.take(word("earliest"))?;
+        }
+        self.one(which)
+    }
+
+    fn has(&mut self, negated: bool) -> Option<ExprKind> {
+        let selector = self.selector()?;
+        if later::after_selector(self) {
+            self.skip();
+            return None;
+        }
+        Some(ExprKind::Has { negated, selector })
+    }
+
+    fn count_of(&mut self) -> Option<ExprKind> {
+        let open = self.take(sign("("))?;
+        if later::counted(self) {
+            self.skip();
+            self.skip_to_sync();
+            let _ = self.take(sign(")"));
+            return None;
+        }
+        let selector = self.selector();
+        if self.peek().is_sign(".") || later::after_selector(self) {
+            if self.peek().is_sign(".") {
+                self.unexpected_help("`)`", Some("only records are counted: `count(encounter)`".to_owned()));
+            }
+            self.skip();
+            self.skip_to_sync();
+            let _ = self.take(sign(")"));
+            return None;
+        }
+        self.close(open);
+        let mut windows = Vec::new();
+        while self.at_window() || later::window(self) {
+            if self.at_window() {
+                windows.push(self.window()?);
+            }
+        }
+        let help = if self.peek().is_word("active") {
+            "`active` stands inside: `count(condition active) >= 1`"
+        } else {
+            "e.g. `count(email_open) in last 90 days >= 3`"
+        };
+        let test = self.number_set("a comparison or `in` behind `count(...)`", help)?;
+        Some(ExprKind::Count { selector: selector?, windows, test })
+    }
+
+    fn one(&mut self, which: Which) -> Option<ExprKind> {
+        let selector = self.selector()?;
+        if later::after_selector(self) {
+            self.skip();
+            return None;
+        }
+        let test = if self.take(sign(".")).is_some() {
+            let field = self.expect(ident, "a field of the record behind `.`")?;
+            if later::field_test(self) {
+                self.skip();
+                return None;
+            }
+            OneTest::Field { field, test: self.field_test()? }
+        } else if self.take(word("has")).is_some() {
+            let open = self.expect(sign("("), "`(` and tests of the record's fields")?;
+            OneTest::Has(self.filter(open))
+        } else {
+            let help = "e.g. `latest lab(code = LOINC:\"4548-4\").value > 9`";
+            self.unexpected_help("`.` and a field, or `has (...)`", Some(help.to_owned()));
+            return None;
+        };
+        Some(ExprKind::One { which, selector, test })
+    }
+
+    fn selector(&mut self) -> Option<Selector> {
+        let start = self.peek().span;
+        let record = self.expect(ident, "a kind of record")?;
+        let filter = match self.take(sign("(")) {
+            Some(open) => Some(self.filter(open)),
+            None => None,
+        };
+        let mut modifiers = Vec::new();
+        loop {
+            if self.at_window() && !self.counted_range() {
+                modifiers.push(Modifier::Window(self.window()?));
+            } else if let Some(span) = self.take(word("active")) {
+                modifiers.push(Modifier::Active(span));
+            } else if !later::window(self) {
+                break;
+            }
+        }
+        Some(Selector { record, filter, modifiers, span: self.span_from(start) })
+    }
+
+    /// `before` or `after` another selector belongs to a sequence of a later version.
+    fn counted_range(&self) -> bool {
+        self.ahead((alt((word("before"), word("after"))), ident, sign("(")))
+    }
+
+    /// Behind the opening parenthesis of a filter.
+    fn filter(&mut self, open: Span) -> Filter {
+        if self.peek().is_sign(")") {
+            self.unexpected_help(
+                "tests of the record's fields",
+                Some("leave out empty parentheses".to_owned()),
+            );
+            self.skip();
+            let expr = Expr { kind: ExprKind::Bad, span: self.span_from(open) };
+            return Filter { open: open.end, expr: Box::new(expr) };
+        }
+        let expr = self.deeper(Self::criteria);
+        let expr = expr.unwrap_or(Expr { kind: ExprKind::Bad, span: self.span_from(open) });
+        self.close(open);
+        Filter { open: open.end, expr: Box::new(expr) }
+    }
+}

@@ -1,0 +1,162 @@
+//! The declaration of a segment and its clauses.
+
+use super::leaf::{ident, number, sign, text, word};
+use super::{CLAUSES, Parser, later};
+use crate::ast::{Clause, ClauseKind, Ident, Segment, Span};
+use crate::diagnostic::{Diagnostic, codes};
+
+/// How far the clauses of a segment have come; they stand in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Header,
+    Where,
+    Tail,
+}
+
+impl Parser<'_> {
+    pub(super) fn segment(&mut self) -> Option<Segment> {
+        let start = self.take(word("segment"))?;
+        let name = match self.expect(ident, "a name for the segment") {
+            Some(name) => name,
+            None => Ident { name: String::new(), span: self.last },
+        };
+        let title = self.take(text);
+        let mut clauses: Vec<Clause> = Vec::new();
+        let mut place = Place::Header;
+        let mut seen_where = false;
+        while !self.at_end() && !self.at_declaration() {
+            if later::clause(self) {
+                continue;
+            }
+            let Some(clause) = self.clause() else { continue };
+            self.check_place(&clause, &mut place, &clauses);
+            seen_where |= matches!(clause.kind, ClauseKind::Where(_));
+            clauses.push(clause);
+        }
+        if !seen_where {
+            self.simple(
+                &codes::NO_WHERE,
+                start.to(name.span),
+                format!("segment `{}` does not say whom it takes", crate::lex::short(&name.name)),
+                "add `where` and criteria; everyone is `where everyone`",
+            );
+        }
+        Some(Segment { name, title, clauses, span: self.span_from(start) })
+    }
+
+    fn clause(&mut self) -> Option<Clause> {
+        let keyword = self.peek().span;
+        let kind = match self.peek().word() {
+            Some("purpose") => self.named(ClauseKind::Purpose, "a purpose, e.g. `treatment`"),
+            Some("channel") => self.named(ClauseKind::Channel, "a channel, e.g. `email`"),
+            Some("where") => {
+                self.skip();
+                ClauseKind::Where(self.criteria())
+            }
+            Some("exclude") => {
+                self.skip();
+                ClauseKind::Exclude(self.criteria())
+            }
+            Some("output") => self.output(),
+            Some("holdout") => self.holdout(),
+            _ => {
+                self.stray();
+                return None;
+            }
+        };
+        Some(Clause { kind, keyword, span: self.span_from(keyword) })
+    }
+
+    /// Something that is no clause: reports it, skips it; criteria behind it are read for their own findings.
+    fn stray(&mut self) {
+        let near = self.peek().word().and_then(|word| crate::suggest::nearest(word, CLAUSES.iter().copied()));
+        let help = near.map(|near| format!("did you mean `{near}`?"));
+        self.unexpected_help("a clause: purpose, channel, where, exclude, output or holdout", help);
+        self.skip();
+        loop {
+            self.skip_to_sync();
+            if self.take(word("and")).is_some() || self.take(word("or")).is_some() {
+                let _ = self.criteria();
+            } else if [")", "}", ","].iter().any(|sign| self.peek().is_sign(sign)) {
+                self.skip();
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn named(&mut self, kind: impl FnOnce(Ident) -> ClauseKind, expected: &str) -> ClauseKind {
+        self.skip();
+        if self.at_clause() && self.peek().first_on_line {
+            self.unexpected(expected);
+            return ClauseKind::Bad;
+        }
+        self.expect(ident, expected).map_or(ClauseKind::Bad, kind)
+    }
+
+    fn output(&mut self) -> ClauseKind {
+        self.skip();
+        let mut fields = Vec::new();
+        loop {
+            match self.expect(ident, "a contact field") {
+                Some(field) => fields.push(field),
+                None => {
+                    self.skip_item(",");
+                }
+            }
+            if self.take(sign(",")).is_none() {
+                return ClauseKind::Output(fields);
+            }
+        }
+    }
+
+    fn holdout(&mut self) -> ClauseKind {
+        self.skip();
+        let Some(percent) = self.expect(number, "a share such as `10%`") else {
+            self.skip_to_clause();
+            return ClauseKind::Bad;
+        };
+        if self.take(sign("%")).is_none() {
+            self.unexpected("`%`");
+        }
+        let mut seed = None;
+        if self.take(word("seed")).is_some() {
+            seed = self.expect(text, "a text behind `seed`");
+            if seed.is_none() {
+                self.skip_to_clause();
+                return ClauseKind::Bad;
+            }
+        }
+        ClauseKind::Holdout { percent, seed }
+    }
+
+    /// Reports a clause that stands twice or before its turn.
+    fn check_place(&mut self, clause: &Clause, place: &mut Place, before: &[Clause]) {
+        let (name, own) = match &clause.kind {
+            ClauseKind::Purpose(_) => ("purpose", Place::Header),
+            ClauseKind::Channel(_) => ("channel", Place::Header),
+            ClauseKind::Where(_) => ("where", Place::Where),
+            ClauseKind::Exclude(_) => ("exclude", Place::Tail),
+            ClauseKind::Output(_) => ("output", Place::Tail),
+            ClauseKind::Holdout { .. } => ("holdout", Place::Tail),
+            ClauseKind::Bad => return,
+        };
+        let same =
+            |other: &&Clause| std::mem::discriminant(&other.kind) == std::mem::discriminant(&clause.kind);
+        if let Some(first) = before.iter().find(same) {
+            let first: Span = first.keyword;
+            let message = format!("`{name}` stands twice in this segment");
+            let finding = Diagnostic::new(&codes::DUPLICATE_CLAUSE, clause.keyword, message);
+            self.report(finding.related(first, "first here").help("a clause stands once"));
+        } else if own < *place {
+            let behind = if own == Place::Header { "`where`" } else { "`exclude`, `output` and `holdout`" };
+            self.simple(
+                &codes::MISPLACED_CLAUSE,
+                clause.keyword,
+                format!("`{name}` stands before {behind}"),
+                "the order is purpose, channel, where, exclude, output, holdout",
+            );
+        }
+        *place = own.max(*place);
+    }
+}

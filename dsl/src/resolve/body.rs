@@ -1,0 +1,53 @@
+//! What is gathered while one declaration's criteria are resolved.
+
+use std::collections::BTreeSet;
+
+use crate::ast::Span;
+
+/// Names of declarations that something uses, also through others.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Uses {
+    pub(crate) valuesets: BTreeSet<String>,
+    pub(crate) params: BTreeSet<String>,
+    pub(crate) defines: BTreeSet<String>,
+}
+
+impl Uses {
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.valuesets.extend(other.valuesets.iter().cloned());
+        self.params.extend(other.params.iter().cloned());
+        self.defines.extend(other.defines.iter().cloned());
+    }
+}
+
+/// How large criteria are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Size {
+    pub(super) tests: usize,
+    pub(super) values: usize,
+    /// Deepest nesting.
+    pub(super) height: usize,
+}
+
+/// A field for the lint on negations: the record kind, empty for contacts, and the name.
+pub(super) type FieldKey = (String, String);
+
+/// A negation over a field that may be missing.
+pub(super) struct Negation {
+    pub(super) field: FieldKey,
+    pub(super) span: Span,
+}
+
+/// The declaration whose criteria are being resolved.
+#[derive(Default)]
+pub(super) struct Body {
+    pub(super) uses: Uses,
+    pub(super) size: Size,
+    /// Current nesting inside of this declaration.
+    pub(super) depth: usize,
+    /// The tests met now stand under an odd number of `not`.
+    pub(super) negated: bool,
+    pub(super) negations: Vec<Negation>,
+    /// Fields for which the author wrote `is known` or `is missing`.
+    pub(super) decided: BTreeSet<FieldKey>,
+}

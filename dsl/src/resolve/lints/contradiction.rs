@@ -1,0 +1,184 @@
+//! Tests of one field, joined by `and`, that exclude each other: `age < 18 and age > 65`.
+
+use std::collections::BTreeMap;
+
+use super::Part;
+use crate::ast::Span;
+use crate::diagnostic::{Diagnostic, codes};
+use crate::segment::{Cmp, ContactTest, FieldTest, Logic, NumberTest, Operand, Test};
+use crate::value::{Value, days_since_epoch};
+
+/// What a test says about one value of its field, when it is TRUE.
+pub(in crate::resolve) enum Fact {
+    /// It lies between these, ends included or not.
+    Between(Bound, Bound),
+    /// It is one of these.
+    OneOf(Vec<String>),
+}
+
+/// An end of an interval and whether it belongs to it.
+#[derive(Clone, Copy)]
+pub(in crate::resolve) struct Bound {
+    at: f64,
+    inside: bool,
+}
+
+/// A leaf that may state a fact about a field.
+pub(in crate::resolve) trait Facts {
+    /// The field, and what is said of it.
+    fn fact(&self) -> Option<(&str, Fact)>;
+}
+
+impl Facts for ContactTest {
+    fn fact(&self) -> Option<(&str, Fact)> {
+        match self {
+            Self::Field(test) => test.fact(),
+            Self::Age(test) => number_fact(test).map(|fact| ("age", fact)),
+            // Records are many: two facts about them need not speak of one record.
+            Self::Anniversary { .. } | Self::Has(_) | Self::Count(_, _) | Self::One { .. } => None,
+        }
+    }
+}
+
+impl Facts for FieldTest {
+    fn fact(&self) -> Option<(&str, Fact)> {
+        let fact = match &self.test {
+            Test::Compare(Cmp::Eq, Operand::Literal(value)) => match number(value) {
+                Some(at) => Fact::Between(inside(at), inside(at)),
+                None => Fact::OneOf(vec![name(value)?]),
+            },
+            Test::Compare(cmp, Operand::Literal(value)) => compared(*cmp, number(value)?)?,
+            Test::Between(Operand::Literal(low), Operand::Literal(high)) => {
+                Fact::Between(inside(number(low)?), inside(number(high)?))
+            }
+            Test::In(operands) => Fact::OneOf(
+                operands
+                    .iter()
+                    .map(|operand| match operand {
+                        Operand::Literal(value) => name(value),
+                        Operand::Param(_) => None,
+                    })
+                    .collect::<Option<_>>()?,
+            ),
+            Test::Compare(_, _)
+            | Test::Between(_, _)
+            | Test::Text(_, _)
+            | Test::Codes(_)
+            | Test::Window(_)
+            | Test::Known
+            | Test::Missing => return None,
+        };
+        Some((&self.field, fact))
+    }
+}
+
+fn number_fact(test: &NumberTest) -> Option<Fact> {
+    match test {
+        NumberTest::Compare(cmp, Operand::Literal(value)) => compared(*cmp, number(value)?),
+        NumberTest::Range(Operand::Literal(low), Operand::Literal(high)) => {
+            Some(Fact::Between(inside(number(low)?), inside(number(high)?)))
+        }
+        NumberTest::Compare(_, _) | NumberTest::Range(_, _) | NumberTest::In(_) => None,
+    }
+}
+
+fn compared(cmp: Cmp, at: f64) -> Option<Fact> {
+    let (least, most) =
+        (Bound { at: f64::NEG_INFINITY, inside: true }, Bound { at: f64::INFINITY, inside: true });
+    let outside = Bound { at, inside: false };
+    match cmp {
+        Cmp::Eq => Some(Fact::Between(inside(at), inside(at))),
+        Cmp::Ne => None,
+        Cmp::Lt => Some(Fact::Between(least, outside)),
+        Cmp::Le => Some(Fact::Between(least, inside(at))),
+        Cmp::Gt => Some(Fact::Between(outside, most)),
+        Cmp::Ge => Some(Fact::Between(inside(at), most)),
+    }
+}
+
+fn inside(at: f64) -> Bound {
+    Bound { at, inside: true }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        #[expect(clippy::cast_precision_loss, reason = "a lint")]
+        Value::Int(whole) | Value::Money(whole) => Some(*whole as f64),
+        Value::Number(number) => Some(*number),
+        Value::Date(day) => Some(f64::from(days_since_epoch(*day))),
+        Value::Text(_)
+        | Value::Category(_)
+        | Value::Bool(_)
+        | Value::Time(_)
+        | Value::Code(_)
+        | Value::Categories(_)
+        | Value::Point(_, _) => None,
+    }
+}
+
+fn name(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) | Value::Category(text) => Some(text.clone()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Int(_)
+        | Value::Number(_)
+        | Value::Money(_)
+        | Value::Date(_)
+        | Value::Time(_)
+        | Value::Code(_)
+        | Value::Categories(_)
+        | Value::Point(_, _) => None,
+    }
+}
+
+struct Known {
+    low: Bound,
+    high: Bound,
+    names: Option<Vec<String>>,
+    first: Span,
+}
+
+/// Looks at parts joined by `and`; reports the first part that leaves nothing of what those before it allow.
+pub(super) fn contradiction<L: Facts>(parts: &[Part<L>], findings: &mut Vec<Diagnostic>) {
+    let mut fields: BTreeMap<&str, Known> = BTreeMap::new();
+    for part in parts {
+        let Logic::Leaf(leaf) = &part.logic else { continue };
+        let Some((field, fact)) = leaf.fact() else { continue };
+        let known = fields.entry(field).or_insert(Known {
+            low: Bound { at: f64::NEG_INFINITY, inside: true },
+            high: Bound { at: f64::INFINITY, inside: true },
+            names: None,
+            first: part.span,
+        });
+        let empty = match fact {
+            Fact::Between(low, high) => {
+                known.low = tighter(known.low, low, |a, b| a > b);
+                known.high = tighter(known.high, high, |a, b| a < b);
+                let (low, high) = (known.low, known.high);
+                low.at > high.at || low.at >= high.at && !(low.inside && high.inside)
+            }
+            Fact::OneOf(names) => {
+                let left: Vec<String> = match &known.names {
+                    None => names,
+                    Some(before) => {
+                        let before: std::collections::BTreeSet<&String> = before.iter().collect();
+                        names.into_iter().filter(|name| before.contains(name)).collect()
+                    }
+                };
+                let empty = left.is_empty();
+                known.names = Some(left);
+                empty
+            }
+        };
+        if empty {
+            let message = format!("`{field}` cannot be all of this at once");
+            let finding = Diagnostic::new(&codes::NEVER_TRUE, part.span, message);
+            findings.push(finding.related(known.first, "excluded by this").help("did you mean `or`?"));
+            return;
+        }
+    }
+}
+
+fn tighter(a: Bound, b: Bound, beats: impl Fn(f64, f64) -> bool) -> Bound {
+    if beats(b.at, a.at) || b.at.to_bits() == a.at.to_bits() && !b.inside { b } else { a }
+}

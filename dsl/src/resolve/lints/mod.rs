@@ -1,0 +1,35 @@
+//! Findings about texts that compile but may not mean what their author thinks. One lint, one file; each gets typed
+//! parts with their spans, or the tree of what was written, and adds warnings.
+
+mod contradiction;
+mod mixed;
+mod repeated;
+mod trivial;
+mod unused;
+mod windows;
+
+use crate::ast::Span;
+use crate::diagnostic::Diagnostic;
+use crate::segment::Logic;
+
+pub(super) use contradiction::Facts;
+pub(super) use mixed::mixed;
+pub(super) use repeated::values as repeated_values;
+pub(super) use trivial::count;
+pub(super) use unused::unused;
+pub(super) use windows::windows;
+
+/// A typed part and where it was written.
+pub(super) struct Part<L> {
+    pub(super) span: Span,
+    pub(super) logic: Logic<L>,
+}
+
+/// The lints on parts joined by `and`, or by `or` when `any`.
+pub(super) fn join<L: Facts + PartialEq>(parts: &[Part<L>], any: bool, findings: &mut Vec<Diagnostic>) {
+    repeated::parts(parts, findings);
+    trivial::parts(parts, any, findings);
+    if !any {
+        contradiction::contradiction(parts, findings);
+    }
+}

@@ -1,0 +1,134 @@
+//! What was written into what is meant: names looked up, types checked, defaults made explicit, defines put in.
+//!
+//! In: the tree of the parser and a schema. Out: typed segments and diagnostics. Every part is looked at even when
+//! another is wrong, so that everything is reported at once; a part with an error yields `None` and no segment holds
+//! it. `Bad` parts were reported by the parser and stay silent.
+//!
+//! Choices that readers of [`crate::segment`] rely on: literals against fields of type date and time are
+//! [`crate::value::Value::Date`]; whole literals of ages and counts are `Int`; a literal against an int field is `Int`
+//! when it is whole and `Number` otherwise; every test of a code, also `=`, is
+//! [`Test::Codes`](crate::segment::Test::Codes), `!=` and `not in` on codes are `Not` of it; `not in` and `not between`
+//! are `Not` of the test.
+
+mod body;
+mod codes_of;
+mod criteria;
+mod declarations;
+mod field_test;
+mod lints;
+mod numbers;
+mod operands;
+mod records;
+mod segment_of;
+mod valuesets;
+mod windows;
+
+use std::collections::BTreeMap;
+
+use crate::ast;
+use crate::diagnostic::Diagnostic;
+use crate::schema::{RecordKind, Schema};
+use crate::segment::{CodeSet, Criteria, Param, Segment};
+
+pub(crate) use body::Uses;
+use body::{Body, Size};
+use declarations::Declarations;
+
+/// How deep criteria may nest once defines are put in.
+const DEPTH_MAX: usize = 128;
+/// Most tests of a segment once defines are put in.
+const TESTS_MAX: usize = 20_000;
+/// Most values and codes of a segment once defines and value sets are put in.
+const VALUES_MAX: usize = 2_000_000;
+
+/// A segment that compiled, and what it takes from its file.
+pub(crate) struct Compiled {
+    pub(crate) segment: Segment,
+    pub(crate) uses: Uses,
+    /// Place of its declaration among the items of the file.
+    pub(crate) item: usize,
+}
+
+/// Segments without errors, and all findings.
+pub(crate) struct Resolved {
+    pub(crate) segments: Vec<Compiled>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// Resolves a file. `complete` says that the parser read all of it, so that what looks unused is unused.
+pub(crate) fn resolve(file: &ast::File, schema: &Schema, complete: bool) -> Resolved {
+    let mut findings = Vec::new();
+    let declarations = Declarations::collect(file, &mut findings);
+    let mut resolver = Resolver {
+        schema,
+        declarations,
+        findings,
+        params: BTreeMap::new(),
+        valuesets: BTreeMap::new(),
+        defines: BTreeMap::new(),
+        body: Body::default(),
+        nesting: 0,
+    };
+    resolver.all_params();
+    resolver.all_valuesets();
+    resolver.all_defines();
+    let mut segments = Vec::new();
+    let mut uses = Uses::default();
+    let mut every = true;
+    for (item, declaration) in file.items.iter().enumerate() {
+        let ast::Item::Segment(declaration) = declaration else { continue };
+        let (segment, used) = resolver.segment(declaration);
+        uses.merge(&used);
+        match segment {
+            Some(segment) => segments.push(Compiled { segment, uses: used, item }),
+            None => every = false,
+        }
+    }
+    if complete && every && !segments.is_empty() {
+        lints::unused(&resolver.declarations, &uses, &mut resolver.findings);
+    }
+    Resolved { segments, diagnostics: resolver.findings }
+}
+
+/// The fields that names refer to at a place.
+#[derive(Clone, Copy)]
+enum Scope<'a> {
+    Contact,
+    Record(&'a RecordKind),
+}
+
+/// How far the resolution of a declaration has come.
+enum State<T> {
+    /// Under way; meeting it again is a cycle.
+    Open,
+    /// Done; `None` after an error.
+    Done(Option<T>),
+}
+
+/// A define put into criteria.
+#[derive(Clone)]
+struct Defined {
+    criteria: Criteria,
+    uses: Uses,
+    size: Size,
+}
+
+struct Resolver<'a> {
+    schema: &'a Schema,
+    declarations: Declarations<'a>,
+    findings: Vec<Diagnostic>,
+    /// `None` where the declaration has an error.
+    params: BTreeMap<&'a str, Option<Param>>,
+    valuesets: BTreeMap<&'a str, State<Vec<CodeSet>>>,
+    defines: BTreeMap<&'a str, State<Defined>>,
+    /// The declaration whose criteria are being resolved.
+    body: Body,
+    /// Depth of the recursion, through criteria, defines and value sets.
+    nesting: usize,
+}
+
+impl Resolver<'_> {
+    fn report(&mut self, finding: Diagnostic) {
+        self.findings.push(finding);
+    }
+}

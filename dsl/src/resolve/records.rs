@@ -1,0 +1,151 @@
+//! Criteria on records: selectors, counts, the latest and the earliest.
+
+use super::{Resolver, Scope};
+use crate::ast::{self, Modifier, NumberSet, OneTest, Span};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::schema::{RecordKind, hidden_value};
+use crate::segment::{ContactTest, Criteria, Filter, Hidden, Logic, Selector, Which, Window};
+use crate::suggest;
+
+impl<'a> Resolver<'a> {
+    /// A selector with the hidden values that its filter does not ask for.
+    pub(super) fn selector(&mut self, selector: &'a ast::Selector, span: Span) -> Option<Selector> {
+        self.one_test(span)?;
+        let kind = self.kind(selector);
+        let mut windows = Vec::new();
+        let mut active: Option<Span> = None;
+        let mut fine = true;
+        for modifier in &selector.modifiers {
+            match modifier {
+                Modifier::Window(window) => windows.push((self.window(window, false), window.span)),
+                Modifier::Active(span) => {
+                    if let Some(first) = active {
+                        let finding =
+                            Diagnostic::new(&codes::DUPLICATE_CRITERION, *span, "`active` stands twice");
+                        self.report(finding.related(first, "first here"));
+                    }
+                    active = Some(*span);
+                }
+            }
+        }
+        let kind = kind?;
+        if let Some(span) = active
+            && !kind.has_end()
+        {
+            let message = format!("records of kind `{}` have no end and are never `active`", kind.name);
+            let lasting: Vec<&str> = self
+                .schema
+                .records
+                .iter()
+                .filter(|kind| kind.has_end())
+                .map(|kind| kind.name.as_str())
+                .collect();
+            let finding = Diagnostic::new(&codes::NO_END, span, message);
+            self.report(finding.help(format!("kinds with an end: {}", lasting.join(", "))));
+            fine = false;
+        }
+        let filter = self.record_filter(selector.filter.as_ref(), kind);
+        let windows: Option<Vec<Window>> = windows.into_iter().map(|(window, _)| window).collect();
+        let (filter, windows) = (filter?, windows?);
+        if !fine {
+            return None;
+        }
+        if active.is_none() {
+            super::lints::windows(&windows, selector.span, &mut self.findings);
+        }
+        let hidden = hidden(kind, &filter);
+        Some(Selector { record: kind.name.clone(), filter, windows, active: active.is_some(), hidden })
+    }
+
+    /// The filter of a selector; negations outside of it do not reach into it, because a record that is not
+    /// selected is not selected, whatever the reason.
+    fn record_filter(&mut self, filter: Option<&'a ast::Filter>, kind: &'a RecordKind) -> Option<Filter> {
+        let Some(filter) = filter else { return Some(Logic::True) };
+        let outer = std::mem::replace(&mut self.body.negated, false);
+        let done = self.filter(&filter.expr, kind);
+        self.body.negated = outer;
+        done
+    }
+
+    fn kind(&mut self, selector: &ast::Selector) -> Option<&'a RecordKind> {
+        let name = &selector.record.name;
+        let known = self.schema.record(name);
+        if known.is_none() {
+            let message = format!("unknown record kind `{}`", crate::lex::short(name));
+            let names = self.schema.records.iter().map(|kind| kind.name.as_str());
+            let finding = Diagnostic::new(&codes::UNKNOWN_RECORD, selector.record.span, message);
+            let help = match self.schema.contact_field(name) {
+                Some(_) => {
+                    Some(format!("`{name}` is a contact field: write `{name} is known` or a test of it"))
+                }
+                None => suggest::help(name, "record kinds", names),
+            };
+            self.report(finding.help_opt(help));
+        }
+        known
+    }
+
+    pub(super) fn counted(
+        &mut self,
+        selector: &'a ast::Selector,
+        windows: &'a [ast::Window],
+        test: &'a NumberSet,
+        span: Span,
+    ) -> Option<Criteria> {
+        let typed = self.selector(selector, span);
+        let more: Vec<Option<Window>> = windows.iter().map(|window| self.window(window, false)).collect();
+        let number = self.number_test(test, "a count");
+        let more: Option<Vec<Window>> = more.into_iter().collect();
+        let (mut typed, more, number) = (typed?, more?, number?);
+        if !more.is_empty() {
+            typed.windows.extend(more);
+            if !typed.active {
+                super::lints::windows(&typed.windows, span, &mut self.findings);
+            }
+        }
+        super::lints::count(&number, span, &mut self.findings);
+        Some(Logic::Leaf(ContactTest::Count(typed, number)))
+    }
+
+    pub(super) fn one(
+        &mut self,
+        which: Which,
+        selector: &'a ast::Selector,
+        test: &'a OneTest,
+        span: Span,
+    ) -> Option<Criteria> {
+        let typed = self.selector(selector, span);
+        // The record kind is looked up again so that the test is checked even when the selector has an error.
+        let kind = self.schema.record(&selector.record.name)?;
+        let test = match test {
+            OneTest::Field { field, test } => {
+                let known = self.field(Scope::Record(kind), field)?.clone();
+                self.field_test(Scope::Record(kind), &known, test, span)
+            }
+            OneTest::Has(filter) => self.filter(&filter.expr, kind),
+        };
+        Some(Logic::Leaf(ContactTest::One { which, selector: typed?, test: test? }))
+    }
+}
+
+/// The kind's hidden values of the fields that the filter does not name.
+fn hidden(kind: &RecordKind, filter: &Filter) -> Vec<Hidden> {
+    kind.hidden
+        .iter()
+        .filter(|(name, _)| !names(filter, name))
+        .filter_map(|(name, values)| {
+            let field = kind.field(name)?;
+            let values = values.iter().map(|value| hidden_value(field, value)).collect();
+            Some(Hidden { field: name.clone(), values })
+        })
+        .collect()
+}
+
+fn names(filter: &Filter, field: &str) -> bool {
+    match filter {
+        Logic::True | Logic::False => false,
+        Logic::And(parts) | Logic::Or(parts) => parts.iter().any(|part| names(part, field)),
+        Logic::Not(inner) => names(inner, field),
+        Logic::Leaf(test) => test.field == field,
+    }
+}
