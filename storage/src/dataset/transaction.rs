@@ -139,10 +139,13 @@ impl Transaction {
                 Ok(layout::contact_schema(schema, class))
             }
             TableId::Contact => Err(mismatch(table, &format!("contacts have no field of class `{class}`"))),
-            TableId::Record(kind) => schema
-                .record(kind)
-                .map(layout::record_schema)
-                .ok_or_else(|| mismatch(table, "the schema has no such record kind")),
+            TableId::Record(name) => match schema.record(name) {
+                Some(kind) if schema.classes_for(kind, None).contains(&class) => {
+                    Ok(layout::record_schema(kind))
+                }
+                Some(_) => Err(mismatch(table, &format!("its records never lie in class `{class}`"))),
+                None => Err(mismatch(table, "the schema has no such record kind")),
+            },
         }
     }
 
@@ -159,18 +162,27 @@ impl Transaction {
     /// Makes the next snapshot out of the base and the files written.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when somebody else has made this generation; then nothing of this transaction stays.
+    /// [`Error::Conflict`] when somebody else has made this generation; then nothing of this transaction stays. After
+    /// another error the generation may be there in full, but was not acknowledged.
     pub fn commit(self, intent: &Intent) -> Result<Arc<Snapshot>> {
         let next = self.next_manifest(intent)?;
         let key = self.dataset.keyring().class_key(KeyClass::Manifest)?;
         durable::sync_directory(self.dataset.dir(), DATA)?;
-        let hash = manifest::create(self.dataset.dir(), key, &next)?;
-        // from here on the files are the snapshot's
-        self.state().files.clear();
+        let created = manifest::create(self.dataset.dir(), key, &next);
+        if !matches!(created, Err(Error::Conflict { .. })) && !self.is_absent(next.generation) {
+            // the manifest has its name, even if an error came after it: the files are the snapshot's
+            self.state().files.clear();
+        }
+        let hash = created?;
         let snapshot = Arc::new(Snapshot::new(next, hash));
         self.dataset.remember(&snapshot);
         self.dataset.audit()?.anchor_generation(snapshot.generation())?;
         Ok(snapshot)
+    }
+
+    /// Whether a generation is known to have no manifest.
+    fn is_absent(&self, generation: u64) -> bool {
+        matches!(self.dataset.dir().join(manifest::file_name(generation)).try_exists(), Ok(false))
     }
 
     fn next_manifest(&self, intent: &Intent) -> Result<Manifest> {

@@ -9,6 +9,5 @@ mod modules;
 mod read;
 mod write;
 
-pub use modules::modules_are_whole;
 pub use read::DataFile;
 pub(crate) use write::FileWriter;

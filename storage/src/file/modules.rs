@@ -8,8 +8,7 @@
 const MODULE_MIN: usize = 12 + 16;
 
 /// Whether the length words of a column chunk cover it exactly.
-#[must_use]
-pub fn modules_are_whole(chunk: &[u8]) -> bool {
+pub(super) fn modules_are_whole(chunk: &[u8]) -> bool {
     let mut rest = chunk;
     while !rest.is_empty() {
         let Some((word, after)) = rest.split_first_chunk::<4>() else { return false };

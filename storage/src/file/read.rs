@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::modules::modules_are_whole;
 use crate::crypto::{Sha256Stream, sha256};
 use crate::dataset::FileEntry;
 use crate::error::{Error, Result};
@@ -128,6 +129,20 @@ impl DataFile {
                 Err(Error::corrupt(self.name(), "it was cut while it was read"))
             }
             Err(error) => Err(Error::io("read", self.name(), error)),
+        }
+    }
+
+    /// The bytes of a range that covers whole encrypted modules: a column chunk, or pages with their headers. Their
+    /// length words are checked, so that a decoder neither allocates what a changed word says nor panics on it.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; the length words do not cover the range exactly.
+    pub fn read_modules(&self, range: Range<u64>) -> Result<Bytes> {
+        let bytes = self.read(range)?;
+        if modules_are_whole(&bytes) {
+            Ok(bytes)
+        } else {
+            Err(Error::corrupt(self.name(), "the lengths of its parts are impossible"))
         }
     }
 

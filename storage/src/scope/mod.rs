@@ -187,21 +187,27 @@ impl fmt::Debug for KeyScope {
 
 /// Collects what was unlocked, one item for each table, class and column.
 #[derive(Default)]
-struct UnlockedLog(BTreeMap<(String, Class, String), (BTreeSet<String>, Vec<FileId>)>);
+struct UnlockedLog(BTreeMap<(String, Class, String), UnlockedKeys>);
+
+#[derive(Default)]
+struct UnlockedKeys {
+    key_ids: BTreeSet<String>,
+    files: Vec<FileId>,
+}
 
 impl UnlockedLog {
     fn note(&mut self, entry: &FileEntry, column: &str) {
         let place = (entry.table.name().to_owned(), entry.class, column.to_owned());
-        let (keys, files) = self.0.entry(place).or_default();
-        keys.insert(entry.key_id.to_string());
-        files.push(entry.id);
+        let keys = self.0.entry(place).or_default();
+        keys.key_ids.insert(entry.key_id.to_string());
+        keys.files.push(entry.id);
     }
 
     fn finish(self) -> Vec<Unlocked> {
-        let item =
-            |((table, class, column), (keys, files)): ((String, Class, String), (BTreeSet<_>, Vec<_>))| {
-                Unlocked { table, class, column, key_ids: keys.into_iter().collect(), files }
-            };
+        let item = |((table, class, column), keys): ((String, Class, String), UnlockedKeys)| {
+            let UnlockedKeys { key_ids, files } = keys;
+            Unlocked { table, class, column, key_ids: key_ids.into_iter().collect(), files }
+        };
         self.0.into_iter().map(item).collect()
     }
 }

@@ -21,7 +21,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use super::KeyScope;
 use crate::dataset::{Dataset, FileEntry};
 use crate::error::{Error, Result};
-use crate::file::{DataFile, modules_are_whole};
+use crate::file::DataFile;
 
 const BATCH_ROWS: usize = 16_384;
 
@@ -97,10 +97,7 @@ impl Batches {
         for (leaf, chunk) in row_group.columns().iter().enumerate() {
             if self.mask.leaf_included(leaf) {
                 let (start, length) = chunk.byte_range();
-                let bytes = self.file.read(start..start.saturating_add(length))?;
-                if !modules_are_whole(&bytes) {
-                    return Err(undecodable(&self.file));
-                }
+                let bytes = self.file.read_modules(start..start.saturating_add(length))?;
                 chunks.insert(start, bytes);
             }
         }

@@ -18,6 +18,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::encryption::decrypt::FileDecryptionProperties;
 use parquet::file::metadata::PageIndexPolicy;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use crate::world::{World, batch, contacts, of_table, record, records};
 
@@ -51,11 +52,12 @@ fn every_table_and_class_reads_back() {
     for kind in &schema.records {
         written.push((record(&kind.name), kind.class, records(&kind.name, 70)));
     }
-    for (table, class, rows) in &written {
+    // importers write from several threads
+    written.par_iter().for_each(|(table, class, rows)| {
         transaction
             .write_file(table.clone(), *class, 0, &[rows.slice(0, 50), rows.slice(50, 20)], 32)
             .unwrap();
-    }
+    });
     let snapshot = transaction.commit(&world.intent("import")).unwrap();
     assert_eq!(snapshot.files().len(), written.len());
     for (table, class, rows) in &written {
@@ -175,7 +177,8 @@ fn wrong_batches_are_refused_by_name() {
     let world = World::new();
     let transaction = world.dataset.begin().unwrap();
     let good = contacts(Class::Identity, 3);
-    let cases: [(TableId, Class, RecordBatch); 4] = [
+    let cases: [(TableId, Class, RecordBatch); 5] = [
+        (record("email_open"), Class::Hiv, records("email_open", 3)),
         (record("email_open"), Class::Behavioural, good.clone()),
         (record("unheard_of"), Class::Behavioural, good.clone()),
         (TableId::Contact, Class::Consent, good.clone()),
