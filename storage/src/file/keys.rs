@@ -85,3 +85,62 @@ impl Place {
         DataKey::unwrap(class_key, aad.as_bytes(), &wrapped.0).map_err(|_| wrong())
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        Place {
+            dataset: DatasetId::random(),
+            file: FileId::random(),
+            table: TableId::Record("condition".to_owned()),
+            class: Class::Clinical,
+            shard: 3,
+            generation: 8,
+        }
+    }
+
+    #[test]
+    fn a_wrapped_key_opens_in_its_place_only() {
+        let (here, class_key, key) = (place(), SealingKey::generate().unwrap(), DataKey::generate().unwrap());
+        let wrapped = here.wrap(&class_key, "code", &key).unwrap();
+        let opened = here.unwrap(&class_key, class_key.id(), "code", &wrapped).unwrap();
+        assert_eq!(opened.to_parquet(), key.to_parquet());
+        assert!(here.unwrap(&class_key, class_key.id(), "status", &wrapped).is_err());
+        let other_key = SealingKey::generate().unwrap();
+        assert!(here.unwrap(&other_key, class_key.id(), "code", &wrapped).is_err());
+        assert!(here.unwrap(&other_key, other_key.id(), "code", &wrapped).is_err());
+
+        let moved = [
+            Place { dataset: DatasetId::random(), ..here.clone() },
+            Place { file: FileId::random(), ..here.clone() },
+            Place { table: TableId::Contact, ..here.clone() },
+            Place { table: TableId::Record("procedure".to_owned()), ..here.clone() },
+            Place { class: Class::Hiv, ..here.clone() },
+            Place { shard: 4, ..here.clone() },
+            Place { generation: 9, ..here.clone() },
+        ];
+        for there in moved {
+            assert!(there.unwrap(&class_key, class_key.id(), "code", &wrapped).is_err(), "{there:?}");
+            assert_ne!(there.aad_prefix(), here.aad_prefix(), "{there:?}");
+        }
+        assert_eq!(here.clone().aad_prefix(), here.aad_prefix());
+    }
+
+    #[test]
+    fn no_column_is_called_like_the_footer() {
+        let schema = hyperseg_dsl::schema::Schema::built_in();
+        let mut files = vec![];
+        for class in crate::layout::contact_classes(&schema) {
+            files.push(crate::layout::contact_schema(&schema, class));
+        }
+        files.extend(schema.records.iter().map(crate::layout::record_schema));
+        for file in files {
+            assert!(
+                file.fields().iter().all(|field| field.name() != FOOTER_KEY && !field.name().contains('.'))
+            );
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Files and scopes: rows come back, and only the columns asked for are opened.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -119,6 +120,35 @@ fn columns_outside_the_scope_stay_sealed() {
     };
     assert!(failed);
     assert_eq!(scope.refused(), [(entry.id, "birth_date".to_owned())]);
+}
+
+/// Whatever columns are asked for: exactly their keys are unwrapped, and every other one is refused.
+#[test]
+fn what_is_unlocked_is_what_was_asked_for() {
+    let world = World::filled();
+    let snapshot = world.dataset.snapshot().unwrap();
+    let intent = world.intent("count");
+    let mut random: u64 = 42;
+    for round in 0..60 {
+        let entry = &snapshot.files()[round % snapshot.files().len()];
+        let all = all_columns(entry);
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let asked = |place: &usize| random >> (16 + place) & 1 == 1;
+        let (wanted, other): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(asked);
+        let names: Vec<&str> = wanted.iter().map(|place| all[*place].as_str()).collect();
+        let wants = vec![(entry.id, names.iter().map(|&name| name.to_owned()).collect())];
+        let scope = KeyScope::arm(&world.dataset, &snapshot, &intent, wants).unwrap();
+        let rows = scope.read(&world.dataset, entry, &names, None).unwrap();
+        assert_eq!(rows.map(|batch| batch.unwrap().num_rows() as u64).sum::<u64>(), entry.rows);
+
+        let mut unlocked: Vec<String> = scope.unlocked().into_iter().map(|column| column.column).collect();
+        unlocked.sort_unstable_by_key(|name| all.iter().position(|column| column == name));
+        assert_eq!(unlocked, names);
+        let sealed = scope.sealed();
+        let sealed: BTreeSet<&str> = sealed.iter().map(|(_, leaf)| leaf.split('.').next().unwrap()).collect();
+        assert_eq!(sealed, other.iter().map(|place| all[*place].as_str()).collect());
+        assert_eq!(scope.refused(), []);
+    }
 }
 
 /// What the engine does: Parquet's own reader over our metadata, one projection.
