@@ -13,12 +13,14 @@
 //! | `<keyring>.anchor` | where the log ended, outside the dataset (module `anchor`) |
 
 mod anchor;
+mod append;
 mod entry;
 mod error;
 mod frame;
 mod intent;
 mod log;
 mod merkle;
+mod runs;
 mod spool;
 mod verify;
 

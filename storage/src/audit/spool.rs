@@ -17,7 +17,8 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::entry::SealedFile;
-use super::log::{LISTS, Log, list_name, members_name};
+use super::log::{LISTS, Log};
+use super::runs::{list_name, members_name};
 use super::{AuditError, RunId};
 use crate::crypto::{Aad, Digest, SEAL_OVERHEAD, SealingKey, Sha256Stream};
 use crate::dataset::DatasetId;

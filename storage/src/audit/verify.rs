@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::entry::{Entry, EntryKind, SealedFile};
 use super::frame::Tail;
 use super::intent::release_record;
-use super::log::{Log, Reading, RunState, list_name, members_name, note_run, run_of_list};
+use super::log::{Log, Reading};
+use super::runs::{RunState, list_name, members_name, note_run, run_of_list};
 use super::{AuditError, RunId, spool};
 use crate::error::{Error, Result};
 

@@ -1,0 +1,192 @@
+//! The log while nobody else can write it: proving it, repairing it, appending to it.
+//!
+//! In: a locked [`Log`]. Out: records that are on stable storage and anchored. What the anchor has seen is never cut
+//! off: bytes behind it that are no whole record were promised to nobody.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::{MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::anchor::Anchor;
+use super::frame::{self, Head, LOG, Tail};
+use super::log::{LOCK, Log, State, open_log, parse};
+use super::runs::note_run;
+use super::{AuditError, Entry, EntryKind, RunId};
+use crate::error::{Error, Result};
+
+impl Log {
+    /// Waits for the other writers, then proves the log and repairs it where a crash has left it.
+    pub(super) fn lock(&self) -> Result<Locked<'_>> {
+        let mut locked = self.lock_with(Self::anchor)?;
+        locked.catch_up()?;
+        Ok(locked)
+    }
+
+    /// Makes a new anchor where there is none.
+    pub(super) fn reanchor(&self, generation: u64) -> Result<()> {
+        let path = self.keyring.anchor_path();
+        let unseen = |log: &Self| match log.anchor() {
+            Ok(_) => Err(AuditError::AnchorPresent { path: path.clone() }.into()),
+            Err(Error::Audit(AuditError::AnchorMissing { .. })) => {
+                Ok(Anchor { records: 0, chain: frame::start(log.dataset()).chain, generation })
+            }
+            Err(error) => Err(error),
+        };
+        let mut locked = self.lock_with(unseen)?;
+        locked.state.head = None;
+        locked.catch_up()?;
+        let body =
+            json!({ "reason": "anchor made anew", "records": locked.head.records, "generation": generation });
+        locked.append(None, EntryKind::Recovered, "audit", body)?;
+        Ok(())
+    }
+
+    fn lock_with(&self, anchor: impl FnOnce(&Self) -> Result<Anchor>) -> Result<Locked<'_>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.poisoned {
+            return Err(AuditError::Poisoned.into());
+        }
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.path(LOCK))
+            .and_then(|lock| lock.lock().map(|()| lock))
+            .map_err(|error| Error::io("lock", LOCK, error))?;
+        let anchor = anchor(self)?;
+        let file = open_log(&self.path(LOG), true)?;
+        let head = state.head.unwrap_or_else(|| frame::start(self.dataset()));
+        Ok(Locked { log: self, file, head, anchor, state, _lock: lock })
+    }
+}
+
+/// The log while nobody else can write it.
+pub(super) struct Locked<'a> {
+    pub(super) log: &'a Log,
+    file: File,
+    head: Head,
+    anchor: Anchor,
+    state: MutexGuard<'a, State>,
+    _lock: File,
+}
+
+impl Locked<'_> {
+    /// Remembers a generation of the dataset, if it is the highest so far.
+    pub(super) fn anchor_generation(&mut self, generation: u64) -> Result<()> {
+        if generation > self.anchor.generation {
+            self.anchor.generation = generation;
+            self.write_anchor()?;
+        }
+        Ok(())
+    }
+
+    /// Appends a record. When this returns, it is on stable storage and anchored.
+    pub(super) fn append(
+        &mut self,
+        run: Option<RunId>,
+        kind: EntryKind,
+        action: &str,
+        body: Value,
+    ) -> Result<Entry> {
+        let entry = Entry::new(self.log.keyring.principal(), self.head.records, run, kind, action, body);
+        let payload = serde_json::to_vec(&entry)
+            .map(Zeroizing::new)
+            .map_err(|error| Error::io("write", LOG, std::io::Error::from(error)))?;
+        let (frame, after) = frame::encode(self.log.key()?, self.log.dataset(), &self.head, &payload)?;
+        let written =
+            self.file.seek(SeekFrom::Start(self.head.bytes)).and_then(|_| self.file.write_all(&frame));
+        if let Err(error) = written {
+            // What was written of the frame is cut off again; if that fails too, the next append finds a torn tail.
+            let _ = self.file.set_len(self.head.bytes);
+            return Err(Error::io("write", LOG, error));
+        }
+        self.sync()?;
+        self.head = after;
+        // Before the log was proven and repaired once, the handle knows nothing yet.
+        if let Some(head) = &mut self.state.head {
+            *head = after;
+        }
+        self.write_anchor()?;
+        Ok(entry)
+    }
+
+    fn write_anchor(&mut self) -> Result<()> {
+        let anchor =
+            Anchor { records: self.head.records, chain: self.head.chain, generation: self.anchor.generation };
+        anchor.write(&self.log.keyring.anchor_path(), self.log.key()?, self.log.dataset())?;
+        self.anchor = anchor;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        self.file.sync_data().map_err(|error| {
+            self.state.poisoned = true;
+            Error::io("sync", LOG, error)
+        })
+    }
+
+    /// Reads what others have appended since, proves it, and on the first time through a handle repairs what a crash
+    /// has left.
+    fn catch_up(&mut self) -> Result<()> {
+        let first = self.state.head.is_none();
+        let length = self.file.metadata().map_err(|error| Error::io("read", LOG, error))?.len();
+        if length < self.head.bytes {
+            self.head = frame::start(self.log.dataset());
+        }
+        let anchor = self.anchor;
+        let mut fits = (anchor.records > self.head.records).then_some(false);
+        if anchor.records == self.head.records {
+            fits = Some(anchor.chain == self.head.chain);
+        }
+        let mut runs = BTreeMap::new();
+        let key = self.log.key()?;
+        let (head, tail) =
+            frame::scan(&self.file, length, key, self.log.dataset(), self.head, |head, payload| {
+                if anchor.records == head.records {
+                    fits = Some(anchor.chain == head.chain);
+                }
+                if first {
+                    note_run(&mut runs, &parse(head, payload)?);
+                }
+                Ok(())
+            })?;
+        if head.records < anchor.records {
+            return Err(match tail {
+                Tail::Broken { what, .. } => AuditError::Tampered { record: head.records, what },
+                Tail::Whole | Tail::Torn => {
+                    AuditError::Truncated { found: head.records, anchored: anchor.records }
+                }
+            }
+            .into());
+        }
+        if fits == Some(false) {
+            let what = "it is not the one that the anchor has seen";
+            return Err(AuditError::Tampered { record: anchor.records.saturating_sub(1), what }.into());
+        }
+        self.head = head;
+        match tail {
+            Tail::Whole => {}
+            Tail::Broken { what, last: false } => {
+                return Err(AuditError::Tampered { record: head.records, what }.into());
+            }
+            // Nobody was told that this record was written: its writer died before the anchor moved.
+            Tail::Torn | Tail::Broken { last: true, .. } => {
+                self.file.set_len(head.bytes).map_err(|error| Error::io("write", LOG, error))?;
+                self.sync()?;
+                let body = json!({ "reason": "torn tail", "bytes_cut": length.saturating_sub(head.bytes) });
+                self.append(None, EntryKind::Recovered, "audit", body)?;
+            }
+        }
+        if first {
+            self.close_runs(runs)?;
+        }
+        self.state.head = Some(self.head);
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! Which runs are at work, which have ended, and what the dead have left.
+//!
+//! A run's process holds a lock on `audit/runs/<run>.lock`, which the system gives back when the process goes, however
+//! it goes. So a run whose lock can be taken is dead, and one whose lock is held is not, on this host and on others
+//! that share the directory with working locks.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::append::Locked;
+use super::log::{LISTS, Log, RUNS};
+use super::{Entry, EntryKind, RunId};
+use crate::error::{Error, Result};
+
+/// How far a run has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum RunState {
+    /// Intent without an end.
+    Open {
+        /// Its verb.
+        action: String,
+    },
+    /// It has released a list.
+    Released,
+    /// It has ended without one.
+    Ended,
+}
+
+impl Log {
+    /// File whose lock is held while a run lives.
+    fn run_lock(&self, run: &RunId) -> PathBuf {
+        self.path(&format!("{RUNS}/{run}.lock"))
+    }
+
+    /// Whether the process of a run is still there.
+    pub(super) fn is_alive(&self, run: &RunId) -> Result<bool> {
+        match File::open(self.run_lock(run)) {
+            Ok(lock) => match lock.try_lock() {
+                Ok(()) => Ok(false),
+                Err(std::fs::TryLockError::WouldBlock) => Ok(true),
+                Err(std::fs::TryLockError::Error(error)) => Err(Error::io("lock", RUNS, error)),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io("lock", RUNS, error)),
+        }
+    }
+
+    /// Marks a run as alive for as long as the file is open.
+    pub(super) fn claim_run(&self, run: &RunId) -> Result<File> {
+        let fail = |error| Error::io("lock", RUNS, error);
+        let lock = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.run_lock(run))
+            .map_err(fail)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(error) => Err(fail(error.into())),
+        }
+    }
+
+    /// Forgets the mark of a run. A mark left behind is removed by the next process.
+    pub(super) fn disclaim_run(&self, run: &RunId) {
+        let _ = std::fs::remove_file(self.run_lock(run));
+    }
+
+    /// Removes what a run without a release has spooled.
+    pub(super) fn remove_spool(&self, run: &RunId) -> Result<()> {
+        for name in [list_name(run), members_name(run)] {
+            match std::fs::remove_file(self.path(&name)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::io("remove", name, error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Locked<'_> {
+    /// Closes the runs whose process is gone, and removes what they and their like have left.
+    pub(super) fn close_runs(&mut self, mut runs: BTreeMap<RunId, RunState>) -> Result<()> {
+        for (run, state) in &mut runs {
+            if let RunState::Open { action } = state
+                && !self.log.is_alive(run)?
+            {
+                let body = json!({ "reason": "the process of the run is gone" });
+                self.append(Some(*run), EntryKind::Aborted, action, body)?;
+                *state = RunState::Ended;
+            }
+        }
+        for name in self.log.names(RUNS)? {
+            if let Some(run) = run_of(&name, "lock")
+                && !self.log.is_alive(&run)?
+            {
+                self.log.disclaim_run(&run);
+            }
+        }
+        for name in self.log.names(LISTS)? {
+            // A list without any intent is left for `verify` to find.
+            if let Some(run) = run_of_list(&name)
+                && runs.get(&run) == Some(&RunState::Ended)
+            {
+                self.log.remove_spool(&run)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Follows the state of runs from record to record.
+pub(super) fn note_run(runs: &mut BTreeMap<RunId, RunState>, entry: &Entry) {
+    let Some(run) = entry.run else { return };
+    match entry.kind {
+        EntryKind::Intent => {
+            runs.insert(run, RunState::Open { action: entry.action.clone() });
+        }
+        EntryKind::Release => {
+            runs.insert(run, RunState::Released);
+        }
+        EntryKind::Complete | EntryKind::Aborted => {
+            // What is released stays released, whatever a crash made of the run afterwards.
+            if runs.get(&run) != Some(&RunState::Released) {
+                runs.insert(run, RunState::Ended);
+            }
+        }
+        EntryKind::Recovered => {}
+    }
+}
+
+/// Name of a run's sealed list.
+pub(super) fn list_name(run: &RunId) -> String {
+    format!("{LISTS}/{run}.list")
+}
+
+/// Name of the sealed bitmap of who was on it.
+pub(super) fn members_name(run: &RunId) -> String {
+    format!("{LISTS}/{run}.members")
+}
+
+/// The run that a name in the directory of lists belongs to.
+pub(super) fn run_of_list(name: &str) -> Option<RunId> {
+    run_of(name, "list").or_else(|| run_of(name, "members"))
+}
+
+fn run_of(name: &str, extension: &str) -> Option<RunId> {
+    let (stem, found) = name.split_once('.')?;
+    if found == extension { stem.parse().ok() } else { None }
+}
