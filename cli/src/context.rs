@@ -138,14 +138,20 @@ impl Context {
         Ok(setting.or(known.first().copied()).unwrap_or(Format::Table))
     }
 
+    /// The form of a report. Ask before the work is done, so that a wrong option costs nothing.
+    pub fn report_format(&self) -> Outcome<Format> {
+        self.format(&[Format::Table, Format::Json, Format::Ndjson, Format::Csv])
+    }
+
     /// Writes a report: text for people, its JSON form, or its table as CSV.
     pub fn report<R: Serialize>(
         &self,
+        format: Format,
         report: &R,
         text: impl FnOnce() -> String,
         table: impl FnOnce() -> Table,
     ) -> Outcome<()> {
-        let rendered = match self.format(&[Format::Table, Format::Json, Format::Ndjson, Format::Csv])? {
+        let rendered = match format {
             Format::Table => text(),
             Format::Json => output::json(report)?,
             Format::Ndjson => output::json_line(report)?,

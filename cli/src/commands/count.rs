@@ -32,9 +32,10 @@ pub struct Count {
 
 impl Count {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
+        let format = context.report_format()?;
         let (engine, request) = context.request(&self.segment, ConsentAge::Unlimited)?;
         let report = interrupt::block_on(async { Ok(engine.count(&request).await?) })?;
-        context.report(&report, || text(&report), || table(&report))?;
+        context.report(format, &report, || text(&report), || table(&report))?;
         let left = report.releasable.unwrap_or(report.matched);
         Ok(if self.fail_empty && left == 0 { Exit::Empty } else { Exit::Done })
     }

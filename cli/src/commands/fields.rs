@@ -41,6 +41,7 @@ struct Row {
 
 impl Fields {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
+        let format = context.report_format()?;
         let schema = if context.has_dataset() {
             context.open()?.snapshot()?.schema().clone()
         } else {
@@ -55,7 +56,12 @@ impl Fields {
                     .hint("`hyperseg fields` lists them all"));
             }
         }
-        context.report(&rows, || table(&rows, CATEGORIES_SHOWN).text(), || table(&rows, usize::MAX))?;
+        context.report(
+            format,
+            &rows,
+            || table(&rows, CATEGORIES_SHOWN).text(),
+            || table(&rows, usize::MAX),
+        )?;
         Ok(Exit::Done)
     }
 }

@@ -33,9 +33,10 @@ pub struct Funnel {
 
 impl Funnel {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
+        let format = context.report_format()?;
         let (engine, request) = context.request(&self.segment, ConsentAge::Unlimited)?;
         let report = interrupt::block_on(async { Ok(engine.funnel(&request).await?) })?;
-        context.report(&report, || waterfall(&report), || table(&report))?;
+        context.report(format, &report, || waterfall(&report), || table(&report))?;
         Ok(Exit::Done)
     }
 }

@@ -61,6 +61,7 @@ struct From {
 
 impl Import {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
+        let format = context.report_format()?;
         let (Source::Population(from) | Source::Synthea(from)) = &self.source;
         if !from.dir.is_dir() {
             return Err(Failure::usage(format!("{} is not a directory", from.dir.display())));
@@ -79,7 +80,7 @@ impl Import {
         };
         spinner.finish_and_clear();
         let report = imported?;
-        context.report(&report, || text(&report), || table(&report))?;
+        context.report(format, &report, || text(&report), || table(&report))?;
         for place in &report.rejects {
             context.terminal.say(&format!("rejected {place}"));
         }
