@@ -139,11 +139,13 @@ impl<'r> Cells<'r> {
 
 fn failed(name: &str, error: csv::Error) -> Error {
     match error.into_kind() {
-        csv::ErrorKind::Io(source) if source.kind() == io::ErrorKind::FileTooLarge => ImportError::Unreadable {
-            file: name.to_owned(),
-            what: "a row is longer than 16 MiB; is a quote not closed?".to_owned(),
+        csv::ErrorKind::Io(source) if source.kind() == io::ErrorKind::FileTooLarge => {
+            ImportError::Unreadable {
+                file: name.to_owned(),
+                what: "a row is longer than 16 MiB; is a quote not closed?".to_owned(),
+            }
+            .into()
         }
-        .into(),
         csv::ErrorKind::Io(source) => Error::io("read", name, source),
         _ => ImportError::Unreadable { file: name.to_owned(), what: "it is not CSV".to_owned() }.into(),
     }

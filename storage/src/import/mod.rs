@@ -7,11 +7,12 @@
 mod csv_file;
 mod population;
 mod source;
-//mod synthea;
+mod synthea;
 
 pub use population::import_population;
-//pub use synthea::import_synthea;
+pub use synthea::import_synthea;
 
 pub use crate::ingest::{
-    ImportError, ImportOptions, ImportReport, MEMORY_BUDGET, Place, Progress, ProgressFn, Reason, Stage, TableReport,
+    ImportError, ImportOptions, ImportReport, MEMORY_BUDGET, Place, Progress, ProgressFn, Reason, Stage,
+    TableReport,
 };

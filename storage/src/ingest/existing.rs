@@ -81,7 +81,8 @@ fn read(
     let scope = KeyScope::arm(dataset, snapshot, intent, wants)?;
     for entry in entries {
         for batch in scope.read(dataset, entry, columns, None)? {
-            each(entry, batch?).ok_or_else(|| Error::corrupt(entry.file_name(), "its rows are not of the layout"))?;
+            each(entry, batch?)
+                .ok_or_else(|| Error::corrupt(entry.file_name(), "its rows are not of the layout"))?;
         }
     }
     Ok(())

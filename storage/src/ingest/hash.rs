@@ -94,13 +94,7 @@ impl Hasher {
         }
     }
 
-    fn each(
-        &self,
-        rows: &mut [[u64; 2]],
-        name: [u64; 2],
-        column: &dyn Array,
-        value: impl Fn(usize) -> u64,
-    ) {
+    fn each(&self, rows: &mut [[u64; 2]], name: [u64; 2], column: &dyn Array, value: impl Fn(usize) -> u64) {
         for (i, row) in rows.iter_mut().enumerate() {
             if column.is_valid(i) {
                 self.word(row, name, value(i));

@@ -29,11 +29,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeBinaryArray, Int64Array, UInt32Array, UInt64Array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, Int64Array, UInt32Array, UInt64Array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSchema, SchemaRef, UInt64Type};
+use arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use hyperseg_dsl::schema::{RecordKind, Schema};
 
@@ -156,7 +154,8 @@ impl Table {
                 columns.push(ArrowField::new(layout::CONTENT_HASH, DataType::Int64, false));
             }
             Some(kind) => {
-                columns = layout::record_schema(kind).fields().iter().map(|field| field.as_ref().clone()).collect();
+                columns =
+                    layout::record_schema(kind).fields().iter().map(|field| field.as_ref().clone()).collect();
                 columns.push(ArrowField::new(ORIGIN, DataType::UInt64, false));
             }
         }
@@ -256,7 +255,8 @@ impl Ingest {
     fn table(&self, name: &str) -> Result<(u16, &Table)> {
         let place = self.tables.iter().position(|table| table.name == name);
         let known = || self.tables.iter().skip(1).map(|table| table.name.as_str());
-        let unknown = || ImportError::UnknownKind { kind: name.to_owned(), suggestion: nearest(name, known()) };
+        let unknown =
+            || ImportError::UnknownKind { kind: name.to_owned(), suggestion: nearest(name, known()) };
         let place = place.ok_or_else(unknown)?;
         let table = self.tables.get(place).ok_or_else(unknown)?;
         Ok((u16::try_from(place).unwrap_or(u16::MAX), table))
@@ -275,10 +275,10 @@ impl Ingest {
     }
 
     pub(crate) fn contact_rows(&mut self, rows: Rows) -> Result<()> {
-        let table = self.tables.first().ok_or_else(|| ImportError::UnknownKind {
-            kind: CONTACTS.to_owned(),
-            suggestion: None,
-        })?;
+        let table = self
+            .tables
+            .first()
+            .ok_or_else(|| ImportError::UnknownKind { kind: CONTACTS.to_owned(), suggestion: None })?;
         let Rows { batch, origins } = rows;
         let batch = fill(table, &batch)?;
         self.count_read(table, batch.num_rows() as u64);
@@ -291,7 +291,8 @@ impl Ingest {
                 self.rejects.push(CONTACTS, origin, None, Reason::MissingContactId)?;
                 continue;
             };
-            let limit = || Error::Limit { what: "contacts of a dataset".to_owned(), max: u64::from(u32::MAX) };
+            let limit =
+                || Error::Limit { what: "contacts of a dataset".to_owned(), max: u64::from(u32::MAX) };
             match self.map.offer(self.hasher.identity(id.as_bytes()), *content as i64).ok_or_else(limit)? {
                 Offered::New(place) => {
                     keep.push(row);
@@ -373,8 +374,10 @@ impl Ingest {
             let part = if all { batch.clone() } else { pick(table, &batch, &numbers)? };
             let ordinals: Vec<u32> =
                 rows.iter().filter_map(|row| places.get(*row).map(|place| place.ordinal)).collect();
-            let records = rows.iter().filter_map(|row| hashed.get(*row)).map(|(record, _)| record.to_le_bytes());
-            let records = FixedSizeBinaryArray::try_from_iter(records).map_err(|_| table.misfit("no rows"))?;
+            let records =
+                rows.iter().filter_map(|row| hashed.get(*row)).map(|(record, _)| record.to_le_bytes());
+            let records =
+                FixedSizeBinaryArray::try_from_iter(records).map_err(|_| table.misfit("no rows"))?;
             let contents: Vec<i64> =
                 rows.iter().filter_map(|row| hashed.get(*row).map(|(_, content)| *content)).collect();
             let origins: Vec<u64> = numbers
@@ -462,8 +465,7 @@ fn pick(table: &Table, batch: &RecordBatch, rows: &[u64]) -> Result<RecordBatch>
         // As many as there are, in their order: all of them.
         return Ok(batch.clone());
     }
-    take_record_batch(batch, &rows)
-        .map_err(|_| table.misfit("rows cannot be taken"))
+    take_record_batch(batch, &rows).map_err(|_| table.misfit("rows cannot be taken"))
 }
 
 /// The waiting batch of these rows with the columns that the ingest adds.

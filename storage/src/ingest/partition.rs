@@ -86,7 +86,9 @@ pub(crate) fn sort(
         batches.iter().map(|batch| project(batch, stored_schema)).collect::<Result<_>>()?;
     let sources: Vec<&RecordBatch> = projected.iter().collect();
     for group in keys.chunk_by(|a, b| a.class == b.class) {
-        let Some(class) = group.first().and_then(|key| Class::ALL.get(usize::from(key.class))) else { continue };
+        let Some(class) = group.first().and_then(|key| Class::ALL.get(usize::from(key.class))) else {
+            continue;
+        };
         let mut out = Vec::with_capacity(group.len() / ROWS_PER_BATCH + 1);
         for part in group.chunks(ROWS_PER_BATCH) {
             let places: Vec<(usize, usize)> =

@@ -129,7 +129,8 @@ impl Origin {
         (self.0 >> LINE_BITS) as usize
     }
 
-    const fn line(self) -> u64 {
+    /// Line, from 1.
+    pub(crate) const fn line(self) -> u64 {
         self.0 & ((1 << LINE_BITS) - 1)
     }
 }

@@ -28,6 +28,8 @@ pub struct ImportReport {
     pub generation: u64,
     /// Something was stored, so that the generation is new.
     pub changed: bool,
+    /// Files of the folder that this version does not import, though it knows them.
+    pub left_out_files: Vec<String>,
     /// First rejected rows.
     pub rejects: Vec<Place>,
     /// Bytes of rows that were sealed into the temporary file because memory was short.

@@ -129,7 +129,8 @@ impl Waiting {
         for chunk in &partition.chunks {
             let Some(file) = &file else { return Err(Error::corrupt(FILE, "it is not there")) };
             let mut sealed = vec![0; chunk.length];
-            file.read_exact_at(&mut sealed, chunk.offset).map_err(|source| Error::io("read", FILE, source))?;
+            file.read_exact_at(&mut sealed, chunk.offset)
+                .map_err(|source| Error::io("read", FILE, source))?;
             let plain = self
                 .key
                 .open(aad(id, chunk.number).as_bytes(), &sealed)

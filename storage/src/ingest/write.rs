@@ -34,8 +34,8 @@ impl Ingest {
         match written {
             Ok(tables) => self.commit(tables),
             Err(error) => {
-                let reason = error.to_string();
-                self.abort(&reason)?;
+                // That the log could not say so is less than what went wrong; the next process closes the run.
+                let _ = self.abort(&error.to_string());
                 Err(error)
             }
         }
@@ -61,9 +61,9 @@ impl Ingest {
         let done = std::sync::atomic::AtomicU64::new(0);
         for wave in waves(partitions, self.options.memory_budget) {
             wave.into_par_iter().try_for_each(|id| {
-                let rows = self.write_partition(id)?;
-                let done = done.fetch_add(rows, Ordering::Relaxed) + rows;
-                self.progress(Progress { stage: Stage::Writing, rows: done, of: Some(rows.max(done)) });
+                let written = self.write_partition(id)?;
+                let done = done.fetch_add(written, Ordering::Relaxed) + written;
+                self.progress(Progress { stage: Stage::Writing, rows: done, of: Some(rows) });
                 Ok::<(), Error>(())
             })?;
         }
@@ -169,6 +169,7 @@ impl Ingest {
             tables,
             generation: self.base.generation(),
             changed: false,
+            left_out_files: Vec::new(),
             rejects: self.rejects.first(),
             spilled_bytes: self.waiting.spilled_bytes(),
         };
@@ -184,7 +185,7 @@ impl Ingest {
                     report.changed = true;
                 }
                 Err(error) => {
-                    self.intent.abort(&error.to_string())?;
+                    let _ = self.intent.abort(&error.to_string());
                     return Err(error);
                 }
             }

@@ -323,7 +323,9 @@ fn iso_when(bytes: &[u8]) -> Option<When> {
 }
 
 fn number(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
+    digits
+        .iter()
+        .try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
 }
 
 #[cfg(test)]
@@ -335,13 +337,17 @@ mod tests {
 
     #[test]
     fn quick_dates_agree_with_the_schema() {
-        for text in ["2024-02-29", "2023-02-29", "0001-01-01", "9999-12-31", "2024-13-01", "2024-1-01", "x024-01-01"] {
+        for text in
+            ["2024-02-29", "2023-02-29", "0001-01-01", "9999-12-31", "2024-13-01", "2024-1-01", "x024-01-01"]
+        {
             assert_eq!(iso_day(text.as_bytes()), parse_day(text), "{text}");
         }
         for text in ["2024-02-29T23:59:59Z", "2024-02-29", "1969-12-31T00:00:00Z", "1800-01-01T12:30:00Z"] {
             assert_eq!(iso_when(text.as_bytes()), parse_when(text), "{text}");
         }
-        for text in ["2024-02-29T24:00:00Z", "2024-02-29T23:59:60Z", "2024-02-29T23:59Z", "2024-02-29 23:59:59Z"] {
+        for text in
+            ["2024-02-29T24:00:00Z", "2024-02-29T23:59:60Z", "2024-02-29T23:59Z", "2024-02-29 23:59:59Z"]
+        {
             assert_eq!(iso_when(text.as_bytes()), None, "{text}");
         }
     }

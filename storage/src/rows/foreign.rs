@@ -15,14 +15,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int16Array, Int32Array, Int64Array,
-    PrimitiveArray, StringArray, UInt32Array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, PrimitiveArray, StringArray, UInt32Array};
 use arrow::compute::{CastOptions, cast_with_options, take};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Field as ArrowField, Float64Type, Int32Type,
-    Int64Type, TimeUnit, TimestampMicrosecondType,
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType,
 };
 use hyperseg_dsl::schema::{Field, FieldType};
 use hyperseg_dsl::value::DAY_MICROS;
@@ -130,11 +127,7 @@ impl ForeignColumn {
     }
 
     /// Encodes each distinct value once, then spreads them by the keys.
-    fn dictionary(
-        &mut self,
-        column: &ArrayRef,
-        refuse: &mut impl FnMut(usize, Reason),
-    ) -> Option<ArrayRef> {
+    fn dictionary(&mut self, column: &ArrayRef, refuse: &mut impl FnMut(usize, Reason)) -> Option<ArrayRef> {
         let dictionary = column.as_any_dictionary_opt()?;
         let values = cast(dictionary.values(), &DataType::Utf8)?;
         let mut wrong = vec![None; values.len()];
@@ -240,19 +233,25 @@ fn money(column: &ArrayRef, refuse: &mut impl FnMut(usize, Reason)) -> Option<Ar
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
-    use arrow::array::{Date32Array, DictionaryArray, NullArray, TimestampMillisecondArray, TimestampMicrosecondArray};
+    use arrow::array::{
+        BooleanArray, Date32Array, DictionaryArray, Float64Array, Int16Array, Int32Array, Int64Array,
+        NullArray, TimestampMicrosecondArray, TimestampMillisecondArray,
+    };
     use hyperseg_dsl::schema::Schema;
     use hyperseg_dsl::value::{pack_date, pack_time, parse_day, parse_when};
 
     use super::*;
 
-    fn encode(kind: Option<&str>, field: &str, column: ArrayRef) -> Result<(ArrayRef, Vec<(usize, Reason)>), Unfit> {
+    fn encode(
+        kind: Option<&str>,
+        field: &str,
+        column: ArrayRef,
+    ) -> Result<(ArrayRef, Vec<(usize, Reason)>), Unfit> {
         let schema = Schema::built_in();
         let fields = super::super::table_fields(&schema, kind.map(|kind| schema.record(kind).unwrap()));
         let field = fields.iter().find(|known| known.name == field).unwrap();
         let mut wrong = Vec::new();
         let encoded = ForeignColumn::new(field).encode(&column, |row, reason| wrong.push((row, reason)))?;
-        let ArrowField { .. } = crate::layout::columns_of(field)[0];
         assert_eq!(encoded.data_type(), crate::layout::columns_of(field)[0].data_type());
         assert_eq!(encoded.len(), column.len());
         Ok((encoded, wrong))
@@ -292,7 +291,8 @@ mod tests {
     fn times_dates_and_money() {
         let day = parse_day("1899-12-31").unwrap();
         let instant = parse_when("2024-03-01T09:30:00.123Z").unwrap();
-        let days: ArrayRef = Arc::new(Date32Array::from(vec![Some(hyperseg_dsl::value::days_since_epoch(day)), None]));
+        let days: ArrayRef =
+            Arc::new(Date32Array::from(vec![Some(hyperseg_dsl::value::days_since_epoch(day)), None]));
         let (encoded, _) = encode(None, "birth_date", Arc::clone(&days)).unwrap();
         assert_eq!(encoded.as_primitive(), &Int32Array::from(vec![Some(pack_date(day)), None]));
         let (encoded, _) = encode(Some("lab"), "at", days).unwrap();
@@ -302,7 +302,8 @@ mod tests {
             Arc::new(TimestampMillisecondArray::from(vec![1_709_285_400_123]).with_timezone("UTC"));
         let (encoded, _) = encode(Some("lab"), "at", millis).unwrap();
         assert_eq!(encoded.as_primitive(), &Int64Array::from(vec![pack_time(instant)]));
-        let far: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![i64::MAX, i64::MIN, 0]).with_timezone("UTC"));
+        let far: ArrayRef =
+            Arc::new(TimestampMicrosecondArray::from(vec![i64::MAX, i64::MIN, 0]).with_timezone("UTC"));
         let (encoded, wrong) = encode(Some("lab"), "at", far).unwrap();
         assert_eq!(wrong, [(0, Reason::BadTime), (1, Reason::BadTime)]);
         assert_eq!(encoded.null_count(), 0, "refused rows are left out by their row number");

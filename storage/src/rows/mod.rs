@@ -245,11 +245,6 @@ impl Builder {
         self.take().0.map_or_else(|| RecordBatch::new_empty(Arc::clone(&self.schema)), |rows| rows.batch)
     }
 
-    /// Rows waiting, refused ones included.
-    pub(crate) fn len(&self) -> usize {
-        self.origins.len()
-    }
-
     /// The rows so far with their origins, and the refused ones; the builder starts anew.
     pub(crate) fn take(&mut self) -> (Option<Rows>, Vec<Refused>) {
         let columns = self.columns.iter_mut().map(|column| Some(column.finish())).collect();

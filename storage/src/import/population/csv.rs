@@ -34,7 +34,9 @@ pub(super) fn import(ingest: &mut Ingest, table: &TableFile) -> Result<()> {
         }
         let parsed: Vec<(Option<Rows>, Vec<Refused>)> = chunks
             .into_par_iter()
-            .map(|chunk| builders.with(|| builder(&fields), |builder| parse(builder, &chunk, &header, &places)))
+            .map(|chunk| {
+                builders.with(|| builder(&fields), |builder| parse(builder, &chunk, &header, &places))
+            })
             .collect();
         match &table.kind {
             None => {

@@ -87,7 +87,12 @@ impl TableFile {
     }
 
     /// For every flat field the place of its column in the header.
-    fn map(&self, fields: &[Field], header: &[String], options: &ImportOptions) -> Result<Vec<Option<usize>>> {
+    fn map(
+        &self,
+        fields: &[Field],
+        header: &[String],
+        options: &ImportOptions,
+    ) -> Result<Vec<Option<usize>>> {
         let targets: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         let ignored = |column: &str| options.ignore_columns.iter().any(|name| name == column);
         source::map_header(&self.file.name, header, &targets, self.needed(), ignored)

@@ -55,7 +55,10 @@ impl Task {
 /// The row groups of a record table.
 pub(super) fn tasks(ingest: &Ingest, file: &TableFile) -> Result<Vec<Task>> {
     let table = Arc::new(Table::open(ingest, file)?);
-    Ok(table.groups().map(|(group, first_row)| Task { table: Arc::clone(&table), group, first_row }).collect())
+    Ok(table
+        .groups()
+        .map(|(group, first_row)| Task { table: Arc::clone(&table), group, first_row })
+        .collect())
 }
 
 /// Hands over the contacts in the file's order.
@@ -171,7 +174,8 @@ impl Table {
         wrong.sort_by_key(|(row, ..)| *row);
         wrong.dedup_by_key(|(row, ..)| *row);
         let origin = |row: u64| Origin::new(self.number, first_row + row + 1);
-        let origins: UInt64Array = (0..batch.num_rows() as u64).map(|row| origin(row).0).collect::<Vec<_>>().into();
+        let origins: UInt64Array =
+            (0..batch.num_rows() as u64).map(|row| origin(row).0).collect::<Vec<_>>().into();
         let keep = (!wrong.is_empty()).then(|| {
             let mut keep = vec![true; batch.num_rows()];
             for (row, ..) in &wrong {
@@ -197,7 +201,10 @@ impl Table {
     ) {
         for &(lat, lon) in &self.pairs {
             let known = |column: usize, row| {
-                arrays.get(column).and_then(Option::as_ref).is_some_and(|array: &ArrayRef| array.is_valid(row))
+                arrays
+                    .get(column)
+                    .and_then(Option::as_ref)
+                    .is_some_and(|array: &ArrayRef| array.is_valid(row))
             };
             let name: Option<Arc<str>> = self.fields.get(lat).map(|field| field.name.as_str().into());
             let halves = (0..rows).filter(|row| known(lat, *row) != known(lon, *row));
@@ -222,7 +229,8 @@ fn hinted(schema: &SchemaRef, fields: &[Field], columns: &[Option<usize>]) -> Sc
         match target.and_then(|target| fields.get(target)) {
             Some(field) => {
                 let hint = ForeignColumn::hint(field, column.data_type());
-                ArrowField::new(column.name(), hint, column.is_nullable()).with_metadata(column.metadata().clone())
+                ArrowField::new(column.name(), hint, column.is_nullable())
+                    .with_metadata(column.metadata().clone())
             }
             None => column.as_ref().clone(),
         }
@@ -231,6 +239,9 @@ fn hinted(schema: &SchemaRef, fields: &[Field], columns: &[Option<usize>]) -> Sc
 }
 
 fn unreadable(file: &str) -> Error {
-    ImportError::Unreadable { file: file.to_owned(), what: "it is not a Parquet file that can be read".to_owned() }
-        .into()
+    ImportError::Unreadable {
+        file: file.to_owned(),
+        what: "it is not a Parquet file that can be read".to_owned(),
+    }
+    .into()
 }

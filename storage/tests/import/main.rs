@@ -1,0 +1,8 @@
+//! Importers against real encrypted datasets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod bad_input;
+mod direct;
+mod population;
+mod support;
+mod synthea;

@@ -1,0 +1,142 @@
+//! A dataset in a temporary place, files to import, and a look at what was stored.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::UInt32Type;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use hyperseg_dsl::schema::{Class, Schema};
+use hyperseg_storage::audit::IntentBody;
+use hyperseg_storage::dataset::{Dataset, FileEntry, InitOptions, TableId};
+use hyperseg_storage::import::{ImportOptions, ImportReport};
+use hyperseg_storage::scope::KeyScope;
+use tempfile::TempDir;
+
+pub const NOW: i64 = 1_767_225_600_000_000;
+
+pub struct World {
+    pub dir: TempDir,
+    pub dataset: Dataset,
+}
+
+impl World {
+    pub fn new(shard_contacts: u32) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = dir.path().join("keys");
+        std::fs::create_dir(&keys).unwrap();
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(&keys, private).unwrap();
+        let options = InitOptions { shard_contacts, ..InitOptions::default() };
+        let (dataset, _) = Dataset::init(&dir.path().join("data"), &keys.join("keyring"), options).unwrap();
+        Self { dir, dataset }
+    }
+
+    /// Writes files into a new folder.
+    pub fn folder(&self, name: &str, files: &[(&str, &str)]) -> PathBuf {
+        let path = self.dir.path().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        for (file, text) in files {
+            std::fs::write(path.join(file), text).unwrap();
+        }
+        path
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.dataset.snapshot().unwrap().generation()
+    }
+
+    /// Every stored row: table → sorted rows, `contact id | column=value …`, without ordinals and hashes.
+    pub fn rows(&self) -> BTreeMap<String, Vec<String>> {
+        let ids = self.contact_ids();
+        let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for entry in self.dataset.snapshot().unwrap().files() {
+            let rows = self.file(entry);
+            let table = tables.entry(format!("{} {}", entry.table, entry.class)).or_default();
+            for (ordinal, row) in rows {
+                let cells: Vec<String> = row
+                    .into_iter()
+                    .filter(|(name, _)| !name.ends_with("_hash"))
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect();
+                table.push(format!("{} | {}", ids[&(entry.shard, ordinal)], cells.join(" ")));
+            }
+        }
+        tables.values_mut().for_each(|rows| rows.sort());
+        tables
+    }
+
+    fn contact_ids(&self) -> BTreeMap<(u32, u32), String> {
+        let mut ids = BTreeMap::new();
+        for entry in self.dataset.snapshot().unwrap().files() {
+            if entry.table == TableId::Contact && entry.class == Class::Identity {
+                for (ordinal, row) in self.file(entry) {
+                    let id = row.into_iter().find(|(name, _)| name == "contact_id").unwrap().1;
+                    assert!(ids.insert((entry.shard, ordinal), id).is_none());
+                }
+            }
+        }
+        ids
+    }
+
+    /// Rows of a file in its order: ordinal, then the known values of the other columns.
+    pub fn file(&self, entry: &FileEntry) -> Vec<(u32, Vec<(String, String)>)> {
+        let intent = self.dataset.audit().unwrap().intent(IntentBody::new("test")).unwrap();
+        let snapshot = self.dataset.snapshot().unwrap();
+        let names: Vec<String> = columns(snapshot.schema(), entry);
+        let scope =
+            KeyScope::arm(&self.dataset, &snapshot, &intent, vec![(entry.id, names.clone())]).unwrap();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut rows = Vec::new();
+        for batch in scope.read(&self.dataset, entry, &names, None).unwrap() {
+            let batch = batch.unwrap();
+            let ordinals = batch.column_by_name("ord").unwrap().as_primitive::<UInt32Type>().clone();
+            for row in 0..batch.num_rows() {
+                let known = batch
+                    .schema_ref()
+                    .fields()
+                    .iter()
+                    .zip(batch.columns())
+                    .filter(|(field, column)| field.name() != "ord" && column.is_valid(row));
+                let cells = known.map(|(field, column)| {
+                    let format = FormatOptions::default();
+                    let text = ArrayFormatter::try_new(column, &format).unwrap().value(row).to_string();
+                    (field.name().clone(), text)
+                });
+                rows.push((ordinals.value(row), cells.collect()));
+            }
+        }
+        intent.complete(serde_json::Value::Null).unwrap();
+        rows
+    }
+}
+
+fn columns(schema: &Schema, entry: &FileEntry) -> Vec<String> {
+    let columns = match &entry.table {
+        TableId::Contact => hyperseg_storage::layout::contact_schema(schema, entry.class),
+        TableId::Record(kind) => hyperseg_storage::layout::record_schema(schema.record(kind).unwrap()),
+    };
+    columns.fields().iter().map(|field| field.name().clone()).collect()
+}
+
+pub fn options() -> ImportOptions {
+    ImportOptions::new(NOW)
+}
+
+/// (read, stored, duplicate, rejected) of a table.
+pub fn counts(report: &ImportReport, table: &str) -> (u64, u64, u64, u64) {
+    let table = report.table(table).unwrap();
+    assert_eq!(table.read, table.stored + table.duplicate + table.rejected);
+    (table.read, table.stored, table.duplicate, table.rejected)
+}
+
+/// Every file below a folder.
+pub fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files_below(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
