@@ -66,7 +66,7 @@ pub(super) fn record(scribe: &mut Scribe<'_>, dice: &mut Dice) -> Health {
     labs::record(scribe, dice, &health);
     procedures::record(scribe, dice, &health);
     prevention::record(scribe, dice, &health);
-    allergies(scribe, dice);
+    allergies(scribe, dice, &health);
     care_plans(scribe, dice, &health);
     health
 }
@@ -246,11 +246,13 @@ fn prescribe(scribe: &mut Scribe<'_>, dice: &mut Dice, what: (&str, i32, i32, &s
     }
 }
 
-fn allergies(scribe: &mut Scribe<'_>, dice: &mut Dice) {
+fn allergies(scribe: &mut Scribe<'_>, dice: &mut Dice, health: &Health) {
     let person = scribe.person;
     let number = if dice.percent(72) { 0 } else { 1 + dice.below(2) };
     for _ in 0..number {
         let day = dice.day(person.start, person.stop);
+        let visit = health.visits.iter().find(|visit| visit.day >= day);
+        let day = visit.map_or(day, |visit| visit.day);
         let at = scribe.moment(day, dice.range(28_800, 64_800));
         let status = dice.weighted(&[(90, "active"), (6, "inactive"), (4, "resolved")]);
         let code = dice.zipf(ALLERGIES);
@@ -264,6 +266,9 @@ fn allergies(scribe: &mut Scribe<'_>, dice: &mut Dice) {
         }
         if let Some(end) = end {
             row.instant("end", end);
+        }
+        if let Some(visit) = visit {
+            row.write("encounter_id", format_args!("{}-E{}", person.id, visit.number));
         }
     }
 }

@@ -224,10 +224,10 @@ fn family(dice: &mut Dice, person: &Person, health: &Health) -> Option<&'static 
 fn heritage(row: &mut Table, dice: &mut Dice, frame: &Frame, person: &Person) {
     let home = &person.home;
     let rare = frame.rare_language(person.number);
-    if !dice.percent(3) {
+    if !dice.percent(3) || rare.is_some() {
         row.text("preferred_language", rare.unwrap_or(home.language));
     }
-    if !dice.percent(12) {
+    if !dice.percent(12) || rare.is_some() {
         match (rare, home.language) {
             (Some(rare), _) => row.write("spoken_languages", format_args!("{rare}|{}", home.language)),
             (None, "en") if dice.percent(9) => row.text("spoken_languages", "en|es"),

@@ -17,7 +17,7 @@ const ENCOUNTERS_MAX: u32 = 120;
 pub(super) fn record(scribe: &mut Scribe<'_>, dice: &mut Dice, illnesses: &[Illness]) -> Vec<Visit> {
     let person = scribe.person;
     let span = f64::from((person.stop - person.start).max(0)) / 1_096.0;
-    let burden = 3.4 + 1.9 * f64::from(u32::try_from(illnesses.len()).unwrap_or(0));
+    let burden = 4.0 + 2.2 * f64::from(u32::try_from(illnesses.len()).unwrap_or(0));
     let usage = if dice.percent(8) { 0.0 } else { 0.35 + dice.unit() + 0.25 * dice.heavy().min(6.0) };
     let number = dice.count(burden * usage * (0.15 + 0.85 * span)).min(ENCOUNTERS_MAX);
     let mut days: Vec<i32> = (0..number).map(|_| dice.day(person.start, person.stop)).collect();

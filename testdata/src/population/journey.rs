@@ -111,7 +111,7 @@ fn period_of_insurance(scribe: &mut Scribe<'_>, dice: &mut Dice, kind: &str, sta
 fn appointments(scribe: &mut Scribe<'_>, dice: &mut Dice, health: &Health) {
     let person = scribe.person;
     for visit in &health.visits {
-        if !matches!(visit.class, "emergency" | "inpatient" | "observation") && dice.percent(55) {
+        if !matches!(visit.class, "emergency" | "inpatient" | "observation") && dice.percent(45) {
             appointment(scribe, dice, visit.start, visit.specialty, "kept");
         }
     }

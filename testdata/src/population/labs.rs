@@ -55,7 +55,7 @@ pub(super) fn record(scribe: &mut Scribe<'_>, dice: &mut Dice, health: &Health) 
         if !seen {
             continue;
         }
-        if dice.percent(36) {
+        if dice.percent(28) {
             panel(scribe, dice, visit, diabetic, health.has(Tag::Lipids));
         }
         let tested = if diabetic { 45 } else { 7 };

@@ -12,6 +12,9 @@ use super::scribe::Frame;
 /// Contacts among whom households are formed.
 pub(super) const BLOCK: u64 = 16;
 
+/// Typical income of each status, in hundredths per year.
+const INCOMES: [i64; 5] = [1_400_000, 3_200_000, 6_000_000, 10_500_000, 21_000_000];
+
 /// Days in four years.
 const FOUR_YEARS: i32 = 1_461;
 
@@ -143,10 +146,10 @@ fn household(frame: &Frame, number: u64, room: u64) -> (Home, Vec<i32>) {
     let place = places::place(dice);
     let culture = culture(dice, &place);
     let tier = tier(dice, culture, shape);
-    let base = dice.pick(&[1_400_000, 3_200_000, 6_000_000, 10_500_000, 21_000_000]);
-    let typical = [1_400_000, 3_200_000, 6_000_000, 10_500_000, 21_000_000];
     // Income follows status, with one household in five out of step.
-    let middle = if dice.percent(20) { base } else { typical.get(tier as usize).copied().unwrap_or(base) };
+    let stray = dice.pick(&INCOMES);
+    let usual = INCOMES.get(tier as usize).copied().unwrap_or(stray);
+    let middle = if dice.percent(20) { stray } else { usual };
     let home = Home {
         number,
         size: u32::try_from(ages.len()).unwrap_or(u32::MAX),
@@ -280,7 +283,7 @@ fn person(
     let joined = joined.max(birth).min(deceased.unwrap_or(frame.today));
     let stop = deceased.unwrap_or(frame.today);
     let quiet = dice.percent(9);
-    let activity = dice.heavy() * if quiet { 0.03 } else { 1.2 };
+    let activity = dice.heavy() * if quiet { 0.03 } else { 1.4 };
     let careless = dice.unit();
     Person {
         number,

@@ -3,7 +3,7 @@
 //! In: age, anatomy, seasons. Out: procedures, labs and immunizations. How much a person follows recommendations is
 //! drawn once and moves all of them, so that those without a mammogram also lack the flu shot more often.
 
-use super::clinical::Health;
+use super::clinical::{Health, Visit};
 use super::dice::Dice;
 use super::kinds::Kind;
 use super::labs;
@@ -32,11 +32,11 @@ pub(super) fn record(scribe: &mut Scribe<'_>, dice: &mut Dice, health: &Health) 
         heed *= 0.35;
     }
     screening(scribe, dice, heed);
-    seasons(scribe, dice, heed);
+    seasons(scribe, dice, health, heed);
     if scribe.person.age < 16 {
-        childhood(scribe, dice);
+        childhood(scribe, dice, health);
     } else {
-        adult(scribe, dice, heed);
+        adult(scribe, dice, health, heed);
     }
 }
 
@@ -121,7 +121,7 @@ fn observed(scribe: &mut Scribe<'_>, dice: &mut Dice, day: i32, code: &'static s
 }
 
 /// Influenza and COVID-19, once in a season.
-fn seasons(scribe: &mut Scribe<'_>, dice: &mut Dice, heed: f64) {
+fn seasons(scribe: &mut Scribe<'_>, dice: &mut Dice, health: &Health, heed: f64) {
     let age = scribe.person.age;
     let first_january = scribe.frame.first - day_of_year(scribe.frame.first);
     for year in -1..4 {
@@ -143,12 +143,12 @@ fn seasons(scribe: &mut Scribe<'_>, dice: &mut Dice, heed: f64) {
                 ]),
                 _ => dice.zipf(&["CVX:197", "CVX:205", "CVX:168"]),
             };
-            dose(scribe, dice, day, code, 1);
+            dose(scribe, dice, health, day, code, 1);
         }
         if age >= 1 && dice.chance(0.45 * heed) {
             let code = dice.zipf(&["CVX:309", "CVX:208", "CVX:312", "CVX:300", "CVX:229", "CVX:207"]);
             let number = 1 + year.max(0);
-            dose(scribe, dice, day + gap_days(year), code, number);
+            dose(scribe, dice, health, day + gap_days(year), code, number);
         }
     }
 }
@@ -158,7 +158,7 @@ const fn gap_days(year: i32) -> i32 {
     if year % 2 == 0 { 0 } else { 23 }
 }
 
-fn childhood(scribe: &mut Scribe<'_>, dice: &mut Dice) {
+fn childhood(scribe: &mut Scribe<'_>, dice: &mut Dice, health: &Health) {
     let birth = scribe.person.birth;
     let diligent = dice.percent(78);
     let given = if diligent { 97 } else { 60 };
@@ -167,46 +167,51 @@ fn childhood(scribe: &mut Scribe<'_>, dice: &mut Dice) {
     for (number, due) in (1..).zip(DTAP_DAYS) {
         if dice.percent(given) {
             let late = dice.day(0, if diligent { 20 } else { 90 });
-            dose(scribe, dice, birth + due + late, series, number);
+            dose(scribe, dice, health, birth + due + late, series, number);
         }
     }
     for (code, number, due) in INFANCY {
         if dice.percent(given) {
             let late = dice.day(0, if diligent { 20 } else { 90 });
-            dose(scribe, dice, birth + due + late, code, *number);
+            dose(scribe, dice, health, birth + due + late, code, *number);
         }
     }
 }
 
-fn adult(scribe: &mut Scribe<'_>, dice: &mut Dice, heed: f64) {
+fn adult(scribe: &mut Scribe<'_>, dice: &mut Dice, health: &Health, heed: f64) {
     let (age, first, today) = (scribe.person.age, scribe.frame.first, scribe.frame.today);
     let some_day = |dice: &mut Dice| dice.day(first, today);
     if dice.chance(0.16 * heed) {
         let day = some_day(dice);
         let code = dice.weighted(&[(80, "CVX:115"), (20, "CVX:113")]);
-        dose(scribe, dice, day, code, 1);
+        dose(scribe, dice, health, day, code, 1);
     }
     if age >= 50 && dice.chance(0.34 * heed) {
         let day = some_day(dice);
-        dose(scribe, dice, day, "CVX:187", 1);
+        dose(scribe, dice, health, day, "CVX:187", 1);
         if dice.percent(80) {
             let gap = dice.day(60, 180);
-            dose(scribe, dice, day + gap, "CVX:187", 2);
+            dose(scribe, dice, health, day + gap, "CVX:187", 2);
         }
     }
     if age >= 65 && dice.chance(0.4 * heed) {
         let day = some_day(dice);
         let code = dice.weighted(&[(60, "CVX:216"), (25, "CVX:33"), (15, "CVX:133")]);
-        dose(scribe, dice, day, code, 1);
+        dose(scribe, dice, health, day, code, 1);
     }
     if age >= 60 && dice.chance(0.2 * heed) {
         let day = some_day(dice);
         let code = dice.weighted(&[(60, "CVX:303"), (40, "CVX:305")]);
-        dose(scribe, dice, day, code, 1);
+        dose(scribe, dice, health, day, code, 1);
     }
 }
 
-fn dose(scribe: &mut Scribe<'_>, dice: &mut Dice, day: i32, code: &str, number: i32) {
+/// Records a dose, at a visit when one lies within the three weeks after it is due.
+fn dose(scribe: &mut Scribe<'_>, dice: &mut Dice, health: &Health, day: i32, code: &str, number: i32) {
+    let person = scribe.person;
+    let near = |visit: &&Visit| visit.class == "ambulatory" && (0..21).contains(&(visit.day - day));
+    let visit = health.visits.iter().find(near);
+    let day = visit.map_or(day, |visit| visit.day);
     if !during(scribe, day) {
         return;
     }
@@ -221,5 +226,8 @@ fn dose(scribe: &mut Scribe<'_>, dice: &mut Dice, day: i32, code: &str, number: 
     }
     if refused && !reason.is_empty() {
         row.text("status_reason", reason);
+    }
+    if let Some(visit) = visit {
+        row.write("encounter_id", format_args!("{}-E{}", person.id, visit.number));
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn record(scribe: &mut Scribe<'_>, dice: &mut Dice, health: &Health) 
                 let code = operation(dice, scribe.person.female, health);
                 write(scribe, dice, visit, code, (3_600, 18_000));
             }
-            "ambulatory" | "emergency" | "observation" if dice.percent(23) => {
+            "ambulatory" | "emergency" | "observation" if dice.percent(33) => {
                 let code = dice.zipf(OFFICE);
                 write(scribe, dice, visit, code, (300, 3_000));
             }
