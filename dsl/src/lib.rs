@@ -12,6 +12,7 @@
 mod ast;
 mod check;
 pub mod clock;
+mod describe;
 pub mod diagnostic;
 mod fmt;
 mod lex;
@@ -24,5 +25,6 @@ mod suggest;
 pub mod value;
 
 pub use check::{Checked, check};
+pub use describe::describe;
 pub use diagnostic::{Diagnostic, render};
 pub use fmt::format;

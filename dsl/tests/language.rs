@@ -109,3 +109,274 @@ fn the_example_of_the_design() {
     assert_eq!(selector.windows, [Window::InLast(length(90, DurationUnit::Day))]);
     assert_eq!(*test, NumberTest::Compare(Cmp::Ge, literal(Value::Number(5.0))));
 }
+
+#[test]
+fn attribute_tests_of_every_type() {
+    let compare = |cmp, operand| Test::Compare(cmp, operand);
+    let text = |text: &str| literal(Value::Text(text.to_owned()));
+    let cases: Vec<(&str, Test)> = vec![
+        ("city = \"Boston\"", compare(Cmp::Eq, text("Boston"))),
+        ("city = \"Cafe\u{301}\"", compare(Cmp::Eq, text("Café"))),
+        ("city in (\"A\", \"B\")", Test::In(vec![text("A"), text("B")])),
+        ("city contains \"ost\"", Test::Text(TextOp::Contains, text("ost"))),
+        ("city starts with \"Bo\"", Test::Text(TextOp::StartsWith, text("Bo"))),
+        ("city ends with \"on\"", Test::Text(TextOp::EndsWith, text("on"))),
+        ("city matches \"^B\\\\d+$\"", Test::Text(TextOp::Matches, text("^B\\d+$"))),
+        ("city is known", Test::Known),
+        ("location is missing", Test::Missing),
+        ("gender = female", compare(Cmp::Eq, category("female"))),
+        ("gender != female", compare(Cmp::Ne, category("female"))),
+        ("state in (MA, OR, IN)", Test::In(vec![category("MA"), category("OR"), category("IN")])),
+        ("preferred_language = no", compare(Cmp::Eq, category("no"))),
+        ("household_size >= 2", compare(Cmp::Ge, literal(Value::Int(2)))),
+        ("household_size > 2.5", compare(Cmp::Gt, literal(Value::Number(2.5)))),
+        ("household_size in 2..4", Test::Between(literal(Value::Int(2)), literal(Value::Int(4)))),
+        ("household_size in (1, 3)", Test::In(vec![literal(Value::Int(1)), literal(Value::Int(3))])),
+        ("risk_score < -0.25", compare(Cmp::Lt, literal(Value::Number(-0.25)))),
+        ("income between 1.5 and 20", Test::Between(literal(Value::Money(150)), literal(Value::Money(2000)))),
+        ("birth_date <= 1950-01-31", compare(Cmp::Le, date("1950-01-31"))),
+        ("birth_date in 1950-01-01..1959-12-31", Test::Between(date("1950-01-01"), date("1959-12-31"))),
+        (
+            "birth_date between 1950-01-01 and 1959-12-31",
+            Test::Between(date("1950-01-01"), date("1959-12-31")),
+        ),
+        ("birth_date in (1950-01-01)", Test::In(vec![date("1950-01-01")])),
+        ("enrolled_on in last 1 week", Test::Window(Window::InLast(length(1, DurationUnit::Week)))),
+        ("enrolled_on in next 2 quarters", Test::Window(Window::InNext(length(2, DurationUnit::Quarter)))),
+        (
+            "enrolled_on more than 2 years ago",
+            Test::Window(Window::MoreThanAgo(length(2, DurationUnit::Year))),
+        ),
+        (
+            "enrolled_on between 30 and 60 days ago",
+            Test::Window(Window::BetweenAgo(length(30, DurationUnit::Day), length(60, DurationUnit::Day))),
+        ),
+        (
+            "enrolled_on between 30 days and 6 months ago",
+            Test::Window(Window::BetweenAgo(length(30, DurationUnit::Day), length(6, DurationUnit::Month))),
+        ),
+        ("enrolled_on since 2026-01-31", Test::Window(Window::Since(date("2026-01-31")))),
+        ("enrolled_on before 2026-01-31", Test::Window(Window::Before(date("2026-01-31")))),
+        ("enrolled_on after 2026-01-31", Test::Window(Window::After(date("2026-01-31")))),
+        ("enrolled_on on 2026-01-31", Test::Window(Window::On(date("2026-01-31")))),
+    ];
+    for (source, expected) in cases {
+        assert_eq!(field(source).test, expected, "{source}");
+    }
+    for source in ["city not in (\"A\")", "household_size not between 1 and 2", "age in 1..2 and not age = 3"]
+    {
+        let segment = segment(&format!("segment s where {source}"));
+        assert!(matches!(segment.criteria.last().unwrap().test, Logic::Not(_)), "{source}");
+    }
+}
+
+#[test]
+fn codes_and_value_sets() {
+    let codes = |declarations: &str, filter: &str| -> Vec<CodeSet> {
+        let segment = segment(&format!("{declarations}\nsegment s where has condition({filter})"));
+        let Logic::Leaf(ContactTest::Has(selector)) = &segment.criteria[0].test else { panic!() };
+        let sets = |logic: &Logic<FieldTest>| match logic {
+            Logic::Leaf(FieldTest { test: Test::Codes(set), .. }) => set.clone(),
+            other => panic!("{other:?}"),
+        };
+        match &selector.filter {
+            Logic::Or(parts) => parts.iter().map(sets).collect(),
+            Logic::Not(inner) => vec![sets(inner)],
+            one => vec![sets(one)],
+        }
+    };
+    let shown = |sets: Vec<CodeSet>| -> Vec<String> {
+        let pattern =
+            |p: &hyperseg_dsl::segment::CodePattern| format!("{}{}", p.code, if p.under { "*" } else { "" });
+        sets.iter()
+            .map(|set| {
+                let include: Vec<String> = set.include.iter().map(pattern).collect();
+                let exclude: Vec<String> = set.exclude.iter().map(pattern).collect();
+                format!("{} - {}", include.join(" "), exclude.join(" "))
+                    .trim_end_matches([' ', '-'])
+                    .to_owned()
+            })
+            .collect()
+    };
+    assert_eq!(shown(codes("", "code = ICD10CM:\"e11.9\"")), ["ICD10CM:E119"]);
+    assert_eq!(shown(codes("", "code = icd10:\"E11.9\"")), ["ICD10CM:E119"]);
+    assert_eq!(shown(codes("", "code = ICD-10-CM:\"E11.9\"")), ["ICD10CM:E119"]);
+    assert_eq!(shown(codes("", "code != ICD10CM:\"E11.9\"")), ["ICD10CM:E119"]);
+    assert_eq!(shown(codes("", "code under ICD10CM:\"E11\"")), ["ICD10CM:E11*"]);
+    assert_eq!(shown(codes("", "code in (SCT:\"1\", ICD10CM:\"E11\")")), ["ICD10CM:E11 SNOMED:1"]);
+    let vs = |declarations: &str| shown(codes(declarations, "code in @v"));
+    assert_eq!(
+        vs("valueset v = ICD10CM { \"E11\", under \"E10\" } + SNOMED { \"7\" }"),
+        ["ICD10CM:E10* ICD10CM:E11 SNOMED:7"]
+    );
+    assert_eq!(vs("valueset v = ICD10CM { \"E11\", \"E12\" } - ICD10CM { \"E12\" }"), ["ICD10CM:E11"]);
+    assert_eq!(
+        vs("valueset v = ICD10CM { under \"E11\" } - ICD10CM { \"E11.9\", \"E12\" }"),
+        ["ICD10CM:E11* - ICD10CM:E119"]
+    );
+    // Exclusion wins wherever it stands, but only within one value set.
+    assert_eq!(
+        vs("valueset v = ICD10CM { \"E11\" } - ICD10CM { \"E12\" } + ICD10CM { \"E12\" }"),
+        ["ICD10CM:E11"]
+    );
+    assert_eq!(
+        vs(
+            "valueset w = ICD10CM { under \"E11\" } - ICD10CM { \"E11.9\" }\nvalueset v = @w + ICD10CM { \"E11.9\" }"
+        ),
+        ["ICD10CM:E11* - ICD10CM:E119", "ICD10CM:E119"]
+    );
+    assert_eq!(vs("valueset w = CPT { \"1\", \"2\" }\nvalueset v = @w - CPT { \"2\" }"), ["CPT:1"]);
+}
+
+#[test]
+fn records_windows_and_hidden_values() {
+    let has = |source: &str| match criterion(source) {
+        Logic::Leaf(ContactTest::Has(selector)) => selector,
+        Logic::Not(inner) => match *inner {
+            Logic::Leaf(ContactTest::Has(selector)) => selector,
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    let names = |hidden: &[Hidden]| hidden.iter().map(|one| one.field.clone()).collect::<Vec<_>>();
+    let plain = has("has condition");
+    assert_eq!(names(&plain.hidden), ["status", "verification"]);
+    assert_eq!(plain.filter, Logic::True);
+    assert_eq!(
+        names(&has("has condition(status = cancelled or verification is known)").hidden),
+        [] as [&str; 0]
+    );
+    assert_eq!(names(&has("has condition(status is known)").hidden), ["verification"]);
+    let open = has("has email_open");
+    assert_eq!(open.hidden[1], Hidden { field: "machine".to_owned(), values: vec![Value::Bool(true)] });
+    assert_eq!(names(&has("has email_open(machine = true)").hidden), ["status"]);
+    let active = has("no coverage(type = medicare) active in last 2 days since 2026-01-01");
+    assert!(active.active);
+    assert_eq!(active.windows.len(), 2);
+    let hours = has("has visit in last 36 hours");
+    assert_eq!(hours.windows, [Window::InLast(length(36, DurationUnit::Hour))]);
+    assert!(matches!(criterion("no visit"), Logic::Not(_)));
+    let Logic::Leaf(ContactTest::Count(selector, test)) =
+        criterion("count(visit in last 1 year) since 2026-01-01 in 2..5")
+    else {
+        panic!()
+    };
+    assert_eq!(selector.windows.len(), 2);
+    assert_eq!(test, NumberTest::Range(literal(Value::Int(2)), literal(Value::Int(5))));
+    let Logic::Leaf(ContactTest::One { which, selector, test }) =
+        criterion("latest lab(code = LOINC:\"4548-4\") in last 1 year.value >= 9")
+    else {
+        panic!()
+    };
+    assert_eq!((which, selector.windows.len()), (Which::Latest, 1));
+    assert!(matches!(test, Logic::Leaf(FieldTest { test: Test::Compare(Cmp::Ge, _), .. })));
+    let Logic::Leaf(ContactTest::One { which, test, .. }) =
+        criterion("earliest encounter has (class = inpatient or class = emergency)")
+    else {
+        panic!()
+    };
+    assert_eq!(which, Which::Earliest);
+    assert!(matches!(test, Logic::Or(_)));
+    let Logic::Leaf(ContactTest::Anniversary { field, window }) =
+        criterion("birth_date anniversary in next 7 days")
+    else {
+        panic!()
+    };
+    assert_eq!((field.as_str(), window), ("birth_date", Window::InNext(length(7, DurationUnit::Day))));
+    let Logic::Leaf(ContactTest::Age(NumberTest::In(ages))) = criterion("age in (18, 21)") else { panic!() };
+    assert_eq!(ages.len(), 2);
+}
+
+#[test]
+fn logic_defines_and_params() {
+    assert_eq!(criterion("everyone"), Logic::True);
+    assert_eq!(criterion("nobody"), Logic::False);
+    let Logic::Or(parts) = criterion("(age > 3 and city = \"A\") or not (age = 4 or age = 5)") else {
+        panic!()
+    };
+    assert!(matches!(&parts[0], Logic::And(inner) if inner.len() == 2));
+    assert!(matches!(&parts[1], Logic::Not(inner) if matches!(**inner, Logic::Or(_))));
+    let source = "define b = a or age < $young\nparam young: int\nparam day: date\ndefine a = enrolled_on since $day\n\
+                  segment s where b exclude a segment t where a";
+    let both = checked(source).segments;
+    let names = |segment: &Segment| segment.params.iter().map(|param| param.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&both[0]), ["young", "day"]);
+    assert_eq!(names(&both[1]), ["day"]);
+    assert_eq!(both[0].exclude.as_ref().unwrap().label, "a");
+    let given = ParamValues::from([("young".into(), "18".into()), ("day".into(), "2026-01-01".into())]);
+    let bound = both[0].bind(&given).unwrap();
+    assert!(!format!("{:?}", bound.segment().criteria).contains("Param"));
+    // Keywords are reserved only where they stand.
+    let odd = "define segment = age > 3\ndefine where = age > 4\nsegment output where segment and where output email";
+    assert_eq!(segment(odd).criteria.len(), 2);
+}
+
+#[test]
+fn holdouts_titles_and_outputs() {
+    let one = segment("segment s \"a \\\"title\\\" \\u{1f600}\" where everyone holdout 0.125% output email");
+    assert_eq!(one.title.as_deref(), Some("a \"title\" 😀"));
+    assert_eq!(one.holdout, Some(Holdout { percent_millis: 125, seed: "s".to_owned() }));
+    assert_eq!(one.output, ["email"]);
+}
+
+#[test]
+fn everything_compiles_and_is_described() {
+    let source = include_str!("everything.seg");
+    let formatted = format(source).unwrap();
+    let (a, b) = (checked(source), checked(&formatted));
+    assert_eq!(a.segments, b.segments);
+    assert!(formatted.lines().all(|line| line.chars().count() <= 110), "{formatted}");
+    let schema = Schema::built_in();
+    let text = hyperseg_dsl::describe(&a.segments[0], &schema);
+    assert_eq!(text, hyperseg_dsl::describe(&b.segments[0], &schema));
+    for words in [
+        "For marketing by e-mail.",
+        "- gender is female\n",
+        "- age is from 50 to 74\n",
+        "- there is no procedure with code is CPT:45378, CPT:45380, CPT:77065, CPT:77066 or SNOMED:71651007 in the last 27 months",
+        "- the latest lab with code is LOINC:4548-4 in the last 1 year has value is above 9\n",
+        "- the anniversary of birth date falls in the next 7 days\n",
+        "Holds back 12.5% of them by chance (seed \"2026-q4\").",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    let json = serde_json::to_string(&a.segments[0]).unwrap();
+    assert_eq!(serde_json::from_str::<Segment>(&json).unwrap(), a.segments[0]);
+}
+
+#[test]
+fn canonical_text_ignores_layout_comments_order_and_what_is_not_used() {
+    let a = checked(
+        "valueset v = CPT { \"1\" }\nparam p: int = 3\ndefine d = age > $p\nsegment s where d and has procedure(code in @v) output email holdout 5%",
+    );
+    let b = checked(
+        "// c\ndefine other = nobody\ndefine d = age\n>$p\nparam p:int=3 valueset v=CPT{\"1\"}\nsegment s\n where d /* x */ and has procedure(code in @v)\nholdout 5%\noutput email",
+    );
+    assert_eq!(a.canonical("s"), b.canonical("s"));
+    assert_eq!(
+        a.canonical("s"),
+        Some(
+            "valueset v = CPT { \"1\" }\nparam p: int = 3\ndefine d = age > $p\nsegment s\n  where d and has procedure(code in @v)\n  output email\n  holdout 5%\n"
+        )
+    );
+    assert_eq!(a.canonical("t"), None);
+}
+
+#[test]
+fn every_built_in_kind_and_field_compiles() {
+    let schema = Schema::built_in();
+    let mut criteria: Vec<String> =
+        schema.contact.iter().map(|field| format!("{} is known", field.name)).collect();
+    for kind in &schema.records {
+        let fields: Vec<String> =
+            kind.fields.iter().map(|field| format!("{} is known", field.name)).collect();
+        criteria.push(format!("has {}({})", kind.name, fields.join(" and ")));
+    }
+    for field in schema.contact.iter().filter(|field| field.ty == hyperseg_dsl::schema::FieldType::Category) {
+        for category in &field.categories {
+            criteria.push(format!("({} = {category} or everyone)", field.name));
+        }
+    }
+    let segment = segment(&format!("segment s where {}", criteria.join("\n and ")));
+    assert_eq!(segment.criteria.len(), criteria.len());
+}

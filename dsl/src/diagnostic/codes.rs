@@ -120,6 +120,9 @@ rules! {
     TOO_PRECISE = "HS0405" Error "more decimals than the type has":
         "Money has two decimals, a holdout three, ages and counts are whole numbers.";
 
+    BAD_ZIP = "HS0406" Error "malformed ZIP":
+        "ZIP codes are stored as text of five digits with leading zeros, without the four further digits.";
+
     DUPLICATE_NAME = "HS0501" Error "declared twice":
         "Within a file each value set, parameter, define and segment has its own name.";
     DUPLICATE_CLAUSE = "HS0502" Error "clause written twice":

@@ -96,13 +96,16 @@ fn excerpt(
     let more =
         span.end > place.start + line.len() && lines.place(span.end.saturating_sub(1)).line > place.line;
     let (before, inside, after) = (part(line, 0, start), part(line, start, end), part(line, end, line.len()));
-    let (before, cut) = tail(&expand(before, 0), LINE_MAX / 2);
+    // A line can have megabytes: all but the last part of it is dropped before anything else is done.
+    let (before, long) = tail(before, LINE_MAX);
+    let (before, cut) = tail(&expand(&before, 0), LINE_MAX / 2);
+    let cut = cut || long;
     let column = width_of(&before);
-    let inside = head(&expand(inside, column), LINE_MAX);
-    let after = head(&expand(after, column + width_of(&inside)), LINE_MAX / 2);
+    let inside = head(&expand(&head(inside, 2 * LINE_MAX), column), LINE_MAX);
+    let after = head(&expand(&head(after, LINE_MAX), column + width_of(&inside)), LINE_MAX / 2);
     let dots = if cut { "…" } else { "" };
     let number = paint.frame(&format!("{:>width$} |", place.line + 1));
-    writeln!(out, "{number} {}", format!("{dots}{before}{inside}{after}").trim_end())?;
+    writeln!(out, "{}", format!("{number} {dots}{before}{inside}{after}").trim_end())?;
     let mut marks: String = std::iter::repeat_n(mark, width_of(&inside).max(1)).collect();
     if more {
         marks.push_str("...");
@@ -147,18 +150,17 @@ fn hostile(c: char) -> bool {
 }
 
 fn tail(text: &str, keep: usize) -> (String, bool) {
-    let count = text.chars().count();
-    if count <= keep {
-        return (text.to_owned(), false);
+    match text.char_indices().rev().nth(keep.saturating_sub(1)) {
+        Some((at, _)) if at > 0 => (text.get(at..).unwrap_or("").to_owned(), true),
+        Some(_) | None => (text.to_owned(), false),
     }
-    (text.chars().skip(count - keep).collect(), true)
 }
 
 fn head(text: &str, keep: usize) -> String {
-    if text.chars().count() <= keep {
-        return text.to_owned();
+    match text.char_indices().nth(keep) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or("")),
     }
-    text.chars().take(keep).chain(['…']).collect()
 }
 
 fn width_of(text: &str) -> usize {

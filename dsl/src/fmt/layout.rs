@@ -12,9 +12,10 @@ use crate::lex::text::quote;
 /// Prints a whole file.
 pub(super) fn file(file: &File) -> String {
     let mut layout = Layout { w: Writer::new(&file.comments) };
-    for item in &file.items {
+    for (index, item) in file.items.iter().enumerate() {
+        let next = file.items.get(index + 1).map_or(usize::MAX, |next| next.span().start);
         layout.w.gap();
-        layout.item(item);
+        layout.item(item, next);
     }
     layout.w.finish()
 }
@@ -24,10 +25,10 @@ struct Layout<'a> {
 }
 
 impl Layout<'_> {
-    fn item(&mut self, item: &Item) {
+    fn item(&mut self, item: &Item, next: usize) {
         let end = item.span().end;
         match item {
-            Item::Segment(segment) => return self.segment(segment),
+            Item::Segment(segment) => return self.segment(segment, next),
             Item::Param(param) => {
                 self.w.leading(end, 0);
                 self.w.push(&flat::param(param));
@@ -37,51 +38,54 @@ impl Layout<'_> {
                 let head = format!("define {} =", define.name.name);
                 let text = flat::expr(&define.body, Lists::Whole);
                 let fits = head.len() + 1 + text.chars().count() <= super::writer::WIDTH;
-                if fits && !self.w.comments_between(define.body.span.start, define.body.span.end) {
+                if fits && !self.w.comments_between(define.name.span.end, define.body.span.end) {
                     self.w.leading(define.body.span.end, 0);
                     self.w.push(&format!("{head} {text}"));
                 } else {
                     // The head stands alone: a comment behind it must not move into the criteria.
                     self.w.leading(define.name.span.end, 0);
                     self.w.push(&head);
-                    self.end_line(define.name.span.end, define.body.span.start);
+                    self.end_line(define.body.span.start);
                     self.conjuncts(&define.body, 1, "");
                 }
             }
         }
-        self.end_line(end, usize::MAX);
+        self.end_line(next);
     }
 
     /// Ends a line with the comments that stood behind its last part.
-    fn end_line(&mut self, _: usize, before: usize) {
+    fn end_line(&mut self, before: usize) {
         self.w.trailing(before);
         self.w.end_line();
     }
 
-    fn segment(&mut self, segment: &Segment) {
+    fn segment(&mut self, segment: &Segment, next: usize) {
         let title = segment.title.as_ref();
         let head_end = title.map_or(segment.name.span.end, |title| title.span.end);
         self.w.leading(head_end, 0);
         let title = title.map(|title| format!(" {}", quote(&title.text))).unwrap_or_default();
         self.w.push(&format!("segment {}{title}", segment.name.name));
         for clause in &segment.clauses {
-            self.end_line(head_end, clause.keyword.start);
+            self.end_line(clause.keyword.start);
             self.clause(clause);
         }
-        self.end_line(segment.span.end, usize::MAX);
+        self.end_line(next);
     }
 
     fn clause(&mut self, clause: &Clause) {
         match &clause.kind {
             ClauseKind::Where(criteria) => self.conjuncts(criteria, 1, "where "),
             ClauseKind::Exclude(criteria) => self.conjuncts(criteria, 1, "exclude "),
+            ClauseKind::Output(_) => {
+                self.w.leading(clause.span.end, 1);
+                self.wrapped(1, &flat::clause(clause));
+            }
             ClauseKind::Purpose(_)
             | ClauseKind::Channel(_)
-            | ClauseKind::Output(_)
             | ClauseKind::Holdout { .. }
             | ClauseKind::Bad => {
                 self.w.leading(clause.span.end, 1);
-                self.wrapped(1, &flat::clause(clause));
+                self.w.start(1, &flat::clause(clause));
             }
         }
     }
@@ -100,18 +104,17 @@ impl Layout<'_> {
         }
     }
 
-    /// Criteria of a clause: each part of a top-level `and` or `or` on its own line.
+    /// Criteria of a clause: each part of a top-level `and` on its own line.
     fn conjuncts(&mut self, expr: &Expr, indent: usize, prefix: &str) {
         let (parts, word) = match &expr.kind {
             ExprKind::And(parts) => (parts, "and "),
-            ExprKind::Or(parts) => (parts, "or "),
             _ => return self.operand(expr, indent, prefix),
         };
         for (index, part) in parts.iter().enumerate() {
             if index == 0 {
                 self.operand(part, indent, prefix);
             } else {
-                self.end_line(0, part.span.start);
+                self.end_line(part.span.start);
                 // A define has no keyword in front of its criteria and gives no further indentation.
                 let deeper = if prefix.is_empty() { indent } else { indent + 1 };
                 self.operand(part, deeper, word);
@@ -167,7 +170,7 @@ impl Layout<'_> {
             }
             ExprKind::Attribute {
                 field,
-                test: AttributeTest::In { negated, set: Set::List { values, .. } },
+                test: AttributeTest::In { negated, set: Set::List { open, values } },
             } => {
                 self.w.push(&format!("{} {}in (", field.name, if *negated { "not " } else { "" }));
                 let items: Vec<Line> = values
@@ -178,10 +181,10 @@ impl Layout<'_> {
                         end: value.span.end,
                     })
                     .collect();
-                self.list(&items, indent, expr.span.end);
+                self.list(&items, indent, *open, expr.span.end);
                 self.w.push(")");
             }
-            ExprKind::Age(NumberSet::In(Set::List { values, .. })) => {
+            ExprKind::Age(NumberSet::In(Set::List { open, values })) => {
                 self.w.push("age in (");
                 let items: Vec<Line> = values
                     .iter()
@@ -191,7 +194,7 @@ impl Layout<'_> {
                         end: value.span.end,
                     })
                     .collect();
-                self.list(&items, indent, expr.span.end);
+                self.list(&items, indent, *open, expr.span.end);
                 self.w.push(")");
             }
             ExprKind::Attribute { .. }
@@ -216,7 +219,7 @@ impl Layout<'_> {
                     self.broken(part, indent);
                 }
             } else {
-                self.end_line(0, part.span.start);
+                self.end_line(part.span.start);
                 self.operand(part, indent + 1, word);
             }
         }
@@ -259,7 +262,7 @@ impl Layout<'_> {
 
     /// What stands in parentheses, on lines of its own; the next text goes to the line behind it.
     fn body(&mut self, inner: &Expr, indent: usize, end: usize) {
-        self.end_line(0, first_line(inner));
+        self.end_line(inner.span.start);
         let parts = match &inner.kind {
             ExprKind::And(parts) => Some((parts, "and ")),
             ExprKind::Or(parts) => Some((parts, "or ")),
@@ -270,29 +273,29 @@ impl Layout<'_> {
             Some((parts, word)) => {
                 for (index, part) in parts.iter().enumerate() {
                     if index > 0 {
-                        self.end_line(0, part.span.start);
+                        self.end_line(part.span.start);
                     }
                     self.operand(part, indent + 1, if index == 0 { "" } else { word });
                 }
             }
         }
-        self.end_line(inner.span.end, end);
+        self.end_line(end);
         self.w.leading(end, indent);
         self.w.start(indent, "");
     }
 
     /// Values, as many to a line as fit, or one to a line when comments stand among them.
-    fn list(&mut self, items: &[Line], indent: usize, end: usize) {
+    fn list(&mut self, items: &[Line], indent: usize, open: usize, end: usize) {
         let first = items.first().map_or(end, |item| item.start);
-        let each = self.w.comments_between(first, end);
-        self.end_line(0, first);
+        let each = self.w.comments_between(open, end);
+        self.end_line(first);
         for (index, item) in items.iter().enumerate() {
             let text = if index + 1 < items.len() { format!("{},", item.text) } else { item.text.clone() };
             if index == 0 {
                 self.w.leading(item.end, indent + 1);
                 self.w.start(indent + 1, "");
             } else if each || text.chars().count() + 1 > self.w.room() {
-                self.end_line(0, item.start);
+                self.end_line(item.start);
                 self.w.leading(item.end, indent + 1);
                 self.w.start(indent + 1, "");
             } else {
@@ -300,7 +303,7 @@ impl Layout<'_> {
             }
             self.w.push(&text);
         }
-        self.end_line(0, end);
+        self.end_line(end);
         self.w.leading(end, indent);
         self.w.start(indent, "");
     }
@@ -326,7 +329,7 @@ impl Layout<'_> {
                 ValuesetPartKind::Ref(_) => part.span.end,
             };
             if index > 0 {
-                self.end_line(0, part.span.start);
+                self.end_line(part.span.start);
                 self.w.leading(head, 1);
                 self.w.start(1, sign.trim_start());
             } else {
@@ -334,7 +337,7 @@ impl Layout<'_> {
             }
             match &part.kind {
                 ValuesetPartKind::Ref(name) => self.w.push(&format!("@{}", name.name)),
-                ValuesetPartKind::Codes { system, codes, .. } => {
+                ValuesetPartKind::Codes { system, open, codes } => {
                     let items: Vec<Line> = codes
                         .iter()
                         .map(|code| Line {
@@ -351,7 +354,7 @@ impl Layout<'_> {
                     } else {
                         self.w.push(&format!("{} {{", system.name));
                         let indent = usize::from(index > 0);
-                        self.list(&items, indent, part.span.end);
+                        self.list(&items, indent, *open, part.span.end);
                         self.w.push("}");
                     }
                 }
@@ -392,9 +395,4 @@ fn head_end(expr: &Expr) -> usize {
         | ExprKind::Bad => None,
     };
     head.unwrap_or(expr.span.end)
-}
-
-/// Where the first line inside of parentheses starts.
-fn first_line(inner: &Expr) -> usize {
-    inner.span.start
 }

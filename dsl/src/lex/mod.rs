@@ -114,7 +114,8 @@ pub(crate) fn lex(source: &str) -> Lexed {
     } else {
         lexer.all();
     }
-    let end = if lexer.at == 0 { 0 } else { source.len() };
+    // The end is where the last word or comment ends, so that carets point behind it.
+    let end = if lexer.at == 0 { 0 } else { source.trim_end().len() };
     lexer.push(TokenKind::End, Span { start: end, end });
     lexer.out
 }

@@ -2,7 +2,7 @@
 
 use nom::branch::alt;
 
-use super::leaf::{ident, sign, word, words};
+use super::leaf::{any_value, ident, sign, word, words};
 use super::{Parser, later};
 use crate::ast::{Expr, ExprKind, Span};
 use crate::diagnostic::codes;
@@ -13,7 +13,7 @@ impl Parser<'_> {
         let start = self.peek().span;
         let first = self.all();
         let mut parts = vec![first];
-        while self.take(word("or")).is_some() {
+        while self.take_keyword("or") {
             parts.push(self.all());
         }
         self.joined(parts, start, ExprKind::Or)
@@ -24,7 +24,7 @@ impl Parser<'_> {
         let start = self.peek().span;
         let mut parts = vec![self.unary()];
         loop {
-            if self.take(word("and")).is_some() {
+            if self.take_keyword("and") {
                 parts.push(self.unary());
             } else if self.at_stray_criterion() {
                 if !matches!(parts.last().map(|part| &part.kind), Some(ExprKind::Bad)) {
@@ -58,7 +58,7 @@ impl Parser<'_> {
     /// A criterion starts where only `and`, `or` or a clause could follow.
     fn at_stray_criterion(&self) -> bool {
         let token = self.peek();
-        let word = token.word().is_some_and(|word| word != "or" && word != "and");
+        let word = token.word().is_some_and(|word| !word.eq_ignore_ascii_case("or"));
         (word || token.is_sign("(")) && !self.at_clause() && !self.at_declaration()
     }
 
@@ -132,7 +132,27 @@ impl Parser<'_> {
             while self.at_window() && self.window().is_some() {}
             return Some(ExprKind::Bad);
         }
+        if self.operator_missing() {
+            let short = crate::lex::short(&name.name);
+            self.unexpected(&format!("`=`, `in` or another test behind `{short}`"));
+            self.skip();
+            return Some(ExprKind::Bad);
+        }
         Some(ExprKind::Name(name.name))
+    }
+
+    /// `gender female`: a single word or value stands where a test of the name before it must start.
+    fn operator_missing(&self) -> bool {
+        let (next, after) = (self.peek(), self.peek_at(1));
+        let joins = |token: &crate::lex::Token| {
+            token.word().is_some_and(|word| ["and", "or"].iter().any(|join| join.eq_ignore_ascii_case(word)))
+        };
+        let single = joins(after)
+            || after.is_sign(")")
+            || after.first_on_line
+            || after.kind == crate::lex::TokenKind::End;
+        let value = self.ahead(any_value) && !joins(next);
+        value && single && !next.first_on_line && !self.at_clause() && !self.at_declaration()
     }
 
     /// Reports a clause or declaration where a criterion must stand, e.g. behind a dangling `and`.

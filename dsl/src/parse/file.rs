@@ -26,31 +26,27 @@ impl Parser<'_> {
                 }
             };
             items.extend(item);
-            // Whatever went wrong, the next turn starts at a declaration.
+            // Whatever went wrong, the next turn starts behind this place, at a declaration.
             if self.peek().span == start {
                 self.skip();
             }
-            self.close_item();
+            if !self.at_end() && !self.at_declaration() {
+                self.outside();
+            }
         }
         items
     }
 
-    /// Reports what stands between declarations and skips it.
-    fn close_item(&mut self) {
-        if !self.at_end() && !self.at_declaration() {
-            self.outside();
-            while !self.at_end() && !self.at_declaration() {
-                self.skip();
-            }
-        }
-    }
-
+    /// Reports what stands outside of declarations and skips to the next one.
     fn outside(&mut self) {
         let help =
             self.peek().word().and_then(|word| crate::suggest::nearest(word, DECLARATIONS.iter().copied()));
         let help = help.map(|near| format!("did you mean `{near}`?"));
         self.unexpected_help("`segment`, `define`, `param` or `valueset`", help);
         self.skip();
+        while !self.at_end() && !self.at_declaration() {
+            self.skip();
+        }
     }
 
     fn declared_name(&mut self, of: &str) -> Option<Ident> {
@@ -137,9 +133,10 @@ impl Parser<'_> {
 
     fn valueset_codes(&mut self, open: Span) -> Vec<ValuesetCode> {
         let mut found = Vec::new();
+        let mut broken = false;
         loop {
             if self.take(sign("}")).is_some() {
-                if found.is_empty() {
+                if found.is_empty() && !broken {
                     self.unexpected_empty(open, "codes in double quotes");
                 }
                 return found;
@@ -151,7 +148,10 @@ impl Parser<'_> {
                     self.skip_list("}");
                     return found;
                 }
-                None => self.skip_item("}"),
+                None => {
+                    broken = true;
+                    self.skip_item("}");
+                }
             }
             if self.take(sign(",")).is_none() && !self.close_list("}", open) {
                 return found;

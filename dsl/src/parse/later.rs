@@ -116,7 +116,11 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
     } else if any(words("entered", "segment"), p) {
         ("a reference to another segment", 2, "")
     } else if any((opt(word("not")), word("received"), alt((word("segment"), word("campaign")))), p) {
-        ("`received`", 1, "test the records: `has email_sent(campaign = \"…\")`")
+        (
+            "`received`",
+            if p.peek().is_word("not") { 2 } else { 1 },
+            "test the records: `has email_sent(campaign = \"…\")`",
+        )
     } else if any((alt((word("any"), word("all"), word("no"))), words("member", "of")), p) {
         ("`member of household`", 3, "")
     } else if any((word("sample"), number, sign("%")), p) {
@@ -213,11 +217,8 @@ pub(super) fn counted(parser: &mut Parser<'_>) -> bool {
 /// `this month`, `last week`, with `in` before it or not.
 fn calendar_ahead(input: Input<'_>) -> Step<'_, ()> {
     let which = alt((word("this"), word("last"), word("next")));
-    value((), recognize_tokens((opt(word("in")), which, unit))).parse(input)
-}
-
-fn recognize_tokens<'t, T>(mut leaf: impl super::leaf::Leaf<'t, T>) -> impl super::leaf::Leaf<'t, ()> {
-    move |input: Input<'t>| leaf.parse(input).map(|(rest, _)| (rest, ()))
+    let unit = alt((word("week"), word("month"), word("quarter"), word("year")));
+    value((), (opt(word("in")), which, unit)).parse(input)
 }
 
 /// Windows of later versions; skips them.

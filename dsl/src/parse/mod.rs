@@ -143,7 +143,15 @@ impl<'t> Parser<'t> {
                 format!("expected {expected}, found {}", token.describe()),
             ),
         };
-        self.report(finding.help_opt(help));
+        self.report_syntax(finding.help_opt(help));
+    }
+
+    /// Reports a syntax error unless the last one stands at the same place: one is enough there.
+    fn report_syntax(&mut self, finding: Diagnostic) {
+        let last = self.diagnostics.last().filter(|last| last.code == codes::UNEXPECTED.code);
+        if last.is_none_or(|last| last.span != finding.span) {
+            self.report(finding);
+        }
     }
 
     fn simple(
@@ -154,6 +162,24 @@ impl<'t> Parser<'t> {
         help: impl Into<String>,
     ) {
         self.report(Diagnostic::new(rule, span, message).help(help));
+    }
+
+    /// Takes a keyword where nothing else can stand, also in capitals, which are reported.
+    fn take_keyword(&mut self, keyword: &'static str) -> bool {
+        self.foreign_case(keyword);
+        self.peek().word().is_some_and(|word| word.eq_ignore_ascii_case(keyword)) && {
+            self.skip();
+            true
+        }
+    }
+
+    /// Reports a keyword in capitals.
+    fn foreign_case(&mut self, keyword: &str) {
+        let token = self.peek();
+        if token.word().is_some_and(|word| word != keyword && word.eq_ignore_ascii_case(keyword)) {
+            let message = format!("keywords are lower case: `{keyword}`");
+            self.simple(&codes::FOREIGN_SPELLING, token.span, message, format!("write `{keyword}`"));
+        }
     }
 
     /// From `start` to the token read last.
@@ -190,7 +216,8 @@ impl<'t> Parser<'t> {
     /// A clause starts here, seen from behind a complete clause.
     fn at_clause(&self) -> bool {
         let token = self.peek();
-        token.word().is_some_and(|word| CLAUSES.contains(&word)) || self.ahead(leaf::words("one", "per"))
+        token.word().is_some_and(|word| CLAUSES.iter().any(|clause| clause.eq_ignore_ascii_case(word)))
+            || self.ahead(leaf::words("one", "per"))
     }
 
     /// Skips to the next place at this level of parentheses where reading can go on: `and`, `or`, a comma, a

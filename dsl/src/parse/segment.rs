@@ -46,7 +46,12 @@ impl Parser<'_> {
 
     fn clause(&mut self) -> Option<Clause> {
         let keyword = self.peek().span;
-        let kind = match self.peek().word() {
+        let written = self.peek().word().map(str::to_lowercase);
+        let known = written.as_deref().and_then(|written| CLAUSES.iter().find(|clause| **clause == written));
+        if let Some(known) = known {
+            self.foreign_case(known);
+        }
+        let kind = match written.as_deref() {
             Some("purpose") => self.named(ClauseKind::Purpose, "a purpose, e.g. `treatment`"),
             Some("channel") => self.named(ClauseKind::Channel, "a channel, e.g. `email`"),
             Some("where") => {

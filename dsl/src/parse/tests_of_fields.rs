@@ -110,7 +110,12 @@ impl Parser<'_> {
         } else {
             "e.g. `age >= 18` or `age in 50..74`"
         };
-        self.number_set("a comparison or `in` behind `age`", help).map(ExprKind::Age)
+        let test = self.number_set("a comparison or `in` behind `age`", help);
+        if test.is_none() && self.take(word("between")).is_some() {
+            // The bounds have been answered; their `and` joins no criteria.
+            let _ = self.take((any_value, word("and"), any_value));
+        }
+        test.map(ExprKind::Age)
     }
 
     /// A comparison or a set of numbers.

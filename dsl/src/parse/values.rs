@@ -156,7 +156,7 @@ impl Parser<'_> {
             token.span,
             format!("expected {expected}, found {}", token.describe()),
         );
-        self.report(finding.related(open, "opened here"));
+        self.report_syntax(finding.related(open, "opened here"));
     }
 
     /// `27 months`.

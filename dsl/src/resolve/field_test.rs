@@ -48,7 +48,7 @@ impl<'a> Resolver<'a> {
                     self.wrong_test(field, span);
                     return None;
                 }
-                let operand = self.operand(scope, field, value)?;
+                let operand = self.exact_operand(scope, field, value)?;
                 Some(leaf(field, Test::Compare(*cmp, operand)))
             }
             AttributeTest::In { set, .. } => {
@@ -81,6 +81,23 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// The value that a whole field is compared with; a ZIP must have the form in which ZIPs are stored.
+    fn exact_operand(&mut self, scope: Scope<'a>, field: &Field, value: &'a Value) -> Option<Operand> {
+        let operand = self.operand(scope, field, value)?;
+        if let (Scope::Contact, "zip", Operand::Literal(Typed::Text(zip))) =
+            (scope, field.name.as_str(), &operand)
+            && !(zip.len() == 5 && zip.bytes().all(|byte| byte.is_ascii_digit()))
+        {
+            let message = "a ZIP is stored as five digits; this equals none";
+            let finding = Diagnostic::new(&codes::BAD_ZIP, value.span, message);
+            self.report(
+                finding.help("write five digits with leading zeros, e.g. \"02139\", or use `starts with`"),
+            );
+            return None;
+        }
+        Some(operand)
+    }
+
     fn set_test(&mut self, scope: Scope<'a>, field: &Field, set: &'a Set, span: Span) -> Option<Filter> {
         match set {
             Set::List { values, .. } => {
@@ -91,7 +108,8 @@ impl<'a> Resolver<'a> {
                 self.grow(0, values.len(), span)?;
                 let mut operands = Vec::with_capacity(values.len());
                 for value in values {
-                    operands.push(self.operand(scope, field, value).map(|operand| (operand, value.span)));
+                    operands
+                        .push(self.exact_operand(scope, field, value).map(|operand| (operand, value.span)));
                 }
                 let operands: Vec<(Operand, Span)> = operands.into_iter().collect::<Option<_>>()?;
                 super::lints::repeated_values(&operands, &mut self.findings);

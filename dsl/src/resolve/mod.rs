@@ -84,7 +84,8 @@ pub(crate) fn resolve(file: &ast::File, schema: &Schema, complete: bool) -> Reso
             None => every = false,
         }
     }
-    if complete && every && !segments.is_empty() {
+    let fine = complete && every && !resolver.findings.iter().any(Diagnostic::is_error);
+    if fine && !segments.is_empty() {
         lints::unused(&resolver.declarations, &uses, &mut resolver.findings);
     }
     Resolved { segments, diagnostics: resolver.findings }

@@ -26,6 +26,13 @@ impl<'a> Resolver<'a> {
 
     /// The closed value set of a name; reports an unknown one, stays silent about one with an error.
     pub(super) fn valueset_of(&mut self, name: &Ident) -> Option<Vec<CodeSet>> {
+        if let Some(valueset) = self.declarations.valuesets.get(name.name.as_str()).copied() {
+            self.use_valueset(valueset);
+        }
+        self.valueset_named(name)
+    }
+
+    fn valueset_named(&mut self, name: &Ident) -> Option<Vec<CodeSet>> {
         let Some(valueset) = self.declarations.valuesets.get(name.name.as_str()).copied() else {
             let message = format!("unknown value set `@{}`", crate::lex::short(&name.name));
             let names: Vec<&str> = self.declarations.valuesets.keys().copied().collect();
@@ -35,7 +42,6 @@ impl<'a> Resolver<'a> {
             self.report(Diagnostic::new(&codes::UNKNOWN_VALUESET, name.span, message).help(help));
             return None;
         };
-        self.use_valueset(valueset);
         self.valueset(valueset, name.span)
     }
 
@@ -129,13 +135,7 @@ impl<'a> Resolver<'a> {
 
     fn part(&mut self, part: &'a ValuesetPart) -> Option<Vec<CodeSet>> {
         match &part.kind {
-            ValuesetPartKind::Ref(name) => {
-                // Uses of a value set count for those who use it, not here.
-                let uses = std::mem::take(&mut self.body.uses);
-                let sets = self.valueset_of(name);
-                self.body.uses = uses;
-                sets
-            }
+            ValuesetPartKind::Ref(name) => self.valueset_named(name),
             ValuesetPartKind::Codes { system, codes: written, .. } => {
                 let mut include = Some(Patterns::new());
                 for item in written {

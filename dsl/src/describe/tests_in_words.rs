@@ -1,0 +1,128 @@
+//! Tests in words, each with its negation.
+
+use super::values::{codes, is, operand, operands, spaced};
+use super::windows::window;
+use super::{Place, logic};
+use crate::schema::{FieldType, Schema};
+use crate::segment::{Cmp, ContactTest, FieldTest, Filter, Logic, NumberTest, Selector, Test, TextOp, Which};
+
+/// A test of a contact.
+pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> String {
+    match test {
+        ContactTest::Field(test) => field(test, negated),
+        ContactTest::Age(test) => format!("age {}", number(test, negated)),
+        ContactTest::Anniversary { field, window: at } => {
+            let verb = if negated { "does not fall" } else { "falls" };
+            format!("the anniversary of {} {verb} {}", spaced(field), window(at))
+        }
+        ContactTest::Has(selector) => {
+            format!("there is {} {}", if negated { "no" } else { "some" }, records(selector, schema))
+        }
+        ContactTest::Count(selector, test) => {
+            format!("the number of {} records {}", records(selector, schema), number(test, negated))
+        }
+        ContactTest::One { which, selector, test } => {
+            let which = match which {
+                Which::Latest => "latest",
+                Which::Earliest => "earliest",
+            };
+            let text =
+                format!("the {which} {} has {}", records(selector, schema), filter(test, Place::Alone));
+            if negated { format!("it is not so that ({text})") } else { text }
+        }
+    }
+}
+
+/// A kind of record with its filter, windows and what counts although it usually does not.
+fn records(selector: &Selector, schema: &Schema) -> String {
+    let mut out = spaced(&selector.record);
+    if selector.active {
+        out = format!("active {out}");
+    }
+    if selector.filter != Logic::True {
+        out.push_str(&format!(" with {}", filter(&selector.filter, Place::Inside)));
+    }
+    for (index, at) in selector.windows.iter().enumerate() {
+        out.push_str(if index == 0 { " " } else { " and " });
+        out.push_str(&window(at));
+    }
+    if let Some(kind) = schema.record(&selector.record) {
+        let lifted: Vec<String> = kind
+            .hidden
+            .iter()
+            .filter(|(name, _)| !selector.hidden.iter().any(|hidden| hidden.field == *name))
+            .map(|(name, _)| spaced(name))
+            .collect();
+        if !lifted.is_empty() {
+            out.push_str(&format!(" (of any {} unless said)", lifted.join(" and ")));
+        }
+    }
+    out
+}
+
+fn filter(of: &Filter, place: Place) -> String {
+    logic(of, place, &field)
+}
+
+fn number(test: &NumberTest, negated: bool) -> String {
+    let text = match test {
+        NumberTest::Compare(cmp, to) => format!("{} {}", compared(*cmp, FieldType::Int, false), operand(to)),
+        NumberTest::Range(low, high) => format!("is from {} to {}", operand(low), operand(high)),
+        NumberTest::In(all) => format!("is {}", operands(all)),
+    };
+    match (negated, text.strip_prefix("is ")) {
+        (false, _) => text,
+        (true, Some(rest)) => format!("is not {rest}"),
+        (true, None) => format!("not: {text}"),
+    }
+}
+
+/// A test of a field.
+fn field(test: &FieldTest, negated: bool) -> String {
+    let name = spaced(&test.field);
+    let not = if negated { "not " } else { "" };
+    let words = match &test.test {
+        Test::Compare(cmp, to) => format!("{} {}", compared(*cmp, test.ty, negated), operand(to)),
+        Test::In(all) => format!("{} one of {}", is(FieldType::Text, negated), operands(all)),
+        Test::Between(low, high) => format!("is {not}from {} to {}", operand(low), operand(high)),
+        Test::Text(op, text) => {
+            let verb = match (op, negated) {
+                (TextOp::Contains, false) => "contains",
+                (TextOp::Contains, true) => "does not contain",
+                (TextOp::StartsWith, false) => "starts with",
+                (TextOp::StartsWith, true) => "does not start with",
+                (TextOp::EndsWith, false) => "ends with",
+                (TextOp::EndsWith, true) => "does not end with",
+                (TextOp::Matches, false) => "matches",
+                (TextOp::Matches, true) => "does not match",
+            };
+            format!("{verb} {}", operand(text))
+        }
+        Test::Codes(set) => format!("{} {}", is(FieldType::Text, negated), codes(set)),
+        Test::Window(at) => format!("is {not}{}", window(at)),
+        Test::Known => if negated { "is not known" } else { "is known" }.to_owned(),
+        Test::Missing => if negated { "is not missing" } else { "is missing" }.to_owned(),
+    };
+    format!("{name} {words}")
+}
+
+fn compared(cmp: Cmp, ty: FieldType, negated: bool) -> String {
+    let day = matches!(ty, FieldType::Date | FieldType::Time);
+    let words = match cmp {
+        Cmp::Eq => is(ty, false),
+        Cmp::Ne => "is not",
+        Cmp::Lt if day => "is before",
+        Cmp::Le if day => "is on or before",
+        Cmp::Gt if day => "is after",
+        Cmp::Ge if day => "is on or after",
+        Cmp::Lt => "is below",
+        Cmp::Le => "is at most",
+        Cmp::Gt => "is above",
+        Cmp::Ge => "is at least",
+    };
+    match (negated, words.strip_prefix("is ")) {
+        (true, Some(rest)) => format!("is not {rest}"),
+        (true, None) => "is not".to_owned(),
+        (false, _) => words.to_owned(),
+    }
+}
