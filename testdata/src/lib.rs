@@ -1,1 +1,5 @@
 //! testdata
+
+pub mod cases;
+pub mod worlds;
+pub mod population;
