@@ -12,7 +12,7 @@
 //! * The order in which rows arrive decides ordinals, and which of two rows with one id is first; nothing else.
 //! * More refused rows than allowed, or any failure: nothing is stored.
 //!
-//! Memory is bounded by the budget for waiting rows, by the largest partition (one kind in one shard) while it is
+//! Memory is bounded by the budget for waiting rows, by twice the largest partition (one kind in one shard) while it is
 //! sorted, and by 48 bytes per contact of the dataset.
 
 mod contacts;

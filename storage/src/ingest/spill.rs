@@ -1,10 +1,11 @@
 //! Rows that wait for the end of the import, in memory or sealed in a temporary file.
 //!
 //! In: encoded batches per partition (a table in a shard). Out: the same batches, in the order in which each partition
-//! got them. When the waiting rows exceed the budget, all of them go into one unnamed file inside the dataset's
-//! directory, as Arrow IPC streams sealed under a key that exists in this process's memory only and dies with it.
+//! got them. When the waiting rows exceed half of the budget, all of them go into one unnamed file inside the dataset's
+//! directory (the other half is for rows that arrive meanwhile), as Arrow IPC streams sealed under a key that exists in this process's memory only and dies with it.
 //! Nothing is ever written in the clear, and the file is gone when the process ends, however it ends.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -30,13 +31,11 @@ pub(crate) struct PartitionId {
 
 /// Rows of one partition.
 #[derive(Default)]
-pub(crate) struct Partition {
+struct Partition {
     chunks: Vec<Chunk>,
     memory: Vec<RecordBatch>,
     /// Bytes of all its rows when in memory.
-    pub(crate) bytes: u64,
-    /// Rows.
-    pub(crate) rows: u64,
+    bytes: u64,
 }
 
 struct Chunk {
@@ -48,83 +47,107 @@ struct Chunk {
 /// All partitions of an import.
 pub(crate) struct Waiting {
     key: SealingKey,
-    budget: u64,
+    /// Bytes in memory that make them move to the file.
+    threshold: u64,
     state: Mutex<State>,
+    /// Taken before the state: one thread seals, others go on until they too are over the threshold.
+    file: Mutex<Option<File>>,
 }
 
 #[derive(Default)]
 struct State {
-    partitions: std::collections::BTreeMap<PartitionId, Partition>,
+    partitions: BTreeMap<PartitionId, Partition>,
     in_memory: u64,
-    file: Option<File>,
     length: u64,
     chunks: u64,
 }
 
 impl Waiting {
     pub(crate) fn new(budget: u64) -> Result<Self> {
-        Ok(Self { key: SealingKey::generate()?, budget, state: Mutex::default() })
+        Ok(Self {
+            key: SealingKey::generate()?,
+            threshold: budget / 2,
+            state: Mutex::default(),
+            file: Mutex::default(),
+        })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn file(&self) -> MutexGuard<'_, Option<File>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes rows of a partition; seals what waits into the file in `dir` when memory is short.
     pub(crate) fn push(&self, id: PartitionId, batch: RecordBatch, dir: &Path) -> Result<()> {
         let bytes = batch.get_array_memory_size() as u64;
-        let mut state = self.lock();
-        state.in_memory += bytes;
-        let partition = state.partitions.entry(id).or_default();
-        partition.bytes += bytes;
-        partition.rows += batch.num_rows() as u64;
-        partition.memory.push(batch);
-        if state.in_memory > self.budget { self.spill(&mut state, dir) } else { Ok(()) }
+        let full = {
+            let mut state = self.state();
+            state.in_memory += bytes;
+            let partition = state.partitions.entry(id).or_default();
+            partition.bytes += bytes;
+            partition.memory.push(batch);
+            state.in_memory > self.threshold
+        };
+        if full { self.spill(dir) } else { Ok(()) }
     }
 
-    fn spill(&self, state: &mut State, dir: &Path) -> Result<()> {
-        let State { partitions, in_memory, file, length, chunks } = state;
-        let file = match file {
+    /// Moves all rows from memory into the file. No work is given to other threads here: a thread that waited for it
+    /// could be handed rows to push and would wait for itself.
+    fn spill(&self, dir: &Path) -> Result<()> {
+        let mut file = self.file();
+        let taken: Vec<(PartitionId, Vec<RecordBatch>)> = {
+            let mut state = self.state();
+            if state.in_memory <= self.threshold {
+                return Ok(());
+            }
+            state.in_memory = 0;
+            let rows = state.partitions.iter_mut().map(|(id, rows)| (*id, std::mem::take(&mut rows.memory)));
+            rows.filter(|(_, batches)| !batches.is_empty()).collect()
+        };
+        let file = match &mut *file {
             Some(file) => file,
-            None => {
+            none => {
                 let new = tempfile::tempfile_in(dir).map_err(|source| Error::io("create", FILE, source))?;
-                file.insert(new)
+                none.insert(new)
             }
         };
-        for (id, partition) in partitions.iter_mut() {
-            if partition.memory.is_empty() {
-                continue;
-            }
-            let plain = zeroize::Zeroizing::new(encode(&partition.memory)?);
-            let sealed = self.key.seal(aad(*id, *chunks).as_bytes(), &plain)?;
-            file.write_all_at(&sealed, *length).map_err(|source| Error::io("write", FILE, source))?;
-            partition.chunks.push(Chunk { number: *chunks, offset: *length, length: sealed.len() });
-            partition.memory.clear();
-            *length += sealed.len() as u64;
-            *chunks += 1;
+        for (id, batches) in taken {
+            let (number, offset) = {
+                let state = self.state();
+                (state.chunks, state.length)
+            };
+            let plain = zeroize::Zeroizing::new(encode(&batches)?);
+            drop(batches);
+            let sealed = self.key.seal(aad(id, number).as_bytes(), &plain)?;
+            drop(plain);
+            file.write_all_at(&sealed, offset).map_err(|source| Error::io("write", FILE, source))?;
+            let mut state = self.state();
+            state.chunks += 1;
+            state.length += sealed.len() as u64;
+            let chunk = Chunk { number, offset, length: sealed.len() };
+            state.partitions.entry(id).or_default().chunks.push(chunk);
         }
-        *in_memory = 0;
         Ok(())
     }
 
     /// Bytes sealed into the file so far.
     pub(crate) fn spilled_bytes(&self) -> u64 {
-        self.lock().length
+        self.state().length
     }
 
     /// Partitions with their size in memory.
     pub(crate) fn partitions(&self) -> Vec<(PartitionId, u64)> {
-        self.lock().partitions.iter().map(|(id, partition)| (*id, partition.bytes)).collect()
+        self.state().partitions.iter().map(|(id, partition)| (*id, partition.bytes)).collect()
     }
 
     /// Takes the rows of a partition out, in the order in which they came.
     pub(crate) fn take(&self, id: PartitionId) -> Result<Vec<RecordBatch>> {
-        let (partition, file) = {
-            let mut state = self.lock();
-            let partition = state.partitions.remove(&id).unwrap_or_default();
-            let file = state.file.as_ref().map(File::try_clone).transpose();
-            (partition, file.map_err(|source| Error::io("read", FILE, source))?)
-        };
+        let file = self.file().as_ref().map(File::try_clone).transpose();
+        let file = file.map_err(|source| Error::io("read", FILE, source))?;
+        let partition = self.state().partitions.remove(&id).unwrap_or_default();
         let mut batches = Vec::new();
         for chunk in &partition.chunks {
             let Some(file) = &file else { return Err(Error::corrupt(FILE, "it is not there")) };
@@ -192,7 +215,7 @@ mod tests {
         waiting.push(other, batch("x"), dir.path()).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "the file has no name");
         let mut bytes = vec![0; usize::try_from(waiting.spilled_bytes()).unwrap()];
-        waiting.lock().file.as_ref().unwrap().read_exact_at(&mut bytes, 0).unwrap();
+        waiting.file().as_ref().unwrap().read_exact_at(&mut bytes, 0).unwrap();
         assert!(!bytes.windows(6).any(|window| window == b"canary"));
         let rows = waiting.take(one).unwrap();
         assert_eq!(rows, [batch("canary-one"), batch("canary-two"), batch("canary-three")]);

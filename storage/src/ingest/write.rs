@@ -59,7 +59,8 @@ impl Ingest {
         let rows = self.read_total.load(Ordering::Relaxed);
         self.progress(Progress { stage: Stage::Writing, rows: 0, of: Some(rows) });
         let done = std::sync::atomic::AtomicU64::new(0);
-        for wave in waves(partitions, self.options.memory_budget) {
+        // Sorting takes as much again as the rows.
+        for wave in waves(partitions, self.options.memory_budget / 2) {
             wave.into_par_iter().try_for_each(|id| {
                 let written = self.write_partition(id)?;
                 let done = done.fetch_add(written, Ordering::Relaxed) + written;

@@ -45,7 +45,7 @@ fn text(text: String) -> Value {
 
 #[test]
 fn order_does_not_matter() {
-    for seed in 0..8 {
+    for seed in 0..4 {
         let mut dice = Dice(seed);
         let mut contacts: Rows = (0..7)
             .map(|n| {

@@ -7,7 +7,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::UInt32Type;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use hyperseg_dsl::schema::{Class, Schema};
-use hyperseg_storage::audit::IntentBody;
+use hyperseg_storage::audit::{Intent, IntentBody};
 use hyperseg_storage::dataset::{Dataset, FileEntry, InitOptions, TableId};
 use hyperseg_storage::import::{ImportOptions, ImportReport};
 use hyperseg_storage::scope::KeyScope;
@@ -48,10 +48,11 @@ impl World {
 
     /// Every stored row: table → sorted rows, `contact id | column=value …`, without ordinals and hashes.
     pub fn rows(&self) -> BTreeMap<String, Vec<String>> {
-        let ids = self.contact_ids();
+        let intent = self.dataset.audit().unwrap().intent(IntentBody::new("test")).unwrap();
+        let ids = self.contact_ids(&intent);
         let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for entry in self.dataset.snapshot().unwrap().files() {
-            let rows = self.file(entry);
+            let rows = self.file_under(&intent, entry);
             let table = tables.entry(format!("{} {}", entry.table, entry.class)).or_default();
             for (ordinal, row) in rows {
                 let cells: Vec<String> = row
@@ -62,15 +63,16 @@ impl World {
                 table.push(format!("{} | {}", ids[&(entry.shard, ordinal)], cells.join(" ")));
             }
         }
+        intent.complete(serde_json::Value::Null).unwrap();
         tables.values_mut().for_each(|rows| rows.sort());
         tables
     }
 
-    fn contact_ids(&self) -> BTreeMap<(u32, u32), String> {
+    fn contact_ids(&self, intent: &Intent) -> BTreeMap<(u32, u32), String> {
         let mut ids = BTreeMap::new();
         for entry in self.dataset.snapshot().unwrap().files() {
             if entry.table == TableId::Contact && entry.class == Class::Identity {
-                for (ordinal, row) in self.file(entry) {
+                for (ordinal, row) in self.file_under(intent, entry) {
                     let id = row.into_iter().find(|(name, _)| name == "contact_id").unwrap().1;
                     assert!(ids.insert((entry.shard, ordinal), id).is_none());
                 }
@@ -82,10 +84,15 @@ impl World {
     /// Rows of a file in its order: ordinal, then the known values of the other columns.
     pub fn file(&self, entry: &FileEntry) -> Vec<(u32, Vec<(String, String)>)> {
         let intent = self.dataset.audit().unwrap().intent(IntentBody::new("test")).unwrap();
+        let rows = self.file_under(&intent, entry);
+        intent.complete(serde_json::Value::Null).unwrap();
+        rows
+    }
+
+    fn file_under(&self, intent: &Intent, entry: &FileEntry) -> Vec<(u32, Vec<(String, String)>)> {
         let snapshot = self.dataset.snapshot().unwrap();
         let names: Vec<String> = columns(snapshot.schema(), entry);
-        let scope =
-            KeyScope::arm(&self.dataset, &snapshot, &intent, vec![(entry.id, names.clone())]).unwrap();
+        let scope = KeyScope::arm(&self.dataset, &snapshot, intent, vec![(entry.id, names.clone())]).unwrap();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut rows = Vec::new();
         for batch in scope.read(&self.dataset, entry, &names, None).unwrap() {
@@ -106,7 +113,6 @@ impl World {
                 rows.push((ordinals.value(row), cells.collect()));
             }
         }
-        intent.complete(serde_json::Value::Null).unwrap();
         rows
     }
 }

@@ -145,7 +145,7 @@ impl Table {
 
     fn encode(
         &self,
-        columns: &mut Vec<ForeignColumn>,
+        columns: &mut [ForeignColumn],
         batch: &RecordBatch,
         first_row: u64,
     ) -> Result<(Rows, Vec<Refused>)> {
