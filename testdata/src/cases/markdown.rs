@@ -39,6 +39,9 @@ pub(super) fn sections(text: &str) -> Result<Vec<Section>, Problem> {
                 Some(section) => section.blocks.push(block),
                 None => return Err((block.line, "a block before the first heading".to_owned())),
             },
+            Some(block) if line.starts_with(FENCE) => {
+                return Err((block.line, "a block that does not end before the next".to_owned()));
+            }
             Some(mut block) => {
                 block.text.push_str(line);
                 block.text.push('\n');

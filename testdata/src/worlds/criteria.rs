@@ -124,7 +124,11 @@ impl Maker<'_> {
                 if self.dice.percent(20) { Logic::Not(Box::new(test)) } else { test }
             }
             FieldType::Date | FieldType::Time if self.dice.percent(50) => {
-                leaf(Test::Window(self.window(field.ty == FieldType::Time)))
+                leaf(match self.window(field.ty == FieldType::Time) {
+                    // Of a field the two are one, and the resolver makes the test.
+                    Window::Between(low, high) => Test::Between(low, high),
+                    window => Test::Window(window),
+                })
             }
             FieldType::Text if self.dice.percent(40) => leaf(self.text_test(sample.as_ref())),
             FieldType::Text | FieldType::Category | FieldType::Bool => {

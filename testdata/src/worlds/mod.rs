@@ -111,7 +111,11 @@ pub fn world(seed: u64) -> World {
             let mut fields = BTreeMap::new();
             for field in &schema.contact {
                 let rate = rates.get(field.name.as_str()).copied().unwrap_or(50);
-                let rate = if field.name == "deceased_on" { 10 } else { rate };
+                let rate = match field.name.as_str() {
+                    "deceased_on" => 6,
+                    "email" | "birth_date" => rate.max(75),
+                    _ => rate,
+                };
                 if dice.percent(rate) {
                     fields.insert(field.name.clone(), palette::value(dice, field, &clock));
                 }
@@ -167,7 +171,7 @@ fn add_records(
     };
     // Suppression is rare, or nobody would be left.
     let suppresses = ["email_bounce", "email_complaint", "email_unsubscribe"].contains(&kind.name.as_str());
-    let count = if suppresses { usize::from(dice.percent(8)) } else { count };
+    let count = if suppresses { usize::from(dice.percent(15)) } else { count };
     for _ in 0..count {
         let twin = records.last().filter(|record| record.kind == kind.name).cloned();
         let mut fields = match twin {
@@ -208,12 +212,14 @@ fn set(dice: &mut Dice, field: &Field, clock: &Clock, fields: &mut BTreeMap<Stri
         "at" | "record_id" => 100,
         "status" | "decision" | "code" | "value" => 80,
         "scope" | "comparator" | "recorded_at" => 30,
+        "channel" | "purpose" => 40,
         _ => 60,
     };
     if dice.percent(rate) {
         let value = match field.name.as_str() {
-            // A grant for everything must occur, and unscoped grants for this channel too.
+            // Grants without limits must occur, or nobody would be left for marketing.
             "scope" => Value::Text(dice.one(&["all", "all", "newsletter"]).to_owned()),
+            "decision" if dice.percent(50) => Value::Category("grant".to_owned()),
             _ => palette::value(dice, field, clock),
         };
         fields.insert(field.name.clone(), value);

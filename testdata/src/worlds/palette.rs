@@ -108,7 +108,8 @@ pub(super) fn value(dice: &mut Dice, field: &Field, clock: &Clock) -> Value {
 
 /// Mostly the first few, so that they meet; sometimes the last.
 fn category(dice: &mut Dice, field: &Field) -> String {
-    let place = if dice.percent(10) { field.categories.len().saturating_sub(1) } else { dice.below(4) };
+    let last = field.categories.len().saturating_sub(1);
+    let place = if dice.percent(10) { last } else { dice.below(4.min(field.categories.len())) };
     field.categories.get(place).or_else(|| field.categories.last()).cloned().unwrap_or_default()
 }
 

@@ -51,14 +51,17 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
     let exclude = maker.dice.percent(25).then(|| criterion(maker.criteria(1)));
     let dice = &mut maker.dice;
     // Push needs no address and treatment no grant, so that criteria are seen; the others show the gates.
-    let (purpose, channel) = if dice.percent(50) {
-        (Purpose::Treatment, Channel::Push)
-    } else {
-        let purpose = dice.pick(Purpose::ALL).copied().unwrap_or(Purpose::Treatment);
-        (purpose, dice.pick(Channel::ALL).copied().unwrap_or(Channel::Push))
+    let (purpose, channel) = match dice.below(10) {
+        0..=4 => (Purpose::Treatment, Channel::Push),
+        5..=6 => (Purpose::Treatment, Channel::Email),
+        7 => (Purpose::Marketing, Channel::Email),
+        _ => {
+            let purpose = dice.pick(Purpose::ALL).copied().unwrap_or(Purpose::Treatment);
+            (purpose, dice.pick(Channel::ALL).copied().unwrap_or(Channel::Push))
+        }
     };
     let holdout = dice.percent(20).then(|| Holdout {
-        percent_millis: dice.one(&[1, 10_000, 33_333, 50_000, 90_000, 100_000]),
+        percent_millis: dice.one(&[1, 10_000, 20_000, 33_333, 50_000, 100_000]),
         seed: dice.one(&["2026-q4", "\u{eb} \"x\""]).to_owned(),
     });
     let mut output: Vec<String> = Vec::new();
