@@ -1,1 +1,28 @@
-//! engine
+//! Counts segments and releases audited recipient lists over encrypted datasets.
+//!
+//! ```text
+//! BoundSegment ─lower→ LogicalPlan ─optimize→ ExecutionPlan ─intent→ keys armed ─execute→ sets ─gate→ recipients
+//!              ─recheck→ spool ─release record→ list
+//! ```
+//!
+//! [`Engine`] answers a [`Request`]; what it tells is in [`CountReport`], [`FunnelReport`], [`PlanReport`] and, with
+//! a list, [`Receipt`]. Before the first key is unwrapped an intent is durable in the dataset's audit log; before the
+//! first recipient can be read its release record is.
+
+mod error;
+mod functions;
+mod lower;
+mod plan;
+mod report;
+mod request;
+mod run;
+mod sets;
+mod table;
+
+pub use error::{Error, ErrorKind, Result};
+pub use report::{
+    Counters, CountReport, CriterionReport, FunnelReport, PlanReport, Reason, Receipt, Removed, ScopeReport,
+    UnlockedColumn,
+};
+pub use request::{ConsentAge, Guards, Limits, Request};
+pub use run::{Engine, Recipients};

@@ -14,3 +14,7 @@ pub mod scope;
 
 pub use error::{Error, ErrorKind, Result};
 pub use crypto::{Digest, Secret};
+pub use dataset::{Dataset, DatasetId, FileEntry, FileId, InitOptions, ShardInfo, Snapshot, TableId, Transaction};
+pub use file::DataFile;
+pub use keyring::{Keyring, NewSlot, Unlock};
+pub use scope::{KeyScope, Unlocked};

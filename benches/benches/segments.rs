@@ -1,0 +1,62 @@
+//! Compile, every kind of leaf, whole counts and whole runs; audit records are durable as in production.
+#![allow(missing_docs)]
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use hyperseg_benches::{LEAVES, Named, SEGMENTS, contacts, engine, request};
+use hyperseg_dsl::schema::Schema;
+use hyperseg_engine::{Engine, Guards};
+
+fn compile(criterion: &mut Criterion) {
+    let schema = Schema::built_in();
+    let mut group = criterion.benchmark_group("compile");
+    for Named { name, source } in SEGMENTS {
+        group.bench_function(*name, |bencher| bencher.iter(|| hyperseg_dsl::check(black_box(source), &schema)));
+    }
+    let items: Vec<String> = (0..30_000).map(|number| format!("\"{number:05}\"")).collect();
+    let long = format!("segment s where zip in ({})", items.join(", "));
+    group.sample_size(20);
+    group.bench_function("list_of_30000", |bencher| bencher.iter(|| hyperseg_dsl::check(black_box(&long), &schema)));
+    group.finish();
+}
+
+fn counts(criterion: &mut Criterion, name: &str, engine: &Engine, segments: &[Named]) {
+    let mut group = criterion.benchmark_group(format!("{name}/{}", contacts()));
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    for Named { name, source } in segments {
+        let Ok(request) = request(engine, source) else { continue };
+        group.bench_function(*name, |bencher| bencher.iter(|| engine.count_blocking(black_box(&request))));
+    }
+    group.finish();
+}
+
+fn runs(criterion: &mut Criterion, engine: &Engine) {
+    let mut group = criterion.benchmark_group(format!("run/{}", contacts()));
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    for Named { name, source } in SEGMENTS {
+        let Ok(request) = request(engine, source) else { continue };
+        group.bench_function(*name, |bencher| {
+            bencher.iter(|| {
+                let recipients = engine.run_blocking(black_box(&request), Guards::default());
+                recipients.map(|recipients| recipients.filter_map(Result::ok).map(|batch| batch.num_rows()).sum::<usize>())
+            });
+        });
+    }
+    group.finish();
+}
+
+fn queries(criterion: &mut Criterion) {
+    match engine(contacts()) {
+        Ok(engine) => {
+            counts(criterion, "leaf", &engine, LEAVES);
+            counts(criterion, "count", &engine, SEGMENTS);
+            runs(criterion, &engine);
+        }
+        Err(error) => eprintln!("no population: {error}"),
+    }
+}
+
+criterion_group!(benches, compile, queries);
+criterion_main!(benches);

@@ -1,0 +1,16 @@
+//! Every measured segment compiles and selects some contacts and not all, so that the benches measure something.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+use hyperseg_benches::{LEAVES, SEGMENTS, engine_in, request};
+
+#[test]
+fn every_segment_tells_contacts_apart() {
+    let cache = tempfile::tempdir().unwrap();
+    let engine = engine_in(cache.path(), 4_000).unwrap();
+    for named in LEAVES.iter().chain(SEGMENTS) {
+        let request = request(&engine, named.source).unwrap_or_else(|error| panic!("{}: {error}", named.name));
+        let report = engine.count_blocking(&request).unwrap();
+        eprintln!("{}: {} of {} match", named.name, report.matched, report.contacts);
+        assert!(report.matched > 0 && report.matched < report.contacts, "{}", named.name);
+    }
+}

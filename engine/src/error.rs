@@ -1,0 +1,97 @@
+//! Errors by what a caller can do about them. None shows a value of a contact or a record.
+
+use thiserror::Error;
+
+/// Why the engine did not answer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Storage, keys or the audit log.
+    #[error(transparent)]
+    Storage(#[from] hyperseg_storage::Error),
+    /// The segment says no purpose or no channel, and a list was asked for.
+    #[error("segment `{segment}` has no {what}; a list needs both `purpose` and `channel` in the segment's header")]
+    NotReleasable {
+        /// Name of the segment.
+        segment: String,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// Consent data is too old, or never was imported.
+    #[error("{what}; import consent again, or allow it with --consent-max-age (the release record will say so)")]
+    ConsentStale {
+        /// What was found, with ages in hours.
+        what: String,
+    },
+    /// The list is smaller or larger than the guards allow.
+    #[error("{recipients} recipients, but the guard allows {bound}; nothing was released")]
+    Guard {
+        /// Size of the list.
+        recipients: u64,
+        /// The bound that was crossed, e.g. `at most 500`.
+        bound: String,
+    },
+    /// A plan without exactly one gate above every scan of contacts.
+    #[error("refused: the plan has no consent and suppression gate above its scans")]
+    GateMissing,
+    /// The independent check of consent and suppression disagrees with the plan.
+    #[error("refused: the row-by-row check of consent and suppression disagrees with the plan for {contacts} contacts; nothing was released")]
+    Recheck {
+        /// How many recipients differ.
+        contacts: u64,
+    },
+    /// The query needs more memory than its pool has.
+    #[error("the query needs more memory than its limit of {limit_bytes} bytes")]
+    Memory {
+        /// Bytes of the pool.
+        limit_bytes: usize,
+    },
+    /// The caller stopped the query.
+    #[error("cancelled")]
+    Cancelled,
+    /// DataFusion, Arrow or Parquet failed; their messages may quote values and are not shown.
+    #[error("the query failed while {doing} ({kind})")]
+    Query {
+        /// What was being done.
+        doing: &'static str,
+        /// Kind of the underlying error, without its message.
+        kind: &'static str,
+    },
+}
+
+/// What a caller can do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Try again or look at the machine.
+    Runtime,
+    /// Ask differently.
+    Usage,
+    /// Get a key, a right or a consent.
+    Unauthorised,
+    /// Something was changed that must not change.
+    Integrity,
+    /// A guard of the caller held.
+    Guard,
+}
+
+impl Error {
+    /// What a caller can do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Storage(error) => match error.kind() {
+                hyperseg_storage::ErrorKind::Runtime => ErrorKind::Runtime,
+                hyperseg_storage::ErrorKind::Usage => ErrorKind::Usage,
+                hyperseg_storage::ErrorKind::Unauthorised => ErrorKind::Unauthorised,
+                hyperseg_storage::ErrorKind::Integrity => ErrorKind::Integrity,
+            },
+            Self::NotReleasable { .. } | Self::ConsentStale { .. } => ErrorKind::Unauthorised,
+            Self::Guard { .. } => ErrorKind::Guard,
+            Self::GateMissing | Self::Recheck { .. } => ErrorKind::Integrity,
+            Self::Memory { .. } | Self::Cancelled | Self::Query { .. } => ErrorKind::Runtime,
+        }
+    }
+}
+
+/// Result of the engine.
+pub type Result<T> = std::result::Result<T, Error>;

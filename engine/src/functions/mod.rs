@@ -1,0 +1,9 @@
+//! Scalar functions over packed dates and texts that DataFusion does not have.
+
+mod age;
+mod anniversary;
+mod text;
+
+pub(crate) use age::age;
+pub(crate) use anniversary::{Returns, anniversary};
+pub(crate) use text::{TextTest, text};

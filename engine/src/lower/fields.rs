@@ -1,0 +1,226 @@
+//! Tests of single fields as expressions over their columns; null is UNKNOWN.
+
+use chrono::NaiveDate;
+use datafusion::common::{Result, exec_err, internal_datafusion_err, internal_err};
+use datafusion::logical_expr::{Expr, cast, col, lit, when};
+use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::schema::{Class, Field, FieldType};
+use hyperseg_dsl::segment::{Cmp, CodePattern, CodeSet, FieldTest, NumberTest, Operand, Test, Window};
+use hyperseg_dsl::value::{Value, days_since_epoch, pack_date};
+use hyperseg_storage::layout::known_column;
+
+use super::time::{Stretch, after, before, stretch};
+use super::{literal, number};
+use crate::functions::{Returns, TextTest, age, anniversary, text};
+
+/// The age on a day as an expression over the demographic columns.
+pub(super) fn age_on(today: NaiveDate) -> Expr {
+    age(today, col("birth_date"), col("deceased_on"))
+}
+
+/// A test of a field among these.
+pub(super) fn field_test(test: &FieldTest, fields: &[Field], clock: &Clock) -> Result<Expr> {
+    let field = fields
+        .iter()
+        .find(|field| field.name == test.field)
+        .ok_or_else(|| internal_datafusion_err!("a field that the schema does not have"))?;
+    match &test.test {
+        Test::Known => Ok(known(field)),
+        Test::Missing => Ok(!known(field)),
+        Test::Codes(set) => Ok(code_test(&col(&field.name), set)),
+        Test::Window(window) => {
+            let stretch = stretch(window, clock)?;
+            match field.ty {
+                FieldType::Date => Ok(stretch.date_test(&col(&field.name))),
+                FieldType::Time => Ok(stretch.time_test(&col(&field.name))),
+                _ => internal_err!("a window on a field that is no date"),
+            }
+        }
+        Test::Text(op, operand) => match literal(operand)? {
+            Value::Text(constant) => Ok(text(TextTest::new(*op, constant)?, col(&field.name))),
+            _ => internal_err!("a text was expected"),
+        },
+        Test::Compare(cmp, operand) => compare(field, &value(field, fields), *cmp, operand, clock),
+        Test::In(operands) => one_of(field, &value(field, fields), operands, clock),
+        Test::Between(low, high) => {
+            let column = value(field, fields);
+            let low = compare(field, &column, Cmp::Ge, low, clock)?;
+            Ok(low.and(compare(field, &column, Cmp::Le, high, clock)?))
+        }
+    }
+}
+
+/// The field as it is compared. The value of a result such as `<5.7` is not a number yet: UNKNOWN.
+fn value(field: &Field, fields: &[Field]) -> Expr {
+    let plain = col(&field.name);
+    if field.name == "value" && fields.iter().any(|other| other.name == "comparator") {
+        return when(col("comparator").is_null(), plain.clone()).end().unwrap_or(plain);
+    }
+    plain
+}
+
+/// A value is there. Never null.
+fn known(field: &Field) -> Expr {
+    match field.ty {
+        FieldType::Point => col(format!("{}_lat", field.name)).is_not_null(),
+        // Contact files say so in a column of their own, which spares the texts; records have no such class.
+        FieldType::Text if field.class == Class::Identity && field.name != "contact_id" => {
+            col(known_column(&field.name))
+        }
+        FieldType::Text
+        | FieldType::Category
+        | FieldType::Int
+        | FieldType::Number
+        | FieldType::Money
+        | FieldType::Bool
+        | FieldType::Date
+        | FieldType::Time
+        | FieldType::Code
+        | FieldType::Categories => col(&field.name).is_not_null(),
+    }
+}
+
+fn compare(field: &Field, column: &Expr, cmp: Cmp, operand: &Operand, clock: &Clock) -> Result<Expr> {
+    let constant = literal(operand)?;
+    if let (FieldType::Time, Value::Date(day)) = (field.ty, constant) {
+        return compare_days(column, cmp, *day, clock);
+    }
+    let (column, constant) = comparable(field, column, constant)?;
+    Ok(plain(column, cmp, constant))
+}
+
+fn plain(column: Expr, cmp: Cmp, constant: Expr) -> Expr {
+    match cmp {
+        Cmp::Eq => column.eq(constant),
+        Cmp::Ne => column.not_eq(constant),
+        Cmp::Lt => column.lt(constant),
+        Cmp::Le => column.lt_eq(constant),
+        Cmp::Gt => column.gt(constant),
+        Cmp::Ge => column.gt_eq(constant),
+    }
+}
+
+/// A moment against a date: local days.
+fn compare_days(column: &Expr, cmp: Cmp, day: NaiveDate, clock: &Clock) -> Result<Expr> {
+    let within = |low, high| Stretch::days(clock, low, high).time_test(column);
+    Ok(match cmp {
+        Cmp::Eq => within(Some(day), Some(day)),
+        Cmp::Ne => !within(Some(day), Some(day)),
+        Cmp::Lt => within(None, Some(before(day)?)),
+        Cmp::Le => within(None, Some(day)),
+        Cmp::Gt => within(Some(after(day)?), None),
+        Cmp::Ge => within(Some(day), None),
+    })
+}
+
+/// Column and constant in a form in which they can be compared.
+fn comparable(field: &Field, column: &Expr, constant: &Value) -> Result<(Expr, Expr)> {
+    let column = column.clone();
+    let constant = match (field.ty, constant) {
+        (FieldType::Text, Value::Text(text)) => lit(text.as_str()),
+        (FieldType::Category, Value::Category(category)) => lit(place(field, category)?),
+        (FieldType::Int, Value::Int(int)) => match i32::try_from(*int) {
+            Ok(int) => lit(int),
+            Err(_) => return Ok((cast(column, arrow::datatypes::DataType::Int64), lit(*int))),
+        },
+        (FieldType::Int, Value::Number(number)) => {
+            return Ok((cast(column, arrow::datatypes::DataType::Float64), lit(*number)));
+        }
+        (FieldType::Number, Value::Number(number)) => lit(*number),
+        (FieldType::Number, Value::Int(int)) => lit(*int as f64),
+        (FieldType::Money, Value::Money(cents)) => lit(*cents),
+        (FieldType::Bool, Value::Bool(flag)) => lit(*flag),
+        (FieldType::Date, Value::Date(day)) => lit(pack_date(*day)),
+        (FieldType::Code, Value::Code(code)) => lit(code.to_string()),
+        (_, _) => return internal_err!("a constant of another type than its field"),
+    };
+    Ok((column, constant))
+}
+
+/// Stored number of a category.
+fn place(field: &Field, category: &str) -> Result<i16> {
+    let place = field.categories.iter().position(|known| known == category);
+    place
+        .and_then(|place| i16::try_from(place).ok())
+        .ok_or_else(|| internal_datafusion_err!("a category that the field does not have"))
+}
+
+fn one_of(field: &Field, column: &Expr, operands: &[Operand], clock: &Clock) -> Result<Expr> {
+    if field.ty == FieldType::Time {
+        let tests = operands.iter().map(|operand| compare(field, column, Cmp::Eq, operand, clock));
+        let tests = tests.collect::<Result<Vec<_>>>()?;
+        return tests.into_iter().reduce(Expr::or).ok_or_else(|| internal_datafusion_err!("an empty list"));
+    }
+    if field.ty == FieldType::Int {
+        // Whole and fractional constants may stand in one list: compare as numbers.
+        let constants = operands.iter().map(|operand| number(operand).map(lit)).collect::<Result<Vec<_>>>()?;
+        return Ok(cast(column.clone(), arrow::datatypes::DataType::Float64).in_list(constants, false));
+    }
+    let mut constants = Vec::with_capacity(operands.len());
+    for operand in operands {
+        constants.push(comparable(field, column, literal(operand)?)?.1);
+    }
+    if constants.is_empty() {
+        return internal_err!("an empty list");
+    }
+    Ok(column.clone().in_list(constants, false))
+}
+
+/// Included and not excluded.
+fn code_test(column: &Expr, set: &CodeSet) -> Expr {
+    let included = pattern_test(column, set.include.iter());
+    match pattern_test(column, set.exclude.iter()) {
+        None => included.unwrap_or_else(|| lit(false)),
+        Some(excluded) => included.map_or_else(|| lit(false), |included| included.and(!excluded)),
+    }
+}
+
+fn pattern_test<'a>(column: &Expr, patterns: impl Iterator<Item = &'a CodePattern>) -> Option<Expr> {
+    let mut exact = Vec::new();
+    let mut tests = Vec::new();
+    for pattern in patterns {
+        let code = pattern.code.to_string();
+        match pattern.under.then(|| behind_prefix(&code)).flatten() {
+            Some(end) => tests.push(column.clone().gt_eq(lit(code)).and(column.clone().lt(lit(end)))),
+            None => exact.push(lit(code)),
+        }
+    }
+    if !exact.is_empty() {
+        tests.push(column.clone().in_list(exact, false));
+    }
+    tests.into_iter().reduce(Expr::or)
+}
+
+/// The least text that is greater than every text with this prefix. Codes are ASCII, so that their last byte can
+/// always be counted up.
+fn behind_prefix(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    let last = chars.pop()?;
+    chars.push(char::from_u32(u32::from(last) + 1)?);
+    Some(chars.into_iter().collect())
+}
+
+/// A number, given as an expression, against bounds.
+pub(super) fn number_test(expr: &Expr, test: &NumberTest) -> Result<Expr> {
+    let expr = cast(expr.clone(), arrow::datatypes::DataType::Float64);
+    match test {
+        NumberTest::Compare(cmp, operand) => Ok(plain(expr, *cmp, lit(number(operand)?))),
+        NumberTest::Range(low, high) => {
+            Ok(expr.clone().gt_eq(lit(number(low)?)).and(expr.lt_eq(lit(number(high)?))))
+        }
+        NumberTest::In(operands) => {
+            let constants = operands.iter().map(|operand| number(operand).map(lit)).collect::<Result<Vec<_>>>()?;
+            Ok(expr.in_list(constants, false))
+        }
+    }
+}
+
+/// A yearly return of a date in a window with two ends.
+pub(super) fn anniversary_test(field: &str, window: &Window, clock: &Clock) -> Result<Expr> {
+    let bounds = stretch(window, clock)?.day_bounds();
+    let Some((Some(first), Some(last))) = bounds else {
+        return exec_err!("an anniversary in a window without two ends");
+    };
+    let returns = Returns { first: days_since_epoch(first), last: days_since_epoch(last) };
+    Ok(anniversary(returns, col(field)))
+}

@@ -1,0 +1,269 @@
+//! From a bound segment to a DataFusion logical plan.
+//!
+//! A criterion becomes one node over sets. Tests of contact fields that lie in files of one class become one
+//! predicate; a test of records becomes a leaf over a filtered scan of the kind's files.
+
+mod fields;
+mod gates;
+mod records;
+mod scans;
+mod time;
+
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::{Expr, LogicalPlan, lit};
+use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::schema::{Class, Schema};
+use hyperseg_dsl::segment::{ContactTest, Criteria, Logic, NumberTest, Operand, Segment};
+use hyperseg_dsl::value::Value;
+
+pub(crate) use gates::{gate_clock, required_reasons};
+pub(crate) use scans::Tables;
+
+use crate::plan::node::SetNode;
+use crate::plan::ops::Operation;
+use crate::plan::ops::record_set::CountTest;
+use crate::plan::recipients::{RecipientsNode, Share};
+
+/// Lowers the parts of one segment against one generation.
+pub(crate) struct Lowering<'a> {
+    /// Tables of the generation.
+    pub(crate) tables: &'a Tables,
+    /// The run's clock.
+    pub(crate) clock: Clock,
+}
+
+impl Lowering<'_> {
+    fn schema(&self) -> &Schema {
+        self.tables.snapshot().schema()
+    }
+
+    /// All criteria, TRUE for each.
+    pub(crate) fn criteria(&self, segment: &Segment) -> Result<LogicalPlan> {
+        let inputs = segment
+            .criteria
+            .iter()
+            .map(|criterion| self.criterion(&criterion.label, &criterion.test))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(node(Operation::Criteria, segment.name.clone(), Vec::new(), inputs))
+    }
+
+    /// A criterion under its own label.
+    pub(crate) fn criterion(&self, label: &str, test: &Criteria) -> Result<LogicalPlan> {
+        self.set(test, Some(label))
+    }
+
+    /// The list: gate, scans of the output columns, holdout.
+    pub(crate) fn list(&self, gate: LogicalPlan, columns: &[String], holdout: Option<Share>) -> Result<LogicalPlan> {
+        let mut classes: Vec<Class> = Vec::new();
+        for field in columns.iter().filter_map(|name| self.tables.contact_field_of_column(name)) {
+            if !classes.contains(&field.class) {
+                classes.push(field.class);
+            }
+        }
+        let scans = classes
+            .into_iter()
+            .map(|class| self.tables.contact_scan(class)?.build())
+            .collect::<Result<Vec<_>>>()?;
+        RecipientsNode::plan(gate, scans, columns.to_vec(), holdout)
+    }
+
+    fn set(&self, test: &Criteria, label: Option<&str>) -> Result<LogicalPlan> {
+        if let Some(class) = self.single_class(test) {
+            return self.field_set(class, test, label);
+        }
+        let name = |fallback: &str| label.unwrap_or(fallback).to_owned();
+        match test {
+            Logic::True => Ok(node(Operation::Constant(true), name("everyone"), Vec::new(), Vec::new())),
+            Logic::False => Ok(node(Operation::Constant(false), name("nobody"), Vec::new(), Vec::new())),
+            Logic::And(parts) => self.combined(Operation::And, parts, label),
+            Logic::Or(parts) => self.combined(Operation::Or, parts, label),
+            Logic::Not(inner) => {
+                let input = self.set(inner, None)?;
+                Ok(node(Operation::Not, name(""), Vec::new(), vec![input]))
+            }
+            Logic::Leaf(leaf) => self.leaf(leaf, label),
+        }
+    }
+
+    /// And or or: tests of the fields of one class go into one predicate, whatever else stands between them.
+    fn combined(&self, operation: Operation, parts: &[Criteria], label: Option<&str>) -> Result<LogicalPlan> {
+        let together = |parts: Vec<Criteria>| match operation {
+            Operation::Or => Logic::Or(parts),
+            _ => Logic::And(parts),
+        };
+        let mut by_class: Vec<(Class, Vec<Criteria>)> = Vec::new();
+        let mut inputs = Vec::new();
+        for part in parts {
+            match self.single_class(part) {
+                Some(class) => match by_class.iter_mut().find(|(known, _)| *known == class) {
+                    Some((_, tests)) => tests.push(part.clone()),
+                    None => by_class.push((class, vec![part.clone()])),
+                },
+                None => inputs.push(self.set(part, None)?),
+            }
+        }
+        for (class, tests) in by_class {
+            inputs.push(self.field_set(class, &together(tests), None)?);
+        }
+        if inputs.is_empty() {
+            return internal_err!("an empty combination of criteria");
+        }
+        Ok(node(operation, label.unwrap_or_default().to_owned(), Vec::new(), inputs))
+    }
+
+    /// The class whose files alone answer the test, when it speaks of nothing but contact fields of one class.
+    fn single_class(&self, test: &Criteria) -> Option<Class> {
+        match test {
+            Logic::True | Logic::False => None,
+            Logic::And(parts) | Logic::Or(parts) => {
+                let mut classes = parts.iter().map(|part| self.single_class(part));
+                let first = classes.next()??;
+                classes.all(|class| class == Some(first)).then_some(first)
+            }
+            Logic::Not(inner) => self.single_class(inner),
+            Logic::Leaf(ContactTest::Field(test)) => {
+                self.schema().contact_field(&test.field).map(|field| field.class)
+            }
+            Logic::Leaf(ContactTest::Age(_)) => self.schema().contact_field("birth_date").map(|field| field.class),
+            Logic::Leaf(ContactTest::Anniversary { field, .. }) => {
+                self.schema().contact_field(field).map(|field| field.class)
+            }
+            Logic::Leaf(ContactTest::Has(_) | ContactTest::Count(..) | ContactTest::One { .. }) => None,
+        }
+    }
+
+    fn field_set(&self, class: Class, test: &Criteria, label: Option<&str>) -> Result<LogicalPlan> {
+        let predicate = self.contact_predicate(test)?;
+        let scan = self.tables.contact_scan(class)?.build()?;
+        let label = label.map_or_else(|| class.name().to_owned(), str::to_owned);
+        Ok(node(Operation::FieldSet, label, vec![predicate], vec![scan]))
+    }
+
+    /// Kleene's logic is SQL's: null is UNKNOWN.
+    fn contact_predicate(&self, test: &Criteria) -> Result<Expr> {
+        logic_expr(test, &|leaf| match leaf {
+            ContactTest::Field(test) => fields::field_test(test, &self.schema().contact, &self.clock),
+            ContactTest::Age(test) => {
+                fields::number_test(&fields::age_on(self.clock.today()), test)
+            }
+            ContactTest::Anniversary { field, window } => fields::anniversary_test(field, window, &self.clock),
+            ContactTest::Has(_) | ContactTest::Count(..) | ContactTest::One { .. } => {
+                internal_err!("a test of records among contact fields")
+            }
+        })
+    }
+
+    fn leaf(&self, leaf: &ContactTest, label: Option<&str>) -> Result<LogicalPlan> {
+        match leaf {
+            ContactTest::Has(selector) => self.record_leaf(Operation::HasRecord, selector, None, label),
+            ContactTest::Count(selector, test) => {
+                let operation = Operation::CountRecords(count_test(test)?);
+                self.record_leaf(operation, selector, None, label)
+            }
+            ContactTest::One { which, selector, test } => {
+                self.record_leaf(records::extreme(*which, self.clock.zone), selector, Some(test), label)
+            }
+            ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. } => {
+                internal_err!("a field of no known class")
+            }
+        }
+    }
+}
+
+/// A node over sets.
+fn node(operation: Operation, label: String, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> LogicalPlan {
+    SetNode { operation, label, exprs, inputs }.into_plan()
+}
+
+/// Logic over leaves as one expression.
+fn logic_expr<L>(logic: &Logic<L>, leaf: &impl Fn(&L) -> Result<Expr>) -> Result<Expr> {
+    let all = |parts: &[Logic<L>]| parts.iter().map(|part| logic_expr(part, leaf)).collect::<Result<Vec<_>>>();
+    match logic {
+        Logic::True => Ok(lit(true)),
+        Logic::False => Ok(lit(false)),
+        Logic::And(parts) => Ok(all(parts)?.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true))),
+        Logic::Or(parts) => Ok(all(parts)?.into_iter().reduce(Expr::or).unwrap_or_else(|| lit(false))),
+        Logic::Not(inner) => Ok(!logic_expr(inner, leaf)?),
+        Logic::Leaf(test) => leaf(test),
+    }
+}
+
+/// The literal behind an operand of a bound segment.
+fn literal(operand: &Operand) -> Result<&Value> {
+    match operand {
+        Operand::Literal(value) => Ok(value),
+        Operand::Param(_) => internal_err!("a parameter that was not bound"),
+    }
+}
+
+/// A number behind an operand.
+fn number(operand: &Operand) -> Result<f64> {
+    match literal(operand)? {
+        // Counts, ages and literals lie far below 2^53.
+        Value::Int(int) => Ok(*int as f64),
+        Value::Number(number) => Ok(*number),
+        Value::Text(_)
+        | Value::Category(_)
+        | Value::Money(_)
+        | Value::Bool(_)
+        | Value::Date(_)
+        | Value::Time(_)
+        | Value::Code(_)
+        | Value::Categories(_)
+        | Value::Point(..) => internal_err!("a number was expected"),
+    }
+}
+
+/// The whole numbers from 0 on that satisfy the test.
+fn count_test(test: &NumberTest) -> Result<CountTest> {
+    use hyperseg_dsl::segment::Cmp;
+    let range = |low: f64, high: f64| {
+        let (low, high) = (low.ceil().max(0.0), high.floor());
+        // Casts of numbers beyond the range saturate, as counts do.
+        (low <= high && high >= 0.0).then_some((low as u32, high as u32))
+    };
+    const MOST: f64 = u32::MAX as f64;
+    let below = |bound: f64| if bound.fract() == 0.0 { bound - 1.0 } else { bound.floor() };
+    let above = |bound: f64| if bound.fract() == 0.0 { bound + 1.0 } else { bound.ceil() };
+    let ranges = match test {
+        NumberTest::Compare(cmp, operand) => {
+            let bound = number(operand)?;
+            match cmp {
+                Cmp::Eq => vec![range(bound, bound)],
+                Cmp::Ne if bound.fract() == 0.0 => vec![range(0.0, bound - 1.0), range(bound + 1.0, MOST)],
+                Cmp::Ne => vec![range(0.0, MOST)],
+                Cmp::Lt => vec![range(0.0, below(bound))],
+                Cmp::Le => vec![range(0.0, bound)],
+                Cmp::Gt => vec![range(above(bound), MOST)],
+                Cmp::Ge => vec![range(bound, MOST)],
+            }
+        }
+        NumberTest::Range(low, high) => vec![range(number(low)?, number(high)?)],
+        NumberTest::In(values) => {
+            values.iter().map(|value| number(value).map(|n| range(n, n))).collect::<Result<Vec<_>>>()?
+        }
+    };
+    Ok(CountTest(ranges.into_iter().flatten().collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyperseg_dsl::segment::Cmp;
+
+    #[test]
+    fn count_tests_are_ranges_of_whole_numbers() {
+        let compare = |cmp, bound: f64| {
+            count_test(&NumberTest::Compare(cmp, Operand::Literal(Value::Number(bound)))).unwrap().0
+        };
+        assert_eq!(compare(Cmp::Ge, 3.0), [(3, u32::MAX)]);
+        assert_eq!(compare(Cmp::Gt, 2.5), [(3, u32::MAX)]);
+        assert_eq!(compare(Cmp::Lt, 2.5), [(0, 2)]);
+        assert_eq!(compare(Cmp::Lt, 0.0), []);
+        assert_eq!(compare(Cmp::Le, 0.0), [(0, 0)]);
+        assert_eq!(compare(Cmp::Eq, 2.5), []);
+        assert_eq!(compare(Cmp::Ne, 0.0), [(1, u32::MAX)]);
+        assert_eq!(compare(Cmp::Ge, -4.0), [(0, u32::MAX)]);
+        assert_eq!(compare(Cmp::Eq, -1.0), []);
+    }
+}

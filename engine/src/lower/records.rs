@@ -1,0 +1,191 @@
+//! Tests of records: the scan of a kind's files with what can be pushed to it, and the leaf above.
+
+use chrono_tz::Tz;
+use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
+use hyperseg_dsl::schema::{Field, FieldType, RecordKind};
+use hyperseg_dsl::segment::{CodeSet, FieldTest, Filter, Logic, Selector, Test, Which};
+use hyperseg_dsl::value::Value;
+
+use super::time::{Stretch, sees_the_future, stretch};
+use super::{Lowering, fields, logic_expr, node};
+use crate::plan::ops::Operation;
+use crate::plan::ops::extreme::Extreme;
+
+/// The operation of `latest` and `earliest`.
+pub(super) fn extreme(which: Which, zone: Tz) -> Operation {
+    let latest = match which {
+        Which::Latest => true,
+        Which::Earliest => false,
+    };
+    Operation::ExtremeRecord(Extreme { latest, zone })
+}
+
+/// A selector split into what decides before the leaf and what the leaf decides itself.
+struct Split {
+    /// TRUE or FALSE for every row; rows for which it is FALSE never reach the leaf.
+    before: Vec<Expr>,
+    /// TRUE, FALSE or UNKNOWN; the leaf tallies UNKNOWN.
+    filter: Expr,
+}
+
+impl Lowering<'_> {
+    /// A leaf over the records that the selector takes; `test` is what `latest` and `earliest` ask of theirs.
+    pub(super) fn record_leaf(
+        &self,
+        operation: Operation,
+        selector: &Selector,
+        test: Option<&Filter>,
+        label: Option<&str>,
+    ) -> Result<LogicalPlan> {
+        let kind = self
+            .schema()
+            .record(&selector.record)
+            .ok_or_else(|| internal_datafusion_err!("a record kind that the schema does not have"))?;
+        let split = self.split(kind, selector)?;
+        let classes = self.schema().classes_for(kind, narrowing_codes(&selector.filter));
+        let mut scan = self.tables.record_scan(kind, &classes)?;
+        if let Some(before) = conjunction(split.before) {
+            scan = scan.filter(before)?;
+        }
+        let mut exprs = vec![split.filter];
+        if let Some(test) = test {
+            exprs.push(self.filter_expr(kind, test)?);
+        }
+        let label = label.map_or_else(|| kind.name.clone(), str::to_owned);
+        Ok(node(operation, label, exprs, vec![scan.build()?]))
+    }
+
+    fn filter_expr(&self, kind: &RecordKind, filter: &Filter) -> Result<Expr> {
+        logic_expr(filter, &|test: &FieldTest| fields::field_test(test, &kind.fields, &self.clock))
+    }
+
+    fn split(&self, kind: &RecordKind, selector: &Selector) -> Result<Split> {
+        let at = col("at");
+        let mut before = Vec::new();
+        let mut filter = self.filter_expr(kind, &selector.filter)?;
+        let stretches = selector
+            .windows
+            .iter()
+            .map(|window| stretch(window, &self.clock))
+            .collect::<Result<Vec<_>>>()?;
+        if !kind.schedule && !selector.windows.iter().any(sees_the_future) {
+            before.extend(visible(&Stretch::until(&self.clock)));
+        }
+        if selector.active {
+            before.extend(self.active(kind, &stretches)?);
+        } else {
+            for stretch in &stretches {
+                before.extend(stretch.coarse(&at));
+                // A day against hours is UNKNOWN, which the leaf has to see in order to tally it.
+                if stretch.is_exact() {
+                    filter = filter.and(stretch.time_test(&at));
+                } else {
+                    before.push(stretch.time_test(&at));
+                }
+            }
+        }
+        for hidden in &selector.hidden {
+            before.push(not_hidden(kind, &hidden.field, &hidden.values)?);
+        }
+        before.extend(self.coarse_filter(kind, &selector.filter)?);
+        Ok(Split { before, filter })
+    }
+
+    /// The interval from `at` to `end` overlaps every stretch, or contains as_of when there is none.
+    fn active(&self, kind: &RecordKind, stretches: &[Stretch]) -> Result<Vec<Expr>> {
+        let (at, end) = (col("at"), col("end"));
+        let mut exprs = Vec::new();
+        let mut overlap = |starts: Stretch, ends: Stretch| {
+            exprs.extend(starts.coarse(&at));
+            exprs.push(starts.time_test(&at));
+            exprs.push(end.clone().is_null().or(ends.time_test(&end)));
+        };
+        if stretches.is_empty() {
+            overlap(Stretch::until(&self.clock), Stretch::from(&self.clock));
+        }
+        for stretch in stretches {
+            overlap(stretch.up_to_end(&self.clock), stretch.from_start(&self.clock));
+        }
+        if !kind.ended.is_empty() {
+            let values: Vec<Value> = kind.ended.iter().map(|text| Value::Category(text.clone())).collect();
+            exprs.push(col("end").is_not_null().or(not_hidden(kind, "status", &values)?));
+        }
+        Ok(exprs)
+    }
+
+    /// For each top-level conjunct on one column: it, or the column is missing. Such rows are exactly those for which
+    /// the conjunct is not FALSE, and file statistics can rule them out.
+    fn coarse_filter(&self, kind: &RecordKind, filter: &Filter) -> Result<Vec<Expr>> {
+        let mut exprs = Vec::new();
+        for test in conjuncts(filter) {
+            let prunable = match (&test.test, test.ty) {
+                (Test::Codes(_), _) => true,
+                (Test::Compare(..) | Test::In(_) | Test::Between(..), ty) => match ty {
+                    FieldType::Category | FieldType::Int | FieldType::Money | FieldType::Bool | FieldType::Date => true,
+                    FieldType::Number => test.field != "value",
+                    FieldType::Text
+                    | FieldType::Time
+                    | FieldType::Code
+                    | FieldType::Categories
+                    | FieldType::Point => false,
+                },
+                (Test::Text(..) | Test::Window(_) | Test::Known | Test::Missing, _) => false,
+            };
+            if prunable {
+                let expr = fields::field_test(test, &kind.fields, &self.clock)?;
+                exprs.push(expr.or(col(&test.field).is_null()));
+            }
+        }
+        Ok(exprs)
+    }
+}
+
+/// Bounds and exact test of `at` within a stretch.
+pub(super) fn visible(stretch: &Stretch) -> Vec<Expr> {
+    let at = col("at");
+    let mut exprs = stretch.coarse(&at);
+    exprs.push(stretch.time_test(&at));
+    exprs
+}
+
+/// The field has none of these values; missing is fine.
+pub(super) fn not_hidden(kind: &RecordKind, name: &str, values: &[Value]) -> Result<Expr> {
+    let field = field_of(kind, name)?;
+    let column = col(name);
+    let mut constants = Vec::with_capacity(values.len());
+    for value in values {
+        constants.push(match value {
+            Value::Bool(flag) => lit(*flag),
+            Value::Category(category) => {
+                let place = field.categories.iter().position(|known| known == category);
+                let place = place.and_then(|place| i16::try_from(place).ok());
+                lit(place.ok_or_else(|| internal_datafusion_err!("a hidden value that the field does not have"))?)
+            }
+            _ => return Err(internal_datafusion_err!("a hidden value of another type")),
+        });
+    }
+    Ok(column.clone().is_null().or(column.in_list(constants, true)))
+}
+
+fn field_of<'a>(kind: &'a RecordKind, name: &str) -> Result<&'a Field> {
+    kind.field(name).ok_or_else(|| internal_datafusion_err!("a field that the record kind does not have"))
+}
+
+/// The tests that all have to be TRUE, at the top of a filter.
+fn conjuncts(filter: &Filter) -> Vec<&FieldTest> {
+    match filter {
+        Logic::Leaf(test) => vec![test],
+        Logic::And(parts) => parts.iter().flat_map(conjuncts).collect(),
+        Logic::True | Logic::False | Logic::Or(_) | Logic::Not(_) => Vec::new(),
+    }
+}
+
+/// The code set that every selected record is in, when the filter says so at its top.
+fn narrowing_codes(filter: &Filter) -> Option<&CodeSet> {
+    conjuncts(filter).into_iter().find_map(|test| match &test.test {
+        Test::Codes(set) if test.field == "code" => Some(set),
+        _ => None,
+    })
+}

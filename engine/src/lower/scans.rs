@@ -1,0 +1,68 @@
+//! The tables of one generation, as scans under the keys of one query.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use hyperseg_dsl::schema::{Class, Field, RecordKind};
+use hyperseg_storage::layout::{contact_schema, known_column, record_schema};
+use hyperseg_storage::{FileEntry, Snapshot};
+
+use crate::table::{SealedReaderFactory, SealedTable, consecutive, scan_of};
+
+/// Makes scans of one generation.
+pub(crate) struct Tables {
+    snapshot: Arc<Snapshot>,
+    reader: Arc<SealedReaderFactory>,
+}
+
+impl Tables {
+    /// Scans of this generation, read by this reader.
+    pub(crate) fn new(snapshot: Arc<Snapshot>, reader: Arc<SealedReaderFactory>) -> Self {
+        Self { snapshot, reader }
+    }
+
+    /// The generation.
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Contacts of each shard; an empty dataset has one shard without contacts.
+    pub(crate) fn shards(&self) -> Arc<[u32]> {
+        let shards: Vec<u32> = self.snapshot.shards().iter().map(|shard| shard.contacts).collect();
+        if shards.is_empty() { Arc::from([0]) } else { Arc::from(shards) }
+    }
+
+    /// The contact field that a column belongs to.
+    pub(crate) fn contact_field_of_column(&self, column: &str) -> Option<&Field> {
+        let fields = &self.snapshot.schema().contact;
+        fields.iter().find(|field| {
+            field.name == column
+                || known_column(&field.name) == column
+                || hyperseg_storage::layout::columns_of(field).iter().any(|stored| stored.name() == column)
+        })
+    }
+
+    /// The contact fields of a class.
+    pub(crate) fn contact_scan(&self, class: Class) -> Result<LogicalPlanBuilder> {
+        let files = self.by_shard(|shard| self.snapshot.contact_files(class, shard).collect());
+        let schema = contact_schema(self.snapshot.schema(), class);
+        let table = SealedTable { schema, shards: files, reader: Arc::clone(&self.reader) };
+        scan_of(&format!("contact_{}", class.name().replace('.', "_")), table)
+    }
+
+    /// The records of a kind, in the files of these classes.
+    pub(crate) fn record_scan(&self, kind: &RecordKind, classes: &[Class]) -> Result<LogicalPlanBuilder> {
+        let files = self.by_shard(|shard| self.snapshot.record_files(&kind.name, shard, classes).collect());
+        let table = SealedTable { schema: record_schema(kind), shards: files, reader: Arc::clone(&self.reader) };
+        scan_of(&kind.name, table)
+    }
+
+    fn by_shard<'a>(
+        &'a self,
+        files: impl Fn(u32) -> Vec<&'a FileEntry> + 'a,
+    ) -> Vec<Vec<crate::table::SealedFile>> {
+        let shards = u32::try_from(self.shards().len()).unwrap_or(u32::MAX);
+        consecutive((0..shards).map(files))
+    }
+}

@@ -1,0 +1,223 @@
+//! The physical node of every operator over sets of contacts: partition *i* answers for shard *i* with one row.
+
+use std::borrow::Cow;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_datafusion_err, internal_err};
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SendableRecordBatchStream,
+};
+use futures::TryStreamExt;
+
+use crate::sets::ShardSet;
+
+/// What an operator does with the inputs of one shard.
+#[async_trait]
+pub(crate) trait SetOperator: Debug + Send + Sync {
+    /// Name in EXPLAIN, as of the logical node with `Exec` behind it.
+    fn name(&self) -> &'static str;
+
+    /// The expressions it evaluates over its first input.
+    fn expressions(&self) -> Vec<Arc<dyn PhysicalExpr>> {
+        Vec::new()
+    }
+
+    /// Works off the inputs of one shard.
+    async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet>;
+
+    /// This operator as the gate, when it is one.
+    fn as_gate(&self) -> Option<&super::ops::gate::Gate> {
+        None
+    }
+}
+
+/// What an operator knows of the shard it works on.
+pub(crate) struct ShardContext {
+    /// Number of the shard.
+    pub(crate) shard: u32,
+    /// Contacts in it.
+    pub(crate) contacts: usize,
+    /// Memory of this operator and shard, from the query's pool.
+    pub(crate) reservation: MemoryReservation,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl ShardContext {
+    /// Adds to a counter of this operator, shown by `plan --analyze` and read by the reports.
+    pub(crate) fn count(&self, name: impl Into<Cow<'static, str>>, number: usize) {
+        MetricBuilder::new(&self.metrics).counter(name, self.shard as usize).add(number);
+    }
+}
+
+/// Physical plan of an operator.
+#[derive(Debug)]
+pub(crate) struct SetExec {
+    operator: Arc<dyn SetOperator>,
+    label: String,
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+    /// Contacts of each shard.
+    shards: Arc<[u32]>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl SetExec {
+    /// An operator over inputs that all have one partition per shard.
+    pub(crate) fn try_new(
+        operator: Arc<dyn SetOperator>,
+        label: String,
+        inputs: Vec<Arc<dyn ExecutionPlan>>,
+        shards: Arc<[u32]>,
+    ) -> Result<Self> {
+        for input in &inputs {
+            if input.properties().partitioning.partition_count() != shards.len() {
+                return internal_err!("{} expects one partition per shard", operator.name());
+            }
+        }
+        let properties = Arc::new(PlanProperties::new(
+            EquivalenceProperties::new(ShardSet::schema()),
+            Partitioning::UnknownPartitioning(shards.len()),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        ));
+        Ok(Self { operator, label, inputs, shards, properties, metrics: ExecutionPlanMetricsSet::new() })
+    }
+
+    /// The operator.
+    pub(crate) fn operator(&self) -> &Arc<dyn SetOperator> {
+        &self.operator
+    }
+}
+
+impl DisplayAs for SetExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.operator.name())?;
+        if !self.label.is_empty() {
+            write!(f, ": {}", self.label)?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for SetExec {
+    fn name(&self) -> &str {
+        self.operator.name()
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    /// Shards are the unit of work; more partitions would tear them apart.
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.inputs.len()]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.inputs.iter().collect()
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Self::try_new(Arc::clone(&self.operator), self.label.clone(), children, Arc::clone(&self.shards))
+            .map(|plan| Arc::new(plan) as Arc<dyn ExecutionPlan>)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Self::try_new(Arc::clone(&self.operator), self.label.clone(), children, Arc::clone(&self.shards))
+            .map(|plan| Arc::new(plan) as Arc<dyn ExecutionPlan>)
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        for expr in &self.operator.expressions() {
+            if f(expr)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let contacts = self
+            .shards
+            .get(partition)
+            .copied()
+            .ok_or_else(|| internal_datafusion_err!("no shard {partition}"))?;
+        let inputs = self
+            .inputs
+            .iter()
+            .map(|input| input.execute(partition, Arc::clone(&context)))
+            .collect::<Result<Vec<_>>>()?;
+        let reservation = MemoryConsumer::new(self.operator.name()).register(context.memory_pool());
+        let shard = ShardContext {
+            shard: u32::try_from(partition).map_err(|_| internal_datafusion_err!("too many shards"))?,
+            contacts: contacts as usize,
+            reservation,
+            metrics: self.metrics.clone(),
+        };
+        let operator = Arc::clone(&self.operator);
+        let answer = async move {
+            let set = operator.run(inputs, &shard).await?;
+            shard.count("true", set.count_true());
+            shard.count("unknown", set.count_unknown());
+            set.to_batch(shard.shard)
+        };
+        let stream = futures::stream::once(answer);
+        Ok(Box::pin(RecordBatchStreamAdapter::new(ShardSet::schema(), stream)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+/// Reads the single set that a stream of sets carries, and checks that it is of the shard that was asked for.
+pub(crate) async fn read_set(mut input: SendableRecordBatchStream, shard: &ShardContext) -> Result<ShardSet> {
+    let mut found: Option<ShardSet> = None;
+    while let Some(batch) = input.try_next().await? {
+        let (number, set) = ShardSet::from_batch(&batch)?;
+        if number != shard.shard || set.contacts() != shard.contacts || found.replace(set).is_some() {
+            return internal_err!("a set of contacts arrived in another shard's partition");
+        }
+    }
+    found.ok_or_else(|| internal_datafusion_err!("a set of contacts did not arrive"))
+}
+
+/// Reads the sets of all inputs, in their order.
+pub(crate) async fn read_sets(
+    inputs: Vec<SendableRecordBatchStream>,
+    shard: &ShardContext,
+) -> Result<Vec<ShardSet>> {
+    let mut sets = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        sets.push(read_set(input, shard).await?);
+    }
+    Ok(sets)
+}
+
+/// The batch's column of this name.
+pub(crate) fn column<'a, A: 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a A> {
+    batch
+        .column_by_name(name)
+        .and_then(|column| column.as_any().downcast_ref::<A>())
+        .ok_or_else(|| internal_datafusion_err!("column {name} is missing or of another type"))
+}

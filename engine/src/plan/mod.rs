@@ -1,0 +1,22 @@
+//! The DataFusion plan of a segment: logical nodes, their physical operators, the rules that keep it safe.
+//!
+//! Every plan is a tree of sets of contacts, one row per shard ([`crate::sets`]), below at most one gate and one
+//! list node:
+//!
+//! ```text
+//! Recipients                    rows of the list: id, address, output fields, for members only
+//!   Gate                        consent and suppression, in waterfall order
+//!     Criteria                  the author's criteria, TRUE for all
+//!       FieldSet | RecordSet | And | Or | Not …
+//!         Filter, TableScan     DataFusion's own, over encrypted Parquet
+//!     FieldSet | RecordSet …    one per gate
+//! ```
+
+pub(crate) mod exec;
+pub(crate) mod explain;
+pub(crate) mod gate_rule;
+pub(crate) mod node;
+pub(crate) mod ops;
+pub(crate) mod planner;
+pub(crate) mod recipients;
+pub(crate) mod session;

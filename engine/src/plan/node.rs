@@ -1,0 +1,91 @@
+//! The logical extension node of every operator over sets of contacts.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use datafusion::common::{DFSchema, DFSchemaRef, Result};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+
+use super::ops::Operation;
+use crate::sets::ShardSet;
+
+static SCHEMA: LazyLock<DFSchemaRef> =
+    LazyLock::new(|| Arc::new(DFSchema::try_from(ShardSet::schema()).unwrap_or_else(|_| DFSchema::empty())));
+
+/// An operator with its inputs and the expressions it evaluates over them; the output is one set per shard.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SetNode {
+    /// What is done.
+    pub(crate) operation: Operation,
+    /// Text for EXPLAIN: the criterion or gate it stands for.
+    pub(crate) label: String,
+    /// Expressions over the first input.
+    pub(crate) exprs: Vec<Expr>,
+    /// Inputs: a scan for leaves, sets for the others.
+    pub(crate) inputs: Vec<LogicalPlan>,
+}
+
+impl SetNode {
+    /// The node as a plan.
+    pub(crate) fn into_plan(self) -> LogicalPlan {
+        LogicalPlan::Extension(Extension { node: Arc::new(self) })
+    }
+}
+
+impl PartialOrd for SetNode {
+    /// Plans have no order; equal ones are equal.
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        (self == other).then_some(Ordering::Equal)
+    }
+}
+
+impl UserDefinedLogicalNodeCore for SetNode {
+    fn name(&self) -> &str {
+        self.operation.name()
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        self.inputs.iter().collect()
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &SCHEMA
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        self.exprs.clone()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.operation.name())?;
+        if !self.label.is_empty() {
+            write!(f, ": {}", self.label)?;
+        }
+        Ok(())
+    }
+
+    fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        Ok(Self { operation: self.operation.clone(), label: self.label.clone(), exprs, inputs })
+    }
+
+    /// Leaves need the columns their expressions and their fold name; nodes over sets need whole rows.
+    fn necessary_children_exprs(&self, _output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
+        let needed = |input: &LogicalPlan| -> Vec<usize> {
+            let schema = input.schema();
+            let columns = self.operation.columns();
+            if columns.is_empty() {
+                return (0..schema.fields().len()).collect();
+            }
+            let mut indices: Vec<usize> =
+                columns.iter().filter_map(|name| schema.index_of_column_by_name(None, name)).collect();
+            for column in self.exprs.iter().flat_map(Expr::column_refs) {
+                indices.extend(schema.maybe_index_of_column(column));
+            }
+            indices.sort_unstable();
+            indices.dedup();
+            indices
+        };
+        Some(self.inputs.iter().map(needed).collect())
+    }
+}

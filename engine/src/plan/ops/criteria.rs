@@ -1,0 +1,38 @@
+//! The author's top-level criteria: TRUE for all of them, with a count after each.
+//!
+//! ```text
+//! in:   criterion 1   TRUE for 1 2 3     criterion 2   TRUE for 2 3 4
+//! out:  TRUE for 2 3                     counters: cumulative 3, then 2
+//! ```
+
+use async_trait::async_trait;
+use datafusion::common::Result;
+use datafusion::physical_plan::SendableRecordBatchStream;
+
+use crate::plan::exec::{SetOperator, ShardContext, read_set};
+use crate::sets::ShardSet;
+
+/// And of the inputs. Every input is read, so that each criterion is reported even when an earlier one is empty.
+#[derive(Debug)]
+pub(crate) struct Criteria;
+
+/// Name of the counter of contacts left after the criterion at this place.
+pub(crate) fn cumulative(place: usize) -> String {
+    format!("cumulative_{place}")
+}
+
+#[async_trait]
+impl SetOperator for Criteria {
+    fn name(&self) -> &'static str {
+        "CriteriaExec"
+    }
+
+    async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
+        let mut so_far = ShardSet::constant(shard.contacts, true);
+        for (place, input) in inputs.into_iter().enumerate() {
+            so_far = so_far.and(&read_set(input, shard).await?);
+            shard.count(cumulative(place), so_far.count_true());
+        }
+        Ok(so_far)
+    }
+}

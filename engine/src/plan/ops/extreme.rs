@@ -1,0 +1,211 @@
+//! The latest or the earliest selected record.
+//!
+//! ```text
+//! in:    ord 4 at 2 Jan value 9.1     ord 4 at 5 Mar value 6     ord 7 at 1 Feb value missing      test: value > 9
+//! out:   latest: FALSE for 4, UNKNOWN for 7 and for everyone without a selected record
+//! ```
+//!
+//! Order: the local day of `at`; on the last day every record known only to the day, and the instants equal to the
+//! last one; among those the last `recorded_at`. Of what remains, one record that satisfies the test suffices.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, Int64Array};
+use async_trait::async_trait;
+use chrono_tz::Tz;
+use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::SendableRecordBatchStream;
+use futures::TryStreamExt;
+use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::value::{When, days_since_epoch, unpack_time};
+
+use super::field_set::{single, unset};
+use super::record_set::{selected, truths};
+use crate::plan::exec::{SetOperator, ShardContext, column};
+use crate::sets::ShardSet;
+
+/// Which end of the order, and in which zone days are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Extreme {
+    /// The latest rather than the earliest.
+    pub(crate) latest: bool,
+    /// Zone of local days.
+    pub(crate) zone: Tz,
+}
+
+impl Extreme {
+    /// Name of the logical node.
+    pub(crate) fn name(self) -> &'static str {
+        if self.latest { "LatestRecord" } else { "EarliestRecord" }
+    }
+}
+
+/// Contacts by a test of their latest or earliest selected record.
+#[derive(Debug)]
+pub(crate) struct ExtremeRecord {
+    /// Which records are selected: Boolean, null for UNKNOWN.
+    pub(crate) filter: Arc<dyn PhysicalExpr>,
+    /// What the record must satisfy: Boolean, null for UNKNOWN.
+    pub(crate) test: Arc<dyn PhysicalExpr>,
+    /// Order.
+    pub(crate) extreme: Extreme,
+}
+
+/// TRUE, UNKNOWN or FALSE of the records that tie, as the greatest seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Seen {
+    Nothing,
+    False,
+    Unknown,
+    True,
+}
+
+/// Best records of one kind of precision. Keys are turned so that greater is better.
+#[derive(Clone, Copy, Debug)]
+struct Best {
+    instant: i64,
+    recorded: i64,
+    seen: Seen,
+}
+
+impl Best {
+    const NOTHING: Self = Self { instant: i64::MIN, recorded: i64::MIN, seen: Seen::Nothing };
+
+    fn take(&mut self, instant: i64, recorded: i64, seen: Seen) {
+        let (key, best) = ((instant, recorded), (self.instant, self.recorded));
+        if self.seen == Seen::Nothing || key > best {
+            *self = Self { instant, recorded, seen };
+        } else if key == best {
+            self.seen = self.seen.max(seen);
+        }
+    }
+}
+
+/// Dense state of one contact: the best day, and on it the best among instants and among days.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    day: i32,
+    instants: Best,
+    days: Best,
+}
+
+impl State {
+    const NOTHING: Self = Self { day: i32::MIN, instants: Best::NOTHING, days: Best::NOTHING };
+
+    fn answer(&self) -> Seen {
+        match (self.instants.seen, self.days.seen) {
+            (seen, Seen::Nothing) | (Seen::Nothing, seen) => seen,
+            (instant, day) if self.instants.recorded == self.days.recorded => instant.max(day),
+            (instant, _) if self.instants.recorded > self.days.recorded => instant,
+            (_, day) => day,
+        }
+    }
+}
+
+#[async_trait]
+impl SetOperator for ExtremeRecord {
+    fn name(&self) -> &'static str {
+        if self.extreme.latest { "LatestRecordExec" } else { "EarliestRecordExec" }
+    }
+
+    fn expressions(&self) -> Vec<Arc<dyn PhysicalExpr>> {
+        vec![Arc::clone(&self.filter), Arc::clone(&self.test)]
+    }
+
+    async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
+        let mut input = single(inputs)?;
+        shard.reservation.try_grow(shard.contacts * size_of::<State>())?;
+        let mut states = vec![State::NOTHING; shard.contacts];
+        let mut days = Days::new(self.extreme);
+        while let Some(batch) = input.try_next().await? {
+            let tests = truths(&self.test, &batch)?;
+            let at: &Int64Array = column(&batch, "at")?;
+            let recorded: &Int64Array = column(&batch, "recorded_at")?;
+            selected(&self.filter, &batch, shard, |row, ordinal| {
+                let seen = match (tests.is_valid(row), tests.is_valid(row) && tests.value(row)) {
+                    (false, _) => Seen::Unknown,
+                    (true, true) => Seen::True,
+                    (true, false) => Seen::False,
+                };
+                let state = states.get_mut(ordinal).ok_or_else(|| internal_datafusion_err!("an ordinal"))?;
+                let (day, instant) = days.at(at.value(row))?;
+                let recorded = if recorded.is_valid(row) { days.recorded(recorded.value(row))? } else { i64::MIN };
+                if day > state.day || (state.instants.seen == Seen::Nothing && state.days.seen == Seen::Nothing) {
+                    *state = State { day, ..State::NOTHING };
+                } else if day < state.day {
+                    return Ok(());
+                }
+                match instant {
+                    Some(instant) => state.instants.take(instant, recorded, seen),
+                    None => state.days.take(0, recorded, seen),
+                }
+                Ok(())
+            })?;
+        }
+        let mut certain = unset(shard.contacts);
+        let mut possible = unset(shard.contacts);
+        for (ordinal, state) in states.iter().enumerate() {
+            match state.answer() {
+                Seen::True => {
+                    certain.set_bit(ordinal, true);
+                    possible.set_bit(ordinal, true);
+                }
+                Seen::Unknown | Seen::Nothing => possible.set_bit(ordinal, true),
+                Seen::False => {}
+            }
+        }
+        Ok(ShardSet::new(certain.finish(), possible.finish()))
+    }
+}
+
+/// Packed moments as keys of which the greater is the better.
+struct Days {
+    clock: Clock,
+    sign: i64,
+    /// Instants of the local day looked up last: rows lie in time order, so that most are of the same day.
+    cached: Option<(i64, i64, i32)>,
+}
+
+impl Days {
+    fn new(extreme: Extreme) -> Self {
+        let clock = Clock { as_of_micros: 0, zone: extreme.zone };
+        Self { clock, sign: if extreme.latest { 1 } else { -1 }, cached: None }
+    }
+
+    fn day_of(&mut self, micros: i64) -> i32 {
+        match self.cached {
+            Some((start, end, day)) if start <= micros && micros < end => day,
+            _ => {
+                let day = self.clock.local_day(micros);
+                let number = days_since_epoch(day);
+                let start = self.clock.start_of_day(day);
+                let end = day.succ_opt().map_or(start, |next| self.clock.start_of_day(next));
+                self.cached = Some((start, end, number));
+                number
+            }
+        }
+    }
+
+    /// Key of the day, and of the instant when it is known.
+    fn at(&mut self, packed: i64) -> Result<(i32, Option<i64>)> {
+        let sign = if self.sign > 0 { 1 } else { -1 };
+        match unpack_time(packed).ok_or_else(unreadable)? {
+            When::Instant(micros) => Ok((sign * self.day_of(micros), Some(self.sign * micros))),
+            When::Day(day) => Ok((sign * days_since_epoch(day), None)),
+        }
+    }
+
+    /// Key of when it was recorded; a day counts from its start.
+    fn recorded(&mut self, packed: i64) -> Result<i64> {
+        let micros = match unpack_time(packed).ok_or_else(unreadable)? {
+            When::Instant(micros) => micros,
+            When::Day(day) => self.clock.start_of_day(day),
+        };
+        Ok(self.sign * micros)
+    }
+}
+
+fn unreadable() -> datafusion::common::DataFusionError {
+    internal_datafusion_err!("a moment of unknown precision")
+}

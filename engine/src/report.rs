@@ -1,0 +1,168 @@
+//! What the engine tells about a count, a funnel, a plan or a run. Every type here is plain data for serde.
+
+use std::collections::BTreeMap;
+
+use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::schema::{Channel, Class, Purpose};
+use serde::{Deserialize, Serialize};
+
+/// Why a contact that matched does not receive anything, in waterfall order.
+pub use hyperseg_dsl::semantics::Blocked as Reason;
+
+/// Contacts removed for one reason that no earlier reason had removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    /// The reason.
+    pub reason: Reason,
+    /// How many contacts.
+    pub contacts: u64,
+}
+
+/// Answer of `count`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountReport {
+    /// Run id of the audit record.
+    pub run_id: String,
+    /// Name of the segment.
+    pub segment: String,
+    /// Contacts in the dataset.
+    pub contacts: u64,
+    /// Contacts for whom every criterion is TRUE.
+    pub matched: u64,
+    /// What the gates removed, in waterfall order. Empty when the segment has no purpose and channel.
+    pub removed: Vec<Removed>,
+    /// Contacts that a run would release; `None` when the segment lacks purpose or channel.
+    pub releasable: Option<u64>,
+    /// What the count looked at.
+    pub scope: ScopeReport,
+}
+
+/// How one criterion divides the contacts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CriterionReport {
+    /// Its text in canonical form.
+    pub label: String,
+    /// Contacts for whom it is TRUE.
+    pub is_true: u64,
+    /// Contacts for whom it is FALSE.
+    pub is_false: u64,
+    /// Contacts for whom it is UNKNOWN: something it asks for is missing.
+    pub is_unknown: u64,
+    /// Contacts for whom this and every criterion before it is TRUE.
+    pub cumulative: u64,
+    /// Record rows that its filters found UNKNOWN and therefore did not select.
+    pub unknown_rows: u64,
+}
+
+/// Answer of `funnel`: the waterfall.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunnelReport {
+    /// The count it belongs to.
+    #[serde(flatten)]
+    pub count: CountReport,
+    /// One entry per top-level criterion, in the author's order.
+    pub criteria: Vec<CriterionReport>,
+}
+
+/// A column that was unlocked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnlockedColumn {
+    /// `contact`, or the name of a record kind.
+    pub table: String,
+    /// Sensitivity class.
+    pub class: Class,
+    /// Column within the files of the table and class.
+    pub column: String,
+    /// Data keys unwrapped for it, one per file.
+    pub keys: u64,
+}
+
+/// What a query looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeReport {
+    /// Generation of the dataset.
+    pub generation: u64,
+    /// Instant and zone.
+    pub clock: Clock,
+    /// Columns unlocked.
+    pub columns: Vec<UnlockedColumn>,
+    /// Ids of the class keys that wrapped them.
+    pub key_ids: Vec<String>,
+    /// Figures of the scans.
+    pub counters: Counters,
+}
+
+/// Figures of the scans of one query.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Files of which something was read.
+    pub files_read: u64,
+    /// Row groups of those files.
+    pub row_groups: u64,
+    /// Row groups that statistics ruled out.
+    pub row_groups_pruned: u64,
+    /// Rows decoded.
+    pub rows_decoded: u64,
+    /// Ciphertext bytes fetched from files.
+    pub bytes_read: u64,
+    /// Milliseconds from the durable intent to the answer.
+    pub elapsed_ms: u64,
+}
+
+/// Answer of `plan`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanReport {
+    /// Logical plan, indented.
+    pub logical: String,
+    /// Physical plan, indented; with counters when analyzed.
+    pub physical: String,
+    /// Columns the plan unlocks.
+    pub columns: Vec<UnlockedColumn>,
+    /// The funnel, when the plan was executed.
+    pub analyzed: Option<FunnelReport>,
+}
+
+/// What stands behind a released list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Run id of the audit record.
+    pub run_id: String,
+    /// Id of the dataset.
+    pub dataset_id: String,
+    /// Name of the segment.
+    pub segment: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// Purpose of the release.
+    pub purpose: Purpose,
+    /// Channel of the release.
+    pub channel: Channel,
+    /// SHA-256 of the canonical text, hex.
+    pub segment_sha256: String,
+    /// The segment in English.
+    pub description: String,
+    /// Parameters that were bound, as text.
+    pub params: BTreeMap<String, String>,
+    /// Who ran it.
+    pub principal: String,
+    /// On whose behalf.
+    pub on_behalf_of: Option<String>,
+    /// Contacts for whom every criterion is TRUE.
+    pub matched: u64,
+    /// What the gates removed, in waterfall order.
+    pub removed: Vec<Removed>,
+    /// Rows of the list.
+    pub released: u64,
+    /// Columns of the list.
+    pub columns: Vec<String>,
+    /// SHA-256 over the canonical rows, hex; see [`crate::release`].
+    pub list_sha256: String,
+    /// RFC 6962 Merkle root over the canonical rows, hex.
+    pub list_merkle_root: String,
+    /// When the release record became durable, microseconds since the epoch; 0 within that record itself.
+    pub released_at_micros: i64,
+    /// When consent was last imported before the release, microseconds since the epoch.
+    pub consent_imported_at_micros: Option<i64>,
+    /// What the run looked at.
+    pub scope: ScopeReport,
+}

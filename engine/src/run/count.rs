@@ -1,0 +1,139 @@
+//! Numbers: count, funnel, plan.
+
+use std::sync::Arc;
+
+use datafusion::physical_plan::ExecutionPlan;
+
+use super::Engine;
+use super::query::{self, Executed, Wanted, releasable};
+use crate::error::{Error, Result};
+use crate::plan::exec::SetExec;
+use crate::plan::explain;
+use crate::plan::ops::criteria::cumulative;
+use crate::plan::ops::gate::MATCHED;
+use crate::plan::recipients::RecipientsExec;
+use crate::report::{CountReport, CriterionReport, FunnelReport, PlanReport, Reason, Removed};
+use crate::request::Request;
+
+pub(super) async fn count(engine: &Engine, request: &Request) -> Result<CountReport> {
+    let executed = query::plan(engine, request, Wanted::Numbers).await?.execute(engine, request, "count").await?;
+    let report = count_report(&executed, request)?;
+    complete(executed, &report)?;
+    Ok(report)
+}
+
+pub(super) async fn funnel(engine: &Engine, request: &Request) -> Result<FunnelReport> {
+    let executed = query::plan(engine, request, Wanted::Numbers).await?.execute(engine, request, "funnel").await?;
+    let report = funnel_report(&executed, request)?;
+    complete(executed, &report.count)?;
+    Ok(report)
+}
+
+pub(super) async fn plan(engine: &Engine, request: &Request, analyze: bool) -> Result<PlanReport> {
+    let planned = query::plan(engine, request, Wanted::List).await?;
+    let logical = planned.logical.display_indent().to_string();
+    let columns = planned.columns_to_unlock();
+    if !analyze {
+        let physical = explain::text(&planned.physical, false);
+        return Ok(PlanReport { logical: without_literals(&logical), physical, columns, analyzed: None });
+    }
+    let executed = planned.execute(engine, request, "plan").await?;
+    let physical = explain::text(&executed.planned.physical, true);
+    let report = funnel_report(&executed, request)?;
+    complete(executed, &report.count)?;
+    Ok(PlanReport { logical: without_literals(&logical), physical, columns, analyzed: Some(report) })
+}
+
+/// Filters and scans print the constants they compare with; names of nodes and tables are enough.
+fn without_literals(logical: &str) -> String {
+    let mut out = String::new();
+    for line in logical.lines() {
+        let kept = match (line.find("Filter:"), line.find(", full_filters="), line.find(", partial_filters=")) {
+            (Some(at), _, _) => line.get(..at + "Filter".len()),
+            (_, Some(at), _) | (_, _, Some(at)) => line.get(..at),
+            _ => Some(line),
+        };
+        out.push_str(kept.unwrap_or_default());
+        out.push('\n');
+    }
+    out
+}
+
+fn complete(executed: Executed, report: &CountReport) -> Result<()> {
+    let body = serde_json::to_value(report).map_err(|_| Error::Query { doing: "reporting", kind: "json" })?;
+    executed.intent.complete(body)?;
+    Ok(())
+}
+
+fn node(plan: &Arc<dyn ExecutionPlan>, name: &str) -> Option<Arc<dyn ExecutionPlan>> {
+    explain::find(plan, &|node| node.is::<SetExec>() && node.name() == name)
+}
+
+/// Numbers of an executed plan, read from the counters of its nodes.
+pub(super) fn count_report(executed: &Executed, request: &Request) -> Result<CountReport> {
+    let plan = &executed.planned.physical;
+    let missing = || Error::Query { doing: "reporting", kind: "a node is missing" };
+    let criteria = node(plan, "CriteriaExec").ok_or_else(missing)?;
+    let mut removed = Vec::new();
+    let mut releasable_contacts = None;
+    let mut matched = explain::counter(&criteria, "true");
+    if releasable(request).is_some() {
+        let gate = node(plan, "GateExec").ok_or_else(missing)?;
+        matched = explain::counter(&gate, MATCHED);
+        let gates = gate_reasons(&gate);
+        for reason in Reason::ALL.into_iter().filter(|reason| gates.contains(reason)) {
+            removed.push(Removed { reason, contacts: explain::counter(&gate, reason.name()) });
+        }
+        let mut left = explain::counter(&gate, "true");
+        if let Some(list) = explain::find(plan, &|node| node.is::<RecipientsExec>()) {
+            left = explain::counter(&list, "recipients");
+            if request.segment.segment().holdout.is_some() {
+                let contacts = explain::counter(&list, Reason::Holdout.name());
+                removed.push(Removed { reason: Reason::Holdout, contacts });
+            }
+        }
+        releasable_contacts = Some(left);
+        // The waterfall adds up, or something is wrong.
+        if matched != left + removed.iter().map(|removed| removed.contacts).sum::<u64>() {
+            return Err(Error::Query { doing: "reporting", kind: "a waterfall that does not add up" });
+        }
+    }
+    Ok(CountReport {
+        run_id: executed.intent.id().to_string(),
+        segment: request.segment.segment().name.clone(),
+        contacts: executed.planned.snapshot.contacts(),
+        matched,
+        removed,
+        releasable: releasable_contacts,
+        scope: executed.scope_report(request),
+    })
+}
+
+fn gate_reasons(gate: &Arc<dyn ExecutionPlan>) -> Vec<Reason> {
+    let operator = gate.downcast_ref::<SetExec>().map(|set| Arc::clone(set.operator()));
+    operator.and_then(|operator| operator.as_gate().map(|gate| gate.reasons.clone())).unwrap_or_default()
+}
+
+fn funnel_report(executed: &Executed, request: &Request) -> Result<FunnelReport> {
+    let count = count_report(executed, request)?;
+    let plan = &executed.planned.physical;
+    let criteria = node(plan, "CriteriaExec");
+    let mut reports = Vec::new();
+    if let Some(criteria) = criteria {
+        for (place, (child, criterion)) in
+            criteria.children().into_iter().zip(&request.segment.segment().criteria).enumerate()
+        {
+            let is_true = explain::counter(child, "true");
+            let is_unknown = explain::counter(child, "unknown");
+            reports.push(CriterionReport {
+                label: criterion.label.clone(),
+                is_true,
+                is_unknown,
+                is_false: count.contacts.saturating_sub(is_true + is_unknown),
+                cumulative: explain::counter(&criteria, &cumulative(place)),
+                unknown_rows: explain::counter_below(child, "unknown_rows"),
+            });
+        }
+    }
+    Ok(FunnelReport { count, criteria: reports })
+}

@@ -1,0 +1,282 @@
+//! The list: rows read, checked again, sorted, spooled sealed, recorded, and only then readable.
+
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, StringArray};
+use arrow::compute::{concat_batches, sort_to_indices, take_record_batch};
+use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use chrono::{DateTime, Utc};
+use hyperseg_dsl::schema::{Channel, Field, Purpose};
+use hyperseg_storage::audit::{ReleaseBody, Released};
+use hyperseg_storage::layout::ORDINAL;
+use zeroize::Zeroizing;
+
+use super::Engine;
+use super::count::count_report;
+use super::digest::ListDigest;
+use super::query::{self, Executed, Wanted, releasable};
+use super::recheck::Recheck;
+use super::render::render;
+use crate::error::{Error, Result};
+use crate::report::{CountReport, Receipt};
+use crate::request::{ConsentAge, Guards, Request};
+
+/// Rows of a spooled chunk and of a batch of the stream.
+const CHUNK_ROWS: usize = 8192;
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+type Chunks = Box<dyn Iterator<Item = hyperseg_storage::Result<Zeroizing<Vec<u8>>>> + Send>;
+
+/// A released list: its receipt and its rows, sorted by contact id. Columns are texts: `contact_id`, the address on
+/// the channel, the output fields.
+pub struct Recipients {
+    receipt: Receipt,
+    schema: SchemaRef,
+    chunks: Chunks,
+}
+
+impl std::fmt::Debug for Recipients {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recipients").field("run_id", &self.receipt.run_id).finish_non_exhaustive()
+    }
+}
+
+impl Recipients {
+    /// What stands behind the list.
+    #[must_use]
+    pub fn receipt(&self) -> &Receipt {
+        &self.receipt
+    }
+
+    /// Columns of the batches.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+impl Iterator for Recipients {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let chunk = self.chunks.next()?;
+        Some(chunk.map_err(Error::from).and_then(|bytes| decode(&bytes)))
+    }
+}
+
+pub(super) async fn run(engine: &Engine, request: &Request, guards: Guards) -> Result<Recipients> {
+    let (purpose, channel) = releasable(request).ok_or_else(|| not_releasable(request))?;
+    let planned = query::plan(engine, request, Wanted::List).await?;
+    fresh(request, planned.snapshot.consent_imported_micros())?;
+    let executed = planned.execute(engine, request, "run").await?;
+    let report = match count_report(&executed, request).and_then(|report| guard(guards, &report).map(|()| report)) {
+        Ok(report) => report,
+        Err(error) => {
+            executed.intent.abort(&error.to_string())?;
+            return Err(error);
+        }
+    };
+    let list = match prepare(engine, request, &executed, purpose, channel) {
+        Ok(list) => list,
+        Err(error) => {
+            executed.intent.abort(&error.to_string())?;
+            return Err(error);
+        }
+    };
+    release(engine, request, executed, report, list, (purpose, channel))
+}
+
+fn not_releasable(request: &Request) -> Error {
+    let segment = request.segment.segment();
+    let what = if segment.purpose.is_none() { "purpose" } else { "channel" };
+    Error::NotReleasable { segment: segment.name.clone(), what }
+}
+
+/// Consent data must not be older than the request allows.
+fn fresh(request: &Request, imported: Option<i64>) -> Result<()> {
+    let ConsentAge::Hours(hours_max) = request.consent_age_max else { return Ok(()) };
+    let what = match imported {
+        None => "consent was never imported into this dataset".to_owned(),
+        Some(imported) => {
+            let age = request.now_micros.saturating_sub(imported);
+            if age <= i64::from(hours_max).saturating_mul(HOUR_MICROS) {
+                return Ok(());
+            }
+            format!("consent was last imported {} hours ago, more than the {hours_max} allowed", age / HOUR_MICROS)
+        }
+    };
+    Err(Error::ConsentStale { what })
+}
+
+fn guard(guards: Guards, report: &CountReport) -> Result<()> {
+    let recipients = report.releasable.unwrap_or(0);
+    let crossed = |bound: String| Err(Error::Guard { recipients, bound });
+    match (guards.recipients_min, guards.recipients_max) {
+        (Some(least), _) if recipients < least => crossed(format!("at least {least}")),
+        (_, Some(most)) if recipients > most => crossed(format!("at most {most}")),
+        (_, _) => Ok(()),
+    }
+}
+
+/// A list ready to be spooled.
+struct List {
+    rows: RecordBatch,
+    /// Bitmap of who is on it: per shard its number, its contacts and its bits, all little-endian.
+    members: Vec<u8>,
+}
+
+/// Checks every recipient again, sorts by id and renders.
+fn prepare(
+    engine: &Engine,
+    request: &Request,
+    executed: &Executed,
+    purpose: Purpose,
+    channel: Channel,
+) -> Result<List> {
+    let snapshot = &executed.planned.snapshot;
+    let recheck = Recheck { dataset: &engine.dataset, snapshot, scope: &executed.scope, request, purpose, channel };
+    let broken = |_| Error::Query { doing: "sorting the list", kind: "arrow" };
+    let mut shards = Vec::with_capacity(executed.shards.len());
+    let mut members = Vec::new();
+    for (shard, batches) in executed.shards.iter().enumerate() {
+        let Some(first) = batches.first() else { continue };
+        let rows = concat_batches(&first.schema(), batches).map_err(broken)?;
+        if rows.num_rows() == 0 {
+            continue;
+        }
+        let shard = u32::try_from(shard).map_err(|_| Error::Query { doing: "sorting the list", kind: "shard" })?;
+        recheck.shard(shard, &rows)?;
+        let contacts = snapshot.shards().get(shard as usize).map_or(0, |shard| shard.contacts);
+        write_members(&mut members, shard, contacts, &rows);
+        shards.push(rows);
+    }
+    let schema = snapshot.schema();
+    let fields = list_fields(request, channel);
+    let rows = match shards.first() {
+        None => {
+            let columns: Vec<arrow::datatypes::Field> = fields
+                .iter()
+                .map(|name| arrow::datatypes::Field::new(*name, arrow::datatypes::DataType::Utf8, true))
+                .collect();
+            RecordBatch::new_empty(Arc::new(ArrowSchema::new(columns)))
+        }
+        Some(first) => {
+            let rows = concat_batches(&first.schema(), &shards).map_err(broken)?;
+            let ids = rows.column_by_name("contact_id").cloned();
+            let ids = ids.ok_or(Error::Query { doing: "sorting the list", kind: "no ids" })?;
+            let order = sort_to_indices(&ids, None, None).map_err(broken)?;
+            render(&take_record_batch(&rows, &order).map_err(broken)?, &fields, schema)?
+        }
+    };
+    Ok(List { rows, members })
+}
+
+/// Fields of the list in order: id, address, output, each once.
+fn list_fields(request: &Request, channel: Channel) -> Vec<&str> {
+    let mut fields = vec!["contact_id"];
+    let output = request.segment.segment().output.iter().map(String::as_str);
+    for name in std::iter::once(channel.address_field()).chain(output) {
+        if !fields.contains(&name) {
+            fields.push(name);
+        }
+    }
+    fields
+}
+
+fn write_members(members: &mut Vec<u8>, shard: u32, contacts: u32, rows: &RecordBatch) {
+    let mut bits = vec![0_u8; (contacts as usize).div_ceil(8)];
+    let ordinals = rows.column_by_name(ORDINAL);
+    if let Some(ordinals) =
+        ordinals.and_then(|column| column.as_any().downcast_ref::<arrow::array::UInt32Array>())
+    {
+        for &ordinal in ordinals.values() {
+            if let Some(byte) = bits.get_mut(ordinal as usize / 8) {
+                *byte |= 1 << (ordinal % 8);
+            }
+        }
+    }
+    members.extend(shard.to_le_bytes());
+    members.extend(contacts.to_le_bytes());
+    members.extend(bits);
+}
+
+fn release(
+    engine: &Engine,
+    request: &Request,
+    executed: Executed,
+    report: CountReport,
+    list: List,
+    (purpose, channel): (Purpose, Channel),
+) -> Result<Recipients> {
+    let mut spool = executed.intent.spool()?;
+    let mut digest = ListDigest::default();
+    for start in (0..list.rows.num_rows()).step_by(CHUNK_ROWS) {
+        let chunk = list.rows.slice(start, CHUNK_ROWS.min(list.rows.num_rows() - start));
+        digest.push(&chunk);
+        spool.write(&encode(&chunk)?)?;
+    }
+    spool.set_members(&list.members)?;
+    let (rows, sha256, merkle_root) = digest.finish();
+    if Some(rows) != report.releasable {
+        let error = Error::Query { doing: "spooling the list", kind: "another number of rows than counted" };
+        executed.intent.abort(&error.to_string())?;
+        return Err(error);
+    }
+    let segment = request.segment.segment();
+    let columns: Vec<String> = list.rows.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let receipt = Receipt {
+        run_id: report.run_id,
+        dataset_id: engine.dataset.id().to_string(),
+        segment: segment.name.clone(),
+        title: segment.title.clone(),
+        purpose,
+        channel,
+        segment_sha256: query::canonical_hash(request, executed.planned.snapshot.schema()),
+        description: hyperseg_dsl::describe(segment, executed.planned.snapshot.schema()),
+        params: request
+            .segment
+            .params()
+            .iter()
+            .map(|(name, value)| (name.clone(), Field::render(value)))
+            .collect(),
+        principal: engine.dataset.keyring().principal().user.clone(),
+        on_behalf_of: request.actor.clone(),
+        matched: report.matched,
+        removed: report.removed,
+        released: rows,
+        columns,
+        list_sha256: sha256.to_string(),
+        list_merkle_root: merkle_root.to_string(),
+        released_at_micros: 0,
+        consent_imported_at_micros: executed.planned.snapshot.consent_imported_micros(),
+        scope: report.scope,
+    };
+    let details =
+        serde_json::to_value(&receipt).map_err(|_| Error::Query { doing: "recording the release", kind: "json" })?;
+    let body = ReleaseBody { rows, sha256, merkle_root, details };
+    let released: Released = executed.intent.release(spool, body)?;
+    let released_at = released.entry().time.parse::<DateTime<Utc>>().map(|time| time.timestamp_micros());
+    Ok(Recipients {
+        receipt: Receipt { released_at_micros: released_at.unwrap_or_default(), ..receipt },
+        schema: list.rows.schema(),
+        chunks: Box::new(released.chunks()?),
+    })
+}
+
+fn encode(batch: &RecordBatch) -> Result<Zeroizing<Vec<u8>>> {
+    let broken = |_| Error::Query { doing: "spooling the list", kind: "arrow" };
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).map_err(broken)?;
+    writer.write(batch).map_err(broken)?;
+    writer.into_inner().map(Zeroizing::new).map_err(broken)
+}
+
+fn decode(bytes: &[u8]) -> Result<RecordBatch> {
+    let broken = |_| Error::Query { doing: "reading the list", kind: "arrow" };
+    let mut reader = StreamReader::try_new(bytes, None).map_err(broken)?;
+    let batch = reader.next().ok_or(Error::Query { doing: "reading the list", kind: "an empty chunk" })?;
+    let batch = batch.map_err(broken)?;
+    let texts = batch.columns().iter().all(|column| column.as_any().is::<StringArray>());
+    if texts { Ok(batch) } else { Err(Error::Query { doing: "reading the list", kind: "a column of another type" }) }
+}

@@ -1,0 +1,318 @@
+//! One query from plan to answer: plan, durable intent, keys, execution.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use arrow::array::RecordBatch;
+use datafusion::common::DataFusionError;
+use datafusion::execution::TaskContext;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlan, collect_partitioned};
+use hyperseg_dsl::schema::{Channel, Purpose, Schema};
+use hyperseg_storage::audit::{Intent, IntentBody};
+use hyperseg_storage::{KeyScope, Snapshot};
+
+use super::Engine;
+use super::digest::sha256_hex;
+use crate::error::{Error, Result};
+use crate::lower::{Lowering, Tables, gate_clock, required_reasons};
+use crate::plan::explain;
+use crate::plan::gate_rule::GateRule;
+use crate::plan::recipients::Share;
+use crate::plan::session::session;
+use crate::report::{ScopeReport, UnlockedColumn};
+use crate::request::Request;
+use crate::table::{ScopeCell, SealedReaderFactory};
+
+/// How much of the plan is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Numbers only: no column is read for the list unless a holdout asks for ids.
+    Numbers,
+    /// The rows of the list.
+    List,
+}
+
+/// A planned query. Nothing has been unwrapped yet.
+pub(super) struct Planned {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) logical: LogicalPlan,
+    pub(super) physical: Arc<dyn ExecutionPlan>,
+    scope: ScopeCell,
+    state: SessionState,
+}
+
+/// A query that ran.
+pub(super) struct Executed {
+    pub(super) planned: Planned,
+    pub(super) intent: Intent,
+    pub(super) scope: Arc<KeyScope>,
+    /// Batches by shard.
+    pub(super) shards: Vec<Vec<RecordBatch>>,
+    pub(super) started: Instant,
+}
+
+/// Purpose and channel of a segment that can be released.
+pub(super) fn releasable(request: &Request) -> Option<(Purpose, Channel)> {
+    let segment = request.segment.segment();
+    segment.purpose.zip(segment.channel)
+}
+
+/// Plans the query against the current generation.
+pub(super) async fn plan(engine: &Engine, request: &Request, wanted: Wanted) -> Result<Planned> {
+    let snapshot = engine.dataset.snapshot()?;
+    let scope: ScopeCell = Arc::new(OnceLock::new());
+    let reader = Arc::new(SealedReaderFactory { dataset: engine.dataset.clone(), scope: Arc::clone(&scope) });
+    let tables = Tables::new(Arc::clone(&snapshot), reader);
+    let lowering = Lowering { tables: &tables, clock: request.clock };
+    let segment = request.segment.segment();
+    let lowered = match releasable(request) {
+        None => lowering.criteria(segment).map(|plan| (plan, GateRule::CountsOnly)),
+        Some((purpose, channel)) => {
+            let gate = lowering.gate(segment, purpose, channel, gate_clock(&request.clock, request.now_micros));
+            let share = segment.holdout.as_ref().map(Share::from);
+            let plan = gate.and_then(|gate| {
+                let columns = list_columns(&tables, request, channel, wanted);
+                if columns.is_empty() { Ok(gate) } else { lowering.list(gate, &columns, share) }
+            });
+            plan.map(|plan| (plan, GateRule::Required(required_reasons(purpose, channel))))
+        }
+    };
+    let (logical, rule) = lowered.map_err(|error| query_error("planning", error, engine))?;
+    let state =
+        session(&engine.limits, &tables.shards(), rule).map_err(|error| query_error("planning", error, engine))?;
+    let logical = state.optimize(&logical).map_err(|error| query_error("planning", error, engine))?;
+    let planner = Arc::clone(state.query_planner());
+    let physical = planner
+        .create_physical_plan(&logical, &state)
+        .await
+        .map_err(|error| query_error("planning", error, engine))?;
+    Ok(Planned { snapshot, logical, physical, scope, state })
+}
+
+/// Stored columns that the list needs: id, address, output fields, and the ordinal.
+fn list_columns(tables: &Tables, request: &Request, channel: Channel, wanted: Wanted) -> Vec<String> {
+    let segment = request.segment.segment();
+    let mut fields: Vec<&str> = vec!["contact_id"];
+    match wanted {
+        Wanted::Numbers if segment.holdout.is_none() => return Vec::new(),
+        Wanted::Numbers => {}
+        Wanted::List => {
+            fields.push(channel.address_field());
+            fields.extend(segment.output.iter().map(String::as_str));
+        }
+    }
+    let schema = tables.snapshot().schema();
+    let mut columns: Vec<String> = Vec::new();
+    for field in fields.into_iter().filter_map(|name| schema.contact_field(name)) {
+        for column in hyperseg_storage::layout::columns_of(field) {
+            if !columns.contains(column.name()) {
+                columns.push(column.name().clone());
+            }
+        }
+    }
+    columns.push(hyperseg_storage::layout::ORDINAL.to_owned());
+    columns
+}
+
+impl Planned {
+    /// Columns that the plan unlocks, before any key is.
+    pub(super) fn columns_to_unlock(&self) -> Vec<UnlockedColumn> {
+        let mut columns: Vec<UnlockedColumn> = Vec::new();
+        for scan in explain::scans(&self.physical) {
+            for file in &scan.files {
+                for name in &scan.columns {
+                    let table = file.entry.table.name();
+                    let known = columns.iter_mut().find(|column| {
+                        column.table == table && column.class == file.entry.class && column.column == *name
+                    });
+                    match known {
+                        Some(_) => {}
+                        None => columns.push(UnlockedColumn {
+                            table: table.to_owned(),
+                            class: file.entry.class,
+                            column: name.clone(),
+                            keys: 0,
+                        }),
+                    }
+                }
+            }
+        }
+        for column in &mut columns {
+            let mut files: Vec<_> = explain::scans(&self.physical)
+                .into_iter()
+                .filter(|scan| scan.columns.contains(&column.column))
+                .flat_map(|scan| scan.files)
+                .filter(|file| file.entry.table.name() == column.table && file.entry.class == column.class)
+                .map(|file| file.entry.id)
+                .collect();
+            files.sort();
+            files.dedup();
+            column.keys = files.len() as u64;
+        }
+        columns.sort_by(|a, b| (&a.table, a.class, &a.column).cmp(&(&b.table, b.class, &b.column)));
+        columns
+    }
+
+    /// Writes the intent, unwraps the keys of the plan's columns and runs the plan.
+    pub(super) async fn execute(
+        self,
+        engine: &Engine,
+        request: &Request,
+        action: &'static str,
+    ) -> Result<Executed> {
+        let started = Instant::now();
+        let body = intent_body(request, &self, action);
+        let intent = engine.dataset.audit()?.intent(body)?;
+        match self.unlocked(engine, &intent).await {
+            Ok((scope, shards)) => Ok(Executed { planned: self, intent, scope, shards, started }),
+            Err(error) => {
+                intent.abort(&error.to_string())?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn unlocked(&self, engine: &Engine, intent: &Intent) -> Result<(Arc<KeyScope>, Vec<Vec<RecordBatch>>)> {
+        let mut wants = Vec::new();
+        for scan in explain::scans(&self.physical) {
+            wants.extend(scan.files.iter().map(|file| (file.entry.id, scan.columns.clone())));
+        }
+        let scope = KeyScope::arm(&engine.dataset, &self.snapshot, intent, wants)?;
+        if self.scope.set(Arc::clone(&scope)).is_err() {
+            return Err(Error::Query { doing: "arming keys", kind: "armed twice" });
+        }
+        let context: Arc<TaskContext> = self.state.task_ctx();
+        let shards = collect_partitioned(Arc::clone(&self.physical), context)
+            .await
+            .map_err(|error| query_error("reading", error, engine))?;
+        Ok((scope, shards))
+    }
+}
+
+impl Executed {
+    /// What the query looked at.
+    pub(super) fn scope_report(&self, request: &Request) -> ScopeReport {
+        let unlocked = self.scope.unlocked();
+        let mut key_ids: Vec<String> = unlocked.iter().flat_map(|column| column.key_ids.clone()).collect();
+        key_ids.sort();
+        key_ids.dedup();
+        let mut counters = explain::scan_counters(&self.planned.physical);
+        counters.elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let columns = unlocked
+            .into_iter()
+            .map(|column| UnlockedColumn {
+                keys: column.files.len() as u64,
+                table: column.table,
+                class: column.class,
+                column: column.column,
+            })
+            .collect();
+        ScopeReport {
+            generation: self.planned.snapshot.generation(),
+            clock: request.clock,
+            columns,
+            key_ids,
+            counters,
+        }
+    }
+}
+
+fn intent_body(request: &Request, planned: &Planned, action: &'static str) -> IntentBody {
+    let segment = request.segment.segment();
+    let physical = explain::text(&planned.physical, false);
+    IntentBody {
+        on_behalf_of: request.actor.clone(),
+        purpose: segment.purpose.map(|purpose| purpose.name().to_owned()),
+        channel: segment.channel.map(|channel| channel.name().to_owned()),
+        segment_text: Some(request.source.clone()),
+        canonical_hash: Some(canonical_hash(request, planned.snapshot.schema())),
+        description: Some(hyperseg_dsl::describe(segment, planned.snapshot.schema())),
+        params: serde_json::to_value(request.segment.params()).unwrap_or_default(),
+        as_of: Some(as_of_text(request)),
+        zone: Some(request.clock.zone.name().to_owned()),
+        generation: Some(planned.snapshot.generation()),
+        details: serde_json::json!({
+            "segment": segment.name,
+            "plan_sha256": sha256_hex(physical.as_bytes()),
+            "now_micros": request.now_micros,
+        }),
+        ..IntentBody::new(action)
+    }
+}
+
+/// SHA-256 of the segment's canonical text with what it uses, or of the text as it is when it does not compile.
+pub(super) fn canonical_hash(request: &Request, schema: &Schema) -> String {
+    let checked = hyperseg_dsl::check(&request.source, schema);
+    let canonical = checked.canonical(&request.segment.segment().name);
+    sha256_hex(canonical.unwrap_or(&request.source).as_bytes())
+}
+
+/// The run's instant in RFC 3339.
+fn as_of_text(request: &Request) -> String {
+    chrono::DateTime::from_timestamp_micros(request.clock.as_of_micros)
+        .unwrap_or_default()
+        .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+}
+
+/// Our own errors as they are; DataFusion's by kind, since their texts may quote values.
+pub(super) fn query_error(doing: &'static str, error: DataFusionError, engine: &Engine) -> Error {
+    let kind = match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            return query_error(doing, *inner, engine);
+        }
+        DataFusionError::Shared(shared) => match Arc::try_unwrap(shared) {
+            Ok(inner) => return query_error(doing, inner, engine),
+            Err(_) => "shared",
+        },
+        DataFusionError::External(inner) => return external(doing, inner, engine),
+        DataFusionError::ParquetError(inner) => match *inner {
+            parquet::errors::ParquetError::External(inner) => return external(doing, inner, engine),
+            _ => return undecodable(),
+        },
+        DataFusionError::ArrowError(inner, _) => match *inner {
+            arrow::error::ArrowError::ExternalError(inner) => return external(doing, inner, engine),
+            arrow::error::ArrowError::ParquetError(_) => {
+                return undecodable();
+            }
+            _ => "arrow",
+        },
+        DataFusionError::ResourcesExhausted(_) => {
+            return Error::Memory { limit_bytes: engine.limits.memory_bytes_max };
+        }
+        DataFusionError::Plan(_) => "plan",
+        DataFusionError::Internal(_) => "internal",
+        DataFusionError::Execution(_) => "execution",
+        DataFusionError::ExecutionJoin(_) => "a task that ended early",
+        DataFusionError::NotImplemented(_) => "not implemented",
+        DataFusionError::SchemaError(..) => "schema",
+        _ => "other",
+    };
+    Error::Query { doing, kind }
+}
+
+fn external(doing: &'static str, inner: Box<dyn std::error::Error + Send + Sync>, engine: &Engine) -> Error {
+    let inner = match inner.downcast::<hyperseg_storage::Error>() {
+        Ok(error) => return Error::Storage(*error),
+        Err(inner) => inner,
+    };
+    let inner = match inner.downcast::<Error>() {
+        Ok(error) => return *error,
+        Err(inner) => inner,
+    };
+    let inner = match inner.downcast::<DataFusionError>() {
+        Ok(error) => return query_error(doing, *error, engine),
+        Err(inner) => inner,
+    };
+    match inner.downcast::<parquet::errors::ParquetError>() {
+        Ok(error) => query_error(doing, DataFusionError::ParquetError(error), engine),
+        Err(_) => Error::Query { doing, kind: "external" },
+    }
+}
+
+/// A page that does not decrypt or decode.
+fn undecodable() -> Error {
+    let what = "a page of it cannot be decrypted or decoded; `hyperseg check --dataset` names the file".to_owned();
+    Error::Storage(hyperseg_storage::Error::Corrupt { file: "a data file".to_owned(), what })
+}

@@ -1,0 +1,44 @@
+//! The case corpus on real encrypted files, in several layouts. The reference runs the same cases in the crate
+//! `hyperseg-testdata`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+mod support;
+
+use std::path::Path;
+
+use hyperseg_dsl::schema::Schema;
+use hyperseg_engine::Guards;
+use hyperseg_testdata::cases::load;
+use hyperseg_testdata::worlds::World;
+use support::{Fixture, Layout, difference, ids, request};
+
+#[test]
+fn every_case_holds_on_encrypted_files() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/cases");
+    let cases = load(&directory).unwrap();
+    let schema = Schema::built_in();
+    let mut run = 0;
+    for case in &cases {
+        let checked = hyperseg_dsl::check(&case.segment, &schema);
+        if checked.has_errors() {
+            assert!(case.expected.diagnostics.is_some(), "{} does not compile", case.name);
+            continue;
+        }
+        let segment = &checked.segments[0];
+        let bound = segment.bind(&case.params).unwrap();
+        let world =
+            World { contacts: case.contacts.clone(), clock: case.clock, now_micros: case.now_micros };
+        for layout in [Layout::default(), Layout { shard_contacts: 2, batch_rows: 1, imports: 2 }] {
+            let fixture = Fixture::new(&world, layout);
+            if let Some(expected) = &case.expected.recipients {
+                let request = request(bound.clone(), case.clock, case.now_micros);
+                let recipients = fixture.engine.run_blocking(&request, Guards::default()).unwrap();
+                assert_eq!(&ids(recipients), expected, "{}, {layout:?}", case.name);
+            }
+            let what = difference(&fixture, &world, bound.segment());
+            assert_eq!(what, None, "{}, {layout:?}", case.name);
+        }
+        run += 1;
+    }
+    assert!(run >= 20, "only {run} cases");
+}

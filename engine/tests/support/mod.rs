@@ -1,0 +1,150 @@
+//! Encrypted datasets made from worlds of the reference semantics.
+
+use std::collections::BTreeMap;
+
+use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::segment::{BoundSegment, Segment};
+use hyperseg_dsl::semantics::{Contact, Verdict, select};
+use hyperseg_dsl::value::Value;
+use hyperseg_engine::{ConsentAge, Engine, Guards, Limits, Request};
+use hyperseg_storage::audit::IntentBody;
+use hyperseg_storage::ingest::{ImportOptions, Ingest};
+use hyperseg_storage::rows::Builder;
+use hyperseg_storage::{Dataset, InitOptions};
+use hyperseg_testdata::worlds::{CONTACTS, World, rows, to_text};
+use tempfile::TempDir;
+
+/// A dataset in a temporary directory.
+pub struct Fixture {
+    pub engine: Engine,
+    pub dir: TempDir,
+}
+
+/// How a dataset is laid out and read.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    pub shard_contacts: u32,
+    pub batch_rows: usize,
+    /// Imports that the rows are dealt out to.
+    pub imports: usize,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { shard_contacts: 1 << 18, batch_rows: 8192, imports: 1 }
+    }
+}
+
+impl Fixture {
+    /// Imports a world's contacts and records.
+    pub fn new(world: &World, layout: Layout) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let options = InitOptions { shard_contacts: layout.shard_contacts, ..InitOptions::default() };
+        let keyring = dir.path().join("keys/keyring");
+        let (dataset, _) = Dataset::init(&dir.path().join("data"), &keyring, options).unwrap();
+        for part in 0..layout.imports {
+            let contacts: Vec<Contact> = world.contacts.iter().skip(part).step_by(layout.imports).cloned().collect();
+            let part = World { contacts, clock: world.clock, now_micros: world.now_micros };
+            import(&dataset, &part);
+        }
+        let limits = Limits { batch_rows: layout.batch_rows, ..Limits::default() };
+        Self { engine: Engine::new(dataset, limits), dir }
+    }
+}
+
+fn import(dataset: &Dataset, world: &World) {
+    let intent = dataset.audit().unwrap().intent(IntentBody::new("import")).unwrap();
+    let mut ingest = Ingest::begin(dataset, intent, ImportOptions::new(world.now_micros)).unwrap();
+    let schema = ingest.schema().clone();
+    let mut tables = rows(world);
+    let batch = |mut builder: Builder, rows: Vec<BTreeMap<String, Value>>| {
+        for row in rows {
+            let cells: Vec<(&str, Value)> = row.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+            builder.row(&cells).unwrap();
+        }
+        builder.finish()
+    };
+    let contacts = tables.remove(CONTACTS).unwrap_or_default();
+    ingest.contacts(batch(Builder::contacts(&schema), contacts)).unwrap();
+    for (kind, rows) in tables {
+        let builder = Builder::records(&schema, schema.record(&kind).unwrap());
+        ingest.records(&kind, batch(builder, rows)).unwrap();
+    }
+    let report = ingest.finish().unwrap();
+    let total = report.total();
+    assert_eq!(total.read, total.stored, "a world has neither duplicates nor rejects");
+}
+
+/// The request of a segment at a world's clock.
+pub fn request(segment: BoundSegment, clock: Clock, now_micros: i64) -> Request {
+    Request {
+        source: to_text(segment.segment()),
+        segment,
+        clock,
+        now_micros,
+        actor: None,
+        consent_age_max: ConsentAge::Unlimited,
+    }
+}
+
+/// Where engine and reference differ, in words; `None` when they agree.
+pub fn difference(fixture: &Fixture, world: &World, segment: &Segment) -> Option<String> {
+    let bound = segment.bind(&BTreeMap::new()).unwrap();
+    let schema = hyperseg_dsl::schema::Schema::built_in();
+    let verdicts: Vec<(&Contact, Verdict)> = world
+        .contacts
+        .iter()
+        .map(|contact| (contact, select(&bound, contact, &schema, &world.clock, world.now_micros)))
+        .collect();
+    let request = request(bound, world.clock, world.now_micros);
+    let funnel = match fixture.engine.funnel_blocking(&request) {
+        Ok(funnel) => funnel,
+        Err(error) => return Some(format!("the engine failed: {error}")),
+    };
+    for (place, criterion) in funnel.criteria.iter().enumerate() {
+        use hyperseg_dsl::semantics::Truth;
+        let number = |truth: Truth| verdicts.iter().filter(|(_, v)| v.criteria[place] == truth).count() as u64;
+        let reference = (number(Truth::True), number(Truth::False), number(Truth::Unknown));
+        let engine = (criterion.is_true, criterion.is_false, criterion.is_unknown);
+        if engine != reference {
+            return Some(format!("criterion {place}: engine {engine:?}, reference {reference:?} (TRUE, FALSE, UNKNOWN)"));
+        }
+    }
+    let matched = verdicts.iter().filter(|(_, verdict)| verdict.matched).count() as u64;
+    if funnel.count.matched != matched {
+        return Some(format!("matched: engine {}, reference {matched}", funnel.count.matched));
+    }
+    if segment.purpose.is_none() || segment.channel.is_none() {
+        return None;
+    }
+    for removed in &funnel.count.removed {
+        let reference = verdicts.iter().filter(|(_, verdict)| verdict.blocked == Some(removed.reason)).count() as u64;
+        if removed.contacts != reference {
+            return Some(format!("{}: engine {}, reference {reference}", removed.reason, removed.contacts));
+        }
+    }
+    let mut expected: Vec<&str> =
+        verdicts.iter().filter(|(_, verdict)| verdict.is_recipient()).map(|(contact, _)| contact.id()).collect();
+    expected.sort_unstable();
+    let recipients = match fixture.engine.run_blocking(&request, Guards::default()) {
+        Ok(recipients) => recipients,
+        Err(error) => return Some(format!("the run failed: {error}")),
+    };
+    let released = recipients.receipt().released;
+    let ids = ids(recipients);
+    if ids != expected || released != expected.len() as u64 {
+        return Some(format!("recipients: engine {ids:?}, reference {expected:?}"));
+    }
+    None
+}
+
+/// Contact ids of a list, in its order.
+pub fn ids(recipients: hyperseg_engine::Recipients) -> Vec<String> {
+    let mut ids = Vec::new();
+    for batch in recipients {
+        let batch = batch.unwrap();
+        let column = batch.column(0).as_any().downcast_ref::<arrow::array::StringArray>().unwrap();
+        ids.extend(column.iter().map(|id| id.unwrap().to_owned()));
+    }
+    ids
+}
