@@ -36,6 +36,12 @@ fn disagreement(case: &Case, schema: &Schema) -> Option<String> {
     {
         wrong.push_str(&format!("diagnostics: expected {expected:?}, found {codes:?}\n"));
     }
+    if let (Some(expected), Some(segment)) = (&case.expected.describe, checked.segments.last()) {
+        let found = hyperseg_dsl::describe(segment, schema);
+        if found.trim() != expected {
+            wrong.push_str(&format!("describe: expected {expected:?}, found {found:?}\n"));
+        }
+    }
     if case.expected.recipients.is_some() || !case.expected.why_not.is_empty() {
         match checked.segments.last() {
             None => wrong.push_str(&format!("does not compile: {:?}\n", checked.diagnostics)),
@@ -65,6 +71,17 @@ fn disagreement(case: &Case, schema: &Schema) -> Option<String> {
         }
     }
     (!wrong.is_empty()).then(|| format!("{}\n{wrong}", case.name))
+}
+
+#[test]
+fn layout_makes_no_difference() {
+    let schema = Schema::built_in();
+    for case in corpus().iter().filter(|case| case.expected.diagnostics.is_none()) {
+        let formatted = hyperseg_dsl::format(&case.segment).unwrap();
+        assert_eq!(hyperseg_dsl::format(&formatted).unwrap(), formatted, "{}", case.name);
+        let segments = |text: &str| hyperseg_dsl::check(text, &schema).segments;
+        assert_eq!(segments(&formatted), segments(&case.segment), "{}", case.name);
+    }
 }
 
 #[test]

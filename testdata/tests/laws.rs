@@ -313,6 +313,25 @@ fn text_and_back() {
     });
 }
 
+#[test]
+fn formatting_keeps_the_meaning_and_is_done_once() {
+    let schema = Schema::built_in();
+    each(|seed, _, segment, _| {
+        let text = to_text(segment);
+        let formatted = hyperseg_dsl::format(&text).unwrap_or_else(|_| panic!("seed {seed}\n{text}"));
+        assert_eq!(
+            hyperseg_dsl::format(&formatted).as_deref(),
+            Ok(formatted.as_str()),
+            "seed {seed}\n{text}"
+        );
+        let read = hyperseg_dsl::check(&formatted, &schema).segments;
+        assert_eq!(read, hyperseg_dsl::check(&text, &schema).segments, "seed {seed}\n{text}\n{formatted}");
+        let description = hyperseg_dsl::describe(segment, &schema);
+        assert!(!description.is_empty());
+        assert_eq!(description, hyperseg_dsl::describe(&read[0], &schema), "seed {seed}\n{text}");
+    });
+}
+
 /// Labels are the formatter's.
 fn unlabelled(segment: &Segment) -> Segment {
     let mut segment = segment.clone();
