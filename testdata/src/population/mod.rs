@@ -70,7 +70,7 @@ use writer::TableFile;
 /// Form of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Parquet, zstd, row groups of 131,072 rows.
+    /// Parquet, LZ4, row groups of 65,536 rows.
     Parquet,
     /// Comma-separated values with a header.
     Csv,
@@ -161,8 +161,8 @@ pub enum GenerateError {
 /// files follow from it, so it does not depend on the machine.
 const RANGE_CONTACTS: u64 = 32 * people::BLOCK;
 
-/// Ranges made at once, at density 1. Bounds memory to about 100 bytes × 90 records × 4,096 contacts.
-const RANGES_AT_ONCE: u64 = 8;
+/// Ranges made at once, at density 1. Bounds memory to about 100 bytes × 90 records × 2,048 contacts.
+const RANGES_AT_ONCE: u64 = 4;
 
 /// Writes a population into a folder that is empty or does not exist.
 ///
