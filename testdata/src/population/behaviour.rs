@@ -122,10 +122,11 @@ fn send(scribe: &mut Scribe<'_>, dice: &mut Dice, reader: &Reader, message: Mess
     }
     let Some(arrived) = scribe.frame.within(at + dice.range(1, 90) * SECOND) else { return true };
     describe(scribe, dice, Kind::EmailDelivered, arrived, message);
-    if reader.machine && dice.percent(88) {
-        if let Some(opened) = scribe.frame.within(arrived + dice.range(1, 120) * SECOND) {
-            describe(scribe, dice, Kind::EmailOpen, opened, message).flag("machine", true);
-        }
+    if reader.machine
+        && dice.percent(88)
+        && let Some(opened) = scribe.frame.within(arrived + dice.range(1, 120) * SECOND)
+    {
+        describe(scribe, dice, Kind::EmailOpen, opened, message).flag("machine", true);
     }
     if !dice.chance(reader.opens) {
         return true;
@@ -210,7 +211,7 @@ fn describe<'s>(
 fn delivery(row: &mut Table, message: Message, channel: &str) {
     row.text("campaign", message.campaign).text("step", message.step).text("channel", channel);
     row.write("list", format_args!("{}_{}", message.campaign, message.step));
-    if message.number % 3 != 0 {
+    if !message.number.is_multiple_of(3) {
         row.write("segment", format_args!("{}_audience", message.campaign));
     }
 }

@@ -171,7 +171,7 @@ fn appointment(scribe: &mut Scribe<'_>, dice: &mut Dice, at: i64, specialty: &st
     if known % 25 != 2 {
         row.write("site", format_args!("{} {}", person.home.place.city, site(person.home.house)));
     }
-    if known % 6 != 0 {
+    if !known.is_multiple_of(6) {
         row.flag("confirmed", confirmed);
     }
 }
