@@ -131,7 +131,9 @@ pub fn parse_when(text: &str) -> Option<When> {
 /// Parses exactly `YYYY-MM-DD`.
 #[must_use]
 pub fn parse_day(text: &str) -> Option<Day> {
-    if text.len() != 10 {
+    // chrono would also take signs and blanks in the place of digits.
+    let fits = |(place, byte): (usize, u8)| if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    if text.len() != 10 || !text.bytes().enumerate().all(fits) {
         return None;
     }
     NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
@@ -155,6 +157,8 @@ mod tests {
         assert_eq!(instant, When::Instant(-1));
         assert_eq!(unpack_time(pack_time(instant)), Some(instant));
         assert_eq!(parse_day("2023-02-29"), None);
-        assert_eq!(parse_day("2023-2-9"), None);
+        for text in ["2023-2-9", "2023- 2-09", "+023-02-09", "-023-02-09", " 023-02-09", "2023/02/09"] {
+            assert_eq!(parse_day(text), None, "{text}");
+        }
     }
 }

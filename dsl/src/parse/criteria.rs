@@ -160,6 +160,8 @@ impl Parser<'_> {
         let operator = |ahead: &crate::lex::Token| {
             ["=", "!=", "<", "<=", ">", ">=", ")"].iter().any(|sign| ahead.is_sign(sign))
                 || ["and", "or", "in", "is", "not", "between"].iter().any(|word| ahead.is_word(word))
+                || ["contains", "starts", "ends", "matches"].iter().any(|word| ahead.is_word(word))
+                || ["since", "before", "after", "on", "more"].iter().any(|word| ahead.is_word(word))
         };
         let keyword = self.at_clause() || self.at_declaration();
         let misplaced = self.ahead(alt((word("and"), word("or"), words("in", "last"))));

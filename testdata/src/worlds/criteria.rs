@@ -285,9 +285,13 @@ impl Maker<'_> {
     fn anniversary(&mut self) -> Criteria {
         let field = self.dice.one(&["birth_date", "enrolled_on", "deceased_on"]).to_owned();
         let window = loop {
+            let params = self.params.len();
             let window = self.window(false);
             match window {
-                Window::MoreThanAgo(_) | Window::Since(_) | Window::Before(_) | Window::After(_) => {}
+                // A parameter of a window that is not used is not used either.
+                Window::MoreThanAgo(_) | Window::Since(_) | Window::Before(_) | Window::After(_) => {
+                    self.params.truncate(params);
+                }
                 Window::InLast(_)
                 | Window::InNext(_)
                 | Window::BetweenAgo(_, _)
