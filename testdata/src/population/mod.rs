@@ -16,7 +16,7 @@
 //!   the 555 exchange. Codes (ICD-10-CM, SNOMED CT, RxNorm, LOINC, CVX, CPT, HCPCS, ICD-10-PCS), ZIP codes and their
 //!   centroids are real.
 //! * Correlated: age and sex decide conditions, conditions decide medication, laboratory values and encounters; the
-//!   household shares home, language, income and insurance; minors name a guardian of their household; seasons move
+//!   household shares home, language and income, which insurance follows; minors name a guardian of their household; seasons move
 //!   influenza and its vaccine; a few contacts are very busy and many are quiet.
 //! * Every field that may be missing sometimes is; a few records are entered in error, not done, refuted or drafts.
 //! * From about 12,000 contacts on every category of every field occurs (the last ones are the rare languages).
