@@ -132,7 +132,9 @@ pub fn parse_when(text: &str) -> Option<When> {
 #[must_use]
 pub fn parse_day(text: &str) -> Option<Day> {
     // chrono would also take signs and blanks in the place of digits.
-    let fits = |(place, byte): (usize, u8)| if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    let fits = |(place, byte): (usize, u8)| {
+        if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() }
+    };
     if text.len() != 10 || !text.bytes().enumerate().all(fits) {
         return None;
     }
