@@ -223,7 +223,7 @@ fn every_bad_text_has_its_code_at_its_place() {
 fn every_code_has_an_example() {
     let shown: BTreeSet<&str> = BAD.iter().flat_map(|(codes, _)| codes.iter().copied()).collect();
     // Limits have tests of their own below.
-    let limits = ["HS0209", "HS0210", "HS0211", "HS0214", "HS0508"];
+    let limits = ["HS0209", "HS0210", "HS0211", "HS0214", "HS0508", "HS0909"];
     for rule in codes::ALL {
         assert!(shown.contains(rule.code) || limits.contains(&rule.code), "{} has no example", rule.code);
     }
@@ -275,19 +275,28 @@ fn limits_are_reported_not_reached() {
     let deep = |levels: usize| format!("segment s where {}age > 3{}", "(".repeat(levels), ")".repeat(levels));
     assert_eq!(found(&deep(60)), [] as [&str; 0]);
     assert_eq!(found(&deep(65)), ["HS0209"]);
-    assert!(found(&deep(100_000)).contains(&"HS0209"));
-    assert!(found(&format!("segment s where {} age > 3", "not ".repeat(50_000))).contains(&"HS0209"));
-    assert!(found(&"(".repeat(200_000)).contains(&"HS0201"));
-    assert!(found(&format!("segment s where {}", "has lab(".repeat(20_000))).contains(&"HS0209"));
+    assert!(found(&deep(20_000)).contains(&"HS0209"));
+    assert!(found(&format!("segment s where {} age > 3", "not ".repeat(20_000))).contains(&"HS0209"));
+    assert!(found(&"(".repeat(20_000)).contains(&"HS0201"));
+    assert!(found(&format!("segment s where {}", "has lab(".repeat(5_000))).contains(&"HS0209"));
     let comma_list =
         |count: usize| format!("segment s where zip in ({})", vec!["\"10001\""; count].join(","));
-    assert!(found(&comma_list(100_001)).contains(&"HS0211"));
+    let long = check(&comma_list(100_001), &Schema::built_in());
+    assert!(long.diagnostics.iter().any(|finding| finding.code == "HS0211"));
     assert_eq!(found(&" ".repeat((4 << 20) + 1)), ["HS0210"]);
-    assert!(found(&"a ".repeat(1_000_001)).contains(&"HS0210"));
+    // Only checked: without optimisation a million tokens take seconds.
+    let million = check(&"a ".repeat(1_000_001), &Schema::built_in());
+    assert!(million.diagnostics.iter().any(|finding| finding.code == "HS0210"));
     let many = format!("segment s where {}", vec!["gendr = female"; 500].join(" and "));
     let codes = found(&many);
     assert_eq!(codes.len(), 201);
     assert_eq!(codes.last(), Some(&"HS0214"));
+    let doubtful = format!("segment s where {} and gendr = female", vec!["age > 3"; 500].join(" and "));
+    let codes = found(&doubtful);
+    assert!(codes.contains(&"HS0101"));
+    let doubtful = format!("segment s where {}", vec!["not age = 1"; 500].join(" and "));
+    assert_eq!(found(&doubtful).last(), Some(&"HS0909"));
+    assert!(!check(&doubtful, &Schema::built_in()).has_errors());
 }
 
 #[test]
@@ -384,7 +393,7 @@ const VALID: &str = include_str!("everything.seg");
 fn random_and_mutated_texts_never_panic() {
     let pieces: Vec<&str> = VALID.split_inclusive(|c: char| !c.is_alphanumeric()).collect();
     let mut numbers = Numbers(7);
-    for round in 0..200 {
+    for round in 0..120 {
         let mut text: Vec<String> = pieces.iter().map(|piece| (*piece).to_owned()).collect();
         for _ in 0..=numbers.next(6) {
             let (at, from) = (numbers.next(text.len()), numbers.next(pieces.len()));
@@ -416,7 +425,7 @@ fn comments_anywhere_survive_formatting() {
     let gaps: Vec<usize> =
         VALID.char_indices().filter(|(_, c)| *c == ' ' || *c == '\n').map(|(at, _)| at).collect();
     let plain = check(VALID, &Schema::built_in()).segments;
-    for round in 0..100 {
+    for round in 0..60 {
         let mut source = VALID.to_owned();
         let mut marks = Vec::new();
         let mut places: Vec<usize> = (0..=numbers.next(4)).map(|_| gaps[numbers.next(gaps.len())]).collect();

@@ -243,7 +243,7 @@ fn records_windows_and_hidden_values() {
     assert_eq!(names(&plain.hidden), ["status", "verification"]);
     assert_eq!(plain.filter, Logic::True);
     assert_eq!(
-        names(&has("has condition(status = cancelled or verification is known)").hidden),
+        names(&has("has condition(status = entered_in_error or verification is known)").hidden),
         [] as [&str; 0]
     );
     assert_eq!(names(&has("has condition(status is known)").hidden), ["verification"]);
@@ -307,7 +307,8 @@ fn logic_defines_and_params() {
     let bound = both[0].bind(&given).unwrap();
     assert!(!format!("{:?}", bound.segment().criteria).contains("Param"));
     // Keywords are reserved only where they stand.
-    let odd = "define segment = age > 3\ndefine where = age > 4\nsegment output where segment and where output email";
+    let odd =
+        "define segment = age > 3\ndefine in = age > 4\nsegment output where segment and in output email";
     assert_eq!(segment(odd).criteria.len(), 2);
 }
 
@@ -379,4 +380,22 @@ fn every_built_in_kind_and_field_compiles() {
     }
     let segment = segment(&format!("segment s where {}", criteria.join("\n and ")));
     assert_eq!(segment.criteria.len(), criteria.len());
+}
+
+#[test]
+fn the_examples_of_the_reference_compile() {
+    let text = include_str!("../docs/language.md");
+    let mut examples = 0;
+    for block in text.split("\n```segment\n").skip(1) {
+        let source = &block[..=block.find("\n```").unwrap()];
+        let found = checked(source);
+        assert!(
+            found.diagnostics.iter().all(|finding| finding.code == "HS0902"),
+            "{}",
+            render(source, "language.md", &found.diagnostics, false)
+        );
+        assert_eq!(format(source).as_deref(), Ok(source), "not in canonical form");
+        examples += 1;
+    }
+    assert_eq!(examples, 8);
 }

@@ -121,6 +121,7 @@ pub(crate) struct Filter {
 }
 
 /// What follows the filter of a selector.
+#[expect(clippy::large_enum_variant, reason = "a handful per text, never moved in bulk")]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Modifier {
     Window(Window),
@@ -128,6 +129,7 @@ pub(crate) enum Modifier {
 }
 
 /// What the latest or earliest record is tested for.
+#[expect(clippy::large_enum_variant, reason = "a handful per text, never moved in bulk")]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum OneTest {
     /// `.field test`.

@@ -156,6 +156,8 @@ rules! {
         "The list holds each field once; contact_id is always its first column.";
     ALWAYS_TRUE = "HS0908" Warning "always true":
         "The criterion holds for everyone it is asked of, so it selects nothing.";
+    MORE_WARNINGS = "HS0909" Warning "too many warnings":
+        "Only the first 200 warnings are shown.";
 }
 
 #[cfg(test)]

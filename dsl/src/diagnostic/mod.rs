@@ -117,14 +117,24 @@ pub(crate) fn finish(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
         ))
     });
     diagnostics.dedup_by(|a, b| a.code == b.code && a.span == b.span && a.message == b.message);
-    if diagnostics.len() > DIAGNOSTICS_MAX {
-        let more = diagnostics.len() - DIAGNOSTICS_MAX;
-        // An error among those cut off must not let the text compile.
-        let span = diagnostics.get(DIAGNOSTICS_MAX).map_or(0..0, |first| first.span.clone());
-        diagnostics.truncate(DIAGNOSTICS_MAX);
+    let total = diagnostics.len();
+    if total > DIAGNOSTICS_MAX {
+        // Errors stay before warnings: a text that does not compile must never look as if it did.
+        let errors = diagnostics.iter().filter(|finding| finding.is_error()).count();
+        let mut room = DIAGNOSTICS_MAX.saturating_sub(errors);
+        let mut errors_left = DIAGNOSTICS_MAX;
+        diagnostics.retain(|finding| {
+            let left = if finding.is_error() { &mut errors_left } else { &mut room };
+            let keep = *left > 0;
+            *left = left.saturating_sub(1);
+            keep
+        });
+        let rule = if errors > 0 { &codes::TOO_MANY_FINDINGS } else { &codes::MORE_WARNINGS };
+        let end = diagnostics.last().map_or(0..0, |last| last.span.end..last.span.end);
+        let more = total - diagnostics.len();
         diagnostics.push(Diagnostic::new(
-            &codes::TOO_MANY_FINDINGS,
-            span,
+            rule,
+            end,
             format!("{more} more findings are not shown; mend these first"),
         ));
     }

@@ -14,7 +14,11 @@ pub(super) fn file(file: &File) -> String {
     let mut layout = Layout { w: Writer::new(&file.comments) };
     for (index, item) in file.items.iter().enumerate() {
         let next = file.items.get(index + 1).map_or(usize::MAX, |next| next.span().start);
-        layout.w.gap();
+        let before = index.checked_sub(1).and_then(|before| file.items.get(before));
+        // Parameters stand together, everything else apart.
+        if !matches!((before, item), (Some(Item::Param(_)), Item::Param(_))) {
+            layout.w.gap();
+        }
         layout.item(item, next);
     }
     layout.w.finish()

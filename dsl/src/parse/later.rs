@@ -31,7 +31,7 @@ pub(super) fn declaration(parser: &mut Parser<'_>) -> bool {
     };
     report(parser, what, 1, "write each stage as a segment of its own");
     parser.skip();
-    while !parser.at_end() && !(parser.at_declaration() && parser.peek().first_on_line) {
+    while !(parser.at_end() || parser.at_declaration() && parser.peek().first_on_line) {
         parser.skip();
     }
     true

@@ -102,10 +102,7 @@ impl Parser<'_> {
     fn selector(&mut self) -> Option<Selector> {
         let start = self.peek().span;
         let record = self.expect(ident, "a kind of record")?;
-        let filter = match self.take(sign("(")) {
-            Some(open) => Some(self.filter(open)),
-            None => None,
-        };
+        let filter = self.take(sign("(")).map(|open| self.filter(open));
         let mut modifiers = Vec::new();
         loop {
             if self.at_window() && !self.counted_range() {

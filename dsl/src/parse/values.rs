@@ -63,9 +63,7 @@ impl Parser<'_> {
             return self.expect(ident, "the name of a value set behind `@`").map(Set::Ref);
         }
         let low = self.value("a list in ( ), a range such as 50..74, or a value set such as @name")?;
-        if self.expect(sign(".."), "`..` and the upper bound, or a list in ( )").is_none() {
-            return None;
-        }
+        self.expect(sign(".."), "`..` and the upper bound, or a list in ( )")?;
         let high = self.value("the upper bound")?;
         Some(Set::Range(low, high))
     }

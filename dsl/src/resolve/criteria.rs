@@ -151,6 +151,9 @@ impl<'a> Resolver<'a> {
             self.grow(defined.size.tests, defined.size.values, span)?;
             return Some(defined.criteria);
         }
+        if self.full() {
+            return None;
+        }
         let finding = if let Some(field) = self.schema.contact_field(name) {
             Diagnostic::new(&codes::UNEXPECTED, span, format!("expected a test behind the field `{name}`"))
                 .help(format!("e.g. `{}`", example(&field.name, field)))
@@ -198,6 +201,9 @@ impl<'a> Resolver<'a> {
 
     /// The field of a name at a place; reports an unknown one.
     pub(super) fn field(&mut self, scope: Scope<'a>, name: &Ident) -> Option<&'a crate::schema::Field> {
+        if self.full() {
+            return None;
+        }
         let short = crate::lex::short(&name.name);
         let finding = match scope {
             Scope::Contact => {

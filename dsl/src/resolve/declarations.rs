@@ -43,7 +43,9 @@ impl<'a> Declarations<'a> {
                 Item::Segment(new) if new.name.name.is_empty() => continue,
                 Item::Segment(new) => (&new.name, add(&mut all.segments, &new.name, new), "segment"),
             };
-            if let Some(first) = first {
+            if let Some(first) = first
+                && findings.len() < super::ERRORS_MAX
+            {
                 let message = format!("{what} `{}` is declared twice", name.name);
                 let finding = Diagnostic::new(&codes::DUPLICATE_NAME, name.span, message);
                 findings.push(finding.related(first, "first here").help("give each its own name"));

@@ -172,6 +172,7 @@ impl<'a> Resolver<'a> {
                 None
             }
             (TextOp::Matches, Operand::Literal(Typed::Text(pattern))) => {
+                self.grow(super::REGEX_TESTS, 0, value.span)?;
                 let built = regex::RegexBuilder::new(pattern)
                     .size_limit(REGEX_BYTES_MAX)
                     .dfa_size_limit(REGEX_BYTES_MAX)

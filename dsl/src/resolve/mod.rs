@@ -41,6 +41,11 @@ const TESTS_MAX: usize = 20_000;
 /// Most values and codes of a segment once defines and value sets are put in.
 const VALUES_MAX: usize = 2_000_000;
 
+/// Errors after which no more are looked at; far above what is shown.
+const ERRORS_MAX: usize = 1_000;
+/// Tests as which a regular expression counts: compiling it costs as much.
+const REGEX_TESTS: usize = 100;
+
 /// A segment that compiled, and what it takes from its file.
 pub(crate) struct Compiled {
     pub(crate) segment: Segment,
@@ -67,6 +72,7 @@ pub(crate) fn resolve(file: &ast::File, schema: &Schema, complete: bool) -> Reso
         valuesets: BTreeMap::new(),
         defines: BTreeMap::new(),
         body: Body::default(),
+        errors: 0,
         nesting: 0,
     };
     resolver.all_params();
@@ -124,12 +130,22 @@ struct Resolver<'a> {
     defines: BTreeMap<&'a str, State<Defined>>,
     /// The declaration whose criteria are being resolved.
     body: Body,
+    /// Errors reported so far.
+    errors: usize,
     /// Depth of the recursion, through criteria, defines and value sets.
     nesting: usize,
 }
 
 impl Resolver<'_> {
     fn report(&mut self, finding: Diagnostic) {
-        self.findings.push(finding);
+        self.errors += usize::from(finding.is_error());
+        if !self.full() {
+            self.findings.push(finding);
+        }
+    }
+
+    /// So many errors were reported that no more are looked at; the text does not compile in any case.
+    fn full(&self) -> bool {
+        self.errors > ERRORS_MAX
     }
 }

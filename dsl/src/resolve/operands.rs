@@ -15,7 +15,7 @@ use crate::value::Value as Typed;
 impl<'a> Resolver<'a> {
     /// The value against a field that is not a code; reports what does not fit.
     pub(super) fn operand(&mut self, scope: Scope<'a>, field: &Field, value: &Value) -> Option<Operand> {
-        if !readable(value) {
+        if !readable(value) || self.full() {
             return None;
         }
         if let ValueKind::Param(name) = &value.kind {
