@@ -143,6 +143,7 @@ pub fn parse_day(text: &str) -> Option<Day> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
     use super::*;
 
     #[test]
