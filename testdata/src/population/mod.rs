@@ -159,9 +159,9 @@ pub enum GenerateError {
 
 /// Contacts whose rows form one batch; a multiple of the block in which households are formed. The bytes of Parquet
 /// files follow from it, so it does not depend on the machine.
-const RANGE_CONTACTS: u64 = 32 * people::BLOCK;
+const RANGE_CONTACTS: u64 = 16 * people::BLOCK;
 
-/// Ranges made at once, at density 1. Bounds memory to about 100 bytes × 90 records × 2,048 contacts.
+/// Ranges made at once, at density 1. Bounds memory to about 100 bytes × 90 records × 1,024 contacts.
 const RANGES_AT_ONCE: u64 = 4;
 
 /// Writes a population into a folder that is empty or does not exist.
