@@ -175,7 +175,6 @@ impl Context {
     /// Everything that a question to the engine needs.
     pub fn request(&self, place: &str, consent_age_max: ConsentAge) -> Outcome<(Engine, Request)> {
         let place = Place::parse(place);
-        // The text is checked before any key is asked for when standard input may hold it only once.
         let dataset = self.open()?;
         let snapshot = dataset.snapshot()?;
         let (source, segment) = self.bind(&place, snapshot.schema())?;

@@ -19,7 +19,8 @@ fn the_tour_of_the_readme_works() {
     std::fs::write(home.path().join("overdue.seg"), segments[0]).unwrap();
     let mut commands = 0;
     for line in blocks(&readme, "console").into_iter().flat_map(str::lines) {
-        let words: Vec<&str> = line.strip_prefix("$ hyperseg ").expect("a command").split_whitespace().collect();
+        let words: Vec<&str> =
+            line.strip_prefix("$ hyperseg ").expect("a command").split_whitespace().collect();
         let output = Command::new(env!("CARGO_BIN_EXE_hyperseg"))
             .args(&words)
             .current_dir(home.path())
@@ -39,7 +40,10 @@ fn the_tour_of_the_readme_works() {
     }
     assert!(commands >= 10);
     let list = std::fs::read_to_string(home.path().join("list.csv")).unwrap();
-    assert!(list.starts_with("contact_id,email,first_name,preferred_language\r\n") || list.starts_with("contact_id,email,first_name,preferred_language\n"));
+    assert!(
+        list.starts_with("contact_id,email,first_name,preferred_language\r\n")
+            || list.starts_with("contact_id,email,first_name,preferred_language\n")
+    );
     assert!(list.lines().count() > 1, "the tour's list is empty");
     assert!(home.path().join("list.csv.receipt.json").exists());
 }
@@ -47,8 +51,18 @@ fn the_tour_of_the_readme_works() {
 #[test]
 fn links_of_the_documents_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for document in ["README.md", "dsl/docs/language.md", "cli/docs/cli.md", "storage/docs/import.md", "storage/docs/format.md", "storage/docs/keys.md", "storage/docs/audit.md", "benches/README.md"] {
-        let text = std::fs::read_to_string(root.join(document)).unwrap_or_else(|_| panic!("{document} is missing"));
+    for document in [
+        "README.md",
+        "dsl/docs/language.md",
+        "cli/docs/cli.md",
+        "storage/docs/import.md",
+        "storage/docs/format.md",
+        "storage/docs/keys.md",
+        "storage/docs/audit.md",
+        "benches/README.md",
+    ] {
+        let text =
+            std::fs::read_to_string(root.join(document)).unwrap_or_else(|_| panic!("{document} is missing"));
         let folder = root.join(document).parent().unwrap().to_owned();
         for target in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
             let path = target.split('#').next().unwrap();

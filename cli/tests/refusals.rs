@@ -20,7 +20,9 @@ fn wrong_usage() {
     world.run(&["run", "a.seg", "--out", "-", "-d", "data"]).refused(2, &["--out list.csv"]);
     world.run(&["run", "a.seg", "-d", "data"]).refused(2, &["--out"]);
     world.run(&["run", "a.seg", "--dry-run", "--min", "5", "--max", "2"]).refused(2, &["--min 5"]);
-    world.run(&["count", "a.seg", "--format", "parquet", "-d", "x"]).refused(2, &["table, json, ndjson, csv"]);
+    world
+        .run(&["count", "a.seg", "--format", "parquet", "-d", "x"])
+        .refused(2, &["table, json, ndjson, csv"]);
     world
         .run(&["generate", "--contacts", "5", "--out", "p", "--format", "json"])
         .refused(2, &["parquet or csv"]);

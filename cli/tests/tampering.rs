@@ -67,18 +67,18 @@ fn a_changed_byte_in_every_file() {
 
 #[test]
 fn a_truncated_or_missing_manifest() {
-    let generations = |world: &World| -> Vec<PathBuf> {
+    let snapshots = |world: &World| -> Vec<PathBuf> {
         let files = world.files("data");
-        files.into_iter().filter(|path| path.to_string_lossy().contains("generations/")).collect()
+        files.into_iter().filter(|path| path.to_string_lossy().contains("/snapshots/")).collect()
     };
     let world_a = world();
-    let newest = generations(&world_a).pop().unwrap();
+    let newest = snapshots(&world_a).pop().unwrap();
     let bytes = std::fs::read(&newest).unwrap();
     std::fs::write(&newest, &bytes[..bytes.len() / 2]).unwrap();
     count(&world_a).refused(5, &[]);
 
     let world_b = world();
-    std::fs::remove_file(generations(&world_b).pop().unwrap()).unwrap();
+    std::fs::remove_file(snapshots(&world_b).pop().unwrap()).unwrap();
     count(&world_b).refused(5, &[]);
 }
 

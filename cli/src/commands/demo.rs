@@ -65,7 +65,7 @@ impl Demo {
         let requests = requests(context, &root)?;
         for request in &requests {
             let report = interrupt::block_on(async { Ok(engine.funnel(request).await?) })?;
-            context.terminal.out(&format!("{}\n{}\n", request.source.trim_end(), waterfall(&report)))?;
+            context.terminal.out(&format!("{}\n\n{}\n", request.source.trim_end(), waterfall(&report)))?;
         }
         if let Some(request) = requests.first() {
             release_list(context, &engine, request, &root)?;
