@@ -14,19 +14,20 @@ use crate::terminal::ColorChoice;
 
 const AFTER: &str = "\
 Start here:
-  hyperseg demo                                    a tour on invented contacts, nothing to set up
+  hyperseg demo                                    a tour on invented contacts
   hyperseg generate --contacts 20000 --out pop     invented contacts in plain files
   hyperseg init -d data                            an encrypted dataset; its keys lie outside it
   hyperseg import population pop -d data
   hyperseg count segment.seg -d data
 
 Exit codes:
-  0 done · 1 failed at run time · 2 wrong usage · 3 does not compile · 4 not authorised (key, purpose, consent)
-  5 integrity · 6 guard tripped · 7 empty with --fail-empty · 8 --check found differences · 130 interrupted
+  0 done · 1 failed at run time · 2 wrong usage · 3 does not compile
+  4 not authorised (key, purpose, consent) · 5 integrity · 6 guard tripped
+  7 empty with --fail-empty · 8 --check found differences · 130 interrupted
 
-Settings: ~/.config/hyperseg/config.toml (or $HYPERSEG_CONFIG) < HYPERSEG_DATASET, HYPERSEG_KEYRING,
-HYPERSEG_FORMAT, HYPERSEG_ACTOR, HYPERSEG_PURPOSE, HYPERSEG_COLOR, HYPERSEG_CONSENT_MAX_AGE < options.
-Never secrets.";
+Settings: ~/.config/hyperseg/config.toml (or $HYPERSEG_CONFIG) < HYPERSEG_DATASET,
+HYPERSEG_KEYRING, HYPERSEG_FORMAT, HYPERSEG_ACTOR, HYPERSEG_PURPOSE, HYPERSEG_COLOR,
+HYPERSEG_CONSENT_MAX_AGE < options. Never secrets.";
 
 /// Finds the right contacts in encrypted health data, with consent and an audit trail.
 #[derive(Debug, Parser)]

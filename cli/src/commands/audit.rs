@@ -18,9 +18,9 @@ Examples:
   hyperseg audit show 1f3a -d data                 the beginning of a run's id is enough
   hyperseg audit verify -d data --format json
 
-Every count and every list has an entry that was durable before a key was unwrapped. `verify` proves the log against
-its anchor beside the keyring, and every released list against its record: exit code 0 when all is proven, 5 when
-anything was changed or is missing.";
+Every count and every list has an entry that was durable before a key was unwrapped. `verify`
+proves the log against its anchor beside the keyring, and every released list against its
+record: exit code 0 when all is proven, 5 when anything was changed or is missing.";
 
 /// Show and verify the trail of everything that was done.
 #[derive(Debug, Args)]

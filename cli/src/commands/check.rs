@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::output::{self, Format};
+use crate::output::{self, Format, counted};
 use crate::segment_file::Source;
 
 const EXAMPLE: &str = "\
@@ -16,8 +16,9 @@ Examples:
   hyperseg check --deny warnings overdue.seg
   hyperseg check --format json overdue.seg | jq '.files[].diagnostics[].code'
 
-Every problem of every file is reported at once, with the place and the nearest right thing. Needs no dataset.
-Exit code 3 when a file does not compile; warnings do not count unless --deny warnings. --format text or json.";
+Every problem of every file is reported at once, with the place and the nearest right thing.
+Needs no dataset. Exit code 3 when a file does not compile; warnings do not count unless --deny
+warnings. --format text or json.";
 
 /// Check segment files: names, types, windows, codes, and what is likely a mistake.
 #[derive(Debug, Args)]
@@ -88,10 +89,11 @@ impl Check {
         }
         let segments: usize = report.files.iter().map(|file| file.segments.len()).sum();
         context.terminal.say(&format!(
-            "{} files, {segments} segments, {} errors, {} warnings",
-            report.files.len(),
-            report.errors,
-            report.warnings
+            "{}, {}, {}, {}",
+            counted(report.files.len() as u64, "file"),
+            counted(segments as u64, "segment"),
+            counted(report.errors as u64, "error"),
+            counted(report.warnings as u64, "warning")
         ));
         if report.errors > 0 || (self.deny.is_some() && report.warnings > 0) {
             return Err(Failure::silent(Exit::Compile));

@@ -14,9 +14,9 @@ Examples:
   hyperseg count overdue.seg:reminder -d data --as-of 2026-01-05 --param min_opens=3
   echo 'segment s where state = MA' | hyperseg count - -d data --format json
 
-`releasable` is what `run` would release: matched, less everyone whom consent and suppression keep out. A segment
-without purpose and channel only has `matched`. Every count is an entry of the audit log.
---format table, json, ndjson or csv.";
+`releasable` is what `run` would release: matched, less everyone whom consent and suppression
+keep out. A segment without purpose and channel only has `matched`. Every count is an entry of
+the audit log. --format table, json, ndjson or csv.";
 
 /// Count whom a segment reaches.
 #[derive(Debug, Args)]

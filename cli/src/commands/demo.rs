@@ -29,8 +29,8 @@ Examples:
   hyperseg demo
   hyperseg demo --keep tour      leaves dataset, keys, segments and list in ./tour to go on with
 
-Generates contacts, encrypts them, shows the waterfall of three segments, releases one list and verifies the audit
-log. Nothing stays unless --keep is given.";
+Generates contacts, encrypts them, shows the waterfall of three segments, releases one list and
+verifies the audit log. Nothing stays unless --keep is given.";
 
 /// The segments of the tour.
 const SEGMENTS: [(&str, &str); 3] = [

@@ -14,7 +14,8 @@ Examples:
   hyperseg describe overdue.seg
   hyperseg describe overdue.seg:reminder --format json
 
-The same sentences go into the audit record of every count and every list. Needs no dataset. --format text or json.";
+The same sentences go into the audit record of every count and every list. Needs no dataset.
+--format text or json.";
 
 /// Say in plain English whom a segment takes.
 #[derive(Debug, Args)]

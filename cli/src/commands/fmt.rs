@@ -13,7 +13,7 @@ use crate::segment_file::Source;
 const EXAMPLE: &str = "\
 Examples:
   hyperseg fmt segments/*.seg            rewrites the files in place
-  hyperseg fmt --check segments/*.seg    exit code 8 when a file is not in canonical form; writes nothing
+  hyperseg fmt --check segments/*.seg    exit code 8 when a file is not canonical
   hyperseg fmt - < a.seg > b.seg
 
 Comments stay. A file that cannot be parsed is left as it is (exit code 3).";

@@ -6,16 +6,17 @@ use hyperseg_engine::{ConsentAge, FunnelReport};
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::interrupt;
-use crate::output::{Align, Table, bar, grouped};
+use crate::output::{Align, Table, bar, counted, grouped};
 
 const EXAMPLE: &str = "\
 Examples:
   hyperseg funnel overdue.seg -d data
   hyperseg funnel overdue.seg -d data --format csv > waterfall.csv
 
-For every criterion by itself: for how many contacts it is TRUE, FALSE, and UNKNOWN because something it asks for is
-missing; `remaining` have it and all before it TRUE. Then whom consent and suppression keep out, each contact under
-the first reason that holds. --format table, json, ndjson or csv.";
+For every criterion by itself: for how many contacts it is TRUE, FALSE, and UNKNOWN because
+something it asks for is missing; `remaining` have it and all before it TRUE. Then whom consent
+and suppression keep out, each contact under the first reason that holds. --format table, json,
+ndjson or csv.";
 
 /// Blocks of a full bar.
 const BAR_WIDTH: usize = 24;
@@ -88,8 +89,8 @@ pub fn waterfall(report: &FunnelReport) -> String {
     let tallied: u64 = report.criteria.iter().map(|criterion| criterion.unknown_rows).sum();
     if tallied > 0 {
         text.push_str(&format!(
-            "\n{} records were not counted because their filter was UNKNOWN.\n",
-            grouped(tallied)
+            "\nNot counted because their filter was UNKNOWN: {}.\n",
+            counted(tallied, "record")
         ));
     }
     text

@@ -20,9 +20,9 @@ Examples:
   hyperseg generate --contacts 1000 --seed 7 --as-of 2026-01-01 --format csv --out pop-csv
   hyperseg import population pop -d data
 
-The people are invented (example.test addresses, 555 numbers), the codes are real; age, sex, season and condition
-hang together, and three years of history end at --as-of. The same options give the same bytes on any machine.
---format parquet (default) or csv.";
+The people are invented (example.test addresses, 555 numbers), the codes are real; age, sex,
+season and condition hang together, and three years of history end at --as-of. The same options
+give the same bytes on any machine. --format parquet (default) or csv.";
 
 /// Write an invented population that `import population` reads.
 #[derive(Debug, Args)]

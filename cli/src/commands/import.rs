@@ -19,10 +19,10 @@ Examples:
   hyperseg import population crm -d data --max-rejects 100 --rejects refused.csv
   hyperseg import population crm -d data --ignore-column loyalty_tier
 
-Columns are found by their header, in any order; an unknown column is an error unless it is ignored by name. Every row
-read is stored, a duplicate, or rejected with file, line and reason; with more rejected rows than --max-rejects nothing
-is stored at all. The same files again change nothing. Rows are encrypted before they touch the disk.
---format table, json, ndjson or csv.";
+Columns are found by their header, in any order; an unknown column is an error unless it is
+ignored by name. Every row read is stored, a duplicate, or rejected with file, line and reason;
+with more rejected rows than --max-rejects nothing is stored at all. The same files again change
+nothing. Rows are encrypted before they touch the disk. --format table, json, ndjson or csv.";
 
 /// Most memory that the tour's import takes for waiting rows.
 const SMALL_BUDGET: u64 = 96 << 20;

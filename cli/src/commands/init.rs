@@ -19,9 +19,10 @@ Examples:
   hyperseg init -d data --zone America/New_York --recovery-kit /media/usb/kit.txt
   hyperseg init -d data --keyring ~/keys/data.keyring --passphrase
 
-Everything in the dataset is encrypted; the keys are in the keyring, which must lie elsewhere. Without options a key
-file beside the keyring opens it, so that nothing asks for a passphrase. The recovery kit is shown once: whoever has
-it can open the dataset, and without keyring and kit nobody can.";
+Everything in the dataset is encrypted; the keys are in the keyring, which must lie elsewhere.
+Without options a key file beside the keyring opens it, so that nothing asks for a passphrase.
+The recovery kit is shown once: whoever has it can open the dataset, and without keyring and kit
+nobody can.";
 
 /// Make an empty encrypted dataset and its keyring.
 #[derive(Debug, Args)]

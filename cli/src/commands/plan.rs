@@ -14,8 +14,9 @@ Examples:
   hyperseg plan overdue.seg -d data
   hyperseg plan --analyze overdue.seg -d data
 
-Shows the logical and the physical plan and every column whose key the plan asks for; nothing else can be decrypted
-while it runs. With --analyze the plan is carried out, with rows, bytes and times of its parts. --format table or json.";
+Shows the logical and the physical plan and every column whose key the plan asks for; nothing
+else can be decrypted while it runs. With --analyze the plan is carried out, with rows, bytes
+and times of its parts. --format table or json.";
 
 /// Show how a segment is answered and which columns and keys it opens.
 #[derive(Debug, Args)]

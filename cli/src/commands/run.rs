@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt;
 use crate::list::{Draft, ListWriter, Written, refuse_existing};
-use crate::output::{Format, grouped, json};
+use crate::output::{Format, counted, json};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -19,15 +19,17 @@ Examples:
   hyperseg run overdue.seg:reminder -d data --out list.ndjson --format ndjson --max 50000
   hyperseg run overdue.seg -d data --dry-run
 
-The list has contact_id, the address of the segment's channel and the fields of `output`, in the order of
-contact_id. It appears whole beside its receipt, list.csv.receipt.json, after its audit record is durable; neither is
-ever overwritten. Formats: csv (default), ndjson, parquet; the name's ending decides unless --format is given.
+The list has contact_id, the address of the segment's channel and the fields of `output`, in the
+order of contact_id. It appears whole beside its receipt, list.csv.receipt.json, after its audit
+record is durable; neither is ever overwritten. Formats: csv (default), ndjson, parquet; the
+name's ending decides unless --format is given.
 
-CSV follows RFC 4180. A cell that a spreadsheet would take for a formula (first character = + - @ tab or carriage
-return) gets an apostrophe in front; ndjson and parquet hold every value as it is.
+CSV follows RFC 4180. A cell that a spreadsheet would take for a formula (first character = + -
+@ tab or carriage return) gets an apostrophe in front; ndjson and parquet hold every value as it
+is.
 
-Exit code 4 when purpose, consent or keys do not allow the list, 6 when --min or --max holds it back, 7 when it is
-empty and --fail-empty is given; in each case nothing is released.";
+Exit code 4 when purpose, consent or keys do not allow the list, 6 when --min or --max holds it
+back, 7 when it is empty and --fail-empty is given; in each case nothing is released.";
 
 /// Release the list of recipients, with consent and suppression applied and an audit record.
 #[derive(Debug, Args)]
@@ -92,7 +94,7 @@ impl Run {
                 format!("segment `{}` lacks purpose or channel; a list needs both", report.segment),
             ));
         };
-        context.terminal.out(&format!("{} recipients would be released\n", grouped(recipients)))?;
+        context.terminal.out(&format!("{} would be released\n", counted(recipients, "recipient")))?;
         if self.fail_empty && recipients == 0 {
             return Ok(Exit::Empty);
         }
@@ -127,7 +129,7 @@ impl Run {
             Err(Refusal::Other(failure)) => return Err(failure),
         };
         let terminal = &context.terminal;
-        terminal.say(&format!("{} recipients in {}", grouped(receipt.released), target.list.display()));
+        terminal.say(&format!("{} in {}", counted(receipt.released, "recipient"), target.list.display()));
         terminal.say(&format!("receipt {}", target.receipt.display()));
         terminal.say(&format!("audit   run {}", receipt.run_id));
         Ok(Exit::Done)

@@ -6,7 +6,7 @@ mod table;
 use clap::ValueEnum;
 use serde::Serialize;
 
-pub use figures::{bar, bytes, grouped};
+pub use figures::{bar, bytes, counted, grouped};
 pub use table::{Align, Table};
 
 use crate::failure::{Exit, Failure, Outcome};
