@@ -13,12 +13,16 @@ fn compile(criterion: &mut Criterion) {
     let schema = Schema::built_in();
     let mut group = criterion.benchmark_group("compile");
     for Named { name, source } in SEGMENTS {
-        group.bench_function(*name, |bencher| bencher.iter(|| hyperseg_dsl::check(black_box(source), &schema)));
+        group.bench_function(*name, |bencher| {
+            bencher.iter(|| hyperseg_dsl::check(black_box(source), &schema))
+        });
     }
     let items: Vec<String> = (0..30_000).map(|number| format!("\"{number:05}\"")).collect();
     let long = format!("segment s where zip in ({})", items.join(", "));
     group.sample_size(20);
-    group.bench_function("list_of_30000", |bencher| bencher.iter(|| hyperseg_dsl::check(black_box(&long), &schema)));
+    group.bench_function("list_of_30000", |bencher| {
+        bencher.iter(|| hyperseg_dsl::check(black_box(&long), &schema))
+    });
     group.finish();
 }
 
@@ -40,7 +44,9 @@ fn runs(criterion: &mut Criterion, engine: &Engine) {
         group.bench_function(*name, |bencher| {
             bencher.iter(|| {
                 let recipients = engine.run_blocking(black_box(&request), Guards::default());
-                recipients.map(|recipients| recipients.filter_map(Result::ok).map(|batch| batch.num_rows()).sum::<usize>())
+                recipients.map(|recipients| {
+                    recipients.filter_map(Result::ok).map(|batch| batch.num_rows()).sum::<usize>()
+                })
             });
         });
     }

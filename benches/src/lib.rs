@@ -40,7 +40,9 @@ pub fn contacts() -> u64 {
 pub fn engine(contacts: u64) -> Result<Engine> {
     let cache = match std::env::var_os("HYPERSEG_BENCH_CACHE") {
         Some(cache) => PathBuf::from(cache),
-        None => PathBuf::from(std::env::var_os("HOME").ok_or("HOME is not set")?).join(".cache/hyperseg/benches"),
+        None => {
+            PathBuf::from(std::env::var_os("HOME").ok_or("HOME is not set")?).join(".cache/hyperseg/benches")
+        }
     };
     engine_in(&cache, contacts)
 }

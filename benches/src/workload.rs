@@ -21,7 +21,10 @@ pub const LEAVES: &[Named] = &[
     named("field_anniversary", "segment s where birth_date anniversary in next 7 days"),
     named("has_code", "segment s where has condition(code under ICD10CM:\"E11\")"),
     named("has_active", "segment s where has medication(code = RXNORM:\"6809\") active"),
-    named("no_procedure", "segment s where no procedure(code in (CPT:\"77067\", CPT:\"77066\")) in last 27 months"),
+    named(
+        "no_procedure",
+        "segment s where no procedure(code in (CPT:\"77067\", CPT:\"77066\")) in last 27 months",
+    ),
     named("count_events", "segment s where count(email_open) in last 90 days >= 3"),
     named("latest_lab", "segment s where latest lab(code = LOINC:\"4548-4\") has (value > 9)"),
     named("earliest_visit", "segment s where earliest encounter.at in last 30 days"),

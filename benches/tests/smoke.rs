@@ -8,7 +8,8 @@ fn every_segment_tells_contacts_apart() {
     let cache = tempfile::tempdir().unwrap();
     let engine = engine_in(cache.path(), 4_000).unwrap();
     for named in LEAVES.iter().chain(SEGMENTS) {
-        let request = request(&engine, named.source).unwrap_or_else(|error| panic!("{}: {error}", named.name));
+        let request =
+            request(&engine, named.source).unwrap_or_else(|error| panic!("{}: {error}", named.name));
         let report = engine.count_blocking(&request).unwrap();
         eprintln!("{}: {} of {} match", named.name, report.matched, report.contacts);
         assert!(report.matched > 0 && report.matched < report.contacts, "{}", named.name);

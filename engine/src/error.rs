@@ -10,7 +10,9 @@ pub enum Error {
     #[error(transparent)]
     Storage(#[from] hyperseg_storage::Error),
     /// The segment says no purpose or no channel, and a list was asked for.
-    #[error("segment `{segment}` has no {what}; a list needs both `purpose` and `channel` in the segment's header")]
+    #[error(
+        "segment `{segment}` has no {what}; a list needs both `purpose` and `channel` in the segment's header"
+    )]
     NotReleasable {
         /// Name of the segment.
         segment: String,
@@ -18,7 +20,9 @@ pub enum Error {
         what: &'static str,
     },
     /// Consent data is too old, or never was imported.
-    #[error("{what}; import consent again, or allow it with --consent-max-age (the release record will say so)")]
+    #[error(
+        "{what}; import consent again, or allow it with --consent-max-age (the release record will say so)"
+    )]
     ConsentStale {
         /// What was found, with ages in hours.
         what: String,
@@ -35,7 +39,9 @@ pub enum Error {
     #[error("refused: the plan has no consent and suppression gate above its scans")]
     GateMissing,
     /// The independent check of consent and suppression disagrees with the plan.
-    #[error("refused: the row-by-row check of consent and suppression disagrees with the plan for {contacts} contacts; nothing was released")]
+    #[error(
+        "refused: the row-by-row check of consent and suppression disagrees with the plan for {contacts} contacts; nothing was released"
+    )]
     Recheck {
         /// How many recipients differ.
         contacts: u64,

@@ -21,7 +21,7 @@ mod table;
 
 pub use error::{Error, ErrorKind, Result};
 pub use report::{
-    Counters, CountReport, CriterionReport, FunnelReport, PlanReport, Reason, Receipt, Removed, ScopeReport,
+    CountReport, Counters, CriterionReport, FunnelReport, PlanReport, Reason, Receipt, Removed, ScopeReport,
     UnlockedColumn,
 };
 pub use request::{ConsentAge, Guards, Limits, Request};

@@ -48,7 +48,11 @@ impl ShardSet {
 
     /// Everyone or nobody.
     pub(crate) fn constant(contacts: usize, value: bool) -> Self {
-        Self::two_valued(if value { BooleanBuffer::new_set(contacts) } else { BooleanBuffer::new_unset(contacts) })
+        Self::two_valued(if value {
+            BooleanBuffer::new_set(contacts)
+        } else {
+            BooleanBuffer::new_unset(contacts)
+        })
     }
 
     /// For whom it is TRUE.
@@ -98,7 +102,8 @@ impl ShardSet {
 
     /// The row that carries this set.
     pub(crate) fn to_batch(&self, shard: u32) -> Result<RecordBatch> {
-        let contacts = u32::try_from(self.contacts()).map_err(|_| internal_datafusion_err!("shard too large"))?;
+        let contacts =
+            u32::try_from(self.contacts()).map_err(|_| internal_datafusion_err!("shard too large"))?;
         let bytes = |bits: &BooleanBuffer| BinaryArray::from_vec(vec![bits.sliced().as_slice()]);
         let batch = RecordBatch::try_new(
             Self::schema(),

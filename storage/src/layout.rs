@@ -65,7 +65,8 @@ pub fn contact_schema(schema: &Schema, class: Class) -> SchemaRef {
         columns.extend(columns_of(field));
     }
     if class == Class::Identity {
-        for field in schema.contact.iter().filter(|field| field.class == class && field.name != "contact_id") {
+        for field in schema.contact.iter().filter(|field| field.class == class && field.name != "contact_id")
+        {
             columns.push(ArrowField::new(known_column(&field.name), DataType::Boolean, false));
         }
         columns.push(ArrowField::new(CONTENT_HASH, DataType::Int64, false));

@@ -1,5 +1,5 @@
 //! testdata
 
 pub mod cases;
-pub mod worlds;
 pub mod population;
+pub mod worlds;

@@ -47,9 +47,19 @@ fn metadata() -> Value {
 
 #[test]
 fn the_top_level_is_as_the_owner_fixed_it() {
-    let allowed: BTreeSet<&str> =
-        ["Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "engine", "dsl", "storage", "cli", "benches", "testdata"]
-            .into();
+    let allowed: BTreeSet<&str> = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "LICENSE",
+        "README.md",
+        "engine",
+        "dsl",
+        "storage",
+        "cli",
+        "benches",
+        "testdata",
+    ]
+    .into();
     for entry in std::fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
         assert!(name.starts_with('.') || name == "target" || allowed.contains(name.as_str()), "{name}");
@@ -91,9 +101,11 @@ fn licences_are_permissive() {
     for package in metadata()["packages"].as_array().unwrap() {
         let licence = package["license"].as_str().unwrap_or("");
         // `A OR B` needs one that is fine, `A AND B` all; a slash is an old way to write OR.
-        let fine = licence.replace('/', " OR ").replace(['(', ')'], " ").split(" OR ").any(|choice| {
-            choice.split(" AND ").all(|part| FINE.contains(&part.trim()))
-        });
+        let fine = licence
+            .replace('/', " OR ")
+            .replace(['(', ')'], " ")
+            .split(" OR ")
+            .any(|choice| choice.split(" AND ").all(|part| FINE.contains(&part.trim())));
         if !fine {
             refused.push(format!("{} ({licence})", package["name"]));
         }
@@ -117,7 +129,10 @@ fn crates_know_only_those_below_them() {
         for dependency in package["dependencies"].as_array().unwrap() {
             let on = dependency["name"].as_str().unwrap();
             let for_users = dependency["kind"].is_null();
-            assert!(!(for_users && on.starts_with("hyperseg-")) || below.contains(&on), "{name} depends on {on}");
+            assert!(
+                !(for_users && on.starts_with("hyperseg-")) || below.contains(&on),
+                "{name} depends on {on}"
+            );
             let engine_only = on.starts_with("datafusion");
             assert!(!engine_only || name == "hyperseg-engine", "{name} depends on {on}");
         }
@@ -141,7 +156,9 @@ fn one_module_holds_each_dangerous_thing() {
             assert!(!product || name.starts_with(home) || !text.contains(what), "{name} uses {what}");
         }
         if product {
-            for never in ["ParquetSink", "ListingTable::", "SessionContext", "todo!(", "unimplemented!(", "println!("] {
+            for never in
+                ["ParquetSink", "ListingTable::", "SessionContext", "todo!(", "unimplemented!(", "println!("]
+            {
                 assert!(!text.contains(never), "{name} uses {never}");
             }
         }

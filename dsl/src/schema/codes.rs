@@ -83,7 +83,9 @@ impl CodeSystem {
         let normal = match self {
             Self::Icd10Cm | Self::Icd10Pcs => trimmed.replace('.', "").to_ascii_uppercase(),
             Self::Hcpcs | Self::Atc | Self::Cpt => trimmed.to_ascii_uppercase(),
-            Self::Snomed | Self::RxNorm | Self::Loinc | Self::Cvx | Self::Ndc | Self::Omop => trimmed.to_owned(),
+            Self::Snomed | Self::RxNorm | Self::Loinc | Self::Cvx | Self::Ndc | Self::Omop => {
+                trimmed.to_owned()
+            }
         };
         (!normal.is_empty()).then_some(normal)
     }
@@ -93,9 +95,14 @@ impl CodeSystem {
     pub const fn prefix_hierarchy(self) -> bool {
         match self {
             Self::Icd10Cm | Self::Icd10Pcs | Self::Atc => true,
-            Self::Snomed | Self::RxNorm | Self::Loinc | Self::Cvx | Self::Cpt | Self::Hcpcs | Self::Ndc | Self::Omop => {
-                false
-            }
+            Self::Snomed
+            | Self::RxNorm
+            | Self::Loinc
+            | Self::Cvx
+            | Self::Cpt
+            | Self::Hcpcs
+            | Self::Ndc
+            | Self::Omop => false,
         }
     }
 }

@@ -13,8 +13,11 @@ impl Kind {
     fn new(name: &str, class: Class, family: Family, statuses: &[&str]) -> Self {
         let mut all: Vec<&str> = statuses.to_vec();
         all.push("entered_in_error");
-        let hidden: Vec<String> =
-            all.iter().filter(|status| NOT_COUNTED.contains(status)).map(|&status| status.to_owned()).collect();
+        let hidden: Vec<String> = all
+            .iter()
+            .filter(|status| NOT_COUNTED.contains(status))
+            .map(|&status| status.to_owned())
+            .collect();
         let kind = RecordKind {
             name: name.to_owned(),
             class,
@@ -230,7 +233,15 @@ fn behavioural() -> Vec<Kind> {
             .category("channel", &["email", "sms", "voice", "mail", "push"])
             .category(
                 "purpose",
-                &["treatment", "operations", "payment", "marketing", "marketing_paid", "fundraising", "research"],
+                &[
+                    "treatment",
+                    "operations",
+                    "payment",
+                    "marketing",
+                    "marketing_paid",
+                    "fundraising",
+                    "research",
+                ],
             )
             .field("scope", Text)
             .category("decision", &["grant", "deny", "revoke", "pending"])

@@ -83,7 +83,8 @@ pub(super) fn classes_for(kind: &RecordKind, codes: Option<&CodeSet>) -> Vec<Cla
                 let code = &pattern.code;
                 classes.push(class_of(kind.class, Some(code)));
                 if pattern.under {
-                    let below = |rule: &&Rule| rule.system == code.system && rule.prefix.starts_with(&code.code);
+                    let below =
+                        |rule: &&Rule| rule.system == code.system && rule.prefix.starts_with(&code.code);
                     classes.extend(RULES.iter().filter(below).map(|rule| rule.class));
                 }
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{
-    ContactTest, Criterion, Logic, FieldTest, Filter, NumberTest, Operand, Segment, Selector, Test, Window,
+    ContactTest, Criterion, FieldTest, Filter, Logic, NumberTest, Operand, Segment, Selector, Test, Window,
 };
 use crate::schema::FieldType;
 use crate::value::{Value, parse_day};
@@ -97,7 +97,9 @@ impl Segment {
                     name: param.name.clone(),
                     expected: expected(&param.ty),
                 })?,
-                None => param.default.clone().ok_or_else(|| BindError::Missing { name: param.name.clone() })?,
+                None => {
+                    param.default.clone().ok_or_else(|| BindError::Missing { name: param.name.clone() })?
+                }
             };
             params.insert(param.name.clone(), value);
         }
@@ -153,7 +155,9 @@ impl Binder<'_> {
     fn logic<L>(&self, logic: &mut Logic<L>, leaf: &impl Fn(&Self, &mut L) -> Result2) -> Result2 {
         match logic {
             Logic::True | Logic::False => Ok(()),
-            Logic::And(parts) | Logic::Or(parts) => parts.iter_mut().try_for_each(|part| self.logic(part, leaf)),
+            Logic::And(parts) | Logic::Or(parts) => {
+                parts.iter_mut().try_for_each(|part| self.logic(part, leaf))
+            }
             Logic::Not(inner) => self.logic(inner, leaf),
             Logic::Leaf(test) => leaf(self, test),
         }
@@ -211,8 +215,12 @@ impl Binder<'_> {
 
     fn window(&self, window: &mut Window) -> Result2 {
         match window {
-            Window::InLast(_) | Window::InNext(_) | Window::MoreThanAgo(_) | Window::BetweenAgo(_, _) => Ok(()),
-            Window::Since(date) | Window::Before(date) | Window::After(date) | Window::On(date) => self.operand(date),
+            Window::InLast(_) | Window::InNext(_) | Window::MoreThanAgo(_) | Window::BetweenAgo(_, _) => {
+                Ok(())
+            }
+            Window::Since(date) | Window::Before(date) | Window::After(date) | Window::On(date) => {
+                self.operand(date)
+            }
             Window::Between(low, high) => {
                 self.operand(low)?;
                 self.operand(high)

@@ -20,7 +20,8 @@ pub(crate) struct Returns {
 
 /// TRUE when a year after the date's own has its return in the range; null when the date is missing.
 pub(crate) fn anniversary(returns: Returns, date: Expr) -> Expr {
-    ScalarUDF::from(Anniversary { signature: Signature::any(1, Volatility::Immutable), returns }).call(vec![date])
+    ScalarUDF::from(Anniversary { signature: Signature::any(1, Volatility::Immutable), returns })
+        .call(vec![date])
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -49,7 +50,11 @@ impl ScalarUDFImpl for Anniversary {
         let range = day_from_epoch(self.returns.first).zip(day_from_epoch(self.returns.last));
         let Some((first, last)) = range else { return internal_err!("a range beyond the calendar") };
         let answers = (0..dates.len()).map(|row| {
-            if dates.is_null(row) { None } else { unpack_date(dates.value(row)).map(|date| returns(date, first, last)) }
+            if dates.is_null(row) {
+                None
+            } else {
+                unpack_date(dates.value(row)).map(|date| returns(date, first, last))
+            }
         });
         Ok(ColumnarValue::Array(Arc::new(answers.collect::<BooleanArray>())))
     }

@@ -24,7 +24,9 @@ impl TextTest {
     /// The test, with the pattern compiled.
     pub(crate) fn new(op: TextOp, constant: &str) -> Result<Self> {
         match op {
-            TextOp::Contains | TextOp::StartsWith | TextOp::EndsWith => Ok(Self::Literal(op, constant.to_owned())),
+            TextOp::Contains | TextOp::StartsWith | TextOp::EndsWith => {
+                Ok(Self::Literal(op, constant.to_owned()))
+            }
             TextOp::Matches => match regex::Regex::new(constant) {
                 Ok(pattern) => Ok(Self::Pattern(pattern)),
                 Err(_) => exec_err!("a pattern that does not compile"),
@@ -65,7 +67,8 @@ impl Hash for TextTest {
 
 /// The test as a Boolean expression, null when the text is missing.
 pub(crate) fn text(test: TextTest, field: Expr) -> Expr {
-    ScalarUDF::from(TextFunction { signature: Signature::any(1, Volatility::Immutable), test }).call(vec![field])
+    ScalarUDF::from(TextFunction { signature: Signature::any(1, Volatility::Immutable), test })
+        .call(vec![field])
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -153,7 +153,8 @@ fn one_of(field: &Field, column: &Expr, operands: &[Operand], clock: &Clock) -> 
     }
     if field.ty == FieldType::Int {
         // Whole and fractional constants may stand in one list: compare as numbers.
-        let constants = operands.iter().map(|operand| number(operand).map(lit)).collect::<Result<Vec<_>>>()?;
+        let constants =
+            operands.iter().map(|operand| number(operand).map(lit)).collect::<Result<Vec<_>>>()?;
         return Ok(cast(column.clone(), arrow::datatypes::DataType::Float64).in_list(constants, false));
     }
     let mut constants = Vec::with_capacity(operands.len());
@@ -209,7 +210,8 @@ pub(super) fn number_test(expr: &Expr, test: &NumberTest) -> Result<Expr> {
             Ok(expr.clone().gt_eq(lit(number(low)?)).and(expr.lt_eq(lit(number(high)?))))
         }
         NumberTest::In(operands) => {
-            let constants = operands.iter().map(|operand| number(operand).map(lit)).collect::<Result<Vec<_>>>()?;
+            let constants =
+                operands.iter().map(|operand| number(operand).map(lit)).collect::<Result<Vec<_>>>()?;
             Ok(expr.in_list(constants, false))
         }
     }

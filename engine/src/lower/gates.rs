@@ -64,10 +64,16 @@ impl Lowering<'_> {
 
     fn blocked(&self, reason: Reason, purpose: Purpose, channel: Channel) -> Result<LogicalPlan> {
         match reason {
-            Reason::Deceased => self.contact_gate(reason, Class::Demographic, col("deceased_on").is_not_null()),
+            Reason::Deceased => {
+                self.contact_gate(reason, Class::Demographic, col("deceased_on").is_not_null())
+            }
             Reason::NoAddress => {
                 let address = channel.address_field();
-                let missing = if address == "contact_id" { col(address).is_null() } else { !col(known_column(address)) };
+                let missing = if address == "contact_id" {
+                    col(address).is_null()
+                } else {
+                    !col(known_column(address))
+                };
                 self.contact_gate(reason, Class::Identity, missing)
             }
             Reason::HardBounce => {

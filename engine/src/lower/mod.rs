@@ -53,7 +53,12 @@ impl Lowering<'_> {
     }
 
     /// The list: gate, scans of the output columns, holdout.
-    pub(crate) fn list(&self, gate: LogicalPlan, columns: &[String], holdout: Option<Share>) -> Result<LogicalPlan> {
+    pub(crate) fn list(
+        &self,
+        gate: LogicalPlan,
+        columns: &[String],
+        holdout: Option<Share>,
+    ) -> Result<LogicalPlan> {
         let mut classes: Vec<Class> = Vec::new();
         for field in columns.iter().filter_map(|name| self.tables.contact_field_of_column(name)) {
             if !classes.contains(&field.class) {
@@ -124,7 +129,9 @@ impl Lowering<'_> {
             Logic::Leaf(ContactTest::Field(test)) => {
                 self.schema().contact_field(&test.field).map(|field| field.class)
             }
-            Logic::Leaf(ContactTest::Age(_)) => self.schema().contact_field("birth_date").map(|field| field.class),
+            Logic::Leaf(ContactTest::Age(_)) => {
+                self.schema().contact_field("birth_date").map(|field| field.class)
+            }
             Logic::Leaf(ContactTest::Anniversary { field, .. }) => {
                 self.schema().contact_field(field).map(|field| field.class)
             }
@@ -143,10 +150,10 @@ impl Lowering<'_> {
     fn contact_predicate(&self, test: &Criteria) -> Result<Expr> {
         logic_expr(test, &|leaf| match leaf {
             ContactTest::Field(test) => fields::field_test(test, &self.schema().contact, &self.clock),
-            ContactTest::Age(test) => {
-                fields::number_test(&fields::age_on(self.clock.today()), test)
+            ContactTest::Age(test) => fields::number_test(&fields::age_on(self.clock.today()), test),
+            ContactTest::Anniversary { field, window } => {
+                fields::anniversary_test(field, window, &self.clock)
             }
-            ContactTest::Anniversary { field, window } => fields::anniversary_test(field, window, &self.clock),
             ContactTest::Has(_) | ContactTest::Count(..) | ContactTest::One { .. } => {
                 internal_err!("a test of records among contact fields")
             }
@@ -177,7 +184,8 @@ fn node(operation: Operation, label: String, exprs: Vec<Expr>, inputs: Vec<Logic
 
 /// Logic over leaves as one expression.
 fn logic_expr<L>(logic: &Logic<L>, leaf: &impl Fn(&L) -> Result<Expr>) -> Result<Expr> {
-    let all = |parts: &[Logic<L>]| parts.iter().map(|part| logic_expr(part, leaf)).collect::<Result<Vec<_>>>();
+    let all =
+        |parts: &[Logic<L>]| parts.iter().map(|part| logic_expr(part, leaf)).collect::<Result<Vec<_>>>();
     match logic {
         Logic::True => Ok(lit(true)),
         Logic::False => Ok(lit(false)),

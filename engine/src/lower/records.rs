@@ -65,11 +65,8 @@ impl Lowering<'_> {
         let at = col("at");
         let mut before = Vec::new();
         let mut filter = self.filter_expr(kind, &selector.filter)?;
-        let stretches = selector
-            .windows
-            .iter()
-            .map(|window| stretch(window, &self.clock))
-            .collect::<Result<Vec<_>>>()?;
+        let stretches =
+            selector.windows.iter().map(|window| stretch(window, &self.clock)).collect::<Result<Vec<_>>>()?;
         if !kind.schedule && !selector.windows.iter().any(sees_the_future) {
             before.extend(visible(&Stretch::until(&self.clock)));
         }
@@ -123,7 +120,11 @@ impl Lowering<'_> {
             let prunable = match (&test.test, test.ty) {
                 (Test::Codes(_), _) => true,
                 (Test::Compare(..) | Test::In(_) | Test::Between(..), ty) => match ty {
-                    FieldType::Category | FieldType::Int | FieldType::Money | FieldType::Bool | FieldType::Date => true,
+                    FieldType::Category
+                    | FieldType::Int
+                    | FieldType::Money
+                    | FieldType::Bool
+                    | FieldType::Date => true,
                     FieldType::Number => test.field != "value",
                     FieldType::Text
                     | FieldType::Time
@@ -161,7 +162,8 @@ pub(super) fn not_hidden(kind: &RecordKind, name: &str, values: &[Value]) -> Res
             Value::Category(category) => {
                 let place = field.categories.iter().position(|known| known == category);
                 let place = place.and_then(|place| i16::try_from(place).ok());
-                lit(place.ok_or_else(|| internal_datafusion_err!("a hidden value that the field does not have"))?)
+                lit(place
+                    .ok_or_else(|| internal_datafusion_err!("a hidden value that the field does not have"))?)
             }
             _ => return Err(internal_datafusion_err!("a hidden value of another type")),
         });

@@ -54,7 +54,8 @@ impl Tables {
     /// The records of a kind, in the files of these classes.
     pub(crate) fn record_scan(&self, kind: &RecordKind, classes: &[Class]) -> Result<LogicalPlanBuilder> {
         let files = self.by_shard(|shard| self.snapshot.record_files(&kind.name, shard, classes).collect());
-        let table = SealedTable { schema: record_schema(kind), shards: files, reader: Arc::clone(&self.reader) };
+        let table =
+            SealedTable { schema: record_schema(kind), shards: files, reader: Arc::clone(&self.reader) };
         scan_of(&kind.name, table)
     }
 

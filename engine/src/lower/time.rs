@@ -66,7 +66,9 @@ impl Stretch {
     pub(super) fn from_start(&self, clock: &Clock) -> Self {
         let days = match self.days {
             DayBounds::Within(low, _) => DayBounds::Within(low, None),
-            DayBounds::Unknown => DayBounds::Within(self.instants.0.map(|start| clock.local_day(start)), None),
+            DayBounds::Unknown => {
+                DayBounds::Within(self.instants.0.map(|start| clock.local_day(start)), None)
+            }
         };
         Self { instants: (self.instants.0, None), days }
     }

@@ -40,8 +40,7 @@ fn collect(plan: &Arc<dyn ExecutionPlan>, visit: &mut impl FnMut(&Arc<dyn Execut
 fn scan(plan: &Arc<dyn ExecutionPlan>) -> Option<Scan> {
     let exec = plan.downcast_ref::<DataSourceExec>()?;
     let config = exec.data_source().downcast_ref::<FileScanConfig>()?;
-    let mut columns: Vec<String> =
-        plan.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let mut columns: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
     let schema = config.file_schema();
     if let Some(predicate) = config.file_source().filter() {
         for column in datafusion::physical_expr::utils::collect_columns(&predicate) {
@@ -100,7 +99,11 @@ fn line(plan: &Arc<dyn ExecutionPlan>) -> String {
         return format!("FilterExec: on {}", columns.join(" "));
     }
     if plan.is::<SetExec>() || plan.is::<RecipientsExec>() {
-        return datafusion::physical_plan::displayable(plan.as_ref()).one_line().to_string().trim_end().to_owned();
+        return datafusion::physical_plan::displayable(plan.as_ref())
+            .one_line()
+            .to_string()
+            .trim_end()
+            .to_owned();
     }
     plan.name().to_owned()
 }
@@ -183,7 +186,9 @@ fn scan_figures(metrics: &MetricsSet) -> Counters {
                 }
                 _ => {}
             },
-            MetricValue::PruningMetrics { name, pruning_metrics } if name == "row_groups_pruned_statistics" => {
+            MetricValue::PruningMetrics { name, pruning_metrics }
+                if name == "row_groups_pruned_statistics" =>
+            {
                 figures.row_groups_pruned += pruning_metrics.pruned() as u64;
                 figures.row_groups += (pruning_metrics.pruned() + pruning_metrics.matched()) as u64;
             }

@@ -36,7 +36,9 @@ impl PhysicalOptimizerRule for GateRule {
             Self::CountsOnly => found.gates.is_empty() && found.lists == 0,
             Self::Required(reasons) => match found.gates.as_slice() {
                 [gate] => {
-                    found.scans_outside == 0 && found.lists <= 1 && reasons.iter().all(|reason| gate.contains(reason))
+                    found.scans_outside == 0
+                        && found.lists <= 1
+                        && reasons.iter().all(|reason| gate.contains(reason))
                 }
                 _ => false,
             },

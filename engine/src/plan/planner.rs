@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::Result;
 use datafusion::execution::context::QueryPlanner;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
 use super::exec::SetExec;
@@ -52,7 +52,8 @@ impl ExtensionPlanner for SetPlanner {
         context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         if let Some(recipients) = node.as_any().downcast_ref::<RecipientsNode>() {
-            let plan = RecipientsExec::try_new(recipients, physical_inputs.to_vec(), Arc::clone(&self.shards))?;
+            let plan =
+                RecipientsExec::try_new(recipients, physical_inputs.to_vec(), Arc::clone(&self.shards))?;
             return Ok(Some(Arc::new(plan)));
         }
         let Some(node) = node.as_any().downcast_ref::<SetNode>() else { return Ok(None) };
@@ -63,8 +64,12 @@ impl ExtensionPlanner for SetPlanner {
             }
         }
         let operator = node.operation.operator(exprs)?;
-        let plan =
-            SetExec::try_new(operator, node.label.clone(), physical_inputs.to_vec(), Arc::clone(&self.shards))?;
+        let plan = SetExec::try_new(
+            operator,
+            node.label.clone(),
+            physical_inputs.to_vec(),
+            Arc::clone(&self.shards),
+        )?;
         Ok(Some(Arc::new(plan)))
     }
 }

@@ -212,7 +212,8 @@ impl ExecutionPlan for RecipientsExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = Self::over(children, Arc::clone(&self.schema), self.holdout.clone(), Arc::clone(&self.shards))?;
+        let plan =
+            Self::over(children, Arc::clone(&self.schema), self.holdout.clone(), Arc::clone(&self.shards))?;
         Ok(Arc::new(plan))
     }
 
@@ -220,7 +221,8 @@ impl ExecutionPlan for RecipientsExec {
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = Self::over(children, Arc::clone(&self.schema), self.holdout.clone(), Arc::clone(&self.shards))?;
+        let plan =
+            Self::over(children, Arc::clone(&self.schema), self.holdout.clone(), Arc::clone(&self.shards))?;
         Ok(Arc::new(plan))
     }
 
@@ -232,7 +234,9 @@ impl ExecutionPlan for RecipientsExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let [gate, scans @ ..] = self.inputs.as_slice() else { return internal_err!("a list without its gate") };
+        let [gate, scans @ ..] = self.inputs.as_slice() else {
+            return internal_err!("a list without its gate");
+        };
         let mut gate = gate.execute(partition, Arc::clone(&context))?;
         let scans = scans.to_vec();
         let schema = Arc::clone(&self.schema);

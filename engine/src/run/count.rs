@@ -16,14 +16,16 @@ use crate::report::{CountReport, CriterionReport, FunnelReport, PlanReport, Reas
 use crate::request::Request;
 
 pub(super) async fn count(engine: &Engine, request: &Request) -> Result<CountReport> {
-    let executed = query::plan(engine, request, Wanted::Numbers).await?.execute(engine, request, "count").await?;
+    let executed =
+        query::plan(engine, request, Wanted::Numbers).await?.execute(engine, request, "count").await?;
     let report = count_report(&executed, request)?;
     complete(executed, &report)?;
     Ok(report)
 }
 
 pub(super) async fn funnel(engine: &Engine, request: &Request) -> Result<FunnelReport> {
-    let executed = query::plan(engine, request, Wanted::Numbers).await?.execute(engine, request, "funnel").await?;
+    let executed =
+        query::plan(engine, request, Wanted::Numbers).await?.execute(engine, request, "funnel").await?;
     let report = funnel_report(&executed, request)?;
     complete(executed, &report.count)?;
     Ok(report)
@@ -48,7 +50,8 @@ pub(super) async fn plan(engine: &Engine, request: &Request, analyze: bool) -> R
 fn without_literals(logical: &str) -> String {
     let mut out = String::new();
     for line in logical.lines() {
-        let kept = match (line.find("Filter:"), line.find(", full_filters="), line.find(", partial_filters=")) {
+        let kept = match (line.find("Filter:"), line.find(", full_filters="), line.find(", partial_filters="))
+        {
             (Some(at), _, _) => line.get(..at + "Filter".len()),
             (_, Some(at), _) | (_, _, Some(at)) => line.get(..at),
             _ => Some(line),
@@ -123,8 +126,10 @@ fn funnel_report(executed: &Executed, request: &Request) -> Result<FunnelReport>
         for (place, (child, criterion)) in
             criteria.children().into_iter().zip(&request.segment.segment().criteria).enumerate()
         {
-            let is_true = explain::counter(child, "true");
-            let is_unknown = explain::counter(child, "unknown");
+            // DataFusion may put a node of its own above ours.
+            let set = explain::find(child, &|node| node.is::<SetExec>());
+            let figure = |name| set.as_ref().map_or(0, |set| explain::counter(set, name));
+            let (is_true, is_unknown) = (figure("true"), figure("unknown"));
             reports.push(CriterionReport {
                 label: criterion.label.clone(),
                 is_true,

@@ -71,13 +71,14 @@ pub(super) async fn run(engine: &Engine, request: &Request, guards: Guards) -> R
     let planned = query::plan(engine, request, Wanted::List).await?;
     fresh(request, planned.snapshot.consent_imported_micros())?;
     let executed = planned.execute(engine, request, "run").await?;
-    let report = match count_report(&executed, request).and_then(|report| guard(guards, &report).map(|()| report)) {
-        Ok(report) => report,
-        Err(error) => {
-            executed.intent.abort(&error.to_string())?;
-            return Err(error);
-        }
-    };
+    let report =
+        match count_report(&executed, request).and_then(|report| guard(guards, &report).map(|()| report)) {
+            Ok(report) => report,
+            Err(error) => {
+                executed.intent.abort(&error.to_string())?;
+                return Err(error);
+            }
+        };
     let list = match prepare(engine, request, &executed, purpose, channel) {
         Ok(list) => list,
         Err(error) => {
@@ -104,7 +105,10 @@ fn fresh(request: &Request, imported: Option<i64>) -> Result<()> {
             if age <= i64::from(hours_max).saturating_mul(HOUR_MICROS) {
                 return Ok(());
             }
-            format!("consent was last imported {} hours ago, more than the {hours_max} allowed", age / HOUR_MICROS)
+            format!(
+                "consent was last imported {} hours ago, more than the {hours_max} allowed",
+                age / HOUR_MICROS
+            )
         }
     };
     Err(Error::ConsentStale { what })
@@ -136,7 +140,8 @@ fn prepare(
     channel: Channel,
 ) -> Result<List> {
     let snapshot = &executed.planned.snapshot;
-    let recheck = Recheck { dataset: &engine.dataset, snapshot, scope: &executed.scope, request, purpose, channel };
+    let recheck =
+        Recheck { dataset: &engine.dataset, snapshot, scope: &executed.scope, request, purpose, channel };
     let broken = |_| Error::Query { doing: "sorting the list", kind: "arrow" };
     let mut shards = Vec::with_capacity(executed.shards.len());
     let mut members = Vec::new();
@@ -146,7 +151,8 @@ fn prepare(
         if rows.num_rows() == 0 {
             continue;
         }
-        let shard = u32::try_from(shard).map_err(|_| Error::Query { doing: "sorting the list", kind: "shard" })?;
+        let shard =
+            u32::try_from(shard).map_err(|_| Error::Query { doing: "sorting the list", kind: "shard" })?;
         recheck.shard(shard, &rows)?;
         let contacts = snapshot.shards().get(shard as usize).map_or(0, |shard| shard.contacts);
         write_members(&mut members, shard, contacts, &rows);
@@ -253,8 +259,8 @@ fn release(
         consent_imported_at_micros: executed.planned.snapshot.consent_imported_micros(),
         scope: report.scope,
     };
-    let details =
-        serde_json::to_value(&receipt).map_err(|_| Error::Query { doing: "recording the release", kind: "json" })?;
+    let details = serde_json::to_value(&receipt)
+        .map_err(|_| Error::Query { doing: "recording the release", kind: "json" })?;
     let body = ReleaseBody { rows, sha256, merkle_root, details };
     let released: Released = executed.intent.release(spool, body)?;
     let released_at = released.entry().time.parse::<DateTime<Utc>>().map(|time| time.timestamp_micros());
@@ -278,5 +284,9 @@ fn decode(bytes: &[u8]) -> Result<RecordBatch> {
     let batch = reader.next().ok_or(Error::Query { doing: "reading the list", kind: "an empty chunk" })?;
     let batch = batch.map_err(broken)?;
     let texts = batch.columns().iter().all(|column| column.as_any().is::<StringArray>());
-    if texts { Ok(batch) } else { Err(Error::Query { doing: "reading the list", kind: "a column of another type" }) }
+    if texts {
+        Ok(batch)
+    } else {
+        Err(Error::Query { doing: "reading the list", kind: "a column of another type" })
+    }
 }

@@ -70,7 +70,8 @@ pub(super) async fn plan(engine: &Engine, request: &Request, wanted: Wanted) -> 
     let lowered = match releasable(request) {
         None => lowering.criteria(segment).map(|plan| (plan, GateRule::CountsOnly)),
         Some((purpose, channel)) => {
-            let gate = lowering.gate(segment, purpose, channel, gate_clock(&request.clock, request.now_micros));
+            let gate =
+                lowering.gate(segment, purpose, channel, gate_clock(&request.clock, request.now_micros));
             let share = segment.holdout.as_ref().map(Share::from);
             let plan = gate.and_then(|gate| {
                 let columns = list_columns(&tables, request, channel, wanted);
@@ -80,8 +81,8 @@ pub(super) async fn plan(engine: &Engine, request: &Request, wanted: Wanted) -> 
         }
     };
     let (logical, rule) = lowered.map_err(|error| query_error("planning", error, engine))?;
-    let state =
-        session(&engine.limits, &tables.shards(), rule).map_err(|error| query_error("planning", error, engine))?;
+    let state = session(&engine.limits, &tables.shards(), rule)
+        .map_err(|error| query_error("planning", error, engine))?;
     let logical = state.optimize(&logical).map_err(|error| query_error("planning", error, engine))?;
     let planner = Arc::clone(state.query_planner());
     let physical = planner
@@ -174,7 +175,11 @@ impl Planned {
         }
     }
 
-    async fn unlocked(&self, engine: &Engine, intent: &Intent) -> Result<(Arc<KeyScope>, Vec<Vec<RecordBatch>>)> {
+    async fn unlocked(
+        &self,
+        engine: &Engine,
+        intent: &Intent,
+    ) -> Result<(Arc<KeyScope>, Vec<Vec<RecordBatch>>)> {
         let mut wants = Vec::new();
         for scan in explain::scans(&self.physical) {
             wants.extend(scan.files.iter().map(|file| (file.entry.id, scan.columns.clone())));
@@ -313,6 +318,7 @@ fn external(doing: &'static str, inner: Box<dyn std::error::Error + Send + Sync>
 
 /// A page that does not decrypt or decode.
 fn undecodable() -> Error {
-    let what = "a page of it cannot be decrypted or decoded; `hyperseg check --dataset` names the file".to_owned();
+    let what =
+        "a page of it cannot be decrypted or decoded; `hyperseg check --dataset` names the file".to_owned();
     Error::Storage(hyperseg_storage::Error::Corrupt { file: "a data file".to_owned(), what })
 }

@@ -49,7 +49,8 @@ impl Recheck<'_> {
             .iter()
             .filter(|contact| {
                 let request = self.request;
-                gate(contact, Some(self.purpose), Some(self.channel), &request.clock, request.now_micros).is_some()
+                gate(contact, Some(self.purpose), Some(self.channel), &request.clock, request.now_micros)
+                    .is_some()
             })
             .count();
         if blocked > 0 { Err(Error::Recheck { contacts: blocked as u64 }) } else { Ok(()) }

@@ -47,7 +47,8 @@ pub(crate) fn scan_of(name: &str, table: SealedTable) -> Result<LogicalPlanBuild
 impl SealedTable {
     fn file_groups(&self) -> Vec<FileGroup> {
         let file = |sealed: &SealedFile| {
-            PartitionedFile::new(sealed.entry.id.to_string(), sealed.entry.bytes).with_extension(sealed.clone())
+            PartitionedFile::new(sealed.entry.id.to_string(), sealed.entry.bytes)
+                .with_extension(sealed.clone())
         };
         self.shards.iter().map(|files| FileGroup::new(files.iter().map(file).collect())).collect()
     }

@@ -44,12 +44,18 @@ impl ParquetFileReaderFactory for SealedReaderFactory {
             .ok_or_else(|| internal_datafusion_err!("a scan of a file that is not of the dataset"))?;
         let scope =
             self.scope.get().ok_or_else(|| internal_datafusion_err!("a scan before its keys were armed"))?;
-        let file = self.dataset.open_file(&sealed.entry).map_err(|error| {
-            datafusion::common::DataFusionError::External(Box::new(error))
-        })?;
+        let file = self
+            .dataset
+            .open_file(&sealed.entry)
+            .map_err(|error| datafusion::common::DataFusionError::External(Box::new(error)))?;
         let metrics =
             ParquetFileMetrics::new(partition_index, partitioned_file.object_meta.location.as_ref(), metrics);
-        Ok(Box::new(SealedReader { file, entry: Arc::clone(&sealed.entry), scope: Arc::clone(scope), metrics }))
+        Ok(Box::new(SealedReader {
+            file,
+            entry: Arc::clone(&sealed.entry),
+            scope: Arc::clone(scope),
+            metrics,
+        }))
     }
 }
 

@@ -1,5 +1,8 @@
 //! Encrypted datasets made from worlds of the reference semantics.
 
+// Each test binary uses its own part of this.
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
 
 use hyperseg_dsl::clock::Clock;
@@ -43,7 +46,8 @@ impl Fixture {
         let keyring = dir.path().join("keys/keyring");
         let (dataset, _) = Dataset::init(&dir.path().join("data"), &keyring, options).unwrap();
         for part in 0..layout.imports {
-            let contacts: Vec<Contact> = world.contacts.iter().skip(part).step_by(layout.imports).cloned().collect();
+            let contacts: Vec<Contact> =
+                world.contacts.iter().skip(part).step_by(layout.imports).cloned().collect();
             let part = World { contacts, clock: world.clock, now_micros: world.now_micros };
             import(&dataset, &part);
         }
@@ -59,7 +63,8 @@ fn import(dataset: &Dataset, world: &World) {
     let mut tables = rows(world);
     let batch = |mut builder: Builder, rows: Vec<BTreeMap<String, Value>>| {
         for row in rows {
-            let cells: Vec<(&str, Value)> = row.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+            let cells: Vec<(&str, Value)> =
+                row.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
             builder.row(&cells).unwrap();
         }
         builder.finish()
@@ -89,6 +94,11 @@ pub fn request(segment: BoundSegment, clock: Clock, now_micros: i64) -> Request 
 
 /// Where engine and reference differ, in words; `None` when they agree.
 pub fn difference(fixture: &Fixture, world: &World, segment: &Segment) -> Option<String> {
+    compare(fixture, world, segment).err()
+}
+
+/// How many contacts match; where engine and reference differ, in words, when they do.
+pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u64, String> {
     let bound = segment.bind(&BTreeMap::new()).unwrap();
     let schema = hyperseg_dsl::schema::Schema::built_in();
     let verdicts: Vec<(&Contact, Verdict)> = world
@@ -99,43 +109,50 @@ pub fn difference(fixture: &Fixture, world: &World, segment: &Segment) -> Option
     let request = request(bound, world.clock, world.now_micros);
     let funnel = match fixture.engine.funnel_blocking(&request) {
         Ok(funnel) => funnel,
-        Err(error) => return Some(format!("the engine failed: {error}")),
+        Err(error) => return Err(format!("the engine failed: {error}")),
     };
     for (place, criterion) in funnel.criteria.iter().enumerate() {
         use hyperseg_dsl::semantics::Truth;
-        let number = |truth: Truth| verdicts.iter().filter(|(_, v)| v.criteria[place] == truth).count() as u64;
+        let number =
+            |truth: Truth| verdicts.iter().filter(|(_, v)| v.criteria[place] == truth).count() as u64;
         let reference = (number(Truth::True), number(Truth::False), number(Truth::Unknown));
         let engine = (criterion.is_true, criterion.is_false, criterion.is_unknown);
         if engine != reference {
-            return Some(format!("criterion {place}: engine {engine:?}, reference {reference:?} (TRUE, FALSE, UNKNOWN)"));
+            return Err(format!(
+                "criterion {place}: engine {engine:?}, reference {reference:?} (TRUE, FALSE, UNKNOWN)"
+            ));
         }
     }
     let matched = verdicts.iter().filter(|(_, verdict)| verdict.matched).count() as u64;
     if funnel.count.matched != matched {
-        return Some(format!("matched: engine {}, reference {matched}", funnel.count.matched));
+        return Err(format!("matched: engine {}, reference {matched}", funnel.count.matched));
     }
     if segment.purpose.is_none() || segment.channel.is_none() {
-        return None;
+        return Ok(matched);
     }
     for removed in &funnel.count.removed {
-        let reference = verdicts.iter().filter(|(_, verdict)| verdict.blocked == Some(removed.reason)).count() as u64;
+        let reference =
+            verdicts.iter().filter(|(_, verdict)| verdict.blocked == Some(removed.reason)).count() as u64;
         if removed.contacts != reference {
-            return Some(format!("{}: engine {}, reference {reference}", removed.reason, removed.contacts));
+            return Err(format!("{}: engine {}, reference {reference}", removed.reason, removed.contacts));
         }
     }
-    let mut expected: Vec<&str> =
-        verdicts.iter().filter(|(_, verdict)| verdict.is_recipient()).map(|(contact, _)| contact.id()).collect();
+    let mut expected: Vec<&str> = verdicts
+        .iter()
+        .filter(|(_, verdict)| verdict.is_recipient())
+        .map(|(contact, _)| contact.id())
+        .collect();
     expected.sort_unstable();
     let recipients = match fixture.engine.run_blocking(&request, Guards::default()) {
         Ok(recipients) => recipients,
-        Err(error) => return Some(format!("the run failed: {error}")),
+        Err(error) => return Err(format!("the run failed: {error}")),
     };
     let released = recipients.receipt().released;
     let ids = ids(recipients);
     if ids != expected || released != expected.len() as u64 {
-        return Some(format!("recipients: engine {ids:?}, reference {expected:?}"));
+        return Err(format!("recipients: engine {ids:?}, reference {expected:?}"));
     }
-    None
+    Ok(matched)
 }
 
 /// Contact ids of a list, in its order.

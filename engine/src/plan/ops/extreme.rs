@@ -130,8 +130,11 @@ impl SetOperator for ExtremeRecord {
                 };
                 let state = states.get_mut(ordinal).ok_or_else(|| internal_datafusion_err!("an ordinal"))?;
                 let (day, instant) = days.at(at.value(row))?;
-                let recorded = if recorded.is_valid(row) { days.recorded(recorded.value(row))? } else { i64::MIN };
-                if day > state.day || (state.instants.seen == Seen::Nothing && state.days.seen == Seen::Nothing) {
+                let recorded =
+                    if recorded.is_valid(row) { days.recorded(recorded.value(row))? } else { i64::MIN };
+                if day > state.day
+                    || (state.instants.seen == Seen::Nothing && state.days.seen == Seen::Nothing)
+                {
                     *state = State { day, ..State::NOTHING };
                 } else if day < state.day {
                     return Ok(());
