@@ -1,4 +1,4 @@
-//! testdata
+//! Synthetic populations, the case corpus, random worlds and example segments of hyperseg.
 
 pub mod cases;
 pub mod population;

@@ -146,7 +146,7 @@ fn one_module_holds_each_dangerous_thing() {
         ("SessionStateBuilder::new", "engine/src/plan/session.rs"),
         ("FileEncryptionProperties", "storage/src/file"),
         ("ArrowWriter::", "storage/src/file"),
-        ("install_panic_hook", "storage/src/process.rs"),
+        ("panic::set_hook", "storage/src/process.rs"),
     ];
     for file in files(&root(), ".rs") {
         let name = short(&file);
