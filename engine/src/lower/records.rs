@@ -103,7 +103,7 @@ impl Lowering<'_> {
             overlap(Stretch::until(&self.clock), Stretch::from(&self.clock));
         }
         for stretch in stretches {
-            overlap(stretch.up_to_end(&self.clock), stretch.from_start(&self.clock));
+            overlap(stretch.not_after_end(&self.clock), stretch.not_before_start(&self.clock));
         }
         if !kind.ended.is_empty() {
             let values: Vec<Value> = kind.ended.iter().map(|text| Value::Category(text.clone())).collect();

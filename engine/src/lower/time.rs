@@ -54,7 +54,7 @@ impl Stretch {
     }
 
     /// Moments that lie not after the end; a day touches an exact end when it starts before it.
-    pub(super) fn up_to_end(&self, clock: &Clock) -> Self {
+    pub(super) fn not_after_end(&self, clock: &Clock) -> Self {
         let days = match self.days {
             DayBounds::Within(_, high) => DayBounds::Within(None, high),
             DayBounds::Unknown => DayBounds::Within(None, self.instants.1.map(|end| clock.local_day(end))),
@@ -63,7 +63,7 @@ impl Stretch {
     }
 
     /// Moments that lie not before the start; a day touches an exact start when it ends after it.
-    pub(super) fn from_start(&self, clock: &Clock) -> Self {
+    pub(super) fn not_before_start(&self, clock: &Clock) -> Self {
         let days = match self.days {
             DayBounds::Within(low, _) => DayBounds::Within(low, None),
             DayBounds::Unknown => {

@@ -159,15 +159,13 @@ pub(crate) fn counter_below(plan: &Arc<dyn ExecutionPlan>, name: &str) -> u64 {
 pub(crate) fn scan_counters(plan: &Arc<dyn ExecutionPlan>) -> Counters {
     let mut sum = Counters::default();
     collect(plan, &mut |node| {
-        if node.is::<DataSourceExec>() {
-            if let Some(metrics) = node.metrics() {
-                let scan = scan_figures(&metrics);
-                sum.files_read += scan.files_read;
-                sum.row_groups += scan.row_groups;
-                sum.row_groups_pruned += scan.row_groups_pruned;
-                sum.rows_decoded += scan.rows_decoded;
-                sum.bytes_read += scan.bytes_read;
-            }
+        if let Some(metrics) = node.metrics().filter(|_| node.is::<DataSourceExec>()) {
+            let scan = scan_figures(&metrics);
+            sum.files_read += scan.files_read;
+            sum.row_groups += scan.row_groups;
+            sum.row_groups_pruned += scan.row_groups_pruned;
+            sum.rows_decoded += scan.rows_decoded;
+            sum.bytes_read += scan.bytes_read;
         }
     });
     sum
@@ -178,14 +176,11 @@ fn scan_figures(metrics: &MetricsSet) -> Counters {
     for metric in metrics.iter() {
         match metric.value() {
             MetricValue::OutputRows(count) => figures.rows_decoded += count.value() as u64,
-            MetricValue::Count { name, count } => match name.as_ref() {
-                "bytes_scanned" => {
-                    let bytes = count.value() as u64;
-                    figures.bytes_read += bytes;
-                    figures.files_read += u64::from(bytes > 0);
-                }
-                _ => {}
-            },
+            MetricValue::Count { name, count } if name == "bytes_scanned" => {
+                let bytes = count.value() as u64;
+                figures.bytes_read += bytes;
+                figures.files_read += u64::from(bytes > 0);
+            }
             MetricValue::PruningMetrics { name, pruning_metrics }
                 if name == "row_groups_pruned_statistics" =>
             {

@@ -1,5 +1,6 @@
 //! One query from plan to answer: plan, durable intent, keys, execution.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, collect_partitioned};
+use futures::FutureExt;
 use hyperseg_dsl::schema::{Channel, Purpose, Schema};
 use hyperseg_storage::audit::{Intent, IntentBody};
 use hyperseg_storage::{KeyScope, Snapshot};
@@ -189,10 +191,35 @@ impl Planned {
             return Err(Error::Query { doing: "arming keys", kind: "armed twice" });
         }
         let context: Arc<TaskContext> = self.state.task_ctx();
-        let shards = collect_partitioned(Arc::clone(&self.physical), context)
-            .await
-            .map_err(|error| query_error("reading", error, engine))?;
-        Ok((scope, shards))
+        // A panic of a decoder fails the query, not the process.
+        let answer =
+            AssertUnwindSafe(collect_partitioned(Arc::clone(&self.physical), context)).catch_unwind().await;
+        let failed = match answer {
+            Ok(Ok(shards)) => return Ok((scope, shards)),
+            Ok(Err(error)) => query_error("reading", error, engine),
+            Err(_panic) => Error::Query { doing: "reading", kind: "panic" },
+        };
+        let nameless =
+            matches!(&failed, Error::Query { .. } | Error::Storage(hyperseg_storage::Error::Corrupt { .. }));
+        let named = if nameless { self.damage(engine, &scope) } else { None };
+        Err(named.unwrap_or(failed))
+    }
+
+    /// Reads the plan's columns file by file; the error of the first file that cannot be read names it.
+    fn damage(&self, engine: &Engine, scope: &KeyScope) -> Option<Error> {
+        for scan in explain::scans(&self.physical) {
+            let columns: Vec<&str> = scan.columns.iter().map(String::as_str).collect();
+            for file in &scan.files {
+                let read = || match scope.read(&engine.dataset, &file.entry, &columns, None) {
+                    Ok(mut batches) => batches.find_map(std::result::Result::err),
+                    Err(error) => Some(error),
+                };
+                if let Some(error) = std::panic::catch_unwind(AssertUnwindSafe(read)).ok().flatten() {
+                    return Some(Error::Storage(error));
+                }
+            }
+        }
+        None
     }
 }
 
@@ -318,7 +345,6 @@ fn external(doing: &'static str, inner: Box<dyn std::error::Error + Send + Sync>
 
 /// A page that does not decrypt or decode.
 fn undecodable() -> Error {
-    let what =
-        "a page of it cannot be decrypted or decoded; `hyperseg check --dataset` names the file".to_owned();
+    let what = "a page of it cannot be decrypted or decoded".to_owned();
     Error::Storage(hyperseg_storage::Error::Corrupt { file: "a data file".to_owned(), what })
 }

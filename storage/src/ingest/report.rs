@@ -24,9 +24,9 @@ pub struct TableReport {
 pub struct ImportReport {
     /// Tables in the order of the schema; only those with rows.
     pub tables: Vec<TableReport>,
-    /// Generation after the import; the one before it when nothing was stored.
+    /// Generation after the import; the one before it when nothing was stored and no consent was confirmed.
     pub generation: u64,
-    /// Something was stored, so that the generation is new.
+    /// Something was stored.
     pub changed: bool,
     /// Files of the folder that this version does not import, though it knows them.
     pub left_out_files: Vec<String>,

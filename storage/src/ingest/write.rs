@@ -20,7 +20,7 @@ const ROWS_PER_GROUP: usize = 1 << 17;
 
 impl Ingest {
     /// Writes what waits, commits it, and closes the audit intent with the report. When there is nothing new, nothing
-    /// is written.
+    /// is written; consent that was read without a refused row still makes a generation, which says when.
     ///
     /// # Errors
     /// More rows were refused than allowed, or something failed; in both cases nothing is stored, the intent is closed
@@ -174,16 +174,19 @@ impl Ingest {
             rejects: self.rejects.first(),
             spilled_bytes: self.waiting.spilled_bytes(),
         };
-        if report.total().stored > 0 {
+        let stored = report.total().stored > 0;
+        // Consent that was read in full is fresh, also when it said nothing new; a refused row may be a revocation.
+        let consent_read = report.table("consent").is_some_and(|consent| consent.rejected == 0);
+        if stored || consent_read {
             let shards = self.map.shards().iter().map(|contacts| ShardInfo { contacts: *contacts });
             self.transaction.set_shards(shards.collect());
-            if report.table("consent").is_some() {
+            if consent_read {
                 self.transaction.set_consent_imported(self.options.now_micros);
             }
             match self.transaction.commit(&self.intent) {
                 Ok(snapshot) => {
                     report.generation = snapshot.generation();
-                    report.changed = true;
+                    report.changed = stored;
                 }
                 Err(error) => {
                     let _ = self.intent.abort(&error.to_string());

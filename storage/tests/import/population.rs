@@ -222,3 +222,26 @@ pub fn write(path: &std::path::Path, columns: Vec<(&str, ArrayRef)>) {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
 }
+
+#[test]
+fn consent_read_again_is_fresh_again_unless_a_row_was_refused() {
+    let world = World::new(2);
+    let good = world.folder(
+        "good",
+        &[
+            ("contacts.csv", CONTACTS),
+            ("consent.csv", "record_id,contact_id,at,decision\nk1,c1,2025-01-01,grant\n"),
+        ],
+    );
+    let imported = |now: i64, folder: &std::path::Path, max_rejects: u64| {
+        let options = ImportOptions { max_rejects, ..ImportOptions::new(now) };
+        let report = import_population(&world.dataset, folder, options).unwrap();
+        (report.changed, world.dataset.snapshot().unwrap().consent_imported_micros())
+    };
+    assert_eq!(imported(1_000, &good, 0), (true, Some(1_000)));
+    assert_eq!(imported(2_000, &good, 0), (false, Some(2_000)));
+    // The grant has become a revocation: refused as changed, so that nothing may look fresh.
+    let changed = world
+        .folder("changed", &[("consent.csv", "record_id,contact_id,at,decision\nk1,c1,2025-01-01,revoke\n")]);
+    assert_eq!(imported(3_000, &changed, 1), (false, Some(2_000)));
+}
