@@ -1,4 +1,13 @@
 //! Encrypted datasets of hyperseg.
+//!
+//! ```text
+//! plain files --import--> rows --ingest--> encrypted Parquet files --commit--> snapshot --scope--> columns of one query
+//! ```
+//!
+//! A [`Dataset`] is a directory that is useless without its [`Keyring`], which lies elsewhere. Only the data keys of
+//! the columns that a [`KeyScope`] names are unwrapped, and only after the [`audit`] log says so durably. There is one
+//! way to write a file, and it encrypts. `docs/` of this crate describes files, keys, audit log and imports.
+
 pub mod audit;
 mod crypto;
 pub mod dataset;

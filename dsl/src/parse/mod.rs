@@ -1,9 +1,9 @@
 //! Tokens into the tree of what was written.
 //!
 //! In: the tokens of [`crate::lex`]. Out: a [`File`] and diagnostics, always both. A recursive descent over the slice
-//! of tokens with nom parsers for the [`leaf`]s. Where the text leaves the grammar, the parser reports it once, skips to the next
-//! `and`, `or`, comma, closing parenthesis or clause keyword, and goes on, so that one reading finds every problem.
-//! Every loop takes at least one token per turn; recursion ends at [`DEPTH_MAX`].
+//! of tokens with nom parsers for the [`leaf`]s. Where the text leaves the grammar, the parser reports it once, skips
+//! to the next `and`, `or`, comma, closing parenthesis or clause keyword, and goes on, so that one reading finds every
+//! problem. Every loop takes at least one token per turn; recursion ends at [`DEPTH_MAX`].
 
 mod criteria;
 mod file;

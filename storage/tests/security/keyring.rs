@@ -1,3 +1,5 @@
+//! Keyrings: what opens them, and what is refused (wrong secrets, changed bytes, places that others can read).
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;

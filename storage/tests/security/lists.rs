@@ -1,3 +1,5 @@
+//! Sealed lists: what comes out of them, and what is found when they are changed.
+
 use std::fs;
 
 use hyperseg_storage::Error;

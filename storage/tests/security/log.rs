@@ -1,3 +1,5 @@
+//! The audit log: its records, its order, and what is found when it is changed, cut or without its anchor.
+
 use std::collections::HashSet;
 use std::fs;
 use std::thread;

@@ -1,3 +1,4 @@
+//! Sealing and opening: places, limits, and the Wycheproof vectors.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
