@@ -2,6 +2,8 @@
 
 mod count;
 mod digest;
+#[cfg(test)]
+mod gate_tests;
 mod list;
 mod query;
 mod recheck;
