@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::task::Poll;
+use std::time::Duration;
 
 use hyperseg_engine::{Engine, Error, ErrorKind, Guards, Limits};
 use hyperseg_storage::audit::EntryKind;
@@ -50,49 +51,70 @@ fn runs_at_once_do_not_disturb_each_other() {
     verified(&fixture);
 }
 
+/// What a dropped run left in the log behind its first `before` records: nothing, or an intent and its abortion.
+/// Says whether it had begun.
+fn left_nothing_open(fixture: &Fixture, before: usize) -> bool {
+    assert!(lists(fixture).is_empty());
+    let entries = log(fixture);
+    match &entries[before..] {
+        [] => false,
+        [intent, end] => {
+            assert_eq!((intent.kind, end.kind), (EntryKind::Intent, EntryKind::Aborted));
+            assert_eq!(intent.run, end.run);
+            true
+        }
+        more => panic!("{more:?}"),
+    }
+}
+
 #[test]
 fn a_run_that_is_dropped_is_aborted_wherever_it_was() {
     let world = clientele(60);
     let fixture = Fixture::new(&world, Layout { shard_contacts: 8, batch_rows: 3, imports: 1 });
     let request = ask(DIABETICS, &world);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut aborted = 0;
-    for polls in 1.. {
+    // At every point at which it waits for its scans to be polled …
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for polls in 1..10_000 {
         let before = log(&fixture).len();
         let finished = runtime.block_on(async {
             let mut run = Box::pin(fixture.engine.run(&request, Guards::default()));
             for _ in 0..polls {
                 if let Poll::Ready(recipients) = futures::poll!(run.as_mut()) {
-                    return Some(recipients);
+                    return Some(recipients.unwrap());
                 }
                 tokio::task::yield_now().await;
             }
             None
         });
         if let Some(recipients) = finished {
-            assert_eq!(ids(recipients.unwrap()), expected(&world, &request));
+            assert_eq!(ids(recipients), expected(&world, &request));
             break;
         }
-        // Dropped: either it had not begun, or its end is in the log.
-        let entries = log(&fixture);
-        match &entries[before..] {
-            [] => {}
-            [intent, end] => {
-                assert_eq!((intent.kind, end.kind), (EntryKind::Intent, EntryKind::Aborted));
-                assert_eq!(intent.run, end.run);
-                aborted += 1;
-            }
-            _ => panic!("{polls} polls left {:?}", &entries[before..]),
-        }
-        assert!(lists(&fixture).is_empty());
-        assert!(polls < 10_000, "a run that never ends");
+        aborted += usize::from(left_nothing_open(&fixture, before));
     }
     assert!(aborted > 0, "no run could be dropped between its intent and its end");
-    eprintln!("{aborted} runs were dropped midway");
-    assert_eq!(
-        ids(fixture.engine.run_blocking(&request, Guards::default()).unwrap()),
-        expected(&world, &request)
-    );
+
+    // … and at some moment while other threads scan.
+    let fixture = Fixture::new(&world, Layout { shard_contacts: 8, batch_rows: 3, imports: 1 });
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let mut scanning = 0;
+    for step in 0..40 {
+        let before = log(&fixture).len();
+        let patience = Duration::from_micros(step * step * 50);
+        let run = fixture.engine.run(&request, Guards::default());
+        match runtime.block_on(async { tokio::time::timeout(patience, run).await }) {
+            Ok(recipients) => {
+                assert_eq!(ids(recipients.unwrap()), expected(&world, &request));
+                break;
+            }
+            Err(_) => scanning += usize::from(left_nothing_open(&fixture, before)),
+        }
+    }
+    eprintln!("{aborted} runs were dropped between polls, {scanning} while they scanned");
+    let list = fixture.engine.run_blocking(&request, Guards::default()).unwrap();
+    assert_eq!(ids(list), expected(&world, &request));
     verified(&fixture);
 }
 

@@ -55,14 +55,15 @@ fn consent_that_is_too_old_or_was_never_imported_releases_nothing() {
     stale(&fixture, &request);
     // A count releases nothing and is answered.
     assert!(fixture.engine.count_blocking(&request).unwrap().releasable > Some(0));
-    for allowed in [ConsentAge::Hours(25), ConsentAge::Unlimited] {
+    for (allowed, hours) in [(ConsentAge::Hours(25), Some(25)), (ConsentAge::Unlimited, None)] {
         let request = Request { consent_age_max: allowed, ..request.clone() };
         let recipients = fixture.engine.run_blocking(&request, Guards::default()).unwrap();
         let run = recipients.receipt().run_id.clone();
         assert_eq!(ids(recipients), expected(&world, &request));
-        // The record says how old consent was.
+        // The record says how old consent was and was allowed to be.
         let entries = fixture.engine.dataset().audit().unwrap().show(&run).unwrap();
         assert_eq!(entries[1].body["details"]["consent_imported_at_micros"], imported);
+        assert_eq!(entries[1].body["details"]["consent_age_max_hours"], serde_json::json!(hours));
         assert_eq!(entries[0].body["details"]["now_micros"], imported + 25 * HOUR);
     }
     world.now_micros = imported + 24 * HOUR;
