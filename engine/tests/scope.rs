@@ -74,7 +74,7 @@ fn what_is_unlocked_is_what_the_plan_announced_and_the_log_says() {
         let entries = log(&fixture);
         for (run, kind, columns, key_ids) in told {
             let of_run = |entry: &&Entry| entry.run.is_some_and(|own| own.to_string() == run);
-            let end = entries.iter().filter(of_run).next_back().unwrap();
+            let end = entries.iter().rfind(of_run).unwrap();
             assert_eq!(end.kind, kind);
             let body = if kind == EntryKind::Release { &end.body["details"] } else { &end.body };
             assert_eq!(body["scope"]["columns"], serde_json::to_value(columns).unwrap());
