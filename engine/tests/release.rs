@@ -105,7 +105,7 @@ fn a_list_is_what_its_records_say() {
     let written: Receipt = serde_json::from_value(record.details).unwrap();
     assert_eq!(Receipt { released_at_micros: receipt.released_at_micros, ..written }, receipt);
     let released_at = entries[1].time.parse::<chrono::DateTime<chrono::Utc>>().unwrap();
-    assert_eq!(receipt.released_at_micros, released_at.timestamp_micros());
+    assert_eq!(receipt.released_at_micros, Some(released_at.timestamp_micros()));
     assert_eq!(receipt.consent_imported_at_micros, Some(world.now_micros));
     assert_eq!(receipt.principal, entries[1].who);
     assert_eq!(receipt.title.as_deref(), Some("Adults with diabetes"));

@@ -3,6 +3,7 @@
 use hyperseg_dsl::value::Value;
 use hyperseg_engine::{ConsentAge, Error, ErrorKind, Guards, Request};
 use hyperseg_storage::audit::EntryKind;
+use hyperseg_testdata::worlds::World;
 
 use crate::clientele::{DIABETICS, ask, clientele, expected, instant, lists, log};
 use crate::support::{Fixture, Layout, ids};
@@ -63,7 +64,7 @@ fn consent_that_is_too_old_or_was_never_imported_releases_nothing() {
         // The record says how old consent was and was allowed to be.
         let entries = fixture.engine.dataset().audit().unwrap().show(&run).unwrap();
         assert_eq!(entries[1].body["details"]["consent_imported_at_micros"], imported);
-        assert_eq!(entries[1].body["details"]["consent_age_max_hours"], serde_json::json!(hours));
+        assert_eq!(entries[1].body["details"]["consent_max_age_hours"], serde_json::json!(hours));
         assert_eq!(entries[0].body["details"]["now_micros"], imported + 25 * HOUR);
     }
     world.now_micros = imported + 24 * HOUR;
@@ -132,12 +133,24 @@ fn a_run_that_looks_back_still_honours_what_was_revoked_since() {
     world.now_micros = now;
     let fixture = Fixture::new(&world, Layout::default());
     world.clock.as_of_micros = now;
-    let listed = |world: &hyperseg_testdata::worlds::World| {
-        ids(fixture.engine.run_blocking(&ask(source, world), Guards::default()).unwrap()).contains(&today[0])
-    };
-    assert!(listed(&world));
+    let releasable =
+        |world: &World| fixture.engine.count_blocking(&ask(source, world)).unwrap().releasable.unwrap();
+    let recipients = fixture.engine.run_blocking(&ask(source, &world), Guards::default()).unwrap();
+    let listed = ids(recipients);
+    assert!(listed.contains(&today[0]));
+    assert_eq!(releasable(&world), listed.len() as u64);
     world.clock.as_of_micros = now + 72 * HOUR;
-    assert!(!listed(&world));
+    assert_eq!(releasable(&world), listed.len() as u64 - 1);
+    // Only a count may look ahead: who consents on a day to come is not known.
+    let before = log(&fixture).len();
+    let error = fixture.engine.run_blocking(&ask(source, &world), Guards::default()).unwrap_err();
+    assert!(matches!(error, Error::FutureAsOf), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert_eq!(log(&fixture).len(), before);
+    // The rest of today is not a day to come.
+    world.clock.as_of_micros = now + 5 * HOUR;
+    let recipients = fixture.engine.run_blocking(&ask(source, &world), Guards::default()).unwrap();
+    assert_eq!(ids(recipients), listed);
 }
 
 #[test]
