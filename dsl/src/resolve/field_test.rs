@@ -4,7 +4,7 @@ use super::body::Negation;
 use super::{Body, Resolver, Scope};
 use crate::ast::{AttributeTest, Set, Span, Value, ValueKind};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::schema::{Field, FieldType};
+use crate::schema::{Field, FieldType, ZIP, is_stored_zip};
 use crate::segment::{Cmp, FieldTest, Filter, Logic, Operand, Test, TextOp};
 use crate::value::Value as Typed;
 
@@ -84,9 +84,9 @@ impl<'a> Resolver<'a> {
     /// The value that a whole field is compared with; a ZIP must have the form in which ZIPs are stored.
     fn exact_operand(&mut self, scope: Scope<'a>, field: &Field, value: &'a Value) -> Option<Operand> {
         let operand = self.operand(scope, field, value)?;
-        if let (Scope::Contact, "zip", Operand::Literal(Typed::Text(zip))) =
+        if let (Scope::Contact, ZIP, Operand::Literal(Typed::Text(zip))) =
             (scope, field.name.as_str(), &operand)
-            && !(zip.len() == 5 && zip.bytes().all(|byte| byte.is_ascii_digit()))
+            && !is_stored_zip(zip)
         {
             let message = "a ZIP is stored as five digits; this equals none";
             let finding = Diagnostic::new(&codes::BAD_ZIP, value.span, message);

@@ -33,6 +33,7 @@ use crate::segment::{CodeSet, Criteria, Param, Segment};
 pub(crate) use body::Uses;
 use body::{Body, Size};
 use declarations::Declarations;
+pub(crate) use operands::greater;
 
 /// How deep criteria may nest once defines are put in.
 const DEPTH_MAX: usize = 128;

@@ -209,7 +209,7 @@ fn number(text: &str) -> Option<f64> {
 }
 
 /// The first is certainly greater than the second.
-pub(super) fn greater(a: &Typed, b: &Typed) -> bool {
+pub(crate) fn greater(a: &Typed, b: &Typed) -> bool {
     match (a, b) {
         (Typed::Int(a), Typed::Int(b)) | (Typed::Money(a), Typed::Money(b)) => a > b,
         (Typed::Date(a), Typed::Date(b)) => a > b,

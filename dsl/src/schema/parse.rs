@@ -104,7 +104,12 @@ impl Field {
 }
 
 /// The one text field that has a form of its own.
-const ZIP: &str = "zip";
+pub(crate) const ZIP: &str = "zip";
+
+/// The form in which ZIPs are stored: five digits.
+pub(crate) fn is_stored_zip(text: &str) -> bool {
+    text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
 
 fn text_value(field: &str, text: &str) -> Option<Value> {
     let normal: String = text.nfc().collect();

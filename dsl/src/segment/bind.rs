@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::{
     ContactTest, Criterion, FieldTest, Filter, Logic, NumberTest, Operand, Segment, Selector, Test, Window,
 };
-use crate::schema::FieldType;
+use crate::resolve::greater;
+use crate::schema::{FieldType, ZIP, is_stored_zip};
 use crate::value::{Value, parse_day};
 
 /// Values for parameters as a user gives them: `name` → text.
@@ -56,6 +59,11 @@ pub enum BindError {
         /// What was expected, e.g. `a number`.
         expected: &'static str,
     },
+    /// With this value the lower bound of a range lies above the upper one.
+    Reversed {
+        /// The parameter; both names when each bound is one.
+        name: String,
+    },
 }
 
 impl fmt::Display for BindError {
@@ -71,6 +79,10 @@ impl fmt::Display for BindError {
                 write!(f, "unknown parameter `{name}`; this segment has {}", known.join(", "))
             }
             Self::Invalid { name, expected } => write!(f, "parameter `{name}` expects {expected}"),
+            Self::Reversed { name } => write!(
+                f,
+                "the value of parameter `{name}` turns the bounds of a range around; the lower one comes first"
+            ),
         }
     }
 }
@@ -82,7 +94,7 @@ impl Segment {
     ///
     /// # Errors
     /// A parameter without value and default, a name that the segment does not have, a text that is not a value of
-    /// the parameter's type.
+    /// the parameter's type, or not one of the field it is compared with, bounds the wrong way round.
     pub fn bind(&self, given: &ParamValues) -> Result<BoundSegment, BindError> {
         let mut params = BTreeMap::new();
         for name in given.keys() {
@@ -115,7 +127,8 @@ impl Segment {
 /// Reads a parameter's value; `None` when the text is not of the type.
 fn parse_param(ty: &FieldType, text: &str) -> Option<Value> {
     match ty {
-        FieldType::Text => (!text.is_empty()).then(|| Value::Text(text.to_owned())),
+        // As literals are read, and as stored text is.
+        FieldType::Text => (!text.is_empty()).then(|| Value::Text(text.nfc().collect())),
         FieldType::Int => text.parse().ok().map(Value::Int),
         FieldType::Number => text.parse().ok().filter(|n: &f64| n.is_finite()).map(Value::Number),
         FieldType::Money => crate::schema::parse_money(text).map(Value::Money),
@@ -165,7 +178,10 @@ impl Binder<'_> {
 
     fn contact_test(&self, test: &mut ContactTest) -> Result2 {
         match test {
-            ContactTest::Field(test) => self.field_test(test),
+            ContactTest::Field(test) => {
+                self.zip(test)?;
+                self.field_test(test)
+            }
             ContactTest::Age(test) => self.number_test(test),
             ContactTest::Anniversary { window, .. } => self.window(window),
             ContactTest::Has(selector) => self.selector(selector),
@@ -193,10 +209,7 @@ impl Binder<'_> {
         match &mut test.test {
             Test::Compare(_, operand) | Test::Text(_, operand) => self.operand(operand),
             Test::In(operands) => operands.iter_mut().try_for_each(|operand| self.operand(operand)),
-            Test::Between(low, high) => {
-                self.operand(low)?;
-                self.operand(high)
-            }
+            Test::Between(low, high) => self.bounds(low, high),
             Test::Window(window) => self.window(window),
             Test::Codes(_) | Test::Known | Test::Missing => Ok(()),
         }
@@ -205,10 +218,7 @@ impl Binder<'_> {
     fn number_test(&self, test: &mut NumberTest) -> Result2 {
         match test {
             NumberTest::Compare(_, operand) => self.operand(operand),
-            NumberTest::Range(low, high) => {
-                self.operand(low)?;
-                self.operand(high)
-            }
+            NumberTest::Range(low, high) => self.bounds(low, high),
             NumberTest::In(operands) => operands.iter_mut().try_for_each(|operand| self.operand(operand)),
         }
     }
@@ -221,10 +231,52 @@ impl Binder<'_> {
             Window::Since(date) | Window::Before(date) | Window::After(date) | Window::On(date) => {
                 self.operand(date)
             }
-            Window::Between(low, high) => {
-                self.operand(low)?;
-                self.operand(high)
+            Window::Between(low, high) => self.bounds(low, high),
+        }
+    }
+
+    /// A parameter that a whole ZIP is compared with has the form of one, as literals must; before it is replaced.
+    fn zip(&self, test: &FieldTest) -> Result2 {
+        if test.field != ZIP {
+            return Ok(());
+        }
+        let compared = match &test.test {
+            Test::Compare(_, operand) => std::slice::from_ref(operand),
+            Test::In(operands) => operands.as_slice(),
+            Test::Between(_, _)
+            | Test::Text(_, _)
+            | Test::Codes(_)
+            | Test::Window(_)
+            | Test::Known
+            | Test::Missing => &[],
+        };
+        for operand in compared {
+            if let Operand::Param(name) = operand
+                && let Some(Value::Text(text)) = self.params.get(name)
+                && !is_stored_zip(text)
+            {
+                return Err(BindError::Invalid { name: name.clone(), expected: "a ZIP code of five digits" });
             }
+        }
+        Ok(())
+    }
+
+    /// Both bounds of a range. Bounds that are both literals were compared when the segment was compiled.
+    fn bounds(&self, low: &mut Operand, high: &mut Operand) -> Result2 {
+        let names: Vec<String> = [&*low, &*high]
+            .into_iter()
+            .filter_map(|operand| match operand {
+                Operand::Param(name) => Some(name.clone()),
+                Operand::Literal(_) => None,
+            })
+            .collect();
+        self.operand(low)?;
+        self.operand(high)?;
+        match (low, high) {
+            (Operand::Literal(low), Operand::Literal(high)) if !names.is_empty() && greater(low, high) => {
+                Err(BindError::Reversed { name: names.join("` and `") })
+            }
+            (Operand::Literal(_) | Operand::Param(_), Operand::Literal(_) | Operand::Param(_)) => Ok(()),
         }
     }
 
@@ -235,5 +287,66 @@ impl Binder<'_> {
             *operand = Operand::Literal(value.clone());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use super::*;
+    use crate::schema::Schema;
+
+    fn bound(source: &str, given: &[(&str, &str)]) -> Result<BoundSegment, BindError> {
+        let found = crate::check(source, &Schema::built_in());
+        assert!(found.diagnostics.iter().all(|it| !it.is_error()), "{:?}", found.diagnostics);
+        let given = given.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        found.segments[0].bind(&given)
+    }
+
+    #[test]
+    fn text_is_read_as_literals_are() {
+        let source = "param city: text\nsegment s where city = $city\n";
+        let segment = bound(source, &[("city", "Orle\u{301}ans")]).unwrap();
+        assert_eq!(segment.params()["city"], Value::Text("Orl\u{e9}ans".to_owned()));
+        assert!(bound(source, &[("city", "")]).is_err());
+    }
+
+    #[test]
+    fn a_zip_has_five_digits() {
+        for test in ["zip = $z", "zip != $z", "zip in (\"02139\", $z)", "not (zip = $z)"] {
+            let source = format!("param z: text\nsegment s where {test}\n");
+            assert!(bound(&source, &[("z", "02138")]).is_ok(), "{test}");
+            for wrong in ["2138", "02138-1234", "0213x", "\u{661}2345"] {
+                let error = bound(&source, &[("z", wrong)]).unwrap_err();
+                let expected = "a ZIP code of five digits";
+                assert_eq!(error, BindError::Invalid { name: "z".to_owned(), expected }, "{test} {wrong}");
+            }
+        }
+        assert!(bound("param z: text = \"2138\"\nsegment s where zip = $z\n", &[]).is_err());
+        assert!(bound("param z: text\nsegment s where zip starts with $z\n", &[("z", "021")]).is_ok());
+    }
+
+    #[test]
+    fn bounds_the_wrong_way_round() {
+        for (ty, test, low, high) in [
+            ("int", "age in $a..$b", "50", "60"),
+            ("int", "count(email_open) in $a..$b", "1", "2"),
+            ("date", "enrolled_on between $a and $b", "2025-01-01", "2025-01-02"),
+            ("date", "has lab between $a and $b", "2025-01-01", "2025-01-02"),
+            ("date", "birth_date anniversary between $a and $b", "2025-01-01", "2025-01-02"),
+            ("number", "risk_score between $a and $b", "0.5", "0.75"),
+            ("money", "income between $a and $b", "10.00", "10.01"),
+        ] {
+            let source = format!("param a: {ty}\nparam b: {ty}\nsegment s where {test}\n");
+            for (a, b) in [(low, high), (low, low)] {
+                assert!(bound(&source, &[("a", a), ("b", b)]).is_ok(), "{test}");
+            }
+            let error = bound(&source, &[("a", high), ("b", low)]).unwrap_err();
+            assert_eq!(error, BindError::Reversed { name: "a` and `b".to_owned() }, "{test}");
+        }
+        let source = "param a: number\nsegment s where age >= 18 and risk_score between $a and 0.5\n";
+        let error = bound(source, &[("a", "0.75")]).unwrap_err();
+        assert_eq!(error, BindError::Reversed { name: "a".to_owned() });
+        assert!(error.to_string().contains("parameter `a`"));
     }
 }
