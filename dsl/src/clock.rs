@@ -1,6 +1,6 @@
 //! The one clock of a run: an instant and the zone in which its days are counted.
 
-use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -64,9 +64,17 @@ impl Clock {
         let as_of_micros = parse_moment(moment, zone).ok_or_else(|| {
             format!("`{text}` is not a time; expected 2026-01-05, 2026-01-05T09:00 or 2026-01-05T09:00[Europe/Paris]")
         })?;
-        Ok(Self { as_of_micros, zone })
+        let clock = Self { as_of_micros, zone };
+        if YEARS.contains(&clock.today().year()) {
+            Ok(clock)
+        } else {
+            Err(format!("`{text}` lies outside the years {} to {}", YEARS.start(), YEARS.end()))
+        }
     }
 }
+
+/// Years that a run can look from: those that dates are written in.
+const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
 
 fn parse_moment(text: &str, zone: Tz) -> Option<i64> {
     if let Some(day) = crate::value::parse_day(text) {
@@ -75,6 +83,8 @@ fn parse_moment(text: &str, zone: Tz) -> Option<i64> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Some(instant.timestamp_micros());
     }
+    // chrono's `%Y` also takes signs, and more or fewer than four digits.
+    crate::value::parse_day(text.get(..10)?)?;
     let local = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
         .iter()
         .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())?;
@@ -90,13 +100,29 @@ fn start_of_day(zone: Tz, day: NaiveDate) -> i64 {
 fn first_instant(zone: Tz, local: NaiveDateTime) -> Option<i64> {
     const STEP_MINUTES: i64 = 15;
     const GAP_MINUTES_MAX: i64 = 24 * 60 + STEP_MINUTES;
-    (0..=GAP_MINUTES_MAX / STEP_MINUTES).find_map(|step| {
-        let candidate = local.checked_add_signed(chrono::Duration::minutes(step * STEP_MINUTES))?;
-        match zone.from_local_datetime(&candidate) {
-            LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Some(at.timestamp_micros()),
-            LocalResult::None => None,
-        }
-    })
+    const STEP_MICROS: i64 = STEP_MINUTES * 60 * 1_000_000;
+    if let Some(at) = earliest(zone, local) {
+        return Some(at);
+    }
+    // It is in a gap. Most gaps end at a quarter of an hour, those that end local mean time do not: the end
+    // lies after the last step that does not exist and at the latest at the first that does.
+    let ahead = |micros| local.checked_add_signed(Duration::microseconds(micros));
+    let found = (1..=GAP_MINUTES_MAX / STEP_MINUTES)
+        .find(|step| ahead(step * STEP_MICROS).is_some_and(|local| earliest(zone, local).is_some()))?;
+    let (mut skipped, mut exists) = ((found - 1) * STEP_MICROS, found * STEP_MICROS);
+    while exists - skipped > 1 {
+        let middle = skipped + (exists - skipped) / 2;
+        if earliest(zone, ahead(middle)?).is_some() { exists = middle } else { skipped = middle }
+    }
+    earliest(zone, ahead(exists)?)
+}
+
+/// The earliest instant with this local time, unless the clocks skip it.
+fn earliest(zone: Tz, local: NaiveDateTime) -> Option<i64> {
+    match zone.from_local_datetime(&local) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Some(at.timestamp_micros()),
+        LocalResult::None => None,
+    }
 }
 
 mod zone_name {
@@ -126,6 +152,38 @@ mod tests {
         let start = clock.start_of_day(day);
         assert_eq!(clock.local_day(start), day);
         assert_eq!(clock.local_day(start - 1), day.pred_opt().unwrap());
+    }
+
+    #[test]
+    fn a_gap_that_ends_at_an_odd_second() {
+        let zone: Tz = "Africa/Monrovia".parse().unwrap();
+        let clock = Clock { as_of_micros: 0, zone };
+        let start = clock.start_of_day(NaiveDate::from_ymd_opt(1972, 1, 7).unwrap());
+        let start_rfc = DateTime::from_timestamp_micros(start).unwrap().to_rfc3339();
+        assert_eq!(start_rfc, "1972-01-07T00:44:30+00:00");
+        assert_eq!(clock.local_day(start - 1).to_string(), "1972-01-06");
+        let within = Clock::parse("1972-01-07T00:10:00.5", zone).unwrap();
+        assert_eq!(within.as_of_micros, start);
+    }
+
+    #[test]
+    fn years_have_four_digits() {
+        let utc: Tz = "UTC".parse().unwrap();
+        for text in [
+            "+99999-01-01T00:00",
+            "+2026-01-01T00:00",
+            "-0001-01-01T00:00",
+            "0000-12-31",
+            "0000-12-31T09:00",
+            "0000-12-31T09:00:00Z",
+            "26-01-01T09:00",
+            "10000-01-01",
+        ] {
+            assert!(Clock::parse(text, utc).is_err(), "{text}");
+        }
+        for text in ["0001-01-01", "0001-01-01T00:00", "9999-12-31", "9999-12-31T23:59:59.999999Z"] {
+            assert!(Clock::parse(text, utc).is_ok(), "{text}");
+        }
     }
 
     #[test]
