@@ -321,6 +321,40 @@ fn holdouts_titles_and_outputs() {
 }
 
 #[test]
+fn descriptions_are_english() {
+    let described = |test: &str| {
+        let found = checked(&format!("segment s where {test}"));
+        hyperseg_dsl::describe(&found.segments[0], &Schema::built_in())
+    };
+    for (test, words) in [
+        (
+            "count(email_open) in last 180 days >= 1",
+            "the number of email open records in the last 180 days is at least 1.\n",
+        ),
+        (
+            "count(appointment(status = no_show)) in last 12 months <= 2",
+            "the number of appointment records in the last 12 months where status is no show is at most 2.\n",
+        ),
+        ("has procedure(code = CPT:\"77067\")", "there is some procedure where code is CPT:77067.\n"),
+        (
+            "not (latest lab(code = LOINC:\"4548-4\") has (value > 8))",
+            "it is not so that (for the latest lab where code is LOINC:4548-4, value is above 8).\n",
+        ),
+        (
+            "has appointment(status in (booked, no_show))",
+            "there is some appointment where status is one of booked or no show.\n",
+        ),
+        (
+            "has appointment(status != booked)",
+            "there is some appointment where status is not booked (of any status unless said).\n",
+        ),
+    ] {
+        let text = described(test);
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+}
+
+#[test]
 fn everything_compiles_and_is_described() {
     let source = include_str!("everything.seg");
     let formatted = format(source).unwrap();
@@ -334,8 +368,8 @@ fn everything_compiles_and_is_described() {
         "For marketing by e-mail.",
         "- gender is female\n",
         "- age is from 50 to 74\n",
-        "- there is no procedure with code is CPT:45378, CPT:45380, CPT:77065, CPT:77066 or SNOMED:71651007 in the last 27 months",
-        "- the latest lab with code is LOINC:4548-4 in the last 1 year has value is above 9\n",
+        "- there is no procedure in the last 27 months where code is CPT:45378, CPT:45380, CPT:77065, CPT:77066 or SNOMED:71651007",
+        "- for the latest lab in the last 1 year where code is LOINC:4548-4, value is above 9\n",
         "- the anniversary of birth date falls in the next 7 days\n",
         "Holds back 12.5% of them by chance (seed \"2026-q4\").",
     ] {

@@ -16,10 +16,10 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             format!("the anniversary of {} {verb} {}", spaced(field), window(at))
         }
         ContactTest::Has(selector) => {
-            format!("there is {} {}", if negated { "no" } else { "some" }, records(selector, schema))
+            format!("there is {} {}", if negated { "no" } else { "some" }, records(selector, "", schema))
         }
         ContactTest::Count(selector, test) => {
-            format!("the number of {} records {}", records(selector, schema), number(test, negated))
+            format!("the number of {} {}", records(selector, " records", schema), number(test, negated))
         }
         ContactTest::One { which, selector, test } => {
             let which = match which {
@@ -27,30 +27,34 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
                 Which::Earliest => "earliest",
             };
             let text =
-                format!("the {which} {} has {}", records(selector, schema), filter(test, Place::Alone));
+                format!("for the {which} {}, {}", records(selector, "", schema), filter(test, Place::Inside));
             if negated { format!("it is not so that ({text})") } else { text }
         }
     }
 }
 
-/// A kind of record with its filter, windows and what counts although it usually does not.
-fn records(selector: &Selector, schema: &Schema) -> String {
+/// A kind of record, `noun` behind its name, with its windows, its filter and what counts although it usually does
+/// not.
+fn records(selector: &Selector, noun: &str, schema: &Schema) -> String {
     let mut out = spaced(&selector.record);
     if selector.active {
         out = format!("active {out}");
     }
-    if selector.filter != Logic::True {
-        out.push_str(&format!(" with {}", filter(&selector.filter, Place::Inside)));
-    }
+    out.push_str(noun);
+    // Windows before the filter: behind it they would read as part of its last test.
     for (index, at) in selector.windows.iter().enumerate() {
         out.push_str(if index == 0 { " " } else { " and " });
         out.push_str(&window(at));
+    }
+    if selector.filter != Logic::True {
+        out.push_str(&format!(" where {}", filter(&selector.filter, Place::Inside)));
     }
     if let Some(kind) = schema.record(&selector.record) {
         let lifted: Vec<String> = kind
             .hidden
             .iter()
             .filter(|(name, _)| !selector.hidden.iter().any(|hidden| hidden.field == *name))
+            .filter(|(name, _)| !fixed(&selector.filter, name))
             .map(|(name, _)| spaced(name))
             .collect();
         if !lifted.is_empty() {
@@ -58,6 +62,17 @@ fn records(selector: &Selector, schema: &Schema) -> String {
         }
     }
     out
+}
+
+/// The filter says which values the field has: nothing is left to say about others.
+fn fixed(filter: &Filter, field: &str) -> bool {
+    match filter {
+        Logic::Leaf(test) => {
+            test.field == field && matches!(test.test, Test::Compare(Cmp::Eq, _) | Test::In(_))
+        }
+        Logic::And(parts) => parts.iter().any(|part| fixed(part, field)),
+        Logic::True | Logic::False | Logic::Or(_) | Logic::Not(_) => false,
+    }
 }
 
 fn filter(of: &Filter, place: Place) -> String {
