@@ -368,6 +368,15 @@ error[HS0201]: expected `and`, `or` or `)`, found the end of the text
 }
 
 #[test]
+fn places_stand_in_the_order_of_their_lines() {
+    let source = "define a = age > 5\ndefine a = age > 6\nsegment s where a\n";
+    let text = render(source, "s", &check(source, &Schema::built_in()).diagnostics, false);
+    let at = |words: &str| text.find(words).unwrap_or_else(|| panic!("no `{words}` in\n{text}"));
+    assert!(at(" --> s:2:8") < at("1 | define"), "{text}");
+    assert!(at("1 | define") < at("- first here") && at("- first here") < at("2 | define"), "{text}");
+}
+
+#[test]
 fn spans_over_lines_and_long_lines_are_cut() {
     let source = "segment s where age in 74\n  ..\n  50";
     let text = render(source, "s", &check(source, &Schema::built_in()).diagnostics, false);

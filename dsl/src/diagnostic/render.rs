@@ -66,11 +66,17 @@ fn one(
         place.column + 1
     )?;
     writeln!(out, "{bar}")?;
-    let marker = |text: &str| paint.severity(diagnostic.severity, text);
-    excerpt(out, lines, &diagnostic.span, width, '^', "", &marker, paint)?;
+    let own = |text: &str| paint.severity(diagnostic.severity, text);
+    let other = |text: &str| paint.frame(text);
+    type Marker<'m> = &'m dyn Fn(&str) -> String;
+    let mut excerpts: Vec<(&Range<usize>, char, &str, Marker<'_>)> = vec![(&diagnostic.span, '^', "", &own)];
     for related in &diagnostic.related {
-        let marker = |text: &str| paint.frame(text);
-        excerpt(out, lines, &related.span, width, '-', &related.message, &marker, paint)?;
+        excerpts.push((&related.span, '-', &related.message, &other));
+    }
+    // Lines in the order of the text; on one line the diagnostic's own place comes first.
+    excerpts.sort_by_key(|(span, ..)| lines.place(span.start).line);
+    for (span, mark, label, marker) in excerpts {
+        excerpt(out, lines, span, width, mark, label, marker, paint)?;
     }
     if let Some(help) = &diagnostic.help {
         writeln!(out, "{:width$} {} {}", "", paint.frame("="), shown(&format!("help: {help}")))?;
