@@ -101,7 +101,7 @@ pub const DAY_MICROS: i64 = 86_400_000_000;
 pub fn pack_time(when: When) -> i64 {
     match when {
         When::Instant(micros) => micros.saturating_mul(4),
-        When::Day(day) => i64::from(days_since_epoch(day)) * DAY_MICROS * 4 + 1,
+        When::Day(day) => i64::from(days_since_epoch(day)).saturating_mul(DAY_MICROS * 4).saturating_add(1),
     }
 }
 

@@ -27,6 +27,11 @@ pub enum Error {
         /// What was found, with ages in hours.
         what: String,
     },
+    /// A list was asked for as of a day that has not come.
+    #[error(
+        "a list cannot be released as of a day to come: whom consent and age allow then is not known today; count and funnel can look ahead"
+    )]
+    FutureAsOf,
     /// The list is smaller or larger than the guards allow.
     #[error("{recipients} recipients, but the guard allows {bound}; nothing was released")]
     Guard {
@@ -92,6 +97,7 @@ impl Error {
                 hyperseg_storage::ErrorKind::Integrity => ErrorKind::Integrity,
             },
             Self::NotReleasable { .. } | Self::ConsentStale { .. } => ErrorKind::Unauthorised,
+            Self::FutureAsOf => ErrorKind::Usage,
             Self::Guard { .. } => ErrorKind::Guard,
             Self::GateMissing | Self::Recheck { .. } => ErrorKind::Integrity,
             Self::Memory { .. } | Self::Cancelled | Self::Query { .. } => ErrorKind::Runtime,

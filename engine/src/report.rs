@@ -155,14 +155,17 @@ pub struct Receipt {
     pub released: u64,
     /// Columns of the list.
     pub columns: Vec<String>,
-    /// SHA-256 over the canonical rows, hex; see [`crate::release`].
+    /// SHA-256 over the canonical rows, hex. A row is the JSON array of its cells, without blanks, and a line feed.
     pub list_sha256: String,
     /// RFC 6962 Merkle root over the canonical rows, hex.
     pub list_merkle_root: String,
-    /// When the release record became durable, microseconds since the epoch; 0 within that record itself.
-    pub released_at_micros: i64,
+    /// When the release record became durable, microseconds since the epoch; absent within that record itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub released_at_micros: Option<i64>,
     /// When consent was last imported before the release, microseconds since the epoch.
     pub consent_imported_at_micros: Option<i64>,
+    /// How old consent was allowed to be, in hours; `None` when the caller allowed any age.
+    pub consent_max_age_hours: Option<u32>,
     /// What the run looked at.
     pub scope: ScopeReport,
 }

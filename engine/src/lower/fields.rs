@@ -124,9 +124,10 @@ fn comparable(field: &Field, column: &Expr, constant: &Value) -> Result<(Expr, E
             Err(_) => return Ok((cast(column, arrow::datatypes::DataType::Int64), lit(*int))),
         },
         (FieldType::Int, Value::Number(number)) => {
-            return Ok((cast(column, arrow::datatypes::DataType::Float64), lit(*number)));
+            return Ok((cast(column, arrow::datatypes::DataType::Float64), lit(*number + 0.0)));
         }
-        (FieldType::Number, Value::Number(number)) => lit(*number),
+        // Stored numbers have no negative zero; columns compare it as another number.
+        (FieldType::Number, Value::Number(number)) => lit(*number + 0.0),
         (FieldType::Number, Value::Int(int)) => lit(*int as f64),
         (FieldType::Money, Value::Money(cents)) => lit(*cents),
         (FieldType::Bool, Value::Bool(flag)) => lit(*flag),

@@ -209,7 +209,8 @@ fn number(operand: &Operand) -> Result<f64> {
     match literal(operand)? {
         // Counts, ages and literals lie far below 2^53.
         Value::Int(int) => Ok(*int as f64),
-        Value::Number(number) => Ok(*number),
+        // Stored numbers have no negative zero; columns compare it as another number.
+        Value::Number(number) => Ok(*number + 0.0),
         Value::Text(_)
         | Value::Category(_)
         | Value::Money(_)

@@ -91,13 +91,13 @@ impl Stretch {
         let days = self.day_bounds();
         let day = |day: NaiveDate| pack_time(When::Day(day));
         let low = match (self.instants.0, days) {
-            (Some(instant), Some((Some(low), _))) => Some((instant * 4).min(day(low))),
-            (Some(instant), None) => Some(instant * 4 - DAY_MICROS * 8),
+            (Some(instant), Some((Some(low), _))) => Some(packed(instant).min(day(low))),
+            (Some(instant), None) => Some(packed(instant).saturating_sub(DAY_MICROS * 8)),
             (_, _) => None,
         };
         let high = match (self.instants.1, days) {
-            (Some(instant), Some((_, Some(high)))) => Some((instant * 4).max(day(high))),
-            (Some(instant), None) => Some(instant * 4 + DAY_MICROS * 8),
+            (Some(instant), Some((_, Some(high)))) => Some(packed(instant).max(day(high))),
+            (Some(instant), None) => Some(packed(instant).saturating_add(DAY_MICROS * 8)),
             (_, _) => None,
         };
         let mut exprs = Vec::new();
@@ -111,8 +111,8 @@ impl Stretch {
         let precision = binary_expr(column.clone(), Operator::BitwiseAnd, lit(3_i64));
         let instant = precision.clone().eq(lit(0_i64)).and(within(
             column,
-            self.instants.0.map(|low| lit(low * 4)),
-            self.instants.1.map(|high| lit(high * 4)),
+            self.instants.0.map(|low| lit(packed(low))),
+            self.instants.1.map(|high| lit(packed(high))),
         ));
         let is_day = precision.eq(lit(1_i64));
         let day = match self.days {
@@ -135,6 +135,11 @@ impl Stretch {
             DayBounds::Unknown => unknown(),
         }
     }
+}
+
+/// An instant as it is stored.
+fn packed(micros: i64) -> i64 {
+    pack_time(When::Instant(micros))
 }
 
 /// UNKNOWN.
@@ -253,19 +258,23 @@ fn calendar(length: Duration) -> Result<Calendar> {
     })
 }
 
-/// Calendar arithmetic; months are clamped to their last day.
+/// Calendar arithmetic; months are clamped to their last day, and what lies before the year 1 to its first: nothing
+/// that sources write is older.
 fn minus(day: NaiveDate, length: Duration) -> Result<NaiveDate> {
-    match calendar(length)? {
+    let first = NaiveDate::from_ymd_opt(1, 1, 1).ok_or_else(out_of_calendar)?;
+    let moved = match calendar(length)? {
         Calendar::Days(days) => day.checked_sub_days(days),
         Calendar::Months(months) => day.checked_sub_months(months),
-    }
-    .ok_or_else(out_of_calendar)
+    };
+    Ok(moved.map_or(first, |moved| moved.max(first)))
 }
 
+/// Calendar arithmetic; what lies behind the year 9999 is clamped to its last day.
 fn plus(day: NaiveDate, length: Duration) -> Result<NaiveDate> {
-    match calendar(length)? {
+    let last = NaiveDate::from_ymd_opt(9999, 12, 31).ok_or_else(out_of_calendar)?;
+    let moved = match calendar(length)? {
         Calendar::Days(days) => day.checked_add_days(days),
         Calendar::Months(months) => day.checked_add_months(months),
-    }
-    .ok_or_else(out_of_calendar)
+    };
+    Ok(moved.map_or(last, |moved| moved.min(last)))
 }

@@ -1,5 +1,6 @@
 //! The list: rows read, checked again, sorted, spooled sealed, recorded, and only then readable.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, StringArray};
@@ -8,6 +9,7 @@ use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use chrono::{DateTime, Utc};
+use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Channel, Field, Purpose};
 use hyperseg_storage::audit::{ReleaseBody, Released};
 use hyperseg_storage::layout::ORDINAL;
@@ -68,6 +70,7 @@ impl Iterator for Recipients {
 
 pub(super) async fn run(engine: &Engine, request: &Request, guards: Guards) -> Result<Recipients> {
     let (purpose, channel) = releasable(request).ok_or_else(|| not_releasable(request))?;
+    present(request)?;
     let planned = query::plan(engine, request, Wanted::List).await?;
     fresh(request, planned.snapshot.consent_imported_micros())?;
     let executed = planned.execute(engine, request, "run").await?;
@@ -79,7 +82,11 @@ pub(super) async fn run(engine: &Engine, request: &Request, guards: Guards) -> R
                 return Err(error);
             }
         };
-    let list = match prepare(engine, request, &executed, purpose, channel) {
+    // The check decodes again, apart from the query; a panic of a decoder must not pass it by.
+    let prepared =
+        std::panic::catch_unwind(AssertUnwindSafe(|| prepare(engine, request, &executed, purpose, channel)));
+    let panicked = Error::Query { doing: "checking consent row by row", kind: "panic" };
+    let list = match prepared.unwrap_or(Err(panicked)) {
         Ok(list) => list,
         Err(error) => {
             executed.intent.abort(&error.to_string())?;
@@ -93,6 +100,12 @@ fn not_releasable(request: &Request) -> Error {
     let segment = request.segment.segment();
     let what = if segment.purpose.is_none() { "purpose" } else { "channel" };
     Error::NotReleasable { segment: segment.name.clone(), what }
+}
+
+/// A list for a day that has not come would judge age, expiry and consent as they are not yet.
+fn present(request: &Request) -> Result<()> {
+    let now = Clock { as_of_micros: request.now_micros, zone: request.clock.zone };
+    if request.clock.today() > now.today() { Err(Error::FutureAsOf) } else { Ok(()) }
 }
 
 /// Consent data must not be older than the request allows.
@@ -255,17 +268,21 @@ fn release(
         columns,
         list_sha256: sha256.to_string(),
         list_merkle_root: merkle_root.to_string(),
-        released_at_micros: 0,
+        released_at_micros: None,
         consent_imported_at_micros: executed.planned.snapshot.consent_imported_micros(),
+        consent_max_age_hours: match request.consent_age_max {
+            ConsentAge::Hours(hours) => Some(hours),
+            ConsentAge::Unlimited => None,
+        },
         scope: report.scope,
     };
     let details = serde_json::to_value(&receipt)
         .map_err(|_| Error::Query { doing: "recording the release", kind: "json" })?;
     let body = ReleaseBody { rows, sha256, merkle_root, details };
     let released: Released = executed.intent.release(spool, body)?;
-    let released_at = released.entry().time.parse::<DateTime<Utc>>().map(|time| time.timestamp_micros());
+    let released_at = released.entry().time.parse::<DateTime<Utc>>().map(|time| time.timestamp_micros()).ok();
     Ok(Recipients {
-        receipt: Receipt { released_at_micros: released_at.unwrap_or_default(), ..receipt },
+        receipt: Receipt { released_at_micros: released_at, ..receipt },
         schema: list.rows.schema(),
         chunks: Box::new(released.chunks()?),
     })

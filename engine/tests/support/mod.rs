@@ -143,6 +143,13 @@ pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u6
         .map(|(contact, _)| contact.id())
         .collect();
     expected.sort_unstable();
+    let now = Clock { as_of_micros: world.now_micros, zone: world.clock.zone };
+    if world.clock.today() > now.today() {
+        return match fixture.engine.run_blocking(&request, Guards::default()) {
+            Err(hyperseg_engine::Error::FutureAsOf) => Ok(matched),
+            _ => Err("a list was released as of a day to come".to_owned()),
+        };
+    }
     let recipients = match fixture.engine.run_blocking(&request, Guards::default()) {
         Ok(recipients) => recipients,
         Err(error) => return Err(format!("the run failed: {error}")),

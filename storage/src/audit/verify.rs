@@ -79,16 +79,16 @@ impl Verification {
     #[must_use]
     pub fn summary(&self) -> String {
         let records = self.records;
+        let (all, lists) = (counted(records, "record"), counted(self.lists, "list"));
         match self.anchored {
             Some(anchored) if anchored >= records => {
-                format!("{records} records verified, all of them anchored; {} lists verified", self.lists)
+                format!("{all} verified, all of them anchored; {lists} verified")
             }
             Some(anchored) => format!(
-                "{records} records verified; {anchored} anchored, {} later ones rely on the local key; {} lists verified",
-                records - anchored,
-                self.lists
+                "{all} verified; {anchored} anchored, {} on the local key alone; {lists} verified",
+                records - anchored
             ),
-            None => format!("{records} records verified, none anchored; {} lists verified", self.lists),
+            None => format!("{all} verified, none anchored; {lists} verified"),
         }
     }
 
@@ -96,6 +96,10 @@ impl Verification {
         self.grade = self.grade.max(grade);
         self.findings.push(Finding { grade, what: what.into() });
     }
+}
+
+fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 pub(super) fn verify(log: &Log) -> Result<Verification> {

@@ -94,8 +94,9 @@ impl Dataset {
     /// # Errors
     /// Its manifest does not authenticate, or the audit log knows a later one.
     pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        let newest = manifest::generations(self.dir())?.last().copied();
+        // The anchor first: a generation that another process commits meanwhile must not look like a rollback.
         let anchored = self.audit()?.anchored_generation()?;
+        let newest = manifest::generations(self.dir())?.last().copied();
         let found = newest.unwrap_or(0);
         if found < anchored {
             return Err(Error::Rollback { found, anchored });
@@ -106,6 +107,10 @@ impl Dataset {
             return Ok(known);
         }
         let snapshot = Arc::new(Snapshot::new(self.open_manifest(generation, &bytes)?, hash));
+        if generation > anchored {
+            // Its writer died before it could say so; from now on going back behind it is noticed.
+            self.audit()?.anchor_generation(generation)?;
+        }
         self.remember(&snapshot);
         Ok(snapshot)
     }

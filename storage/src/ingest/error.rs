@@ -11,7 +11,9 @@ use super::reject::Place;
 pub enum ImportError {
     /// More rows were refused than allowed.
     #[error(
-        "{rejected} rows were refused and {allowed} are allowed, so nothing was stored; {}. First: {}. {}",
+        "{rejected} {} rejected and {allowed} {} allowed, so nothing was stored; {}. First: {}. {}",
+        if *rejected == 1 { "row was" } else { "rows were" },
+        if *allowed == 1 { "is" } else { "are" },
         Counts(tables), Places(places), Advice(rejects_file.as_ref())
     )]
     Rejected {

@@ -18,6 +18,9 @@ use crate::layout;
 /// Rows of a row group: large enough to scan fast, small enough that statistics prune.
 const ROWS_PER_GROUP: usize = 1 << 17;
 
+/// Tables that can forbid to approach a contact.
+const SUPPRESSING: [&str; 5] = ["contact", "consent", "email_bounce", "email_complaint", "email_unsubscribe"];
+
 impl Ingest {
     /// Writes what waits, commits it, and closes the audit intent with the report. When there is nothing new, nothing
     /// is written; consent that was read without a refused row still makes a generation, which says when.
@@ -175,8 +178,10 @@ impl Ingest {
             spilled_bytes: self.waiting.spilled_bytes(),
         };
         let stored = report.total().stored > 0;
-        // Consent that was read in full is fresh, also when it said nothing new; a refused row may be a revocation.
-        let consent_read = report.table("consent").is_some_and(|consent| consent.rejected == 0);
+        // Consent that was read in full is fresh, also when it said nothing new. A refused row may be a revocation, a
+        // death or a complaint: then it is not.
+        let whole = |name: &&str| report.table(name).is_none_or(|table| table.rejected == 0);
+        let consent_read = report.table("consent").is_some() && SUPPRESSING.iter().all(whole);
         if stored || consent_read {
             let shards = self.map.shards().iter().map(|contacts| ShardInfo { contacts: *contacts });
             self.transaction.set_shards(shards.collect());
@@ -189,7 +194,22 @@ impl Ingest {
                     report.changed = stored;
                 }
                 Err(error) => {
-                    let _ = self.intent.abort(&error.to_string());
+                    // The manifest may have its name although an error came after it: then the rows are there, and
+                    // the log must not say otherwise.
+                    let mine = self.intent.id().to_string();
+                    let there = self.dataset.snapshot().ok().filter(|snapshot| snapshot.run() == mine);
+                    let _ = match there {
+                        Some(snapshot) => {
+                            report.generation = snapshot.generation();
+                            report.changed = stored;
+                            let mut body = serde_json::to_value(&report).unwrap_or_default();
+                            if let Some(members) = body.as_object_mut() {
+                                members.insert("failed_after_commit".to_owned(), error.to_string().into());
+                            }
+                            self.intent.complete(body)
+                        }
+                        None => self.intent.abort(&error.to_string()),
+                    };
                     return Err(error);
                 }
             }

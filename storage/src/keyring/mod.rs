@@ -145,6 +145,16 @@ impl Keyring {
         Unlock::KeyFile(private_file::beside(path, KEY_FILE_SUFFIX))
     }
 
+    /// Whether the keyring at a path can be opened by a passphrase at all.
+    ///
+    /// # Errors
+    /// [`KeyringError`]: missing, exposed to others, damaged.
+    pub fn has_passphrase(path: &Path) -> Result<bool> {
+        let bytes = private_file::read(path)?.ok_or_else(|| KeyringError::Missing { path: path.into() })?;
+        let document = Document::parse(path, &bytes)?;
+        Ok(document.body.slots.iter().any(|slot| matches!(slot, Slot::Passphrase { .. })))
+    }
+
     /// Who unlocked this keyring.
     #[must_use]
     pub fn principal(&self) -> &Principal {

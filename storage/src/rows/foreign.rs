@@ -21,8 +21,9 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit,
     TimestampMicrosecondType,
 };
+use chrono::Datelike;
 use hyperseg_dsl::schema::{Field, FieldType};
-use hyperseg_dsl::value::DAY_MICROS;
+use hyperseg_dsl::value::{Day, When, day_from_epoch, pack_date, pack_time};
 
 use super::column::{ColumnEncoder, PACKABLE_MICROS_MAX, has_form, in_range, reason};
 use crate::ingest::Reason;
@@ -95,7 +96,7 @@ impl ForeignColumn {
             }
             FieldType::Money => money(column, &mut refuse),
             FieldType::Date => days(column).map(|days| {
-                let fit = |day: i32| day.checked_mul(4);
+                let fit = |day: i32| calendar_day(day).map(pack_date);
                 Arc::new(map::<_, Int32Type>(days, fit, |row| refuse(row, reason(ty)))) as ArrayRef
             }),
             FieldType::Time => times(column, &mut refuse),
@@ -186,13 +187,18 @@ fn map<I: ArrowPrimitiveType, O: ArrowPrimitiveType>(
     PrimitiveArray::new(values.into(), column.nulls().cloned())
 }
 
+/// A day that text forms can write too: from the year 1 to 9999.
+fn calendar_day(days: i32) -> Option<Day> {
+    day_from_epoch(days).filter(|day| (1..=9999).contains(&day.year()))
+}
+
 fn days(column: &ArrayRef) -> Option<&PrimitiveArray<Date32Type>> {
     column.as_primitive_opt::<Date32Type>()
 }
 
 fn times(column: &ArrayRef, refuse: &mut impl FnMut(usize, Reason)) -> Option<ArrayRef> {
     if let Some(days) = days(column) {
-        let fit = |day: i32| Some((i64::from(day) * DAY_MICROS).checked_mul(4)? + 1);
+        let fit = |day: i32| calendar_day(day).map(|day| pack_time(When::Day(day)));
         let packed = map::<_, Int64Type>(days, fit, |row| refuse(row, Reason::BadTime));
         return Some(Arc::new(packed));
     }
@@ -238,7 +244,7 @@ mod tests {
         NullArray, TimestampMicrosecondArray, TimestampMillisecondArray,
     };
     use hyperseg_dsl::schema::Schema;
-    use hyperseg_dsl::value::{pack_date, pack_time, parse_day, parse_when};
+    use hyperseg_dsl::value::{parse_day, parse_when};
 
     use super::*;
 

@@ -64,7 +64,7 @@ fn rows_name_file_line_column_and_reason() {
         let message = contacts(text);
         assert!(message.contains(expected), "{text}: {message}");
         assert!(!message.contains("Secret"), "{message}");
-        assert!(message.contains("1 rows were refused and 0 are allowed"), "{message}");
+        assert!(message.contains("1 row was rejected and 0 are allowed"), "{message}");
     }
     for (text, expected) in [
         ("contact_id,at,code\nc1,,ICD10CM:A\n", "condition.csv:2: missing_at"),
@@ -110,7 +110,7 @@ fn allowed_rejects_are_left_out_and_listed() {
     let with = |max| ImportOptions { max_rejects: max, rejects_file: Some(rejects.clone()), ..options() };
     let message = import_population(&world.dataset, &folder, with(1)).unwrap_err().to_string();
     assert!(
-        message.contains("2 rows were refused and 1 are allowed") && message.contains("contact: 2"),
+        message.contains("2 rows were rejected and 1 is allowed") && message.contains("contact: 2"),
         "{message}"
     );
     let listed = "file,line,column,reason\ncontacts.csv,3,birth_date,bad_date\ncontacts.csv,4,,ragged_row\n";
