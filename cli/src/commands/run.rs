@@ -25,8 +25,8 @@ record is durable; neither is ever overwritten. Formats: csv (default), ndjson, 
 name's ending decides unless --format is given.
 
 CSV follows RFC 4180. A cell that a spreadsheet would take for a formula (first character = + -
-@ tab or carriage return) gets an apostrophe in front; ndjson and parquet hold every value as it
-is.
+@ tab or carriage return) gets an apostrophe in front, numbers and telephone numbers apart;
+ndjson and parquet hold every value as it is.
 
 Exit code 4 when purpose, consent or keys do not allow the list, 6 when --min or --max holds it
 back, 7 when it is empty and --fail-empty is given; in each case nothing is released.";

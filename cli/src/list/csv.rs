@@ -11,15 +11,26 @@ use super::text_at;
 /// What makes a spreadsheet take a cell for a formula.
 const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-/// One cell: quoted where RFC 4180 asks for it; an apostrophe in front of what a spreadsheet would calculate.
+/// One cell: quoted where RFC 4180 asks for it; an apostrophe in front of what a spreadsheet would calculate. Numbers
+/// and telephone numbers stay as they are: they are addresses, and cannot do harm.
 pub fn cell(text: &str) -> String {
-    let guarded: Cow<'_, str> =
-        if text.starts_with(FORMULA_STARTS) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) };
+    let guarded: Cow<'_, str> = if text.starts_with(FORMULA_STARTS) && !is_number(text) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
+    };
     if guarded.contains(['"', ',', '\r', '\n']) || guarded.starts_with(' ') || guarded.ends_with(' ') {
         format!("\"{}\"", guarded.replace('"', "\"\""))
     } else {
         guarded.into_owned()
     }
+}
+
+/// A number or a telephone number: digits, at least one, with a sign in front and what groups them.
+fn is_number(text: &str) -> bool {
+    let rest = text.strip_prefix(['+', '-']).unwrap_or(text);
+    rest.contains(|c: char| c.is_ascii_digit())
+        && rest.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '.' | '-' | '(' | ')'))
 }
 
 pub(super) fn header(out: &mut impl Write, schema: &Schema) -> io::Result<()> {
@@ -49,7 +60,12 @@ mod tests {
         assert_eq!(cell("a,b"), "\"a,b\"");
         assert_eq!(cell("say \"hi\""), "\"say \"\"hi\"\"\"");
         assert_eq!(cell("@SUM(A1)"), "'@SUM(A1)");
-        assert_eq!(cell("+1 617 555 0100"), "'+1 617 555 0100");
+        for number in ["+1-617-555-0100", "+1 (617) 555.0100", "-12.5", "+16175550100", "-1"] {
+            assert_eq!(cell(number), number);
+        }
+        for formula in ["+1+2", "-1*2", "+A1", "-cmd|' /C calc'!A0", "=1", "+1\t2", "@1", "-", "++1", "=-1"] {
+            assert_eq!(cell(formula), format!("'{formula}"));
+        }
         assert_eq!(cell("\t=1"), "'\t=1");
         assert_eq!(cell("=1,2"), "\"'=1,2\"");
         assert_eq!(cell(""), "");
