@@ -86,7 +86,10 @@ impl Context {
         }
         let default = Keyring::default_unlock(keyring);
         match &default {
-            Unlock::KeyFile(path) if keyring.exists() && !path.exists() => {
+            // Without a passphrase slot a question would lead nowhere: the lost key file is what to tell.
+            Unlock::KeyFile(path)
+                if keyring.exists() && !path.exists() && Keyring::has_passphrase(keyring)? =>
+            {
                 Ok(Unlock::Passphrase(secret::ask("Passphrase of the keyring: ")?))
             }
             Unlock::KeyFile(_) | Unlock::Passphrase(_) | Unlock::Recovery(_) => Ok(default),
