@@ -8,6 +8,7 @@ use hyperseg_dsl::diagnostic;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::list;
+use crate::output::counted;
 use crate::segment_file::Source;
 
 const EXAMPLE: &str = "\
@@ -62,7 +63,7 @@ impl Fmt {
         if broken > 0 {
             return Err(Failure::new(
                 Exit::Compile,
-                format!("{broken} of {} files cannot be parsed", self.files.len()),
+                format!("{broken} of {} cannot be parsed", counted(self.files.len() as u64, "file")),
             ));
         }
         Ok(if self.check && differ > 0 { Exit::Differs } else { Exit::Done })

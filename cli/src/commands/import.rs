@@ -10,7 +10,7 @@ use hyperseg_storage::ingest::{ImportOptions, ImportReport, Progress, Stage};
 
 use crate::context::{Context, now_micros};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::output::{Align, Table, grouped};
+use crate::output::{Align, Table, counted, grouped};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -88,7 +88,7 @@ impl Import {
         if rejected > report.rejects.len() as u64 && from.rejects.is_none() {
             context
                 .terminal
-                .say(&format!("{} rows were rejected; --rejects FILE lists them all", grouped(rejected)));
+                .say(&format!("{} in all; --rejects FILE lists them", counted(rejected, "rejected row")));
         }
         Ok(Exit::Done)
     }
