@@ -18,7 +18,7 @@ Start here:
   hyperseg generate --contacts 20000 --out pop     invented contacts in plain files
   hyperseg init -d data                            an encrypted dataset; its keys lie outside it
   hyperseg import population pop -d data
-  hyperseg count segment.seg -d data
+  echo 'segment s where state = MA' | hyperseg count - -d data --as-of 2026-01-01
 
 Exit codes:
   0 done · 1 failed at run time · 2 wrong usage · 3 does not compile

@@ -93,7 +93,7 @@ impl Failure {
             }
             _ => Exit::Runtime,
         };
-        Self::new(exit, format!("cannot {doing} {}: {}", path.display(), error.kind()))
+        Self::new(exit, format!("cannot {doing} {}: {}", path.display(), reason(error)))
     }
 
     /// Writing to standard output failed; when the reader has gone there is nobody to tell.
@@ -101,7 +101,16 @@ impl Failure {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::silent(Exit::Done);
         }
-        Self::new(Exit::Runtime, format!("cannot write to standard output: {}", error.kind()))
+        Self::new(Exit::Runtime, format!("cannot write to standard output: {}", reason(error)))
+    }
+}
+
+/// An error of the operating system in the words that people know; paths and values are not in it.
+pub fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        other => other.to_string(),
     }
 }
 

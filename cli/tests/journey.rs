@@ -36,7 +36,15 @@ fn count_funnel_run_and_audit_agree() {
         assert_eq!(sum, CONTACTS);
     }
     let table = world.ask(&["funnel", "women.seg"]).expect(0).out;
-    for word in ["UNKNOWN", "gender = female", "matched", "deceased", "no_consent", "releasable", "█"] {
+    for word in [
+        "UNKNOWN  removed  remaining",
+        "gender = female",
+        "matched",
+        "deceased",
+        "no_consent",
+        "releasable",
+        "█",
+    ] {
         assert!(table.contains(word), "no `{word}` in\n{table}");
     }
 
@@ -57,6 +65,9 @@ fn count_funnel_run_and_audit_agree() {
     assert!(log.out.contains(run_id), "{}", log.out);
     let shown = world.run(&["audit", "show", run_id, "-d", "data"]).expect(0);
     assert!(shown.out.contains("gender = female"), "{}", shown.out);
+    let first = shown.out.lines().next().unwrap();
+    assert!(first.contains("  intent  run  ") && first.ends_with(run_id), "{first}");
+    assert!(shown.out.contains("as_of_micros: 2026-01-"), "{}", shown.out);
     let verified = world.run(&["audit", "verify", "-d", "data", "--format", "json"]).expect(0);
     assert!(json(&verified.out).is_object());
 }

@@ -16,7 +16,7 @@ fn wrong_usage() {
     world.run(&["frobnicate"]).refused(2, &["frobnicate"]);
     world.run(&["count"]).refused(2, &["FILE"]);
     world.run(&["count", "a.seg"]).refused(2, &["no dataset"]);
-    world.run(&["check", "none.seg"]).refused(2, &["none.seg"]);
+    world.run(&["check", "none.seg"]).refused(2, &["none.seg: no such file or directory"]);
     world.run(&["run", "a.seg", "--out", "-", "-d", "data"]).refused(2, &["--out list.csv"]);
     world.run(&["run", "a.seg", "-d", "data"]).refused(2, &["--out"]);
     world.run(&["run", "a.seg", "--dry-run", "--min", "5", "--max", "2"]).refused(2, &["--min 5"]);
@@ -87,8 +87,32 @@ fn formatting() {
     assert!(clean.contains("// keep") && clean != messy);
     world.run(&["fmt", "--check", "a.seg"]).expect(0);
     world.write("b.seg", "segment where where");
-    world.run(&["fmt", "b.seg"]).refused(3, &["b.seg"]);
+    world.run(&["fmt", "b.seg"]).refused(3, &["b.seg", "1 of 1 file cannot"]);
     assert_eq!(world.read("b.seg"), "segment where where");
+}
+
+#[test]
+fn descriptions_hold_the_values_of_parameters() {
+    let world = World::new();
+    world.write(
+        "p.seg",
+        "param a: int\nparam b: int = 60\nsegment s where age in $a..$b\nsegment t where age < $b\n",
+    );
+    let describe = |more: &[&str]| world.run(&[&["describe", "p.seg"], more].concat());
+    let unbound = describe(&[]).expect(0).out;
+    assert!(unbound.contains("age is from $a to $b") && unbound.contains("age is below 60"), "{unbound}");
+    let bound = describe(&["--param", "a=50"]).expect(0).out;
+    assert!(bound.contains("age is from 50 to 60"), "{bound}");
+    describe(&["--param", "a=70"]).refused(2, &["`a`", "bounds"]);
+    describe(&["--param", "c=70"]).refused(2, &["unknown parameter `c`", "a, b"]);
+}
+
+#[test]
+fn one_field_shows_all_its_categories() {
+    let world = World::new();
+    let many = world.run(&["fields", "state"]).expect(0).out;
+    let one = world.run(&["fields", "gender"]).expect(0).out;
+    assert!(many.lines().count() > 1 && one.lines().count() == 2 && !one.contains('…'), "{many}\n{one}");
 }
 
 #[test]
@@ -128,6 +152,15 @@ fn keys() {
     with(&["--keyring", &foreign]).expect(4);
     with(&["--key-file", &format!("{foreign}.key")]).refused(4, &["key file"]);
     with(&["--recovery-file", "kit.txt"]).expect(0);
+
+    let own = keyrings.iter().find(|path| {
+        let name = path.display().to_string();
+        name.ends_with(".keyring.key") && !name.starts_with(&foreign)
+    });
+    let (own, away) = (own.unwrap(), world.path("away.key"));
+    std::fs::rename(own, &away).unwrap();
+    world.run(&count).refused(4, &["key file", "is missing"]);
+    std::fs::rename(&away, own).unwrap();
 
     world.write("kit2.txt", "0000-0000");
     std::fs::set_permissions(world.path("kit2.txt"), std::fs::Permissions::from_mode(0o600)).unwrap();

@@ -111,7 +111,8 @@ fn segments_over_a_real_export_take_the_patients_its_files_say() {
         let list = format!("{number}.csv");
         world.write(&segment, &text);
         // Synthea has no consent; treatment needs none, and the release record says that none was imported.
-        let ran = ["run", &segment, "-d", "data", "--as-of", AS_OF, "--consent-max-age", "none", "--out", &list];
+        let ran =
+            ["run", &segment, "-d", "data", "--as-of", AS_OF, "--consent-max-age", "none", "--out", &list];
         world.run(&ran).expect(0);
         let released: Ids = csv::Reader::from_path(world.path(&list))
             .unwrap()

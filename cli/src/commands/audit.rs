@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use chrono::{DateTime, SecondsFormat};
 use clap::{Args, Subcommand};
 use hyperseg_storage::audit::{Entry, EntryKind, RunId, Verification};
 use hyperseg_storage::dataset::Dataset;
@@ -149,11 +150,10 @@ fn show(context: &Context, dataset: &Dataset, run: &str) -> Outcome<Exit> {
         Format::Json => json(&entries)?,
         Format::Ndjson => entries.iter().map(json_line).collect::<Outcome<String>>()?,
         Format::Table | Format::Csv | Format::Parquet => {
-            let values: Vec<Value> =
-                entries.iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
             let mut text = String::new();
-            for value in &values {
-                outline(&mut text, value, 0);
+            for entry in &entries {
+                text.push_str(&head(entry));
+                outline(&mut text, &entry.body, 1);
                 text.push('\n');
             }
             text
@@ -163,11 +163,30 @@ fn show(context: &Context, dataset: &Dataset, run: &str) -> Outcome<Exit> {
     Ok(Exit::Done)
 }
 
+/// When, what and who, on one line; two blanks between.
+fn head(entry: &Entry) -> String {
+    let kind = serde_json::to_value(entry.kind).ok();
+    let kind = kind.as_ref().and_then(Value::as_str).unwrap_or("unknown").to_owned();
+    let run = entry.run.map(|run| run.to_string()).unwrap_or_default();
+    let line = [entry.time.clone(), kind, entry.action.clone(), entry.who.clone(), run].join("  ");
+    line.trim_end().to_owned() + "\n"
+}
+
+/// A moment as people read it, from a member that holds microseconds.
+fn moment(name: &str, member: &Value) -> Option<String> {
+    let micros = member.as_i64().filter(|_| name.ends_with("_micros"))?;
+    Some(DateTime::from_timestamp_micros(micros)?.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
 /// JSON as indented lines; what is not there is left out.
 fn outline(text: &mut String, value: &Value, depth: usize) {
     let Value::Object(members) = value else { return };
     let indent = "  ".repeat(depth);
     for (name, member) in members {
+        if let Some(moment) = moment(name, member) {
+            text.push_str(&format!("{indent}{name}: {moment}\n"));
+            continue;
+        }
         match member {
             Value::Null => {}
             Value::Object(inner) if inner.is_empty() => {}
@@ -192,5 +211,18 @@ fn outline(text: &mut String, value: &Value, depth: usize) {
                 text.push_str(&format!("{indent}{name}: {member}\n"));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_told_in_words() {
+        let body = serde_json::json!({ "clock": { "as_of_micros": 1_767_225_600_000_000_i64, "zone": "UTC" }, "n": 5 });
+        let mut text = String::new();
+        outline(&mut text, &body, 1);
+        assert_eq!(text, "  clock:\n    as_of_micros: 2026-01-01T00:00:00Z\n    zone: UTC\n  n: 5\n");
     }
 }

@@ -18,7 +18,7 @@ Examples:
 
 Every problem of every file is reported at once, with the place and the nearest right thing.
 Needs no dataset. Exit code 3 when a file does not compile; warnings do not count unless --deny
-warnings. --format text or json.";
+warnings. --format table or json.";
 
 /// Check segment files: names, types, windows, codes, and what is likely a mistake.
 #[derive(Debug, Args)]

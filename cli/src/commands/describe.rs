@@ -2,10 +2,11 @@
 
 use clap::Args;
 use hyperseg_dsl::schema::Schema;
+use hyperseg_dsl::segment::{BindError, ParamValues, Segment};
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::failure::{Exit, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 use crate::segment_file::{Place, Source};
 
@@ -15,7 +16,8 @@ Examples:
   hyperseg describe overdue.seg:reminder --format json
 
 The same sentences go into the audit record of every count and every list. Needs no dataset.
---format text or json.";
+Parameters stand with their values when all have one (--param or default), else as $name.
+--format table or json.";
 
 /// Say in plain English whom a segment takes.
 #[derive(Debug, Args)]
@@ -44,14 +46,17 @@ impl Describe {
         if place.segment.is_some() || segments.is_empty() {
             segments = vec![source.select(segments, place.segment.as_deref())?];
         }
-        let described: Vec<Description> = segments
-            .into_iter()
-            .map(|segment| Description {
+        let given = context.globals.param_values()?;
+        refuse_unknown(&given, &segments)?;
+        let mut described = Vec::with_capacity(segments.len());
+        for segment in segments {
+            let segment = with_values(segment, &given)?;
+            described.push(Description {
                 description: hyperseg_dsl::describe(&segment, &schema),
                 title: segment.title,
                 segment: segment.name,
-            })
-            .collect();
+            });
+        }
         let text = match format {
             Format::Json => output::json(&described)?,
             Format::Table | Format::Ndjson | Format::Csv | Format::Parquet => {
@@ -61,5 +66,33 @@ impl Describe {
         };
         context.terminal.out(&text)?;
         Ok(Exit::Done)
+    }
+}
+
+/// A parameter that none of the segments has is a mistake; of several segments each takes its own.
+fn refuse_unknown(given: &ParamValues, segments: &[Segment]) -> Outcome<()> {
+    let mut known: Vec<String> =
+        segments.iter().flat_map(|segment| &segment.params).map(|param| param.name.clone()).collect();
+    known.sort();
+    known.dedup();
+    match given.keys().find(|name| !known.contains(name)) {
+        Some(name) => Err(Failure::usage(BindError::Unknown { name: name.clone(), known }.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// The segment with the values of its parameters when all of them have one, else as it is written.
+fn with_values(segment: Segment, given: &ParamValues) -> Outcome<Segment> {
+    let own: ParamValues = given
+        .iter()
+        .filter(|(name, _)| segment.params.iter().any(|param| param.name == **name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    match segment.bind(&own) {
+        Ok(bound) => Ok(bound.segment().clone()),
+        Err(BindError::Missing { .. }) => Ok(segment),
+        Err(
+            problem @ (BindError::Unknown { .. } | BindError::Invalid { .. } | BindError::Reversed { .. }),
+        ) => Err(Failure::usage(format!("{}: {problem}", segment.name))),
     }
 }

@@ -13,6 +13,7 @@ Examples:
   hyperseg fields                     every contact field and record kind
   hyperseg fields insurance           names that contain the word
   hyperseg fields appointment.        the fields of one record kind
+  hyperseg fields appointment.status  one field, with all its categories
   hyperseg fields state --format json
 
 Without a dataset the built-in schema is shown. --format table, json, ndjson or csv.";
@@ -56,12 +57,9 @@ impl Fields {
                     .hint("`hyperseg fields` lists them all"));
             }
         }
-        context.report(
-            format,
-            &rows,
-            || table(&rows, CATEGORIES_SHOWN).text(),
-            || table(&rows, usize::MAX),
-        )?;
+        // Who asks for one field wants to see what it can be.
+        let shown = if rows.len() == 1 { usize::MAX } else { CATEGORIES_SHOWN };
+        context.report(format, &rows, || table(&rows, shown).text(), || table(&rows, usize::MAX))?;
         Ok(Exit::Done)
     }
 }

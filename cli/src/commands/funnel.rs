@@ -51,14 +51,17 @@ pub fn waterfall(report: &FunnelReport) -> String {
         ("TRUE", Align::Right),
         ("FALSE", Align::Right),
         ("UNKNOWN", Align::Right),
+        ("removed", Align::Right),
         ("remaining", Align::Right),
         ("", Align::Left),
     ];
     let mut table = Table::new(&columns);
     let blank = String::new;
     let line = |left: u64| [grouped(left), bar(left, whole, BAR_WIDTH)];
-    let [left, blocks] = line(whole);
-    table.row(["everyone in the dataset".to_owned(), blank(), blank(), blank(), left, blocks]);
+    let plain = |label: &str, removed: String, [left, blocks]: [String; 2]| {
+        [label.to_owned(), blank(), blank(), blank(), removed, left, blocks]
+    };
+    table.row(plain("everyone in the dataset", blank(), line(whole)));
     for criterion in &report.criteria {
         let [left, blocks] = line(criterion.cumulative);
         table.row([
@@ -66,24 +69,21 @@ pub fn waterfall(report: &FunnelReport) -> String {
             grouped(criterion.is_true),
             grouped(criterion.is_false),
             grouped(criterion.is_unknown),
+            blank(),
             left,
             blocks,
         ]);
     }
     table.gap();
     let mut left = count.matched;
-    let [shown, blocks] = line(left);
-    table.row(["matched".to_owned(), blank(), blank(), blank(), shown, blocks]);
+    table.row(plain("matched", blank(), line(left)));
     for removed in &count.removed {
         left = left.saturating_sub(removed.contacts);
-        let [shown, blocks] = line(left);
-        let minus =
-            if removed.contacts == 0 { "0".to_owned() } else { format!("−{}", grouped(removed.contacts)) };
-        table.row([format!("  {}", removed.reason.name()), minus, blank(), blank(), shown, blocks]);
+        let reason = format!("  {}", removed.reason.name());
+        table.row(plain(&reason, grouped(removed.contacts), line(left)));
     }
     if let Some(releasable) = count.releasable {
-        let [shown, blocks] = line(releasable);
-        table.row(["releasable".to_owned(), blank(), blank(), blank(), shown, blocks]);
+        table.row(plain("releasable", blank(), line(releasable)));
     }
     let mut text = table.text();
     let tallied: u64 = report.criteria.iter().map(|criterion| criterion.unknown_rows).sum();

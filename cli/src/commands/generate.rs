@@ -9,7 +9,7 @@ use hyperseg_dsl::value::parse_day;
 use hyperseg_testdata::population::{self, GenerateError, Options};
 
 use crate::context::Context;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome, reason};
 use crate::interrupt::Temporary;
 use crate::list::refuse_existing;
 use crate::output::{Format, bytes, grouped};
@@ -19,10 +19,12 @@ Examples:
   hyperseg generate --contacts 20000 --out pop
   hyperseg generate --contacts 1000 --seed 7 --as-of 2026-01-01 --format csv --out pop-csv
   hyperseg import population pop -d data
+  echo 'segment s where state = MA' | hyperseg count - -d data --as-of 2026-01-01
 
 The people are invented (example.test addresses, 555 numbers), the codes are real; age, sex,
-season and condition hang together, and three years of history end at --as-of. The same options
-give the same bytes on any machine. --format parquet (default) or csv.";
+season and condition hang together, and three years of history end at --as-of, on 2026-01-01
+unless it is given. `count` and `run` look from now unless given the same --as-of. The same
+options give the same bytes on any machine. --format parquet (default) or csv.";
 
 /// Write an invented population that `import population` reads.
 #[derive(Debug, Args)]
@@ -138,7 +140,7 @@ fn failure(error: &GenerateError) -> Failure {
     match error {
         GenerateError::NotEmpty(_) | GenerateError::OutOfRange(_) => Failure::usage(error.to_string()),
         GenerateError::Io(cause) => {
-            Failure::new(Exit::Runtime, format!("cannot write the population: {}", cause.kind()))
+            Failure::new(Exit::Runtime, format!("cannot write the population: {}", reason(cause)))
         }
         GenerateError::Parquet(_) | GenerateError::Csv(_) => {
             Failure::new(Exit::Runtime, "cannot write the population")

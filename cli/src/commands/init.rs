@@ -97,7 +97,9 @@ impl Init {
         terminal.say("next:");
         terminal.say("  hyperseg generate --contacts 20000 --out pop     (or use your own files)");
         terminal.say(&format!("  hyperseg import population pop -d {data}"));
-        terminal.say(&format!("  hyperseg count SEGMENT.seg -d {data}"));
+        terminal.say(&format!(
+            "  echo 'segment s where state = MA' | hyperseg count - -d {data} --as-of 2026-01-01"
+        ));
         Ok(Exit::Done)
     }
 }

@@ -97,7 +97,7 @@ fn text_at(column: &StringArray, row: usize) -> Option<&str> {
 }
 
 fn not_written(error: &io::Error) -> Failure {
-    Failure::new(Exit::Runtime, format!("cannot write the list: {}", error.kind()))
+    Failure::new(Exit::Runtime, format!("cannot write the list: {}", crate::failure::reason(error)))
 }
 
 struct Digesting<W> {
