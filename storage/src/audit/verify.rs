@@ -85,8 +85,11 @@ impl Verification {
                 format!("{all} verified, all of them anchored; {lists} verified")
             }
             Some(anchored) => format!(
-                "{all} verified; {anchored} anchored, {} on the local key alone; {lists} verified",
-                records - anchored
+                "{all} verified; {anchored} anchored, {}; {lists} verified",
+                match records - anchored {
+                    1 => "1 later one relies on the local key".to_owned(),
+                    later => format!("{later} later ones rely on the local key"),
+                }
             ),
             None => format!("{all} verified, none anchored; {lists} verified"),
         }
@@ -174,7 +177,10 @@ fn check_end(report: &mut Verification, reading: &Reading) {
         Tail::Whole => {}
     }
     if reading.anchor.is_ok() && records > seen {
-        let what = format!("{} records behind the anchor rely on the local key", records - seen);
+        let what = match records - seen {
+            1 => "1 record behind the anchor relies on the local key".to_owned(),
+            later => format!("{later} records behind the anchor rely on the local key"),
+        };
         report.find(Grade::Unanchored, what);
     }
 }
