@@ -15,6 +15,9 @@ use crate::failure::{Exit, Failure, Outcome};
 
 /// How long the threads of a query may take to end.
 const SHUTDOWN: Duration = Duration::from_secs(1);
+/// How often the removal of a directory is tried while files still appear in it, and the time between.
+const REMOVE_TRIES: u32 = 50;
+const REMOVE_PAUSE: Duration = Duration::from_millis(10);
 
 static TEMPORARY: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 static PUBLISHING: Mutex<()> = Mutex::new(());
@@ -108,8 +111,16 @@ fn remove_temporary() {
 
 /// Best effort: the process is on its way out, or the path was never created.
 fn remove(path: &Path) {
-    let gone = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
-    drop(gone);
+    // Another thread may be making a file in the directory, which then is not empty when it is to go.
+    for _ in 0..REMOVE_TRIES {
+        let gone = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        match gone {
+            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => {
+                std::thread::sleep(REMOVE_PAUSE);
+            }
+            Ok(()) | Err(_) => return,
+        }
+    }
 }
 
 #[cfg(test)]
