@@ -125,15 +125,24 @@ fn earliest(zone: Tz, local: NaiveDateTime) -> Option<i64> {
     }
 }
 
-mod zone_name {
+/// Time zones in serde forms, as IANA names: `#[serde(with = "hyperseg_dsl::clock::zone_name")]`.
+pub mod zone_name {
     use chrono_tz::Tz;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(super) fn serialize<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
+    /// Writes the name.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(zone.name())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
+    /// Reads the name.
+    ///
+    /// # Errors
+    /// There is no such zone.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
         let name = String::deserialize(deserializer)?;
         name.parse().map_err(|_| D::Error::custom("unknown time zone"))
     }

@@ -36,7 +36,7 @@ pub(crate) struct Manifest {
     pub(crate) created_micros: i64,
     /// Audit record of the commit.
     pub(crate) run: String,
-    #[serde(with = "zone_name")]
+    #[serde(with = "hyperseg_dsl::clock::zone_name")]
     pub(crate) zone: Tz,
     pub(crate) shard_contacts: u32,
     pub(crate) shards: Vec<ShardInfo>,
@@ -123,18 +123,4 @@ pub(crate) fn open(key: &SealingKey, dataset: &DatasetId, generation: u64, bytes
 
 fn aad(dataset: &DatasetId, generation: u64) -> Aad {
     Aad::new("hyperseg manifest v1").field(dataset.as_bytes()).number(generation)
-}
-
-mod zone_name {
-    use chrono_tz::Tz;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(zone.name())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        name.parse().map_err(|_| D::Error::custom("unknown time zone"))
-    }
 }
