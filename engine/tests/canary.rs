@@ -4,7 +4,6 @@
 //! Everything happens in a second process of this test, so that its temporary directory and its streams are its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
-#[allow(dead_code)]
 mod support;
 
 #[allow(dead_code)]

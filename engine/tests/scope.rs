@@ -2,7 +2,6 @@
 //! Counters, not clocks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
-#[allow(dead_code)]
 mod support;
 
 #[allow(dead_code)]

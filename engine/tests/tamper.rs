@@ -2,7 +2,6 @@
 //! It never panics, never releases another list, and says nothing of what the files hold.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
-#[allow(dead_code)]
 mod support;
 
 #[allow(dead_code)]
