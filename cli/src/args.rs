@@ -46,7 +46,7 @@ pub struct Globals {
     /// Directory of the dataset.
     #[arg(short, long, global = true, value_name = "DIR")]
     pub dataset: Option<PathBuf>,
-    /// Keyring; by default <config>/hyperseg/keyrings/<dataset id>.keyring.
+    /// Keyring; by default CONFIG/hyperseg/keyrings/DATASET-ID.keyring.
     #[arg(long, global = true, value_name = "FILE")]
     pub keyring: Option<PathBuf>,
     /// Key file that unlocks the keyring; by default the one beside it, FILE.key.

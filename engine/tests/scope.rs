@@ -40,7 +40,11 @@ fn names(columns: &[UnlockedColumn]) -> BTreeSet<Column> {
 }
 
 fn layout(seed: u64) -> Layout {
-    if seed.is_multiple_of(2) { Layout::default() } else { Layout { shard_contacts: 16, batch_rows: 5, imports: 2 } }
+    if seed.is_multiple_of(2) {
+        Layout::default()
+    } else {
+        Layout { shard_contacts: 16, batch_rows: 5, imports: 2 }
+    }
 }
 
 #[test]

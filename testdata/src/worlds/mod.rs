@@ -1,9 +1,9 @@
 //! Small random worlds and random segments over them.
 //!
-//! A seed comes in, a [`World`] of up to forty contacts or a well-typed [`Segment`](hyperseg_dsl::segment::Segment) goes out, the same on every
-//! machine. Times lie on the edges of windows, values are few so that they meet, much is missing or doubled. The
-//! reference semantics say who belongs; the engine must agree ([`rows`] gives its tables). A pair that shows a
-//! disagreement is made small by [`shrink`] and printed by [`to_case`] as a file for the case corpus.
+//! A seed comes in, a [`World`] of up to forty contacts or a well-typed [`Segment`](hyperseg_dsl::segment::Segment)
+//! goes out, the same on every machine. Times lie on the edges of windows, values are few so that they meet, much is
+//! missing or doubled. The reference semantics say who belongs; the engine must agree ([`rows`] gives its tables). A
+//! pair that shows a disagreement is made small by [`shrink`] and printed by [`to_case`] as a file for the case corpus.
 
 mod criteria;
 mod dice;
