@@ -12,7 +12,7 @@ use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SendableRecordBatchStream,
@@ -53,9 +53,15 @@ pub(crate) struct ShardContext {
 }
 
 impl ShardContext {
-    /// Adds to a counter of this operator, shown by `plan --analyze` and read by the reports.
+    /// A new counter of this operator, shown by `plan --analyze` and read by the reports. Made once, not per batch:
+    /// every call adds one to the plan's metrics.
+    pub(crate) fn counter(&self, name: impl Into<Cow<'static, str>>) -> Count {
+        MetricBuilder::new(&self.metrics).counter(name, self.shard as usize)
+    }
+
+    /// A counter that is known at once.
     pub(crate) fn count(&self, name: impl Into<Cow<'static, str>>, number: usize) {
-        MetricBuilder::new(&self.metrics).counter(name, self.shard as usize).add(number);
+        self.counter(name).add(number);
     }
 }
 

@@ -28,6 +28,8 @@ use crate::request::{ConsentAge, Guards, Request};
 /// Rows of a spooled chunk and of a batch of the stream.
 const CHUNK_ROWS: usize = 8192;
 const HOUR_MICROS: i64 = 3_600_000_000;
+/// How far the clocks of importing and releasing machine may lie apart.
+const SKEW_MICROS_MAX: i64 = 300_000_000;
 
 type Chunks = Box<dyn Iterator<Item = hyperseg_storage::Result<Zeroizing<Vec<u8>>>> + Send>;
 
@@ -115,13 +117,14 @@ fn fresh(request: &Request, imported: Option<i64>) -> Result<()> {
         None => "consent was never imported into this dataset".to_owned(),
         Some(imported) => {
             let age = request.now_micros.saturating_sub(imported);
-            if age <= i64::from(hours_max).saturating_mul(HOUR_MICROS) {
+            if age < -SKEW_MICROS_MAX {
+                "consent was imported at a time to come, so that a clock is wrong".to_owned()
+            } else if age <= i64::from(hours_max).saturating_mul(HOUR_MICROS) {
                 return Ok(());
+            } else {
+                let hours = age / HOUR_MICROS;
+                format!("consent was last imported {hours} hours ago, more than the {hours_max} allowed")
             }
-            format!(
-                "consent was last imported {} hours ago, more than the {hours_max} allowed",
-                age / HOUR_MICROS
-            )
         }
     };
     Err(Error::ConsentStale { what })

@@ -22,7 +22,7 @@ use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::value::{When, unpack_time};
 
 use super::field_set::single;
-use super::record_set::selected;
+use super::record_set::Selection;
 use crate::plan::exec::{SetOperator, ShardContext, column};
 use crate::sets::ShardSet;
 
@@ -71,12 +71,13 @@ impl SetOperator for ConsentBlocks {
         let nothing = State { moment: i64::MIN, refused: false, granted: false };
         let mut states = vec![nothing; shard.contacts];
         let clock = Clock { as_of_micros: self.consent.as_of_micros, zone: self.consent.zone };
+        let selection = Selection::new(&self.filter, shard);
         while let Some(batch) = input.try_next().await? {
             let at: &Int64Array = column(&batch, "at")?;
             let end: &Int64Array = column(&batch, "end")?;
             let decision: &Int16Array = column(&batch, "decision")?;
             let scope: &StringArray = column(&batch, "scope")?;
-            selected(&self.filter, &batch, shard, |row, ordinal| {
+            selection.each(&batch, |row, ordinal| {
                 let grant = decision.is_valid(row) && decision.value(row) == self.consent.grant;
                 if grant && scope.is_valid(row) && scope.value(row) != "all" {
                     return Ok(());

@@ -21,7 +21,7 @@ use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::value::{When, days_since_epoch, unpack_time};
 
 use super::field_set::{single, unset};
-use super::record_set::{selected, truths};
+use super::record_set::{Selection, truths};
 use crate::plan::exec::{SetOperator, ShardContext, column};
 use crate::sets::ShardSet;
 
@@ -118,11 +118,12 @@ impl SetOperator for ExtremeRecord {
         shard.reservation.try_grow(shard.contacts * size_of::<State>())?;
         let mut states = vec![State::NOTHING; shard.contacts];
         let mut days = Days::new(self.extreme);
+        let selection = Selection::new(&self.filter, shard);
         while let Some(batch) = input.try_next().await? {
             let tests = truths(&self.test, &batch)?;
             let at: &Int64Array = column(&batch, "at")?;
             let recorded: &Int64Array = column(&batch, "recorded_at")?;
-            selected(&self.filter, &batch, shard, |row, ordinal| {
+            selection.each(&batch, |row, ordinal| {
                 let seen = match (tests.is_valid(row), tests.is_valid(row) && tests.value(row)) {
                     (false, _) => Seen::Unknown,
                     (true, true) => Seen::True,

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::metrics::Count;
 use futures::TryStreamExt;
 use hyperseg_storage::layout::ORDINAL;
 
@@ -61,8 +62,9 @@ impl SetOperator for HasRecord {
         let mut input = single(inputs)?;
         shard.reservation.try_grow(shard.contacts.div_ceil(8))?;
         let mut found = unset(shard.contacts);
+        let selection = Selection::new(&self.filter, shard);
         while let Some(batch) = input.try_next().await? {
-            selected(&self.filter, &batch, shard, |_, ordinal| {
+            selection.each(&batch, |_, ordinal| {
                 found.set_bit(ordinal, true);
                 Ok(())
             })?;
@@ -85,8 +87,9 @@ impl SetOperator for CountRecords {
         let mut input = single(inputs)?;
         shard.reservation.try_grow(shard.contacts * size_of::<u32>())?;
         let mut counts = vec![0_u32; shard.contacts];
+        let selection = Selection::new(&self.filter, shard);
         while let Some(batch) = input.try_next().await? {
-            selected(&self.filter, &batch, shard, |_, ordinal| {
+            selection.each(&batch, |_, ordinal| {
                 if let Some(count) = counts.get_mut(ordinal) {
                     *count = count.saturating_add(1);
                 }
@@ -97,30 +100,36 @@ impl SetOperator for CountRecords {
     }
 }
 
-/// Calls `take` with row and ordinal for each row whose filter is TRUE, and tallies those whose filter is UNKNOWN.
-pub(super) fn selected(
-    filter: &Arc<dyn PhysicalExpr>,
-    batch: &RecordBatch,
-    shard: &ShardContext,
-    mut take: impl FnMut(usize, usize) -> Result<()>,
-) -> Result<()> {
-    let answers = truths(filter, batch)?;
-    let ordinals: &UInt32Array = column(batch, ORDINAL)?;
-    let unknown = answers.null_count();
-    shard.count("rows", batch.num_rows());
-    shard.count("unknown_rows", unknown);
-    if unknown == 0 && answers.true_count() == batch.num_rows() {
+/// The filter of a leaf over records, with its counters.
+pub(super) struct Selection<'a> {
+    filter: &'a Arc<dyn PhysicalExpr>,
+    shard: &'a ShardContext,
+    rows: Count,
+    unknown_rows: Count,
+}
+
+impl<'a> Selection<'a> {
+    pub(super) fn new(filter: &'a Arc<dyn PhysicalExpr>, shard: &'a ShardContext) -> Self {
+        Self { filter, shard, rows: shard.counter("rows"), unknown_rows: shard.counter("unknown_rows") }
+    }
+
+    /// Calls `take` with row and ordinal for each row whose filter is TRUE, and tallies those whose filter is UNKNOWN.
+    pub(super) fn each(
+        &self,
+        batch: &RecordBatch,
+        mut take: impl FnMut(usize, usize) -> Result<()>,
+    ) -> Result<()> {
+        let answers = truths(self.filter, batch)?;
+        let ordinals: &UInt32Array = column(batch, ORDINAL)?;
+        self.rows.add(batch.num_rows());
+        self.unknown_rows.add(answers.null_count());
         for (row, ordinal) in ordinals.values().iter().enumerate() {
-            take(row, check(*ordinal, shard)?)?;
+            if answers.is_valid(row) && answers.value(row) {
+                take(row, check(*ordinal, self.shard)?)?;
+            }
         }
-        return Ok(());
+        Ok(())
     }
-    for (row, ordinal) in ordinals.values().iter().enumerate() {
-        if answers.is_valid(row) && answers.value(row) {
-            take(row, check(*ordinal, shard)?)?;
-        }
-    }
-    Ok(())
 }
 
 /// Evaluates a Boolean expression; null is UNKNOWN.
