@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::Engine;
 use super::count::count_report;
 use super::digest::ListDigest;
-use super::query::{self, Executed, Wanted, releasable};
+use super::query::{self, Executed, Wanted, aborted, releasable};
 use super::recheck::Recheck;
 use super::render::render;
 use crate::error::{Error, Result};
@@ -71,31 +71,29 @@ impl Iterator for Recipients {
 }
 
 pub(super) async fn run(engine: &Engine, request: &Request, guards: Guards) -> Result<Recipients> {
-    let (purpose, channel) = releasable(request).ok_or_else(|| not_releasable(request))?;
-    present(request)?;
     let planned = query::plan(engine, request, Wanted::List).await?;
-    fresh(request, planned.snapshot.consent_imported_micros())?;
+    let permitted = permitted(request, planned.snapshot.consent_imported_micros());
+    let (purpose, channel) = permitted.map_err(|error| planned.refuse(engine, request, "run", error))?;
     let executed = planned.execute(engine, request, "run").await?;
-    let report =
-        match count_report(&executed, request).and_then(|report| guard(guards, &report).map(|()| report)) {
-            Ok(report) => report,
-            Err(error) => {
-                executed.intent.abort(&error.to_string())?;
-                return Err(error);
-            }
-        };
     // The check decodes again, apart from the query; a panic of a decoder must not pass it by.
-    let prepared =
-        std::panic::catch_unwind(AssertUnwindSafe(|| prepare(engine, request, &executed, purpose, channel)));
+    let prepared = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let report = count_report(&executed, request)?;
+        guard(guards, &report)?;
+        Ok((report, prepare(engine, request, &executed, purpose, channel)?))
+    }));
     let panicked = Error::Query { doing: "checking consent row by row", kind: "panic" };
-    let list = match prepared.unwrap_or(Err(panicked)) {
-        Ok(list) => list,
-        Err(error) => {
-            executed.intent.abort(&error.to_string())?;
-            return Err(error);
-        }
-    };
-    release(engine, request, executed, report, list, (purpose, channel))
+    match prepared.unwrap_or(Err(panicked)) {
+        Ok((report, list)) => release(engine, request, executed, report, list, (purpose, channel)),
+        Err(error) => Err(aborted(executed.intent, error)),
+    }
+}
+
+/// What can be said before a key is unwrapped: purpose, channel, day and age of the consent data allow a release.
+fn permitted(request: &Request, consent_imported: Option<i64>) -> Result<(Purpose, Channel)> {
+    let header = releasable(request).ok_or_else(|| not_releasable(request))?;
+    present(request)?;
+    fresh(request, consent_imported)?;
+    Ok(header)
 }
 
 fn not_releasable(request: &Request) -> Error {
@@ -175,7 +173,7 @@ fn prepare(
         shards.push(rows);
     }
     let schema = snapshot.schema();
-    let fields = list_fields(request, channel);
+    let fields = query::list_fields(request.segment.segment(), channel);
     let rows = match shards.first() {
         None => {
             let columns: Vec<arrow::datatypes::Field> = fields
@@ -193,18 +191,6 @@ fn prepare(
         }
     };
     Ok(List { rows, members })
-}
-
-/// Fields of the list in order: id, address, output, each once.
-fn list_fields(request: &Request, channel: Channel) -> Vec<&str> {
-    let mut fields = vec!["contact_id"];
-    let output = request.segment.segment().output.iter().map(String::as_str);
-    for name in std::iter::once(channel.address_field()).chain(output) {
-        if !fields.contains(&name) {
-            fields.push(name);
-        }
-    }
-    fields
 }
 
 fn write_members(members: &mut Vec<u8>, shard: u32, contacts: u32, rows: &RecordBatch) {
@@ -243,8 +229,7 @@ fn release(
     let (rows, sha256, merkle_root) = digest.finish();
     if Some(rows) != report.releasable {
         let error = Error::Query { doing: "spooling the list", kind: "another number of rows than counted" };
-        executed.intent.abort(&error.to_string())?;
-        return Err(error);
+        return Err(aborted(executed.intent, error));
     }
     let segment = request.segment.segment();
     let columns: Vec<String> = list.rows.schema().fields().iter().map(|field| field.name().clone()).collect();
@@ -255,8 +240,8 @@ fn release(
         title: segment.title.clone(),
         purpose,
         channel,
-        segment_sha256: query::canonical_hash(request, executed.planned.snapshot.schema()),
-        description: hyperseg_dsl::describe(segment, executed.planned.snapshot.schema()),
+        segment_sha256: executed.planned.segment_sha256,
+        description: executed.planned.description,
         params: request
             .segment
             .params()

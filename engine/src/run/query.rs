@@ -1,5 +1,6 @@
 //! One query from plan to answer: plan, durable intent, keys, execution.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -11,9 +12,11 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, collect_partitioned};
 use futures::FutureExt;
-use hyperseg_dsl::schema::{Channel, Purpose, Schema};
+use hyperseg_dsl::schema::{Channel, Class, Purpose, Schema};
+use hyperseg_dsl::segment::Segment;
 use hyperseg_storage::audit::{Intent, IntentBody};
-use hyperseg_storage::{KeyScope, Snapshot};
+use hyperseg_storage::layout::{ORDINAL, columns_of};
+use hyperseg_storage::{FileId, KeyScope, Snapshot};
 
 use super::Engine;
 use super::digest::sha256_hex;
@@ -25,7 +28,7 @@ use crate::plan::recipients::Share;
 use crate::plan::session::session;
 use crate::report::{ScopeReport, UnlockedColumn};
 use crate::request::Request;
-use crate::table::{ScopeCell, SealedReaderFactory};
+use crate::table::{ScopeCell, SealedFile, SealedReaderFactory};
 
 /// How much of the plan is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,10 @@ pub(super) struct Planned {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) logical: LogicalPlan,
     pub(super) physical: Arc<dyn ExecutionPlan>,
+    /// SHA-256 of the segment's canonical text, hex.
+    pub(super) segment_sha256: String,
+    /// The segment in English.
+    pub(super) description: String,
     scope: ScopeCell,
     state: SessionState,
 }
@@ -76,7 +83,7 @@ pub(super) async fn plan(engine: &Engine, request: &Request, wanted: Wanted) -> 
                 lowering.gate(segment, purpose, channel, gate_clock(&request.clock, request.now_micros));
             let share = segment.holdout.as_ref().map(Share::from);
             let plan = gate.and_then(|gate| {
-                let columns = list_columns(&tables, request, channel, wanted);
+                let columns = list_columns(&tables, segment, channel, wanted);
                 if columns.is_empty() { Ok(gate) } else { lowering.list(gate, &columns, share) }
             });
             plan.map(|plan| (plan, GateRule::Required(required_reasons(purpose, channel))))
@@ -91,71 +98,55 @@ pub(super) async fn plan(engine: &Engine, request: &Request, wanted: Wanted) -> 
         .create_physical_plan(&logical, &state)
         .await
         .map_err(|error| query_error("planning", error, engine))?;
-    Ok(Planned { snapshot, logical, physical, scope, state })
+    let segment_sha256 = canonical_hash(request, snapshot.schema());
+    let description = hyperseg_dsl::describe(segment, snapshot.schema());
+    Ok(Planned { snapshot, logical, physical, segment_sha256, description, scope, state })
 }
 
-/// Stored columns that the list needs: id, address, output fields, and the ordinal.
-fn list_columns(tables: &Tables, request: &Request, channel: Channel, wanted: Wanted) -> Vec<String> {
-    let segment = request.segment.segment();
-    let mut fields: Vec<&str> = vec!["contact_id"];
-    match wanted {
+/// Fields of the list in order: id, address, output, each once.
+pub(super) fn list_fields(segment: &Segment, channel: Channel) -> Vec<&str> {
+    let mut fields = vec!["contact_id"];
+    let output = segment.output.iter().map(String::as_str);
+    for name in std::iter::once(channel.address_field()).chain(output) {
+        if !fields.contains(&name) {
+            fields.push(name);
+        }
+    }
+    fields
+}
+
+/// Stored columns that the list needs, the ordinal last; for numbers alone only a holdout needs any, the ids.
+fn list_columns(tables: &Tables, segment: &Segment, channel: Channel, wanted: Wanted) -> Vec<String> {
+    let fields = match wanted {
         Wanted::Numbers if segment.holdout.is_none() => return Vec::new(),
-        Wanted::Numbers => {}
-        Wanted::List => {
-            fields.push(channel.address_field());
-            fields.extend(segment.output.iter().map(String::as_str));
-        }
-    }
+        Wanted::Numbers => vec!["contact_id"],
+        Wanted::List => list_fields(segment, channel),
+    };
     let schema = tables.snapshot().schema();
-    let mut columns: Vec<String> = Vec::new();
-    for field in fields.into_iter().filter_map(|name| schema.contact_field(name)) {
-        for column in hyperseg_storage::layout::columns_of(field) {
-            if !columns.contains(column.name()) {
-                columns.push(column.name().clone());
-            }
-        }
-    }
-    columns.push(hyperseg_storage::layout::ORDINAL.to_owned());
-    columns
+    let fields = fields.into_iter().filter_map(|name| schema.contact_field(name));
+    let columns = fields.flat_map(columns_of).map(|column| column.name().clone());
+    columns.chain([ORDINAL.to_owned()]).collect()
 }
 
 impl Planned {
     /// Columns that the plan unlocks, before any key is.
     pub(super) fn columns_to_unlock(&self) -> Vec<UnlockedColumn> {
-        let mut columns: Vec<UnlockedColumn> = Vec::new();
+        let mut files: BTreeMap<(String, Class, String), BTreeSet<FileId>> = BTreeMap::new();
         for scan in explain::scans(&self.physical) {
-            for file in &scan.files {
+            for SealedFile { entry, .. } in &scan.files {
                 for name in &scan.columns {
-                    let table = file.entry.table.name();
-                    let known = columns.iter_mut().find(|column| {
-                        column.table == table && column.class == file.entry.class && column.column == *name
-                    });
-                    match known {
-                        Some(_) => {}
-                        None => columns.push(UnlockedColumn {
-                            table: table.to_owned(),
-                            class: file.entry.class,
-                            column: name.clone(),
-                            keys: 0,
-                        }),
-                    }
+                    let column = (entry.table.name().to_owned(), entry.class, name.clone());
+                    files.entry(column).or_default().insert(entry.id);
                 }
             }
         }
-        for column in &mut columns {
-            let mut files: Vec<_> = explain::scans(&self.physical)
-                .into_iter()
-                .filter(|scan| scan.columns.contains(&column.column))
-                .flat_map(|scan| scan.files)
-                .filter(|file| file.entry.table.name() == column.table && file.entry.class == column.class)
-                .map(|file| file.entry.id)
-                .collect();
-            files.sort();
-            files.dedup();
-            column.keys = files.len() as u64;
-        }
-        columns.sort_by(|a, b| (&a.table, a.class, &a.column).cmp(&(&b.table, b.class, &b.column)));
-        columns
+        let unlocked = |((table, class, column), files): (_, BTreeSet<FileId>)| UnlockedColumn {
+            table,
+            class,
+            column,
+            keys: files.len() as u64,
+        };
+        files.into_iter().map(unlocked).collect()
     }
 
     /// Writes the intent, unwraps the keys of the plan's columns and runs the plan.
@@ -170,10 +161,22 @@ impl Planned {
         let intent = engine.dataset.audit()?.intent(body)?;
         match self.unlocked(engine, &intent).await {
             Ok((scope, shards)) => Ok(Executed { planned: self, intent, scope, shards, started }),
-            Err(error) => {
-                intent.abort(&error.to_string())?;
-                Err(error)
-            }
+            Err(error) => Err(aborted(intent, error)),
+        }
+    }
+
+    /// Records that somebody asked and was refused, before any key is unwrapped.
+    pub(super) fn refuse(
+        &self,
+        engine: &Engine,
+        request: &Request,
+        action: &'static str,
+        error: Error,
+    ) -> Error {
+        let intent = engine.dataset.audit().and_then(|log| log.intent(intent_body(request, self, action)));
+        match intent {
+            Ok(intent) => aborted(intent, error),
+            Err(_) => error,
         }
     }
 
@@ -251,6 +254,13 @@ impl Executed {
     }
 }
 
+/// Ends a run that came to nothing. That the log cannot be written is less than what went wrong: the next process
+/// closes the run.
+pub(super) fn aborted(intent: Intent, error: Error) -> Error {
+    let _ = intent.abort(&error.to_string());
+    error
+}
+
 fn intent_body(request: &Request, planned: &Planned, action: &'static str) -> IntentBody {
     let segment = request.segment.segment();
     let physical = explain::text(&planned.physical, false);
@@ -259,8 +269,8 @@ fn intent_body(request: &Request, planned: &Planned, action: &'static str) -> In
         purpose: segment.purpose.map(|purpose| purpose.name().to_owned()),
         channel: segment.channel.map(|channel| channel.name().to_owned()),
         segment_text: Some(request.source.clone()),
-        canonical_hash: Some(canonical_hash(request, planned.snapshot.schema())),
-        description: Some(hyperseg_dsl::describe(segment, planned.snapshot.schema())),
+        canonical_hash: Some(planned.segment_sha256.clone()),
+        description: Some(planned.description.clone()),
         params: serde_json::to_value(request.segment.params()).unwrap_or_default(),
         as_of: Some(as_of_text(request)),
         zone: Some(request.clock.zone.name().to_owned()),
@@ -275,7 +285,7 @@ fn intent_body(request: &Request, planned: &Planned, action: &'static str) -> In
 }
 
 /// SHA-256 of the segment's canonical text with what it uses, or of the text as it is when it does not compile.
-pub(super) fn canonical_hash(request: &Request, schema: &Schema) -> String {
+fn canonical_hash(request: &Request, schema: &Schema) -> String {
     let checked = hyperseg_dsl::check(&request.source, schema);
     let canonical = checked.canonical(&request.segment.segment().name);
     sha256_hex(canonical.unwrap_or(&request.source).as_bytes())

@@ -36,14 +36,20 @@ fn a_guard_releases_nothing() {
     verified(&fixture);
 }
 
+/// The log has grown by an attempt and its refusal, and no list lies there.
+fn refused(fixture: &Fixture, before: usize) {
+    let log = log(fixture);
+    let kinds: Vec<EntryKind> = log[before..].iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, [EntryKind::Intent, EntryKind::Aborted]);
+    assert!(lists(fixture).is_empty());
+}
+
 fn stale(fixture: &Fixture, request: &Request) {
     let before = log(fixture).len();
     let error = fixture.engine.run_blocking(request, Guards::default()).unwrap_err();
     assert!(matches!(error, Error::ConsentStale { .. }), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::Unauthorised);
-    // It was refused before any key: there is no intent to close and no list.
-    assert_eq!(log(fixture).len(), before);
-    assert!(lists(fixture).is_empty());
+    refused(fixture, before);
 }
 
 #[test]
@@ -67,6 +73,13 @@ fn consent_that_is_too_old_or_was_never_imported_releases_nothing() {
         assert_eq!(entries[1].body["details"]["consent_max_age_hours"], serde_json::json!(hours));
         assert_eq!(entries[0].body["details"]["now_micros"], imported + 25 * HOUR);
     }
+    // A clock that stands before the import is wrong somewhere: nothing is fresh then.
+    world.now_micros = imported - HOUR;
+    world.clock.as_of_micros = world.clock.as_of_micros.min(world.now_micros);
+    let before = log(&fixture).len();
+    let error = fixture.engine.run_blocking(&ask(DIABETICS, &world), Guards::default()).unwrap_err();
+    assert!(matches!(error, Error::ConsentStale { .. }), "{error:?}");
+    assert_eq!(log(&fixture)[before..].len(), 2);
     world.now_micros = imported + 24 * HOUR;
     fixture.engine.run_blocking(&ask(DIABETICS, &world), Guards::default()).unwrap();
 
@@ -87,14 +100,14 @@ fn consent_that_is_too_old_or_was_never_imported_releases_nothing() {
 fn a_list_needs_a_purpose_and_a_channel() {
     let world = clientele(80);
     let fixture = Fixture::new(&world, SHARDS);
-    let before = log(&fixture).len();
     for (header, missing) in [("", "purpose"), ("channel email", "purpose"), ("purpose marketing", "channel")]
     {
         let request = ask(&format!("segment s {header} where state = MA"), &world);
+        let before = log(&fixture).len();
         let error = fixture.engine.run_blocking(&request, Guards::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unauthorised);
         assert!(matches!(error, Error::NotReleasable { what, .. } if what == missing), "{header}");
-        assert_eq!(log(&fixture).len(), before);
+        refused(&fixture, before);
         assert_eq!(
             fixture.engine.plan_blocking(&request, false).unwrap().physical.matches("Gate").count(),
             0
@@ -115,7 +128,7 @@ fn a_run_that_looks_back_still_honours_what_was_revoked_since() {
     let fixture = Fixture::new(&world, SHARDS);
     let now = world.now_micros;
     world.clock = spring;
-    let request = ask(source, &world);
+    let request = Request { consent_age_max: ConsentAge::Unlimited, ..ask(source, &world) };
     let today = ids(fixture.engine.run_blocking(&request, Guards::default()).unwrap());
     assert_eq!(today, expected(&world, &request));
     let then = Request { now_micros: spring.as_of_micros, ..request.clone() };
@@ -135,7 +148,13 @@ fn a_run_that_looks_back_still_honours_what_was_revoked_since() {
     world.clock.as_of_micros = now;
     let releasable =
         |world: &World| fixture.engine.count_blocking(&ask(source, world)).unwrap().releasable.unwrap();
-    let recipients = fixture.engine.run_blocking(&ask(source, &world), Guards::default()).unwrap();
+    let recipients = fixture
+        .engine
+        .run_blocking(
+            &Request { consent_age_max: ConsentAge::Unlimited, ..ask(source, &world) },
+            Guards::default(),
+        )
+        .unwrap();
     let listed = ids(recipients);
     assert!(listed.contains(&today[0]));
     assert_eq!(releasable(&world), listed.len() as u64);
@@ -143,13 +162,25 @@ fn a_run_that_looks_back_still_honours_what_was_revoked_since() {
     assert_eq!(releasable(&world), listed.len() as u64 - 1);
     // Only a count may look ahead: who consents on a day to come is not known.
     let before = log(&fixture).len();
-    let error = fixture.engine.run_blocking(&ask(source, &world), Guards::default()).unwrap_err();
+    let error = fixture
+        .engine
+        .run_blocking(
+            &Request { consent_age_max: ConsentAge::Unlimited, ..ask(source, &world) },
+            Guards::default(),
+        )
+        .unwrap_err();
     assert!(matches!(error, Error::FutureAsOf), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::Usage);
-    assert_eq!(log(&fixture).len(), before);
+    assert_eq!(log(&fixture).len(), before + 2, "the attempt and its refusal");
     // The rest of today is not a day to come.
     world.clock.as_of_micros = now + 5 * HOUR;
-    let recipients = fixture.engine.run_blocking(&ask(source, &world), Guards::default()).unwrap();
+    let recipients = fixture
+        .engine
+        .run_blocking(
+            &Request { consent_age_max: ConsentAge::Unlimited, ..ask(source, &world) },
+            Guards::default(),
+        )
+        .unwrap();
     assert_eq!(ids(recipients), listed);
 }
 
