@@ -97,13 +97,17 @@ pub struct ScopeReport {
 pub struct Counters {
     /// Files of which something was read.
     pub files_read: u64,
-    /// Row groups of those files.
-    pub row_groups: u64,
-    /// Row groups that statistics ruled out.
-    pub row_groups_pruned: u64,
+    /// Blocks of rows that were judged by the page directories.
+    pub blocks: u64,
+    /// Blocks ruled out: nothing of them was read.
+    pub blocks_pruned: u64,
+    /// Blocks for which every condition was known to hold, or the answer was: no column was read to find out.
+    pub blocks_known: u64,
+    /// Pages fetched and decrypted, dictionaries among them.
+    pub pages_read: u64,
     /// Rows decoded.
     pub rows_decoded: u64,
-    /// Ciphertext bytes fetched from files.
+    /// Ciphertext bytes of these pages.
     pub bytes_read: u64,
     /// Milliseconds from the durable intent to the answer.
     pub elapsed_ms: u64,

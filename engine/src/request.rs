@@ -49,14 +49,14 @@ pub struct Guards {
 pub struct Limits {
     /// Bytes of the query memory pool; a query that needs more fails, nothing is ever spilled to disk.
     pub memory_bytes_max: usize,
+    /// Bytes of answers of criteria kept in memory for later queries, wiped when they go; 0 keeps none.
+    pub kept_bytes_max: usize,
     /// Partitions that are worked on at the same time; 0 takes the number of cores.
     pub threads: usize,
-    /// Rows per batch.
-    pub batch_rows: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory_bytes_max: 2 << 30, threads: 0, batch_rows: 8192 }
+        Self { memory_bytes_max: 2 << 30, kept_bytes_max: 64 << 20, threads: 0 }
     }
 }

@@ -110,7 +110,8 @@ impl Said {
 fn second_process() {
     let Some(place) = std::env::var_os(PLACE).map(PathBuf::from) else { return };
     let world = planted();
-    let mut fixture = Fixture::new(&world, Layout { shard_contacts: 24, batch_rows: 8, imports: 1 });
+    let mut fixture =
+        Fixture::new(&world, Layout { shard_contacts: 24, page_rows: 8, imports: 1, ..Layout::default() });
     let mut said = Said::default();
     let mut listed = 0;
     for source in SEGMENTS {

@@ -37,7 +37,8 @@ struct Scene {
 impl Scene {
     fn new(imports: usize) -> Self {
         let world = clientele(90);
-        let fixture = Fixture::new(&world, Layout { shard_contacts: 50, batch_rows: 64, imports });
+        let fixture =
+            Fixture::new(&world, Layout { shard_contacts: 50, page_rows: 64, imports, ..Layout::default() });
         let request = ask(DIABETICS, &world);
         let list = expected(&world, &request);
         assert!(list.len() > 5);

@@ -51,11 +51,13 @@ fn text(report: &PlanReport) -> String {
     if let Some(funnel) = &report.analyzed {
         let counters = &funnel.count.scope.counters;
         text.push_str(&format!(
-            "\nCarried out in {} ms: {} files, {} row groups read and {} pruned, {} rows decoded, {} of ciphertext\n\n{}",
+            "\nCarried out in {} ms: {} files, {} blocks of rows judged, {} ruled out, {} without a doubt; {} pages, {} rows decoded, {} of ciphertext\n\n{}",
             counters.elapsed_ms,
             grouped(counters.files_read),
-            grouped(counters.row_groups.saturating_sub(counters.row_groups_pruned)),
-            grouped(counters.row_groups_pruned),
+            grouped(counters.blocks),
+            grouped(counters.blocks_pruned),
+            grouped(counters.blocks_known),
+            grouped(counters.pages_read),
             grouped(counters.rows_decoded),
             bytes(counters.bytes_read),
             waterfall(funnel)

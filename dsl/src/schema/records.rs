@@ -247,7 +247,8 @@ fn behavioural() -> Vec<Kind> {
             .category("decision", &["grant", "deny", "revoke", "pending"])
             .field("basis", Text)
             .field("end", Time)
-            .field("document", Text),
+            .field("document", Text)
+            .clustered("channel"),
     );
     kinds.push(
         kind("delivery", &["released"])

@@ -9,9 +9,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use super::Contact;
 use super::field::value;
 use super::time::{age_on, first_instant, last_instant, not_future, not_past};
-use super::{Contact, Record};
 use crate::clock::Clock;
 use crate::schema::{Channel, Purpose};
 use crate::segment::Holdout;
@@ -91,11 +91,54 @@ pub const GATE_FIELDS: [&str; 2] = ["birth_date", "deceased_on"];
 
 const ADULT_YEARS: i64 = 18;
 
-/// The first reason of suppression or consent to leave a contact out: deceased, no address, hard bounce, complaint,
-/// unsubscribed, no consent, minor.
-///
-/// Judged at the later of as_of and `now_micros`, in the clock's zone: whatever past the list describes, it must not
-/// reach someone who has revoked since. A segment without purpose or channel has no consent to show.
+/// What [`judge`] has to know of a contact.
+#[derive(Clone, Debug, Default)]
+pub struct Facts<'a> {
+    /// Date of death, when it is known.
+    pub deceased_on: Option<Day>,
+    /// Date of birth, when it is known.
+    pub birth_date: Option<Day>,
+    /// An address on the channel is known.
+    pub has_address: bool,
+    /// Bounces, complaints and cancellations of e-mail.
+    pub suppressions: Vec<Suppression<'a>>,
+    /// Consent records.
+    pub consents: Vec<Consent<'a>>,
+}
+
+/// A record of one of the first three [`GATE_KINDS`].
+#[derive(Clone, Copy, Debug)]
+pub struct Suppression<'a> {
+    /// Its kind.
+    pub kind: &'a str,
+    /// When.
+    pub at: When,
+    /// Category, when it is known.
+    pub status: Option<&'a str>,
+    /// Category of a bounce, when it is known.
+    pub bounce: Option<&'a str>,
+}
+
+/// A consent record: when, and its categories and texts, when they are known.
+#[derive(Clone, Copy, Debug)]
+pub struct Consent<'a> {
+    /// When.
+    pub at: When,
+    /// End of a grant.
+    pub end: Option<When>,
+    /// Category.
+    pub status: Option<&'a str>,
+    /// Channel it is limited to.
+    pub channel: Option<&'a str>,
+    /// Purpose it is limited to.
+    pub purpose: Option<&'a str>,
+    /// Category.
+    pub decision: Option<&'a str>,
+    /// What it is limited to beyond that.
+    pub scope: Option<&'a str>,
+}
+
+/// [`judge`] for a contact with its records.
 #[must_use]
 pub fn gate(
     contact: &Contact,
@@ -104,17 +147,37 @@ pub fn gate(
     clock: &Clock,
     now_micros: i64,
 ) -> Option<Blocked> {
+    judge(&facts(contact, channel), purpose, channel, clock, now_micros)
+}
+
+/// The first reason of suppression or consent to leave a contact out: deceased, no address, hard bounce, complaint,
+/// unsubscribed, no consent, minor.
+///
+/// Judged at the later of as_of and `now_micros`, in the clock's zone: whatever past the list describes, it must not
+/// reach someone who has revoked since. A segment without purpose or channel has no consent to show.
+#[must_use]
+pub fn judge(
+    facts: &Facts<'_>,
+    purpose: Option<Purpose>,
+    channel: Option<Channel>,
+    clock: &Clock,
+    now_micros: i64,
+) -> Option<Blocked> {
     let clock = Clock { as_of_micros: clock.as_of_micros.max(now_micros), zone: clock.zone };
-    let has = |kind: &str, takes: &dyn Fn(&Record) -> bool| {
-        channel == Some(Channel::Email) && suppressions(contact, kind, &clock).any(takes)
+    let has = |kind: &str, takes: &dyn Fn(&Suppression<'_>) -> bool| {
+        channel == Some(Channel::Email)
+            && facts
+                .suppressions
+                .iter()
+                .any(|record| record.kind == kind && counts(record, &clock) && takes(record))
     };
-    if value(&contact.fields, "deceased_on").is_some() {
+    if facts.deceased_on.is_some() {
         return Some(Blocked::Deceased);
     }
-    if channel.is_some_and(|channel| value(&contact.fields, channel.address_field()).is_none()) {
+    if channel.is_some() && !facts.has_address {
         return Some(Blocked::NoAddress);
     }
-    if has("email_bounce", &|record| record.category("bounce") == Some("hard")) {
+    if has("email_bounce", &|record| record.bounce == Some("hard")) {
         return Some(Blocked::HardBounce);
     }
     if has("email_complaint", &|_| true) {
@@ -124,45 +187,74 @@ pub fn gate(
         return Some(Blocked::Unsubscribed);
     }
     let (Some(purpose), Some(channel)) = (purpose, channel) else { return Some(Blocked::NoConsent) };
-    if !consented(contact, purpose, channel, &clock) {
+    if !consented(&facts.consents, purpose, channel, &clock) {
         return Some(Blocked::NoConsent);
     }
-    if purpose.adults_only() && age(contact, clock.today()).is_none_or(|years| years < ADULT_YEARS) {
+    let age = facts.birth_date.and_then(|born| age_on(born, clock.today()));
+    if purpose.adults_only() && age.is_none_or(|years| years < ADULT_YEARS) {
         return Some(Blocked::Minor);
     }
     None
 }
 
-/// Records of a kind that are visible and not withdrawn as errors. Machines count here: a bounce is a bounce.
-fn suppressions<'a>(contact: &'a Contact, kind: &str, clock: &Clock) -> impl Iterator<Item = &'a Record> {
-    contact
-        .records
-        .iter()
-        .filter(move |record| record.kind == kind)
-        .filter(|record| record.category("status") != Some("entered_in_error"))
-        .filter(|record| record.at().is_some_and(|at| not_future(at, clock)))
+fn facts(contact: &Contact, channel: Option<Channel>) -> Facts<'_> {
+    let address = channel.and_then(|channel| value(&contact.fields, channel.address_field()));
+    let mut facts = Facts {
+        deceased_on: date(contact, "deceased_on"),
+        birth_date: date(contact, "birth_date"),
+        has_address: address.is_some(),
+        ..Facts::default()
+    };
+    for record in &contact.records {
+        // What has no time never happened.
+        let Some(at) = record.at() else { continue };
+        let status = record.category("status");
+        match record.kind.as_str() {
+            kind @ ("email_bounce" | "email_complaint" | "email_unsubscribe") => {
+                let bounce = record.category("bounce");
+                facts.suppressions.push(Suppression { kind, at, status, bounce });
+            }
+            "consent" => facts.consents.push(Consent {
+                at,
+                end: record.moment("end"),
+                status,
+                channel: record.category("channel"),
+                purpose: record.category("purpose"),
+                decision: record.category("decision"),
+                scope: record.category("scope"),
+            }),
+            _ => {}
+        }
+    }
+    facts
+}
+
+fn date(contact: &Contact, field: &str) -> Option<Day> {
+    match value(&contact.fields, field) {
+        Some(Value::Date(day)) => Some(*day),
+        _ => None,
+    }
+}
+
+/// Visible and not withdrawn as an error. Machines count here: a bounce is a bounce.
+fn counts(record: &Suppression<'_>, clock: &Clock) -> bool {
+    record.status != Some("entered_in_error") && not_future(record.at, clock)
 }
 
 /// Age at the day, or at death when that came first; `None` when unknown.
 pub(super) fn age(contact: &Contact, day: Day) -> Option<i64> {
-    let date = |field| match value(&contact.fields, field) {
-        Some(Value::Date(day)) => Some(*day),
-        _ => None,
-    };
-    let day = date("deceased_on").map_or(day, |died: Day| died.min(day));
-    age_on(date("birth_date")?, day)
+    let day = date(contact, "deceased_on").map_or(day, |died: Day| died.min(day));
+    age_on(date(contact, "birth_date")?, day)
 }
 
 /// What the consent records say for a channel and a purpose: the decision of the latest moment, a refusal winning
 /// over a grant of the same moment. Where the purpose needs no authorization, silence is consent.
-fn consented(contact: &Contact, purpose: Purpose, channel: Channel, clock: &Clock) -> bool {
-    let decisions: Vec<Decision> = contact
-        .records
+fn consented(records: &[Consent<'_>], purpose: Purpose, channel: Channel, clock: &Clock) -> bool {
+    let decisions: Vec<Decision> = records
         .iter()
-        .filter(|record| record.kind == "consent")
-        .filter(|record| record.category("channel").is_none_or(|own| own == channel.name()))
-        .filter(|record| record.category("purpose").is_none_or(|own| own == purpose.name()))
-        .filter(|record| !matches!(record.category("status"), Some("draft" | "entered_in_error")))
+        .filter(|record| record.channel.is_none_or(|own| own == channel.name()))
+        .filter(|record| record.purpose.is_none_or(|own| own == purpose.name()))
+        .filter(|record| !matches!(record.status, Some("draft" | "entered_in_error")))
         .filter_map(|record| decision(record, clock))
         .collect();
     let Some(latest) = decisions.iter().map(|decision| decision.moment).max() else {
@@ -183,13 +275,13 @@ struct Decision {
 
 /// A consent record as a decision; `None` when it is invisible, pending, or a grant of limited scope. A refusal
 /// known to the day holds from the day's end, a grant from its start: in doubt the refusal came later.
-fn decision(record: &Record, clock: &Clock) -> Option<Decision> {
-    let at: When = record.at().filter(|at| not_future(*at, clock))?;
-    match record.category("decision") {
+fn decision(record: &Consent<'_>, clock: &Clock) -> Option<Decision> {
+    let at = Some(record.at).filter(|at| not_future(*at, clock))?;
+    match record.decision {
         Some("pending") => None,
         Some("grant") => {
-            let scoped = record.category("scope").is_some_and(|scope| scope != "all");
-            let expired = record.moment("end").is_some_and(|end| match end {
+            let scoped = record.scope.is_some_and(|scope| scope != "all");
+            let expired = record.end.is_some_and(|end| match end {
                 When::Instant(micros) => micros <= clock.as_of_micros,
                 When::Day(_) => !not_past(end, clock),
             });

@@ -17,7 +17,7 @@ mod traps;
 use std::fmt;
 
 pub use field::Fields;
-pub use gate::{Blocked, GATE_FIELDS, GATE_KINDS, gate, held_out};
+pub use gate::{Blocked, Consent, Facts, GATE_FIELDS, GATE_KINDS, Suppression, gate, held_out, judge};
 pub use truth::Truth;
 
 use crate::clock::Clock;

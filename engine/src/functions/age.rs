@@ -1,8 +1,13 @@
-//! `age(birth_date, deceased_on)`: completed calendar years on a day, or at death when that was earlier.
+//! `age_test(birth_date, deceased_on)`: whether the completed calendar years on a day, or at death when that was
+//! earlier, lie in one of some ranges.
+//!
+//! Ages fall as birth dates rise, so that each range of ages is a range of birth dates: they are compared without
+//! taking a single date apart. Only who has died is looked at one by one.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int32Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int32Array};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::datatypes::DataType;
 use chrono::{Datelike, NaiveDate};
 use datafusion::common::{Result, internal_err};
@@ -11,22 +16,63 @@ use datafusion::logical_expr::{
 };
 use hyperseg_dsl::value::{pack_date, unpack_date};
 
-/// The age in years as `Int32`, null when the birth date is missing or lies behind the day.
-pub(crate) fn age(today: NaiveDate, birth_date: Expr, deceased_on: Expr) -> Expr {
-    ScalarUDF::from(Age { signature: Signature::any(2, Volatility::Immutable), today: pack_date(today) })
-        .call(vec![birth_date, deceased_on])
+/// Whether the age in years lies in one of the inclusive ranges; null when the birth date is missing or lies behind
+/// the day.
+pub(crate) fn age_test(today: NaiveDate, ages: Vec<(u32, u32)>, birth_date: Expr, deceased_on: Expr) -> Expr {
+    let signature = Signature::any(2, Volatility::Immutable);
+    ScalarUDF::from(AgeTest { signature, today: pack_date(today), ages }).call(vec![birth_date, deceased_on])
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Age {
+struct AgeTest {
     signature: Signature,
     /// Packed.
     today: i32,
+    ages: Vec<(u32, u32)>,
 }
 
-impl ScalarUDFImpl for Age {
+impl AgeTest {
+    /// Inclusive ranges of packed birth dates of those who are alive.
+    fn births(&self) -> Vec<(i32, i32)> {
+        let range = |&(low, high): &(u32, u32)| {
+            let latest = self.latest_birth(low);
+            let earliest =
+                high.checked_add(1).map_or(i32::MIN, |older| self.latest_birth(older).saturating_add(1));
+            (earliest, latest)
+        };
+        self.ages.iter().map(range).collect()
+    }
+
+    /// The latest packed birth date of somebody who has reached this age today.
+    fn latest_birth(&self, age: u32) -> i32 {
+        let reached = |born: i32| {
+            let born = unpack_date(born & !3 | self.today & 3);
+            let years = born.zip(unpack_date(self.today)).and_then(|(born, on)| completed_years(born, on));
+            years.is_some_and(|years| i64::from(years) >= i64::from(age))
+        };
+        // Packed dates ascend with dates; no calendar goes back further than this.
+        let (mut low, mut high) = (self.today.saturating_sub(3_000_000), self.today.saturating_add(4));
+        if !reached(low) {
+            return i32::MIN;
+        }
+        while low.saturating_add(1) < high {
+            let middle = low + (high - low) / 2;
+            if reached(middle) { low = middle } else { high = middle }
+        }
+        low
+    }
+
+    /// Of one contact.
+    fn one(&self, born: i32, died: i32) -> Option<bool> {
+        let years = completed_years(unpack_date(born)?, unpack_date(died.min(self.today))?)?;
+        let years = u32::try_from(years).ok()?;
+        Some(self.ages.iter().any(|&(low, high)| low <= years && years <= high))
+    }
+}
+
+impl ScalarUDFImpl for AgeTest {
     fn name(&self) -> &str {
-        "age"
+        "age_test"
     }
 
     fn signature(&self) -> &Signature {
@@ -34,7 +80,7 @@ impl ScalarUDFImpl for Age {
     }
 
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Int32)
+        Ok(DataType::Boolean)
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -43,19 +89,25 @@ impl ScalarUDFImpl for Age {
         let (Some(birth), Some(death)) = (dates(birth), dates(death)) else {
             return internal_err!("age takes two dates");
         };
-        let mut last = (i32::MIN, i32::MIN, None);
-        let years = (0..birth.len()).map(|row| {
-            let on = if death.is_valid(row) { death.value(row).min(self.today) } else { self.today };
-            if birth.is_null(row) {
-                return None;
+        let births = self.births();
+        let in_range = |born: i32| births.iter().any(|&(low, high)| (low <= born) & (born <= high));
+        let mut holds = words(birth, in_range);
+        let mut known = words(birth, |born| born <= self.today);
+        if birth.null_count() > 0 {
+            for row in (0..birth.len()).filter(|&row| birth.is_null(row)) {
+                set(&mut known, row, false);
             }
-            let born = birth.value(row);
-            if (born, on) != (last.0, last.1) {
-                last = (born, on, completed_years(born, on));
+        }
+        if death.null_count() < death.len() {
+            for row in (0..death.len()).filter(|&row| death.is_valid(row) && birth.is_valid(row)) {
+                let answer = self.one(birth.value(row), death.value(row));
+                set(&mut known, row, answer.is_some());
+                set(&mut holds, row, answer == Some(true));
             }
-            last.2
-        });
-        Ok(ColumnarValue::Array(Arc::new(years.collect::<Int32Array>())))
+        }
+        let bits = |words: Vec<u64>| BooleanBuffer::new(Buffer::from_vec(words), 0, birth.len());
+        let nulls = Some(NullBuffer::new(bits(known))).filter(|nulls| nulls.null_count() > 0);
+        Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(bits(holds), nulls))))
     }
 }
 
@@ -63,9 +115,20 @@ fn dates(array: &ArrayRef) -> Option<&Int32Array> {
     array.as_any().downcast_ref()
 }
 
-/// Years between two packed dates. Who was born on 29 February ages on 28 February of a common year.
-fn completed_years(born: i32, on: i32) -> Option<i32> {
-    let (born, on) = (unpack_date(born)?, unpack_date(on)?);
+/// A bit for each value, in words.
+fn words(dates: &Int32Array, holds: impl Fn(i32) -> bool) -> Vec<u64> {
+    let word = |chunk: &[i32]| chunk.iter().rev().fold(0, |word, &date| word << 1 | u64::from(holds(date)));
+    dates.values().chunks(64).map(word).collect()
+}
+
+fn set(words: &mut [u64], row: usize, bit: bool) {
+    if let Some(word) = words.get_mut(row / 64) {
+        *word = *word & !(1 << (row % 64)) | u64::from(bit) << (row % 64);
+    }
+}
+
+/// Years between two dates. Who was born on 29 February ages on 28 February of a common year.
+fn completed_years(born: NaiveDate, on: NaiveDate) -> Option<i32> {
     if on < born {
         return None;
     }
@@ -79,17 +142,38 @@ fn completed_years(born: i32, on: i32) -> Option<i32> {
 mod tests {
     use super::*;
 
+    fn day(text: &str) -> NaiveDate {
+        hyperseg_dsl::value::parse_day(text).unwrap()
+    }
+
     #[test]
     fn leap_days_age_on_the_28th() {
-        let years = |born: &str, on: &str| {
-            let day = |text: &str| pack_date(hyperseg_dsl::value::parse_day(text).unwrap());
-            completed_years(day(born), day(on))
-        };
+        let years = |born: &str, on: &str| completed_years(day(born), day(on));
         assert_eq!(years("2004-02-29", "2025-02-27"), Some(20));
         assert_eq!(years("2004-02-29", "2025-02-28"), Some(21));
         assert_eq!(years("2004-02-29", "2024-02-28"), Some(19));
         assert_eq!(years("2004-02-29", "2024-02-29"), Some(20));
         assert_eq!(years("1950-05-02", "2026-05-01"), Some(75));
         assert_eq!(years("2026-05-02", "2026-05-01"), None);
+    }
+
+    #[test]
+    fn ranges_of_birth_dates_are_ranges_of_ages() {
+        for today in ["2024-02-28", "2024-02-29", "2024-03-01", "2025-02-28", "2025-03-01", "2026-01-01"] {
+            let today = day(today);
+            for ages in [vec![(0, 0)], vec![(18, u32::MAX)], vec![(0, 17), (65, 70)], vec![(150, 200)]] {
+                let signature = Signature::any(2, Volatility::Immutable);
+                let test = AgeTest { signature, today: pack_date(today), ages: ages.clone() };
+                let births = test.births();
+                for back in (0..800).chain(6_500..6_650).chain(23_700..26_400).chain(54_000..56_000) {
+                    let Some(born) = today.checked_sub_days(chrono::Days::new(back)) else { continue };
+                    let packed = pack_date(born);
+                    let found = births.iter().any(|&(low, high)| low <= packed && packed <= high);
+                    let years = u32::try_from(completed_years(born, today).unwrap()).unwrap();
+                    let expected = ages.iter().any(|&(low, high)| low <= years && years <= high);
+                    assert_eq!(found, expected, "born {born}, on {today}, {ages:?}");
+                }
+            }
+        }
     }
 }

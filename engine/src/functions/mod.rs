@@ -4,6 +4,6 @@ mod age;
 mod anniversary;
 mod text;
 
-pub(crate) use age::age;
+pub(crate) use age::age_test;
 pub(crate) use anniversary::{Returns, anniversary};
 pub(crate) use text::{TextTest, text};

@@ -5,17 +5,17 @@ use datafusion::common::{Result, exec_err, internal_datafusion_err, internal_err
 use datafusion::logical_expr::{Expr, cast, col, lit, when};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, Field, FieldType};
-use hyperseg_dsl::segment::{Cmp, CodePattern, CodeSet, FieldTest, NumberTest, Operand, Test, Window};
+use hyperseg_dsl::segment::{Cmp, CodePattern, CodeSet, FieldTest, Operand, Test, Window};
 use hyperseg_dsl::value::{Value, days_since_epoch, pack_date};
 use hyperseg_storage::layout::known_column;
 
 use super::time::{Stretch, after, before, stretch};
 use super::{literal, number};
-use crate::functions::{Returns, TextTest, age, anniversary, text};
+use crate::functions::{Returns, TextTest, age_test, anniversary, text};
 
-/// The age on a day as an expression over the demographic columns.
-pub(super) fn age_on(today: NaiveDate) -> Expr {
-    age(today, col("birth_date"), col("deceased_on"))
+/// Whether the age on a day lies in one of these ranges, as an expression over the demographic columns.
+pub(super) fn age_in(today: NaiveDate, ages: Vec<(u32, u32)>) -> Expr {
+    age_test(today, ages, col("birth_date"), col("deceased_on"))
 }
 
 /// A test of a field among these.
@@ -200,22 +200,6 @@ fn behind_prefix(prefix: &str) -> Option<String> {
     let last = chars.pop()?;
     chars.push(char::from_u32(u32::from(last) + 1)?);
     Some(chars.into_iter().collect())
-}
-
-/// A number, given as an expression, against bounds.
-pub(super) fn number_test(expr: &Expr, test: &NumberTest) -> Result<Expr> {
-    let expr = cast(expr.clone(), arrow::datatypes::DataType::Float64);
-    match test {
-        NumberTest::Compare(cmp, operand) => Ok(plain(expr, *cmp, lit(number(operand)?))),
-        NumberTest::Range(low, high) => {
-            Ok(expr.clone().gt_eq(lit(number(low)?)).and(expr.lt_eq(lit(number(high)?))))
-        }
-        NumberTest::In(operands) => {
-            let constants =
-                operands.iter().map(|operand| number(operand).map(lit)).collect::<Result<Vec<_>>>()?;
-            Ok(expr.in_list(constants, false))
-        }
-    }
 }
 
 /// A yearly return of a date in a window with two ends.

@@ -9,15 +9,14 @@ use hyperseg_dsl::segment::Segment;
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::layout::known_column;
 
-use super::records::{not_hidden, visible};
-use super::time::Stretch;
+use super::records::{not_after, not_hidden};
 use super::{Lowering, fields, node};
 use crate::plan::ops::Operation;
 use crate::plan::ops::consent::Consent;
 use crate::report::Reason;
 
 /// Age from which a contact is no minor.
-const ADULT_YEARS: f64 = 18.0;
+const ADULT_YEARS: u32 = 18;
 
 /// Gates look at the present: the later of as_of and now.
 pub(crate) fn gate_clock(clock: &Clock, now_micros: i64) -> Clock {
@@ -53,7 +52,7 @@ impl Lowering<'_> {
             reasons.push(Reason::Excluded);
         }
         // The gates are lowered at their own clock.
-        let present = Lowering { tables: self.tables, clock: gate_clock };
+        let present = Lowering { clock: gate_clock, ..*self };
         for reason in required_reasons(purpose, channel) {
             inputs.push(present.blocked(reason, purpose, channel)?);
             reasons.push(reason);
@@ -85,9 +84,8 @@ impl Lowering<'_> {
             Reason::Unsubscribed => self.record_gate(reason, self.kind("email_unsubscribe")?, Vec::new()),
             Reason::NoConsent => self.consent_gate(purpose, channel),
             Reason::Minor => {
-                let years = fields::age_on(self.clock.today());
-                let adult = years.clone().is_not_null().and(years.gt_eq(lit(ADULT_YEARS)));
-                self.contact_gate(reason, Class::Demographic, !adult)
+                let adult = fields::age_in(self.clock.today(), vec![(ADULT_YEARS, u32::MAX)]);
+                self.contact_gate(reason, Class::Demographic, adult.is_not_true())
             }
             Reason::Excluded | Reason::Holdout => Err(internal_datafusion_err!("not a gate of its own")),
         }
@@ -103,7 +101,7 @@ impl Lowering<'_> {
     }
 
     fn record_gate(&self, reason: Reason, kind: &RecordKind, mut tests: Vec<Expr>) -> Result<LogicalPlan> {
-        tests.extend(visible(&Stretch::until(&self.clock)));
+        tests.push(not_after(&self.clock));
         tests.push(not_hidden(kind, "status", &[category("entered_in_error")])?);
         let mut scan = self.tables.record_scan(kind, &[kind.class])?;
         if let Some(tests) = conjunction(tests) {
@@ -119,7 +117,7 @@ impl Lowering<'_> {
             Ok(col(name).is_null().or(col(name).eq(lit(place(kind, name, value)?))))
         };
         let mut tests = vec![concerns("channel", channel.name())?, concerns("purpose", purpose.name())?];
-        tests.extend(visible(&Stretch::until(&self.clock)));
+        tests.push(not_after(&self.clock));
         tests.push(not_hidden(kind, "status", &[category("draft"), category("entered_in_error")])?);
         tests.push(not_hidden(kind, "decision", &[category("pending")])?);
         let mut scan = self.tables.record_scan(kind, &[kind.class])?;

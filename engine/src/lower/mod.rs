@@ -3,6 +3,7 @@
 //! A criterion becomes one node over sets. Tests of contact fields that lie in files of one class become one
 //! predicate; a test of records becomes a leaf over a filtered scan of the kind's files.
 
+mod cost;
 mod fields;
 mod gates;
 mod records;
@@ -13,7 +14,7 @@ use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, Schema};
-use hyperseg_dsl::segment::{ContactTest, Criteria, Logic, NumberTest, Operand, Segment};
+use hyperseg_dsl::segment::{ContactTest, Criteria, Criterion, Logic, NumberTest, Operand, Segment};
 use hyperseg_dsl::value::Value;
 
 pub(crate) use gates::{gate_clock, required_reasons};
@@ -30,6 +31,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) tables: &'a Tables,
     /// The run's clock.
     pub(crate) clock: Clock,
+    /// Only the number of contacts is wanted, not what each criterion says.
+    pub(crate) number_only: bool,
 }
 
 impl Lowering<'_> {
@@ -37,14 +40,17 @@ impl Lowering<'_> {
         self.tables.snapshot().schema()
     }
 
-    /// All criteria, TRUE for each.
+    /// All criteria, TRUE for each; the cheapest first when nobody asks for each of them.
     pub(crate) fn criteria(&self, segment: &Segment) -> Result<LogicalPlan> {
-        let inputs = segment
-            .criteria
-            .iter()
+        let mut criteria: Vec<&Criterion> = segment.criteria.iter().collect();
+        if self.number_only {
+            criteria.sort_by_key(|criterion| cost::rows(self.tables.snapshot(), &criterion.test));
+        }
+        let inputs = criteria
+            .into_iter()
             .map(|criterion| self.criterion(&criterion.label, &criterion.test))
             .collect::<Result<Vec<_>>>()?;
-        Ok(node(Operation::Criteria, segment.name.clone(), Vec::new(), inputs))
+        Ok(node(Operation::Criteria { stops: self.number_only }, segment.name.clone(), Vec::new(), inputs))
     }
 
     /// A criterion under its own label.
@@ -150,7 +156,7 @@ impl Lowering<'_> {
     fn contact_predicate(&self, test: &Criteria) -> Result<Expr> {
         logic_expr(test, &|leaf| match leaf {
             ContactTest::Field(test) => fields::field_test(test, &self.schema().contact, &self.clock),
-            ContactTest::Age(test) => fields::number_test(&fields::age_on(self.clock.today()), test),
+            ContactTest::Age(test) => Ok(fields::age_in(self.clock.today(), count_test(test)?.0)),
             ContactTest::Anniversary { field, window } => {
                 fields::anniversary_test(field, window, &self.clock)
             }

@@ -4,9 +4,11 @@ use chrono_tz::Tz;
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
-use hyperseg_dsl::schema::{Field, FieldType, RecordKind};
+use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::schema::{Field, RecordKind};
 use hyperseg_dsl::segment::{CodeSet, FieldTest, Filter, Logic, Selector, Test, Which};
 use hyperseg_dsl::value::Value;
+use hyperseg_storage::TableId;
 
 use super::time::{Stretch, sees_the_future, stretch};
 use super::{Lowering, fields, logic_expr, node};
@@ -68,13 +70,12 @@ impl Lowering<'_> {
         let stretches =
             selector.windows.iter().map(|window| stretch(window, &self.clock)).collect::<Result<Vec<_>>>()?;
         if !kind.schedule && !selector.windows.iter().any(sees_the_future) {
-            before.extend(visible(&Stretch::until(&self.clock)));
+            before.extend(self.visible(kind));
         }
         if selector.active {
             before.extend(self.active(kind, &stretches)?);
         } else {
             for stretch in &stretches {
-                before.extend(stretch.coarse(&at));
                 // A day against hours is UNKNOWN, which the leaf has to see in order to tally it.
                 if stretch.is_exact() {
                     filter = filter.and(stretch.time_test(&at));
@@ -86,8 +87,19 @@ impl Lowering<'_> {
         for hidden in &selector.hidden {
             before.push(not_hidden(kind, &hidden.field, &hidden.values)?);
         }
-        before.extend(self.coarse_filter(kind, &selector.filter)?);
         Ok(Split { before, filter })
+    }
+
+    /// The test that a record is not dated after as_of; none when no record of the kind is. Then the plan does not
+    /// depend on the moment, and its answers can be kept.
+    fn visible(&self, kind: &RecordKind) -> Option<Expr> {
+        let latest = self.tables.snapshot().files().iter().filter_map(|file| match &file.table {
+            TableId::Record(name) if *name == kind.name => file.at_max,
+            TableId::Record(_) | TableId::Contact => None,
+        });
+        let until = Stretch::until(&self.clock);
+        let late = latest.max().is_some_and(|latest| !until.holds_up_to(latest));
+        late.then(|| not_after(&self.clock))
     }
 
     /// The interval from `at` to `end` overlaps every stretch, or contains as_of when there is none.
@@ -95,7 +107,6 @@ impl Lowering<'_> {
         let (at, end) = (col("at"), col("end"));
         let mut exprs = Vec::new();
         let mut overlap = |starts: Stretch, ends: Stretch| {
-            exprs.extend(starts.coarse(&at));
             exprs.push(starts.time_test(&at));
             exprs.push(end.clone().is_null().or(ends.time_test(&end)));
         };
@@ -111,44 +122,11 @@ impl Lowering<'_> {
         }
         Ok(exprs)
     }
-
-    /// For each top-level conjunct on one column: it, or the column is missing. Such rows are exactly those for which
-    /// the conjunct is not FALSE, and file statistics can rule them out.
-    fn coarse_filter(&self, kind: &RecordKind, filter: &Filter) -> Result<Vec<Expr>> {
-        let mut exprs = Vec::new();
-        for test in conjuncts(filter) {
-            let prunable = match (&test.test, test.ty) {
-                (Test::Codes(_), _) => true,
-                (Test::Compare(..) | Test::In(_) | Test::Between(..), ty) => match ty {
-                    FieldType::Category
-                    | FieldType::Int
-                    | FieldType::Money
-                    | FieldType::Bool
-                    | FieldType::Date => true,
-                    FieldType::Number => test.field != "value",
-                    FieldType::Text
-                    | FieldType::Time
-                    | FieldType::Code
-                    | FieldType::Categories
-                    | FieldType::Point => false,
-                },
-                (Test::Text(..) | Test::Window(_) | Test::Known | Test::Missing, _) => false,
-            };
-            if prunable {
-                let expr = fields::field_test(test, &kind.fields, &self.clock)?;
-                exprs.push(expr.or(col(&test.field).is_null()));
-            }
-        }
-        Ok(exprs)
-    }
 }
 
-/// Bounds and exact test of `at` within a stretch.
-pub(super) fn visible(stretch: &Stretch) -> Vec<Expr> {
-    let at = col("at");
-    let mut exprs = stretch.coarse(&at);
-    exprs.push(stretch.time_test(&at));
-    exprs
+/// The test that a record is not dated after as_of.
+pub(super) fn not_after(clock: &Clock) -> Expr {
+    Stretch::until(clock).time_test(&col("at"))
 }
 
 /// The field has none of these values; missing is fine.

@@ -8,18 +8,18 @@ use hyperseg_dsl::schema::{Class, Field, RecordKind};
 use hyperseg_storage::layout::{contact_schema, known_column, record_schema};
 use hyperseg_storage::{FileEntry, Snapshot};
 
-use crate::table::{SealedReaderFactory, SealedTable, consecutive, scan_of};
+use crate::table::{Sealed, Source, consecutive, scan_of};
 
 /// Makes scans of one generation.
 pub(crate) struct Tables {
     snapshot: Arc<Snapshot>,
-    reader: Arc<SealedReaderFactory>,
+    sealed: Arc<Sealed>,
 }
 
 impl Tables {
-    /// Scans of this generation, read by this reader.
-    pub(crate) fn new(snapshot: Arc<Snapshot>, reader: Arc<SealedReaderFactory>) -> Self {
-        Self { snapshot, reader }
+    /// Scans of this generation, under these keys.
+    pub(crate) fn new(snapshot: Arc<Snapshot>, sealed: Arc<Sealed>) -> Self {
+        Self { snapshot, sealed }
     }
 
     /// The generation.
@@ -47,16 +47,15 @@ impl Tables {
     pub(crate) fn contact_scan(&self, class: Class) -> Result<LogicalPlanBuilder> {
         let files = self.by_shard(|shard| self.snapshot.contact_files(class, shard).collect());
         let schema = contact_schema(self.snapshot.schema(), class);
-        let table = SealedTable { schema, shards: files, reader: Arc::clone(&self.reader) };
-        scan_of(&format!("contact_{}", class.name().replace('.', "_")), table)
+        let source = Source { schema, shards: files, sealed: Arc::clone(&self.sealed) };
+        scan_of(&format!("contact_{}", class.name().replace('.', "_")), source)
     }
 
     /// The records of a kind, in the files of these classes.
     pub(crate) fn record_scan(&self, kind: &RecordKind, classes: &[Class]) -> Result<LogicalPlanBuilder> {
         let files = self.by_shard(|shard| self.snapshot.record_files(&kind.name, shard, classes).collect());
-        let table =
-            SealedTable { schema: record_schema(kind), shards: files, reader: Arc::clone(&self.reader) };
-        scan_of(&kind.name, table)
+        let source = Source { schema: record_schema(kind), shards: files, sealed: Arc::clone(&self.sealed) };
+        scan_of(&kind.name, source)
     }
 
     fn by_shard<'a>(

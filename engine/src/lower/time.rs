@@ -1,11 +1,11 @@
 //! Windows against the clock, and the expressions that test packed moments and dates.
 
-use chrono::{Days, Months, NaiveDate};
+use chrono::{DateTime, Days, Months, NaiveDate};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, internal_datafusion_err, internal_err};
 use datafusion::logical_expr::{Expr, Operator, binary_expr, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::segment::{Duration, DurationUnit, Operand, Window};
-use hyperseg_dsl::value::{DAY_MICROS, Value, When, pack_date, pack_time};
+use hyperseg_dsl::value::{Value, When, pack_date, pack_time};
 
 use super::literal;
 
@@ -73,6 +73,18 @@ impl Stretch {
         Self { instants: (self.instants.0, None), days }
     }
 
+    /// Whether a stretch without a start holds every moment up to a packed one.
+    pub(super) fn holds_up_to(&self, latest: i64) -> bool {
+        let instants = self.instants.1.is_some_and(|high| latest <= packed(high));
+        // A day is packed as its first instant in UTC.
+        let day = DateTime::from_timestamp_micros(latest >> 2).map(|latest| latest.date_naive());
+        let days = match self.days {
+            DayBounds::Within(None, Some(high)) => day.is_some_and(|day| day <= high),
+            DayBounds::Within(..) | DayBounds::Unknown => false,
+        };
+        instants && days && self.instants.0.is_none()
+    }
+
     /// Measured in hours or minutes.
     pub(super) fn is_exact(&self) -> bool {
         self.days == DayBounds::Unknown
@@ -84,26 +96,6 @@ impl Stretch {
             DayBounds::Within(low, high) => Some((low, high)),
             DayBounds::Unknown => None,
         }
-    }
-
-    /// Plain bounds on the packed number that hold for everything inside: what file statistics prune on.
-    pub(super) fn coarse(&self, column: &Expr) -> Vec<Expr> {
-        let days = self.day_bounds();
-        let day = |day: NaiveDate| pack_time(When::Day(day));
-        let low = match (self.instants.0, days) {
-            (Some(instant), Some((Some(low), _))) => Some(packed(instant).min(day(low))),
-            (Some(instant), None) => Some(packed(instant).saturating_sub(DAY_MICROS * 8)),
-            (_, _) => None,
-        };
-        let high = match (self.instants.1, days) {
-            (Some(instant), Some((_, Some(high)))) => Some(packed(instant).max(day(high))),
-            (Some(instant), None) => Some(packed(instant).saturating_add(DAY_MICROS * 8)),
-            (_, _) => None,
-        };
-        let mut exprs = Vec::new();
-        exprs.extend(low.map(|low| column.clone().gt_eq(lit(low))));
-        exprs.extend(high.map(|high| column.clone().lt_eq(lit(high))));
-        exprs
     }
 
     /// The exact test of a packed moment; null when it is missing or known only to the day and that is not enough.

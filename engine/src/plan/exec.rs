@@ -6,19 +6,24 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_datafusion_err, internal_err};
+use datafusion::common::{DataFusionError, Result, internal_datafusion_err, internal_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
-use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::metrics::{
+    Count, ExecutionPlanMetricsSet, MetricBuilder, MetricValue, MetricsSet,
+};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SendableRecordBatchStream,
 };
 use futures::TryStreamExt;
+use tokio::sync::OnceCell;
 
+use super::leaf_cache::Slot;
 use crate::sets::ShardSet;
 
 /// What an operator does with the inputs of one shard.
@@ -65,6 +70,21 @@ impl ShardContext {
     }
 }
 
+/// Answers of a leaf: worked out once in a query, however often the leaf stands in it, and kept for later ones.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    /// By shard.
+    here: Vec<OnceCell<ShardSet>>,
+    kept: Option<Arc<Slot>>,
+}
+
+impl Answers {
+    /// For a leaf over so many shards.
+    pub(crate) fn new(shards: usize, kept: Option<Arc<Slot>>) -> Arc<Self> {
+        Arc::new(Self { here: (0..shards).map(|_| OnceCell::new()).collect(), kept })
+    }
+}
+
 /// Physical plan of an operator.
 #[derive(Debug)]
 pub(crate) struct SetExec {
@@ -73,6 +93,10 @@ pub(crate) struct SetExec {
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     /// Contacts of each shard.
     shards: Arc<[u32]>,
+    /// Of a leaf.
+    answers: Option<Arc<Answers>>,
+    /// Inputs are worked off at the same time, each in a task of its own.
+    at_once: bool,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -84,6 +108,8 @@ impl SetExec {
         label: String,
         inputs: Vec<Arc<dyn ExecutionPlan>>,
         shards: Arc<[u32]>,
+        answers: Option<Arc<Answers>>,
+        at_once: bool,
     ) -> Result<Self> {
         for input in &inputs {
             if input.properties().partitioning.partition_count() != shards.len() {
@@ -96,7 +122,15 @@ impl SetExec {
             EmissionType::Final,
             Boundedness::Bounded,
         ));
-        Ok(Self { operator, label, inputs, shards, properties, metrics: ExecutionPlanMetricsSet::new() })
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Self { operator, label, inputs, shards, answers, at_once, properties, metrics })
+    }
+
+    fn over(&self, inputs: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let (operator, shards) = (Arc::clone(&self.operator), Arc::clone(&self.shards));
+        let plan =
+            Self::try_new(operator, self.label.clone(), inputs, shards, self.answers.clone(), self.at_once)?;
+        Ok(Arc::new(plan))
     }
 
     /// The operator.
@@ -138,16 +172,14 @@ impl ExecutionPlan for SetExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Self::try_new(Arc::clone(&self.operator), self.label.clone(), children, Arc::clone(&self.shards))
-            .map(|plan| Arc::new(plan) as Arc<dyn ExecutionPlan>)
+        self.over(children)
     }
 
     fn with_new_children(
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Self::try_new(Arc::clone(&self.operator), self.label.clone(), children, Arc::clone(&self.shards))
-            .map(|plan| Arc::new(plan) as Arc<dyn ExecutionPlan>)
+        self.over(children)
     }
 
     fn apply_expressions(
@@ -168,11 +200,16 @@ impl ExecutionPlan for SetExec {
             .get(partition)
             .copied()
             .ok_or_else(|| internal_datafusion_err!("no shard {partition}"))?;
-        let inputs = self
-            .inputs
-            .iter()
-            .map(|input| input.execute(partition, Arc::clone(&context)))
-            .collect::<Result<Vec<_>>>()?;
+        let start = |input: &Arc<dyn ExecutionPlan>| {
+            let stream = input.execute(partition, Arc::clone(&context))?;
+            Ok(if self.at_once { in_task(stream) } else { stream })
+        };
+        let inputs = self.inputs.clone();
+        let streams = if self.answers.is_some() {
+            inputs.iter().map(|input| input.execute(partition, Arc::clone(&context))).collect()
+        } else {
+            inputs.iter().map(start).collect::<Result<Vec<_>>>()
+        }?;
         let reservation = MemoryConsumer::new(self.operator.name()).register(context.memory_pool());
         let shard = ShardContext {
             shard: u32::try_from(partition).map_err(|_| internal_datafusion_err!("too many shards"))?,
@@ -181,10 +218,18 @@ impl ExecutionPlan for SetExec {
             metrics: self.metrics.clone(),
         };
         let operator = Arc::clone(&self.operator);
+        let answers = self.answers.clone();
         let answer = async move {
-            let set = operator.run(inputs, &shard).await?;
-            shard.count("true", set.count_true());
-            shard.count("unknown", set.count_unknown());
+            let set = match &answers {
+                None => counted(operator.run(streams, &shard).await?, &shard),
+                Some(answers) => {
+                    let cell = answers.here.get(partition);
+                    let cell = cell.ok_or_else(|| internal_datafusion_err!("no shard {partition}"))?;
+                    let answer =
+                        || leaf(operator.as_ref(), &inputs, streams, &shard, answers.kept.as_deref());
+                    cell.get_or_try_init(answer).await?.clone()
+                }
+            };
             set.to_batch(shard.shard)
         };
         let stream = futures::stream::once(answer);
@@ -194,6 +239,70 @@ impl ExecutionPlan for SetExec {
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
+}
+
+/// The answer of a leaf: kept, or worked out and kept from now on.
+async fn leaf(
+    operator: &dyn SetOperator,
+    inputs: &[Arc<dyn ExecutionPlan>],
+    streams: Vec<SendableRecordBatchStream>,
+    shard: &ShardContext,
+    kept: Option<&Slot>,
+) -> Result<ShardSet> {
+    let place = shard.shard as usize;
+    if let Some((set, unknown_rows)) = kept.and_then(|slot| slot.get(place)) {
+        if set.contacts() != shard.contacts {
+            return internal_err!("a kept answer of another shard");
+        }
+        shard.count("kept", 1);
+        shard.count("unknown_rows", unknown_rows);
+        return Ok(counted(set, shard));
+    }
+    let set = operator.run(streams, shard).await?;
+    if let Some(slot) = kept {
+        slot.put(place, &set, unknown_rows(inputs, place));
+    }
+    Ok(counted(set, shard))
+}
+
+fn counted(set: ShardSet, shard: &ShardContext) -> ShardSet {
+    shard.count("true", set.count_true());
+    shard.count("unknown", set.count_unknown());
+    set
+}
+
+/// Rows that the scans of a leaf found UNKNOWN in a shard.
+fn unknown_rows(inputs: &[Arc<dyn ExecutionPlan>], shard: usize) -> usize {
+    let metrics = inputs.iter().filter_map(|input| input.metrics());
+    let of_shard = metrics.map(|metrics| {
+        metrics
+            .iter()
+            .filter(|metric| metric.partition() == Some(shard))
+            .filter_map(|metric| match metric.value() {
+                MetricValue::Count { name, count } if name == "unknown_rows" => Some(count.value()),
+                _ => None,
+            })
+            .sum::<usize>()
+    });
+    of_shard.sum()
+}
+
+/// Works a stream off in a task of its own, which ends when nobody waits for it any more.
+fn in_task(mut stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let schema = stream.schema();
+    let task = SpawnedTask::spawn(async move {
+        let mut batches = Vec::new();
+        while let Some(batch) = stream.try_next().await? {
+            batches.push(batch);
+        }
+        Ok::<_, DataFusionError>(batches)
+    });
+    let batches = async move {
+        let joined =
+            task.join_unwind().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?;
+        Ok::<_, DataFusionError>(futures::stream::iter(joined?.into_iter().map(Ok)))
+    };
+    Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::once(batches).try_flatten()))
 }
 
 /// Reads the single set that a stream of sets carries, and checks that it is of the shard that was asked for.

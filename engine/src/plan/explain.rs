@@ -4,16 +4,13 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::filter::FilterExec;
-use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
+use datafusion::physical_plan::metrics::MetricValue;
 
 use super::exec::SetExec;
 use super::recipients::RecipientsExec;
 use crate::report::Counters;
-use crate::table::SealedFile;
+use crate::table::{EncryptedScan, SealedFile};
 
 /// A scan of the plan: the files it may read and the columns it asks for.
 pub(crate) struct Scan {
@@ -30,29 +27,24 @@ pub(crate) fn scans(plan: &Arc<dyn ExecutionPlan>) -> Vec<Scan> {
     found
 }
 
+/// Visits every node once, also one that stands in several places.
 fn collect(plan: &Arc<dyn ExecutionPlan>, visit: &mut impl FnMut(&Arc<dyn ExecutionPlan>)) {
-    visit(plan);
-    for child in plan.children() {
-        collect(child, visit);
+    let mut seen: Vec<*const ()> = Vec::new();
+    let mut left = vec![plan];
+    while let Some(node) = left.pop() {
+        let place = Arc::as_ptr(node).cast::<()>();
+        if !seen.contains(&place) {
+            seen.push(place);
+            visit(node);
+            left.extend(node.children().into_iter().rev());
+        }
     }
 }
 
 fn scan(plan: &Arc<dyn ExecutionPlan>) -> Option<Scan> {
-    let exec = plan.downcast_ref::<DataSourceExec>()?;
-    let config = exec.data_source().downcast_ref::<FileScanConfig>()?;
-    let mut columns: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let schema = config.file_schema();
-    if let Some(predicate) = config.file_source().filter() {
-        for column in datafusion::physical_expr::utils::collect_columns(&predicate) {
-            if schema.field_with_name(column.name()).is_ok() {
-                columns.push(column.name().to_owned());
-            }
-        }
-    }
-    columns.sort();
-    columns.dedup();
-    let files = config.file_groups.iter().flat_map(|group| group.files());
-    Some(Scan { files: files.filter_map(|file| file.extension::<SealedFile>().cloned()).collect(), columns })
+    let order = plan.downcast_ref::<EncryptedScan>()?.order();
+    let files = order.source.shards.iter().flatten().cloned().collect();
+    Some(Scan { files, columns: order.columns() })
 }
 
 /// The plan as indented text; with figures once it was executed.
@@ -78,27 +70,7 @@ fn write_node(plan: &Arc<dyn ExecutionPlan>, depth: usize, analyzed: bool, out: 
 }
 
 fn line(plan: &Arc<dyn ExecutionPlan>) -> String {
-    if let Some(scan) = scan(plan) {
-        let table = scan.files.first().map_or_else(
-            || "no files".to_owned(),
-            |file| format!("{} ({})", file.entry.table, file.entry.class),
-        );
-        let rows: u64 = scan.files.iter().map(|file| file.entry.rows).sum();
-        return format!(
-            "EncryptedScan: {table}, files={}, rows={rows}, columns={}",
-            scan.files.len(),
-            scan.columns.join(" ")
-        );
-    }
-    if let Some(filter) = plan.downcast_ref::<FilterExec>() {
-        let mut columns: Vec<String> = datafusion::physical_expr::utils::collect_columns(filter.predicate())
-            .iter()
-            .map(|column| column.name().to_owned())
-            .collect();
-        columns.sort();
-        return format!("FilterExec: on {}", columns.join(" "));
-    }
-    if plan.is::<SetExec>() || plan.is::<RecipientsExec>() {
+    if is_ours(plan) {
         return datafusion::physical_plan::displayable(plan.as_ref())
             .one_line()
             .to_string()
@@ -108,22 +80,16 @@ fn line(plan: &Arc<dyn ExecutionPlan>) -> String {
     plan.name().to_owned()
 }
 
+fn is_ours(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.is::<SetExec>() || plan.is::<RecipientsExec>() || plan.is::<EncryptedScan>()
+}
+
 fn figures(plan: &Arc<dyn ExecutionPlan>) -> String {
-    let Some(metrics) = plan.metrics() else { return String::new() };
-    let mut parts: Vec<String> = Vec::new();
-    if plan.is::<DataSourceExec>() {
-        let scan = scan_figures(&metrics);
-        parts.push(format!("rows={}", scan.rows_decoded));
-        parts.push(format!("row_groups={}", scan.row_groups));
-        parts.push(format!("row_groups_pruned={}", scan.row_groups_pruned));
-        parts.push(format!("bytes_decrypted={}", scan.bytes_read));
-    } else if plan.is::<SetExec>() || plan.is::<RecipientsExec>() {
-        for (name, value) in counters(plan) {
-            parts.push(format!("{name}={value}"));
-        }
-    } else if let Some(rows) = metrics.output_rows() {
-        parts.push(format!("rows={rows}"));
+    if !is_ours(plan) {
+        return String::new();
     }
+    let parts: Vec<String> =
+        counters(plan).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     parts.join(" ")
 }
 
@@ -159,38 +125,22 @@ pub(crate) fn counter_below(plan: &Arc<dyn ExecutionPlan>, name: &str) -> u64 {
 pub(crate) fn scan_counters(plan: &Arc<dyn ExecutionPlan>) -> Counters {
     let mut sum = Counters::default();
     collect(plan, &mut |node| {
-        if let Some(metrics) = node.metrics().filter(|_| node.is::<DataSourceExec>()) {
-            let scan = scan_figures(&metrics);
-            sum.files_read += scan.files_read;
-            sum.row_groups += scan.row_groups;
-            sum.row_groups_pruned += scan.row_groups_pruned;
-            sum.rows_decoded += scan.rows_decoded;
-            sum.bytes_read += scan.bytes_read;
+        if node.is::<EncryptedScan>() {
+            for (name, value) in counters(node) {
+                match name.as_str() {
+                    "files" => sum.files_read += value,
+                    "blocks" => sum.blocks += value,
+                    "blocks_pruned" => sum.blocks_pruned += value,
+                    "blocks_known" => sum.blocks_known += value,
+                    "rows_decoded" => sum.rows_decoded += value,
+                    "pages" => sum.pages_read += value,
+                    "bytes" => sum.bytes_read += value,
+                    _ => {}
+                }
+            }
         }
     });
     sum
-}
-
-fn scan_figures(metrics: &MetricsSet) -> Counters {
-    let mut figures = Counters::default();
-    for metric in metrics.iter() {
-        match metric.value() {
-            MetricValue::OutputRows(count) => figures.rows_decoded += count.value() as u64,
-            MetricValue::Count { name, count } if name == "bytes_scanned" => {
-                let bytes = count.value() as u64;
-                figures.bytes_read += bytes;
-                figures.files_read += u64::from(bytes > 0);
-            }
-            MetricValue::PruningMetrics { name, pruning_metrics }
-                if name == "row_groups_pruned_statistics" =>
-            {
-                figures.row_groups_pruned += pruning_metrics.pruned() as u64;
-                figures.row_groups += (pruning_metrics.pruned() + pruning_metrics.matched()) as u64;
-            }
-            _ => {}
-        }
-    }
-    figures
 }
 
 /// The first node of the plan, from the top, for which `wanted` holds.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{DataFusionError, Result};
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::repartition::RepartitionExec;
@@ -13,6 +12,7 @@ use super::exec::SetExec;
 use super::recipients::RecipientsExec;
 use crate::error::Error;
 use crate::report::Reason;
+use crate::table::EncryptedScan;
 
 /// What the gate of a plan must hold.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ fn visit(plan: &Arc<dyn ExecutionPlan>, below_gate: bool, found: &mut Found) {
     if plan.is::<RepartitionExec>() {
         found.repartitions += 1;
     }
-    if plan.is::<DataSourceExec>() && !below_gate {
+    if plan.is::<EncryptedScan>() && !below_gate {
         found.scans_outside += 1;
     }
     let gate = plan.downcast_ref::<SetExec>().and_then(|set| set.operator().as_gate());
@@ -82,7 +82,7 @@ fn visit(plan: &Arc<dyn ExecutionPlan>, below_gate: bool, found: &mut Found) {
     found.lists += usize::from(list);
     for (place, child) in plan.children().into_iter().enumerate() {
         // The list node reads its scans under the gate's answer alone; its first child is the gate.
-        let restricted = list && place > 0 && child.is::<DataSourceExec>();
+        let restricted = list && place > 0 && child.is::<EncryptedScan>();
         visit(child, below_gate || gate.is_some() || restricted, found);
     }
 }

@@ -15,6 +15,7 @@
 pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod gate_rule;
+pub(crate) mod leaf_cache;
 pub(crate) mod node;
 pub(crate) mod ops;
 pub(crate) mod planner;

@@ -74,7 +74,7 @@ impl UserDefinedLogicalNodeCore for SetNode {
         let needed = |input: &LogicalPlan| -> Vec<usize> {
             let schema = input.schema();
             let columns = self.operation.columns();
-            if columns.is_empty() {
+            if !self.operation.is_leaf() {
                 return (0..schema.fields().len()).collect();
             }
             let mut indices: Vec<usize> =

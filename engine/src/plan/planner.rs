@@ -1,25 +1,37 @@
 //! From logical nodes over sets to their physical operators.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::catalog::Session;
-use datafusion::common::Result;
+use datafusion::common::{Result, internal_err};
 use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
-use super::exec::SetExec;
+use super::exec::{Answers, SetExec};
+use super::leaf_cache::{LeafCache, LeafKey};
 use super::node::SetNode;
+use super::ops::Operation;
 use super::recipients::{RecipientsExec, RecipientsNode};
+use crate::table::EncryptedScan;
 
 /// DataFusion's planner with ours for the extension nodes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SegmentPlanner {
     /// Contacts of each shard.
     pub(crate) shards: Arc<[u32]>,
+    /// Generation of the dataset.
+    pub(crate) generation: u64,
+    /// Answers of earlier queries.
+    pub(crate) cache: Arc<LeafCache>,
+    /// There are fewer shards than threads: what does not depend on each other is worked off at the same time.
+    pub(crate) at_once: bool,
 }
 
 #[async_trait]
@@ -29,7 +41,7 @@ impl QueryPlanner for SegmentPlanner {
         logical_plan: &LogicalPlan,
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let extension = SetPlanner { shards: Arc::clone(&self.shards) };
+        let extension = SetPlanner { of: self.clone(), leaves: Mutex::default() };
         DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(extension)])
             .create_physical_plan(logical_plan, session)
             .await
@@ -37,7 +49,9 @@ impl QueryPlanner for SegmentPlanner {
 }
 
 struct SetPlanner {
-    shards: Arc<[u32]>,
+    of: SegmentPlanner,
+    /// Leaves planned so far: one that stands in a plan twice is the same node.
+    leaves: Mutex<HashMap<LeafKey, Arc<dyn ExecutionPlan>>>,
 }
 
 #[async_trait]
@@ -53,7 +67,7 @@ impl ExtensionPlanner for SetPlanner {
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         if let Some(recipients) = node.as_any().downcast_ref::<RecipientsNode>() {
             let plan =
-                RecipientsExec::try_new(recipients, physical_inputs.to_vec(), Arc::clone(&self.shards))?;
+                RecipientsExec::try_new(recipients, physical_inputs.to_vec(), Arc::clone(&self.of.shards))?;
             return Ok(Some(Arc::new(plan)));
         }
         let Some(node) = node.as_any().downcast_ref::<SetNode>() else { return Ok(None) };
@@ -63,13 +77,62 @@ impl ExtensionPlanner for SetPlanner {
                 exprs.push(planner.create_physical_expr(expr, input.schema(), session, context)?);
             }
         }
-        let operator = node.operation.operator(exprs)?;
-        let plan = SetExec::try_new(
-            operator,
-            node.label.clone(),
-            physical_inputs.to_vec(),
-            Arc::clone(&self.shards),
-        )?;
-        Ok(Some(Arc::new(plan)))
+        let (scan, logical) = match (physical_inputs, logical_inputs) {
+            ([scan], [logical]) if node.operation.is_leaf() => (scan, *logical),
+            _ => {
+                let operator = node.operation.operator(None)?;
+                let (inputs, shards) = (physical_inputs.to_vec(), Arc::clone(&self.of.shards));
+                let at_once = self.of.at_once && inputs.len() > 1;
+                let plan = SetExec::try_new(operator, node.label.clone(), inputs, shards, None, at_once)?;
+                return Ok(Some(Arc::new(plan)));
+            }
+        };
+        let key =
+            LeafKey { operation: node.operation.clone(), exprs: node.exprs.clone(), input: logical.clone() };
+        if let Some(known) = self.leaves().get(&key) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let (scan, test) = push_down(&node.operation, scan, &exprs)?;
+        let operator = node.operation.operator(test)?;
+        let shards = Arc::clone(&self.of.shards);
+        let slot = self.of.cache.slot(key.clone(), self.of.generation, shards.len());
+        let answers = Answers::new(shards.len(), slot);
+        let leaf = SetExec::try_new(operator, node.label.clone(), vec![scan], shards, Some(answers), false)?;
+        let leaf: Arc<dyn ExecutionPlan> = Arc::new(leaf);
+        self.leaves().insert(key, Arc::clone(&leaf));
+        Ok(Some(leaf))
+    }
+}
+
+impl SetPlanner {
+    fn leaves(&self) -> MutexGuard<'_, HashMap<LeafKey, Arc<dyn ExecutionPlan>>> {
+        self.leaves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Moves what a leaf asks of rows into its scan, which can judge whole blocks; what is left is the test of the rows
+/// that the leaf keeps.
+fn push_down(
+    operation: &Operation,
+    input: &Arc<dyn ExecutionPlan>,
+    exprs: &[Arc<dyn PhysicalExpr>],
+) -> Result<(Arc<dyn ExecutionPlan>, Option<Arc<dyn PhysicalExpr>>)> {
+    let Some(scan) = input.downcast_ref::<EncryptedScan>() else {
+        return internal_err!("{} over something that is no scan", operation.name());
+    };
+    match exprs {
+        [predicate] if *operation == Operation::FieldSet => Ok((Arc::new(scan.answering(predicate)?), None)),
+        [filter] => Ok((Arc::new(scan.selecting(filter, operation.columns())?), None)),
+        [filter, test] => {
+            let asked = collect_columns(test);
+            let mut columns: Vec<&str> = operation.columns().to_vec();
+            columns.extend(asked.iter().map(|column| column.name()));
+            columns.sort_unstable();
+            columns.dedup();
+            let scan = scan.selecting(filter, &columns)?;
+            let test = reassign_expr_columns(Arc::clone(test), &scan.schema())?;
+            Ok((Arc::new(scan), Some(test)))
+        }
+        _ => internal_err!("{} with other expressions", operation.name()),
     }
 }

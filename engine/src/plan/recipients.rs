@@ -9,15 +9,11 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array};
-use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, DFSchemaRef, Result, internal_datafusion_err, internal_err};
-use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
@@ -32,13 +28,12 @@ use futures::TryStreamExt;
 use hmac::{Hmac, KeyInit, Mac};
 use hyperseg_dsl::segment::Holdout;
 use hyperseg_storage::layout::ORDINAL;
-use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use sha2::Sha256;
 
 use super::exec::column;
 use crate::report::Reason;
 use crate::sets::ShardSet;
-use crate::table::SealedFile;
+use crate::table::EncryptedScan;
 
 /// Logical node of the list. Inputs: the gate, then one scan per class that has an output column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -255,7 +250,9 @@ impl ExecutionPlan for RecipientsExec {
             let ordinals: Vec<u32> = members.certain().set_indices_u32().collect();
             let mut tables = Vec::with_capacity(scans.len());
             for scan in &scans {
-                let table = read_members(scan, partition, &ordinals, &context).await?;
+                let scan = scan.downcast_ref::<EncryptedScan>();
+                let scan = scan.ok_or_else(|| internal_datafusion_err!("the list's input is not a scan"))?;
+                let table = scan.rows_of(partition, &ordinals)?;
                 reservation.try_grow(table.get_array_memory_size())?;
                 tables.push(table);
             }
@@ -295,71 +292,4 @@ fn released(share: &Share, rows: &RecordBatch) -> Result<BooleanArray> {
         kept.push(!share.keeps_back(id)?);
     }
     Ok(BooleanArray::from(kept))
-}
-
-/// Reads the rows of these ordinals, which ascend, and checks that exactly they came.
-async fn read_members(
-    scan: &Arc<dyn ExecutionPlan>,
-    partition: usize,
-    ordinals: &[u32],
-    context: &Arc<TaskContext>,
-) -> Result<RecordBatch> {
-    let schema = scan.schema();
-    if ordinals.is_empty() {
-        return Ok(RecordBatch::new_empty(schema));
-    }
-    let scan = restricted(scan, partition, ordinals)?;
-    let batches: Vec<RecordBatch> = scan.execute(partition, Arc::clone(context))?.try_collect().await?;
-    let table = concat_batches(&schema, &batches)?;
-    let read: &UInt32Array = column(&table, ORDINAL)?;
-    if read.values().as_ref() != ordinals {
-        return internal_err!("other rows were read than the gate lets through");
-    }
-    Ok(table)
-}
-
-/// The scan of one shard with a row selection for each of its files.
-fn restricted(
-    scan: &Arc<dyn ExecutionPlan>,
-    partition: usize,
-    ordinals: &[u32],
-) -> Result<Arc<dyn ExecutionPlan>> {
-    let config = scan
-        .downcast_ref::<DataSourceExec>()
-        .and_then(|exec| exec.data_source().downcast_ref::<FileScanConfig>())
-        .ok_or_else(|| internal_datafusion_err!("the list's input is not a scan"))?;
-    let mut config = config.clone();
-    for (shard, group) in config.file_groups.iter_mut().enumerate() {
-        let files = if shard == partition { group.files() } else { &[] };
-        *group = FileGroup::new(files.iter().filter_map(|file| select_rows(file, ordinals)).collect());
-    }
-    Ok(DataSourceExec::from_data_source(config))
-}
-
-/// The file with a selection of its rows, or nothing when none of them is wanted.
-fn select_rows(file: &PartitionedFile, ordinals: &[u32]) -> Option<PartitionedFile> {
-    let sealed = file.extension::<SealedFile>()?;
-    let first = u64::from(sealed.first_ordinal);
-    let end = first + sealed.entry.rows;
-    let from = ordinals.partition_point(|&ordinal| u64::from(ordinal) < first);
-    let to = ordinals.partition_point(|&ordinal| u64::from(ordinal) < end);
-    let wanted = ordinals.get(from..to).filter(|wanted| !wanted.is_empty())?;
-    let mut selectors: Vec<RowSelector> = Vec::new();
-    let mut next = first;
-    for &ordinal in wanted {
-        let ordinal = u64::from(ordinal);
-        if ordinal > next {
-            selectors.push(RowSelector::skip(usize::try_from(ordinal - next).ok()?));
-        }
-        match selectors.last_mut() {
-            Some(last) if !last.skip => last.row_count += 1,
-            _ => selectors.push(RowSelector::select(1)),
-        }
-        next = ordinal + 1;
-    }
-    if end > next {
-        selectors.push(RowSelector::skip(usize::try_from(end - next).ok()?));
-    }
-    let selection = ParquetRowSelection::new(RowSelection::from(selectors));
-    Some(file.clone().with_extension(selection))
 }

@@ -12,30 +12,23 @@ use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_optimizer::sanity_checker::SanityCheckPlan;
 use datafusion::prelude::SessionConfig;
 
 use super::gate_rule::GateRule;
 use super::planner::SegmentPlanner;
 use crate::request::Limits;
 
-/// A session for one query over these shards. Nothing is ever spilled; the memory pool bounds every operator.
-pub(crate) fn session(limits: &Limits, shards: &Arc<[u32]>, gate: GateRule) -> Result<SessionState> {
-    let mut config = SessionConfig::new()
-        .with_target_partitions(shards.len())
-        .with_batch_size(limits.batch_rows)
+/// A session for one query. Nothing is ever spilled; the memory pool bounds every operator.
+pub(crate) fn session(limits: &Limits, planner: SegmentPlanner, gate: GateRule) -> Result<SessionState> {
+    let config = SessionConfig::new()
+        .with_target_partitions(planner.shards.len())
         // A shard is a partition: nothing may deal rows out anew.
         .with_round_robin_repartition(false)
         .with_repartition_file_scans(false)
         .with_repartition_sorts(false)
         // File statistics could answer filters without reading what they speak of.
         .with_collect_statistics(false);
-    let options = config.options_mut();
-    options.execution.enable_file_stream_work_stealing = false;
-    options.execution.parquet.enable_page_index = false;
-    options.execution.parquet.bloom_filter_on_read = false;
-    options.execution.parquet.pushdown_filters = false;
-    options.execution.parquet.schema_force_view_types = false;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(limits.memory_bytes_max)))
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
@@ -45,7 +38,7 @@ pub(crate) fn session(limits: &Limits, shards: &Arc<[u32]>, gate: GateRule) -> R
         .with_runtime_env(runtime)
         .with_optimizer_rules(logical_rules())
         .with_physical_optimizer_rules(physical_rules(gate))
-        .with_query_planner(Arc::new(SegmentPlanner { shards: Arc::clone(shards) }))
+        .with_query_planner(Arc::new(planner))
         .build())
 }
 
@@ -59,9 +52,8 @@ fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     ]
 }
 
-/// DataFusion's own rules, and behind all of them the one that refuses a plan without its gate.
+/// The one that refuses a plan without its gate. DataFusion's own rules move, split and merge nodes that our plans do
+/// not have; what is left to them is the check that a plan is sane.
 fn physical_rules(gate: GateRule) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let mut rules = PhysicalOptimizer::new().rules;
-    rules.push(Arc::new(gate));
-    rules
+    vec![Arc::new(SanityCheckPlan::new()), Arc::new(gate)]
 }

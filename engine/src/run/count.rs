@@ -17,7 +17,7 @@ use crate::request::Request;
 
 pub(super) async fn count(engine: &Engine, request: &Request) -> Result<CountReport> {
     let executed =
-        query::plan(engine, request, Wanted::Numbers).await?.execute(engine, request, "count").await?;
+        query::plan(engine, request, Wanted::Number).await?.execute(engine, request, "count").await?;
     let report = count_report(&executed, request)?;
     complete(executed, &report)?;
     Ok(report)

@@ -3,21 +3,22 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, StringArray};
-use arrow::compute::{concat_batches, sort_to_indices, take_record_batch};
-use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
+use arrow::array::{Array, RecordBatch, StringArray};
+use arrow::compute::{concat_batches, interleave_record_batch};
+use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use chrono::{DateTime, Utc};
 use hyperseg_dsl::clock::Clock;
-use hyperseg_dsl::schema::{Channel, Field, Purpose};
+use hyperseg_dsl::schema::{Channel, Field as SchemaField, Purpose};
 use hyperseg_storage::audit::{ReleaseBody, Released};
 use hyperseg_storage::layout::ORDINAL;
+use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::Engine;
 use super::count::count_report;
-use super::digest::ListDigest;
+use super::digest::{CanonicalRows, ListDigest};
 use super::query::{self, Executed, Wanted, aborted, releasable};
 use super::recheck::Recheck;
 use super::render::render;
@@ -25,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::report::{CountReport, Receipt};
 use crate::request::{ConsentAge, Guards, Request};
 
-/// Rows of a spooled chunk and of a batch of the stream.
+/// Rows of a spooled chunk and of a batch of the stream; a power of two, so that trees over chunks can be joined.
 const CHUNK_ROWS: usize = 8192;
 const HOUR_MICROS: i64 = 3_600_000_000;
 /// How far the clocks of importing and releasing machine may lie apart.
@@ -140,7 +141,9 @@ fn guard(guards: Guards, report: &CountReport) -> Result<()> {
 
 /// A list ready to be spooled.
 struct List {
-    rows: RecordBatch,
+    /// Of [`CHUNK_ROWS`] rows, the last of at most so many.
+    pieces: Vec<RecordBatch>,
+    schema: SchemaRef,
     /// Bitmap of who is on it: per shard its number, its contacts and its bits, all little-endian.
     members: Vec<u8>,
 }
@@ -157,43 +160,78 @@ fn prepare(
     let recheck =
         Recheck { dataset: &engine.dataset, snapshot, scope: &executed.scope, request, purpose, channel };
     let broken = |_| Error::Query { doing: "sorting the list", kind: "arrow" };
-    let mut shards = Vec::with_capacity(executed.shards.len());
-    let mut members = Vec::new();
-    for (shard, batches) in executed.shards.iter().enumerate() {
-        let Some(first) = batches.first() else { continue };
+    let fields = query::list_fields(request.segment.segment(), channel);
+    let schema = snapshot.schema();
+    let parts = executed.shards.par_iter().enumerate().map(|(shard, batches)| {
+        let Some(first) = batches.first() else { return Ok(None) };
         let rows = concat_batches(&first.schema(), batches).map_err(broken)?;
         if rows.num_rows() == 0 {
-            continue;
+            return Ok(None);
         }
         let shard =
             u32::try_from(shard).map_err(|_| Error::Query { doing: "sorting the list", kind: "shard" })?;
         recheck.shard(shard, &rows)?;
         let contacts = snapshot.shards().get(shard as usize).map_or(0, |shard| shard.contacts);
-        write_members(&mut members, shard, contacts, &rows);
-        shards.push(rows);
-    }
-    let schema = snapshot.schema();
-    let fields = query::list_fields(request.segment.segment(), channel);
-    let rows = match shards.first() {
-        None => {
-            let columns: Vec<arrow::datatypes::Field> = fields
-                .iter()
-                .map(|name| arrow::datatypes::Field::new(*name, arrow::datatypes::DataType::Utf8, true))
-                .collect();
-            RecordBatch::new_empty(Arc::new(ArrowSchema::new(columns)))
-        }
-        Some(first) => {
-            let rows = concat_batches(&first.schema(), &shards).map_err(broken)?;
-            let ids = rows.column_by_name("contact_id").cloned();
-            let ids = ids.ok_or(Error::Query { doing: "sorting the list", kind: "no ids" })?;
-            let order = sort_to_indices(&ids, None, None).map_err(broken)?;
-            render(&take_record_batch(&rows, &order).map_err(broken)?, &fields, schema)?
-        }
-    };
-    Ok(List { rows, members })
+        let members = members(shard, contacts, &rows);
+        Ok(Some((Sorted::of(render(&rows, &fields, schema)?)?, members)))
+    });
+    let parts = parts.collect::<Result<Vec<_>>>()?;
+    let (parts, members): (Vec<Sorted>, Vec<Vec<u8>>) = parts.into_iter().flatten().unzip();
+    let columns = fields.iter().map(|name| Field::new(*name, DataType::Utf8, true));
+    let empty = RecordBatch::new_empty(Arc::new(ArrowSchema::new(columns.collect::<Vec<_>>())));
+    Ok(List { pieces: merged(&parts, empty.schema())?, schema: empty.schema(), members: members.concat() })
 }
 
-fn write_members(members: &mut Vec<u8>, shard: u32, contacts: u32, rows: &RecordBatch) {
+/// Rendered rows of a shard and their order by id.
+struct Sorted {
+    rows: RecordBatch,
+    order: Vec<usize>,
+}
+
+impl Sorted {
+    fn of(rows: RecordBatch) -> Result<Self> {
+        let ids = ids(&rows)?;
+        let mut order: Vec<usize> = (0..ids.len()).collect();
+        // Every id is there and stands once.
+        order.sort_unstable_by_key(|&row| ids.value(row));
+        Ok(Self { rows, order })
+    }
+}
+
+fn ids(rows: &RecordBatch) -> Result<&StringArray> {
+    let ids = rows.column_by_name("contact_id").and_then(|column| column.as_any().downcast_ref());
+    ids.ok_or(Error::Query { doing: "sorting the list", kind: "no ids" })
+}
+
+/// The rows of all shards in the order of their ids, in pieces of [`CHUNK_ROWS`].
+fn merged(parts: &[Sorted], schema: SchemaRef) -> Result<Vec<RecordBatch>> {
+    let broken = |_| Error::Query { doing: "sorting the list", kind: "arrow" };
+    let columns = parts.iter().map(|part| ids(&part.rows)).collect::<Result<Vec<_>>>()?;
+    let mut next: Vec<_> = parts.iter().map(|part| part.order.iter().copied().peekable()).collect();
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    loop {
+        let heads = next.iter_mut().zip(&columns).enumerate();
+        let least = heads
+            .filter_map(|(part, (order, ids))| order.peek().map(|&row| (ids.value(row), part, row)))
+            .min_by(|a, b| a.0.cmp(b.0));
+        let Some((_, part, row)) = least else { break };
+        places.push((part, row));
+        if let Some(order) = next.get_mut(part) {
+            order.next();
+        }
+    }
+    if places.is_empty() {
+        return Ok(vec![RecordBatch::new_empty(schema)]);
+    }
+    let sources: Vec<&RecordBatch> = parts.iter().map(|part| &part.rows).collect();
+    places
+        .par_chunks(CHUNK_ROWS)
+        .map(|places| interleave_record_batch(&sources, places).map_err(broken))
+        .collect()
+}
+
+/// Who is on the list in a shard.
+fn members(shard: u32, contacts: u32, rows: &RecordBatch) -> Vec<u8> {
     let mut bits = vec![0_u8; (contacts as usize).div_ceil(8)];
     let ordinals = rows.column_by_name(ORDINAL);
     if let Some(ordinals) =
@@ -205,9 +243,7 @@ fn write_members(members: &mut Vec<u8>, shard: u32, contacts: u32, rows: &Record
             }
         }
     }
-    members.extend(shard.to_le_bytes());
-    members.extend(contacts.to_le_bytes());
-    members.extend(bits);
+    [shard.to_le_bytes().as_slice(), &contacts.to_le_bytes(), &bits].concat()
 }
 
 fn release(
@@ -220,10 +256,17 @@ fn release(
 ) -> Result<Recipients> {
     let mut spool = executed.intent.spool()?;
     let mut digest = ListDigest::default();
-    for start in (0..list.rows.num_rows()).step_by(CHUNK_ROWS) {
-        let chunk = list.rows.slice(start, CHUNK_ROWS.min(list.rows.num_rows() - start));
-        digest.push(&chunk);
-        spool.write(&encode(&chunk)?)?;
+    let pieces: Vec<_> = list
+        .pieces
+        .par_iter()
+        .map(|piece| Ok((CanonicalRows::of(piece), encode(piece)?)))
+        .collect::<Result<_>>()?;
+    for (rows, bytes) in pieces {
+        if !digest.push(rows) {
+            let error = Error::Query { doing: "spooling the list", kind: "a piece out of order" };
+            return Err(aborted(executed.intent, error));
+        }
+        spool.write(&bytes)?;
     }
     spool.set_members(&list.members)?;
     let (rows, sha256, merkle_root) = digest.finish();
@@ -232,7 +275,7 @@ fn release(
         return Err(aborted(executed.intent, error));
     }
     let segment = request.segment.segment();
-    let columns: Vec<String> = list.rows.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let columns: Vec<String> = list.schema.fields().iter().map(|field| field.name().clone()).collect();
     let receipt = Receipt {
         run_id: report.run_id,
         dataset_id: engine.dataset.id().to_string(),
@@ -246,7 +289,7 @@ fn release(
             .segment
             .params()
             .iter()
-            .map(|(name, value)| (name.clone(), Field::render(value)))
+            .map(|(name, value)| (name.clone(), SchemaField::render(value)))
             .collect(),
         principal: engine.dataset.keyring().principal().user.clone(),
         on_behalf_of: request.actor.clone(),
@@ -271,7 +314,7 @@ fn release(
     let released_at = released.entry().time.parse::<DateTime<Utc>>().map(|time| time.timestamp_micros()).ok();
     Ok(Recipients {
         receipt: Receipt { released_at_micros: released_at, ..receipt },
-        schema: list.rows.schema(),
+        schema: list.schema,
         chunks: Box::new(released.chunks()?),
     })
 }

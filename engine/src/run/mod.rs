@@ -10,7 +10,7 @@ mod recheck;
 mod render;
 
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use hyperseg_storage::Dataset;
 use tokio::runtime::Runtime;
@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 pub use list::Recipients;
 
 use crate::error::{Error, Result};
+use crate::plan::leaf_cache::LeafCache;
 use crate::report::{CountReport, FunnelReport, PlanReport};
 use crate::request::{Guards, Limits, Request};
 
@@ -27,6 +28,7 @@ use crate::request::{Guards, Limits, Request};
 pub struct Engine {
     dataset: Dataset,
     limits: Limits,
+    cache: Arc<LeafCache>,
     runtime: OnceLock<Runtime>,
 }
 
@@ -34,7 +36,8 @@ impl Engine {
     /// An engine over an opened dataset.
     #[must_use]
     pub fn new(dataset: Dataset, limits: Limits) -> Self {
-        Self { dataset, limits, runtime: OnceLock::new() }
+        let cache = LeafCache::new(limits.kept_bytes_max);
+        Self { dataset, limits, cache, runtime: OnceLock::new() }
     }
 
     /// The dataset.
@@ -107,6 +110,14 @@ impl Engine {
     /// As [`Engine::run`].
     pub fn run_blocking(&self, request: &Request, guards: Guards) -> Result<Recipients> {
         self.block_on(self.run(request, guards))
+    }
+
+    /// Threads that a query may use.
+    fn threads(&self) -> usize {
+        match self.limits.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
     }
 
     fn block_on<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<T> {

@@ -24,15 +24,18 @@ use crate::error::{Error, Result};
 use crate::lower::{Lowering, Tables, gate_clock, required_reasons};
 use crate::plan::explain;
 use crate::plan::gate_rule::GateRule;
+use crate::plan::planner::SegmentPlanner;
 use crate::plan::recipients::Share;
 use crate::plan::session::session;
 use crate::report::{ScopeReport, UnlockedColumn};
 use crate::request::Request;
-use crate::table::{ScopeCell, SealedFile, SealedReaderFactory};
+use crate::table::{ScopeCell, Sealed, SealedFile};
 
 /// How much of the plan is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
+    /// One number: what does not change it may stay unread.
+    Number,
     /// Numbers only: no column is read for the list unless a holdout asks for ids.
     Numbers,
     /// The rows of the list.
@@ -72,9 +75,10 @@ pub(super) fn releasable(request: &Request) -> Option<(Purpose, Channel)> {
 pub(super) async fn plan(engine: &Engine, request: &Request, wanted: Wanted) -> Result<Planned> {
     let snapshot = engine.dataset.snapshot()?;
     let scope: ScopeCell = Arc::new(OnceLock::new());
-    let reader = Arc::new(SealedReaderFactory { dataset: engine.dataset.clone(), scope: Arc::clone(&scope) });
-    let tables = Tables::new(Arc::clone(&snapshot), reader);
-    let lowering = Lowering { tables: &tables, clock: request.clock };
+    let sealed = Arc::new(Sealed { dataset: engine.dataset.clone(), scope: Arc::clone(&scope) });
+    let tables = Tables::new(Arc::clone(&snapshot), sealed);
+    let number_only = wanted == Wanted::Number;
+    let lowering = Lowering { tables: &tables, clock: request.clock, number_only };
     let segment = request.segment.segment();
     let lowered = match releasable(request) {
         None => lowering.criteria(segment).map(|plan| (plan, GateRule::CountsOnly)),
@@ -90,8 +94,15 @@ pub(super) async fn plan(engine: &Engine, request: &Request, wanted: Wanted) -> 
         }
     };
     let (logical, rule) = lowered.map_err(|error| query_error("planning", error, engine))?;
-    let state = session(&engine.limits, &tables.shards(), rule)
-        .map_err(|error| query_error("planning", error, engine))?;
+    let shards = tables.shards();
+    let planner = SegmentPlanner {
+        at_once: shards.len() < engine.threads(),
+        shards,
+        generation: snapshot.generation(),
+        cache: Arc::clone(&engine.cache),
+    };
+    let state =
+        session(&engine.limits, planner, rule).map_err(|error| query_error("planning", error, engine))?;
     let logical = state.optimize(&logical).map_err(|error| query_error("planning", error, engine))?;
     let planner = Arc::clone(state.query_planner());
     let physical = planner
@@ -118,8 +129,8 @@ pub(super) fn list_fields(segment: &Segment, channel: Channel) -> Vec<&str> {
 /// Stored columns that the list needs, the ordinal last; for numbers alone only a holdout needs any, the ids.
 fn list_columns(tables: &Tables, segment: &Segment, channel: Channel, wanted: Wanted) -> Vec<String> {
     let fields = match wanted {
-        Wanted::Numbers if segment.holdout.is_none() => return Vec::new(),
-        Wanted::Numbers => vec!["contact_id"],
+        Wanted::Number | Wanted::Numbers if segment.holdout.is_none() => return Vec::new(),
+        Wanted::Number | Wanted::Numbers => vec!["contact_id"],
         Wanted::List => list_fields(segment, channel),
     };
     let schema = tables.snapshot().schema();
@@ -309,15 +320,8 @@ pub(super) fn query_error(doing: &'static str, error: DataFusionError, engine: &
             Err(_) => "shared",
         },
         DataFusionError::External(inner) => return external(doing, inner, engine),
-        DataFusionError::ParquetError(inner) => match *inner {
-            parquet::errors::ParquetError::External(inner) => return external(doing, inner, engine),
-            _ => return undecodable(),
-        },
         DataFusionError::ArrowError(inner, _) => match *inner {
             arrow::error::ArrowError::ExternalError(inner) => return external(doing, inner, engine),
-            arrow::error::ArrowError::ParquetError(_) => {
-                return undecodable();
-            }
             _ => "arrow",
         },
         DataFusionError::ResourcesExhausted(_) => {
@@ -343,18 +347,8 @@ fn external(doing: &'static str, inner: Box<dyn std::error::Error + Send + Sync>
         Ok(error) => return *error,
         Err(inner) => inner,
     };
-    let inner = match inner.downcast::<DataFusionError>() {
-        Ok(error) => return query_error(doing, *error, engine),
-        Err(inner) => inner,
-    };
-    match inner.downcast::<parquet::errors::ParquetError>() {
-        Ok(error) => query_error(doing, DataFusionError::ParquetError(error), engine),
+    match inner.downcast::<DataFusionError>() {
+        Ok(error) => query_error(doing, *error, engine),
         Err(_) => Error::Query { doing, kind: "external" },
     }
-}
-
-/// A page that does not decrypt or decode.
-fn undecodable() -> Error {
-    let what = "a page of it cannot be decrypted or decoded".to_owned();
-    Error::Storage(hyperseg_storage::Error::Corrupt { file: "a data file".to_owned(), what })
 }

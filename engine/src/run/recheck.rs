@@ -1,14 +1,14 @@
 //! Consent and suppression once more, recipient by recipient, before anything is released.
 //!
-//! The plan's gate works on bitmaps; this check reads the same columns again without DataFusion and asks the
-//! reference semantics about each recipient. The two share no code. One disagreement, and nothing is released.
+//! The plan's gate works on bitmaps; this check reads the same columns again without DataFusion and has the reference
+//! semantics judge each recipient. The two share no code. One disagreement, and nothing is released.
 
-use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use arrow::array::{Array, Int16Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array};
-use hyperseg_dsl::schema::{Channel, Class, FieldType, Purpose, RecordKind};
-use hyperseg_dsl::semantics::{Contact, Record, gate};
-use hyperseg_dsl::value::{Value, unpack_date, unpack_time};
+use hyperseg_dsl::schema::{Channel, Class, Purpose, RecordKind};
+use hyperseg_dsl::semantics::{Consent, Facts, Suppression, judge};
+use hyperseg_dsl::value::{Day, When, unpack_date, unpack_time};
 use hyperseg_storage::layout::ORDINAL;
 use hyperseg_storage::{Dataset, FileEntry, KeyScope, Snapshot};
 
@@ -25,150 +25,220 @@ pub(super) struct Recheck<'a> {
     pub(super) channel: Channel,
 }
 
-impl Recheck<'_> {
-    /// Asks about every recipient of a shard; `rows` are the list's rows of that shard, still as stored.
+/// The recipients of a shard, and where in the shard they are.
+struct Recipients<'a> {
+    /// Ascending.
+    ordinals: &'a [u32],
+    facts: Vec<Facts<'a>>,
+}
+
+impl<'a> Recipients<'a> {
+    fn of(&mut self, ordinal: u32) -> Option<&mut Facts<'a>> {
+        self.facts.get_mut(self.ordinals.binary_search(&ordinal).ok()?)
+    }
+}
+
+impl<'a> Recheck<'a> {
+    /// Judges every recipient of a shard; `rows` are the list's rows of that shard, still as stored.
     pub(super) fn shard(&self, shard: u32, rows: &RecordBatch) -> Result<()> {
         let ordinals: &UInt32Array = column(rows, ORDINAL)?;
         let addresses: &StringArray = column(rows, self.channel.address_field())?;
-        let mut contacts: Vec<Contact> = Vec::with_capacity(rows.num_rows());
-        for row in 0..rows.num_rows() {
-            let mut fields = BTreeMap::new();
-            if addresses.is_valid(row) {
-                let address = Value::Text(addresses.value(row).to_owned());
-                fields.insert(self.channel.address_field().to_owned(), address);
+        let facts = (0..rows.num_rows())
+            .map(|row| Facts { has_address: addresses.is_valid(row), ..Facts::default() })
+            .collect();
+        let contacts = self.snapshot.shards().get(shard as usize).map_or(0, |shard| shard.contacts);
+        let mut is_recipient = vec![false; contacts as usize];
+        for &ordinal in ordinals.values() {
+            *is_recipient.get_mut(ordinal as usize).ok_or_else(unreadable)? = true;
+        }
+        let mut recipients = Recipients { ordinals: ordinals.values(), facts };
+        self.dates(shard, &mut recipients)?;
+        self.consents(shard, &is_recipient, &mut recipients)?;
+        if self.channel == Channel::Email {
+            for kind in ["email_bounce", "email_complaint", "email_unsubscribe"] {
+                self.suppressions(shard, kind, &is_recipient, &mut recipients)?;
             }
-            contacts.push(Contact { fields, records: Vec::new() });
         }
-        let places: HashMap<u32, usize> =
-            ordinals.values().iter().enumerate().map(|(row, &ordinal)| (ordinal, row)).collect();
-        self.dates(shard, &places, &mut contacts)?;
-        for (kind, columns) in self.kinds() {
-            self.records(shard, kind, columns, &places, &mut contacts)?;
-        }
-        let blocked = contacts
-            .iter()
-            .filter(|contact| {
-                let request = self.request;
-                gate(contact, Some(self.purpose), Some(self.channel), &request.clock, request.now_micros)
-                    .is_some()
-            })
-            .count();
+        let blocked = |facts: &&Facts<'_>| {
+            let request = self.request;
+            judge(facts, Some(self.purpose), Some(self.channel), &request.clock, request.now_micros).is_some()
+        };
+        let blocked = recipients.facts.iter().filter(blocked).count();
         if blocked > 0 { Err(Error::Recheck { contacts: blocked as u64 }) } else { Ok(()) }
     }
 
-    /// The kinds that matter for the channel, and their columns that do.
-    fn kinds(&self) -> Vec<(&'static str, &'static [&'static str])> {
-        let mut kinds: Vec<(&str, &[&str])> =
-            vec![("consent", &["at", "status", "channel", "purpose", "decision", "scope", "end"])];
-        if self.channel == Channel::Email {
-            kinds.push(("email_bounce", &["at", "status", "bounce"]));
-            kinds.push(("email_complaint", &["at", "status"]));
-            kinds.push(("email_unsubscribe", &["at", "status"]));
-        }
-        kinds
-    }
-
-    fn dates(&self, shard: u32, places: &HashMap<u32, usize>, contacts: &mut [Contact]) -> Result<()> {
+    /// Dates of the recipients. The files of a shard hold its contacts in order, one row each.
+    fn dates(&self, shard: u32, recipients: &mut Recipients<'a>) -> Result<()> {
         let names: &[&str] =
             if self.purpose.adults_only() { &["deceased_on", "birth_date"] } else { &["deceased_on"] };
+        let mut first = 0_u64;
+        let mut done = 0;
         for entry in self.snapshot.contact_files(Class::Demographic, shard) {
-            self.rows(entry, names, |batch, row, ordinal| {
-                let Some(contact) = places.get(&ordinal).and_then(|&place| contacts.get_mut(place)) else {
-                    return Ok(());
-                };
-                for name in names {
-                    let dates: &Int32Array = column(batch, name)?;
-                    if dates.is_valid(row) {
-                        let day = unpack_date(dates.value(row)).ok_or_else(unreadable)?;
-                        contact.fields.insert((*name).to_owned(), Value::Date(day));
+            let end = first.saturating_add(entry.rows);
+            let here = recipients.ordinals.partition_point(|&ordinal| u64::from(ordinal) < end);
+            let rows = ranges(recipients.ordinals.get(done..here).unwrap_or_default(), first);
+            for batch in self.scope.read(self.dataset, entry, names, Some(rows))? {
+                let batch = batch?;
+                for row in 0..batch.num_rows() {
+                    let facts = recipients.facts.get_mut(done).ok_or_else(unreadable)?;
+                    facts.deceased_on = date(&batch, "deceased_on", row)?;
+                    if self.purpose.adults_only() {
+                        facts.birth_date = date(&batch, "birth_date", row)?;
                     }
+                    done += 1;
                 }
-                Ok(())
-            })?;
+            }
+            if done != here {
+                return Err(unreadable());
+            }
+            first = end;
         }
-        Ok(())
+        if done == recipients.facts.len() { Ok(()) } else { Err(unreadable()) }
+    }
+
+    fn consents(&self, shard: u32, wanted: &[bool], recipients: &mut Recipients<'a>) -> Result<()> {
+        let kind = self.kind("consent")?;
+        let columns = [ORDINAL, "at", "status", "channel", "purpose", "decision", "scope", "end"];
+        self.records(shard, kind, &columns, |batch| {
+            let at: &Int64Array = column(batch, "at")?;
+            let end: &Int64Array = column(batch, "end")?;
+            let scope: &StringArray = column(batch, "scope")?;
+            let status = Categories::of(kind, batch, "status")?;
+            let channel = Categories::of(kind, batch, "channel")?;
+            let purpose = Categories::of(kind, batch, "purpose")?;
+            let decision = Categories::of(kind, batch, "decision")?;
+            each(batch, wanted, |row, ordinal| {
+                let consent = Consent {
+                    at: when(at, row)?.ok_or_else(unreadable)?,
+                    end: when(end, row)?,
+                    status: status.get(row)?,
+                    channel: channel.get(row)?,
+                    purpose: purpose.get(row)?,
+                    decision: decision.get(row)?,
+                    // What a scope is limited to does not matter, only whether it is.
+                    scope: scope
+                        .is_valid(row)
+                        .then(|| if scope.value(row) == "all" { "all" } else { "limited" }),
+                };
+                recipients.of(ordinal).ok_or_else(unreadable)?.consents.push(consent);
+                Ok(())
+            })
+        })
+    }
+
+    fn suppressions(
+        &self,
+        shard: u32,
+        kind: &'static str,
+        wanted: &[bool],
+        recipients: &mut Recipients<'a>,
+    ) -> Result<()> {
+        let record = self.kind(kind)?;
+        let bounces = kind == "email_bounce";
+        let columns: &[&str] =
+            if bounces { &[ORDINAL, "at", "status", "bounce"] } else { &[ORDINAL, "at", "status"] };
+        self.records(shard, record, columns, |batch| {
+            let at: &Int64Array = column(batch, "at")?;
+            let status = Categories::of(record, batch, "status")?;
+            let bounce = if bounces { Some(Categories::of(record, batch, "bounce")?) } else { None };
+            each(batch, wanted, |row, ordinal| {
+                let suppression = Suppression {
+                    kind,
+                    at: when(at, row)?.ok_or_else(unreadable)?,
+                    status: status.get(row)?,
+                    bounce: bounce.as_ref().map(|bounce| bounce.get(row)).transpose()?.flatten(),
+                };
+                recipients.of(ordinal).ok_or_else(unreadable)?.suppressions.push(suppression);
+                Ok(())
+            })
+        })
+    }
+
+    fn kind(&self, name: &str) -> Result<&'a RecordKind> {
+        self.snapshot.schema().record(name).ok_or_else(unreadable)
     }
 
     fn records(
         &self,
         shard: u32,
-        kind: &str,
-        names: &[&str],
-        places: &HashMap<u32, usize>,
-        contacts: &mut [Contact],
+        kind: &RecordKind,
+        columns: &[&str],
+        mut take: impl FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        let kind = self.snapshot.schema().record(kind).ok_or_else(unreadable)?;
         for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class]) {
-            self.rows(entry, names, |batch, row, ordinal| {
-                let Some(contact) = places.get(&ordinal).and_then(|&place| contacts.get_mut(place)) else {
-                    return Ok(());
-                };
-                let mut fields = BTreeMap::new();
-                for name in names {
-                    if let Some(value) = value(kind, name, batch, row)? {
-                        fields.insert((*name).to_owned(), value);
-                    }
-                }
-                contact.records.push(Record { kind: kind.name.clone(), fields });
-                Ok(())
-            })?;
+            self.file(entry, columns, &mut take)?;
         }
         Ok(())
     }
 
-    fn rows(
+    fn file(
         &self,
         entry: &FileEntry,
-        names: &[&str],
-        mut take: impl FnMut(&RecordBatch, usize, u32) -> Result<()>,
+        columns: &[&str],
+        take: &mut impl FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        let columns: Vec<&str> = std::iter::once(ORDINAL).chain(names.iter().copied()).collect();
-        for batch in self.scope.read(self.dataset, entry, &columns, None)? {
-            let batch = batch?;
-            let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
-            for (row, &ordinal) in ordinals.values().iter().enumerate() {
-                take(&batch, row, ordinal)?;
-            }
+        for batch in self.scope.read(self.dataset, entry, columns, None)? {
+            take(&batch?)?;
         }
         Ok(())
     }
 }
 
-fn value(kind: &RecordKind, name: &str, batch: &RecordBatch, row: usize) -> Result<Option<Value>> {
-    let field = kind.field(name).ok_or_else(unreadable)?;
-    Ok(match field.ty {
-        FieldType::Time => {
-            let column: &Int64Array = column(batch, name)?;
-            let when = column.is_valid(row).then(|| unpack_time(column.value(row)).ok_or_else(unreadable));
-            when.transpose()?.map(Value::Time)
+/// Calls `take` with row and ordinal for each row of a recipient.
+fn each(batch: &RecordBatch, wanted: &[bool], mut take: impl FnMut(usize, u32) -> Result<()>) -> Result<()> {
+    let ordinals: &UInt32Array = column(batch, ORDINAL)?;
+    for (row, &ordinal) in ordinals.values().iter().enumerate() {
+        if *wanted.get(ordinal as usize).ok_or_else(unreadable)? {
+            take(row, ordinal)?;
         }
-        FieldType::Category => {
-            let column: &Int16Array = column(batch, name)?;
-            let place = column.is_valid(row).then(|| usize::try_from(column.value(row)));
-            match place {
-                None => None,
-                Some(place) => {
-                    let category = place.ok().and_then(|place| field.categories.get(place));
-                    Some(Value::Category(category.ok_or_else(unreadable)?.clone()))
-                }
-            }
-        }
-        FieldType::Text => {
-            let column: &StringArray = column(batch, name)?;
-            column.is_valid(row).then(|| Value::Text(column.value(row).to_owned()))
-        }
-        FieldType::Int
-        | FieldType::Number
-        | FieldType::Money
-        | FieldType::Bool
-        | FieldType::Date
-        | FieldType::Code
-        | FieldType::Categories
-        | FieldType::Point => return Err(unreadable()),
-    })
+    }
+    Ok(())
 }
 
-fn column<'a, A: 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a A> {
+/// Rows of a file that starts with this contact of the shard.
+fn ranges(ordinals: &[u32], first: u64) -> Vec<Range<u64>> {
+    let mut ranges: Vec<Range<u64>> = Vec::new();
+    for &ordinal in ordinals {
+        let row = u64::from(ordinal).saturating_sub(first);
+        match ranges.last_mut() {
+            Some(last) if last.end == row => last.end += 1,
+            _ => ranges.push(row..row + 1),
+        }
+    }
+    ranges
+}
+
+/// A column of categories by name.
+struct Categories<'a, 'b> {
+    places: &'b Int16Array,
+    names: &'a [String],
+}
+
+impl<'a, 'b> Categories<'a, 'b> {
+    fn of(kind: &'a RecordKind, batch: &'b RecordBatch, name: &str) -> Result<Self> {
+        let field = kind.field(name).ok_or_else(unreadable)?;
+        Ok(Self { places: column(batch, name)?, names: &field.categories })
+    }
+
+    fn get(&self, row: usize) -> Result<Option<&'a str>> {
+        if self.places.is_null(row) {
+            return Ok(None);
+        }
+        let name = usize::try_from(self.places.value(row)).ok().and_then(|place| self.names.get(place));
+        name.map(|name| Some(name.as_str())).ok_or_else(unreadable)
+    }
+}
+
+fn when(column: &Int64Array, row: usize) -> Result<Option<When>> {
+    column.is_valid(row).then(|| unpack_time(column.value(row)).ok_or_else(unreadable)).transpose()
+}
+
+fn date(batch: &RecordBatch, name: &str, row: usize) -> Result<Option<Day>> {
+    let dates: &Int32Array = column(batch, name)?;
+    dates.is_valid(row).then(|| unpack_date(dates.value(row)).ok_or_else(unreadable)).transpose()
+}
+
+fn column<'b, A: 'static>(batch: &'b RecordBatch, name: &str) -> Result<&'b A> {
     batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref()).ok_or_else(unreadable)
 }
 

@@ -1,7 +1,16 @@
 //! Encrypted files as DataFusion tables.
+//!
+//! ```text
+//! TableProvider::scan (projection, filters) → EncryptedScan → per shard: judge blocks → fetch pages → evaluate
+//!      provider                                 scan                       outcomes        source       work
+//! ```
 
+mod outcomes;
 mod provider;
-mod reader;
+mod scan;
+mod source;
+mod work;
 
-pub(crate) use provider::{SealedFile, SealedTable, consecutive, scan_of};
-pub(crate) use reader::{ScopeCell, SealedReaderFactory};
+pub(crate) use provider::scan_of;
+pub(crate) use scan::{EncryptedScan, TRUTH};
+pub(crate) use source::{ScopeCell, Sealed, SealedFile, Source, consecutive};

@@ -70,7 +70,8 @@ fn left_nothing_open(fixture: &Fixture, before: usize) -> bool {
 #[test]
 fn a_run_that_is_dropped_is_aborted_wherever_it_was() {
     let world = clientele(60);
-    let fixture = Fixture::new(&world, Layout { shard_contacts: 8, batch_rows: 3, imports: 1 });
+    let fixture =
+        Fixture::new(&world, Layout { shard_contacts: 8, page_rows: 2, imports: 1, ..Layout::default() });
     let request = ask(DIABETICS, &world);
     let mut aborted = 0;
     // At every point at which it waits for its scans to be polled …
@@ -96,7 +97,8 @@ fn a_run_that_is_dropped_is_aborted_wherever_it_was() {
     assert!(aborted > 0, "no run could be dropped between its intent and its end");
 
     // … and at some moment while other threads scan.
-    let fixture = Fixture::new(&world, Layout { shard_contacts: 8, batch_rows: 3, imports: 1 });
+    let fixture =
+        Fixture::new(&world, Layout { shard_contacts: 8, page_rows: 2, imports: 1, ..Layout::default() });
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
     let mut scanning = 0;

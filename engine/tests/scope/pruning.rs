@@ -1,4 +1,5 @@
-//! Row groups that statistics rule out are not decoded: within a file and between files.
+//! Blocks that the page directories rule out are not fetched, and what they prove is not read: within a file and
+//! between files.
 
 use std::sync::Arc;
 
@@ -59,35 +60,40 @@ fn count(fixture: &Fixture, world: &World, window: &str) -> (u64, Counters) {
 }
 
 #[test]
-fn a_window_decodes_the_row_groups_it_touches() {
+fn a_window_reads_the_pages_it_touches() {
     const ROWS: usize = 300_000;
     let world = quiet();
     let fixture = Fixture::new(&world, Layout::default());
-    // Three row groups of 131,072 rows, a year in each direction of time: one login every 2 minutes or so.
+    // 19 blocks of 16,384 rows, a year in each direction of time: one login every 2 minutes or so.
     logins(&fixture, &world, "a", ROWS, world.now_micros - DAY, 400 * DAY / ROWS as i64);
     let (everyone, whole) = count(&fixture, &world, "");
-    assert_eq!((everyone, whole.row_groups, whole.row_groups_pruned), (10, 3, 0));
+    assert_eq!((everyone, whole.blocks, whole.blocks_pruned, whole.blocks_known), (10, 19, 0, 19));
     assert_eq!((whole.rows_decoded, whole.files_read), (ROWS as u64, 1));
+    assert_eq!(whole.pages_read, 19, "nothing but ordinals is read where every row is known to count");
     let (recent, late) = count(&fixture, &world, "in last 30 days");
-    assert_eq!((recent, late.row_groups, late.row_groups_pruned), (10, 3, 2));
-    assert!(late.rows_decoded <= 131_072 && late.bytes_read * 2 < whole.bytes_read, "{late:?}");
+    assert_eq!((recent, late.blocks, late.blocks_pruned, late.blocks_known), (10, 19, 16, 2));
+    assert_eq!(
+        late.pages_read, 4,
+        "ordinals three times, times once: of the block in which the window begins"
+    );
+    assert!(late.rows_decoded <= 3 * 16_384 && late.bytes_read * 4 < whole.bytes_read, "{late:?}");
     let (old, early) = count(&fixture, &world, "more than 300 days ago");
-    assert_eq!((old, early.row_groups_pruned), (10, 2));
+    assert_eq!((old, early.blocks_pruned, early.blocks_known), (10, 14, 4));
     let (none, nothing) = count(&fixture, &world, "before 2020-01-01");
-    assert_eq!((none, nothing.row_groups_pruned, nothing.rows_decoded), (0, 3, 0));
+    assert_eq!((none, nothing.blocks_pruned, nothing.rows_decoded, nothing.bytes_read), (0, 19, 0, 0));
 }
 
 #[test]
-fn a_window_decodes_the_files_it_touches() {
+fn a_window_reads_the_files_it_touches() {
     let world = quiet();
     let fixture = Fixture::new(&world, Layout { shard_contacts: 4, ..Layout::default() });
     for (number, days) in [10, 100, 200, 300].into_iter().enumerate() {
         logins(&fixture, &world, &format!("m{number}-"), 60, world.now_micros - days * DAY, DAY / 60);
     }
     let (everyone, whole) = count(&fixture, &world, "");
-    assert_eq!((everyone, whole.row_groups, whole.rows_decoded), (10, 12, 240));
+    assert_eq!((everyone, whole.blocks, whole.rows_decoded), (10, 12, 240));
     let (_, one) = count(&fixture, &world, "between 190 and 210 days ago");
-    assert_eq!((one.row_groups, one.row_groups_pruned, one.rows_decoded), (12, 9, 60));
+    assert_eq!((one.blocks, one.blocks_pruned, one.rows_decoded), (12, 9, 60));
     let (_, two) = count(&fixture, &world, "in last 120 days");
-    assert_eq!((two.row_groups_pruned, two.rows_decoded), (6, 120));
+    assert_eq!((two.blocks_pruned, two.rows_decoded), (6, 120));
 }

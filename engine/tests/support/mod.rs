@@ -27,14 +27,17 @@ pub struct Fixture {
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
     pub shard_contacts: u32,
-    pub batch_rows: usize,
+    /// Rows of a page: what can be ruled out or read at least.
+    pub page_rows: u32,
     /// Imports that the rows are dealt out to.
     pub imports: usize,
+    /// Bytes of answers that the engine keeps between queries.
+    pub kept_bytes_max: usize,
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { shard_contacts: 1 << 18, batch_rows: 8192, imports: 1 }
+        Self { shard_contacts: 1 << 18, page_rows: 1 << 14, imports: 1, kept_bytes_max: 0 }
     }
 }
 
@@ -42,7 +45,11 @@ impl Fixture {
     /// Imports a world's contacts and records.
     pub fn new(world: &World, layout: Layout) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let options = InitOptions { shard_contacts: layout.shard_contacts, ..InitOptions::default() };
+        let options = InitOptions {
+            shard_contacts: layout.shard_contacts,
+            page_rows: layout.page_rows,
+            ..InitOptions::default()
+        };
         let keyring = dir.path().join("keys/keyring");
         let (dataset, _) = Dataset::init(&dir.path().join("data"), &keyring, options).unwrap();
         for part in 0..layout.imports {
@@ -51,7 +58,7 @@ impl Fixture {
             let part = World { contacts, clock: world.clock, now_micros: world.now_micros };
             import(&dataset, &part);
         }
-        let limits = Limits { batch_rows: layout.batch_rows, ..Limits::default() };
+        let limits = Limits { kept_bytes_max: layout.kept_bytes_max, ..Limits::default() };
         Self { engine: Engine::new(dataset, limits), dir }
     }
 }

@@ -35,6 +35,36 @@ impl MerkleTree {
         self.leaves = self.leaves.saturating_add(1);
     }
 
+    /// Appends all leaves of another tree, which was built elsewhere meanwhile. Fast when this tree's number of leaves
+    /// is a multiple of a power of two that the other's is not greater than; otherwise wrong, and refused: the other
+    /// tree comes back.
+    ///
+    /// # Errors
+    /// The other tree does not fit behind this one.
+    pub fn append(&mut self, other: Self) -> Result<(), Self> {
+        let aligned = other.leaves.checked_next_power_of_two().is_some_and(|size| self.leaves % size == 0);
+        if !aligned {
+            return Err(other);
+        }
+        let mut left = other.leaves;
+        for peak in other.peaks {
+            // The peak over the highest bit that is left.
+            let size = 1 << left.ilog2();
+            left -= size;
+            let mut top = peak;
+            let mut joined = self.leaves / size;
+            while joined & 1 == 1 {
+                if let Some(left) = self.peaks.pop() {
+                    top = node(&left, &top);
+                }
+                joined >>= 1;
+            }
+            self.peaks.push(top);
+            self.leaves = self.leaves.saturating_add(size);
+        }
+        Ok(())
+    }
+
     /// Number of leaves.
     #[must_use]
     pub const fn leaves(&self) -> u64 {
@@ -95,5 +125,24 @@ mod tests {
             }
         }
         assert_eq!(tree.leaves(), 8);
+    }
+
+    #[test]
+    fn trees_are_joined() {
+        let leaf = |number: u32| number.to_le_bytes();
+        let tree = |range: std::ops::Range<u32>| {
+            let mut tree = MerkleTree::new();
+            range.for_each(|number| tree.push(&leaf(number)));
+            tree
+        };
+        for count in 0..70 {
+            let mut joined = MerkleTree::new();
+            for start in (0..count).step_by(8) {
+                assert!(joined.append(tree(start..count.min(start + 8))).is_ok());
+            }
+            assert_eq!(joined.root(), tree(0..count).root(), "{count} leaves");
+            assert_eq!(joined.leaves(), u64::from(count));
+        }
+        assert!(tree(0..3).append(tree(0..2)).is_err());
     }
 }

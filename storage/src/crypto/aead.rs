@@ -44,6 +44,9 @@ impl KeyId {
         &self.0
     }
 
+    /// Name of keys that have none: data keys, which file and column name.
+    pub(super) const NONE: Self = Self([0; 16]);
+
     fn random() -> Result<Self> {
         let mut bytes = [0; 16];
         random(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! Data keys: what Parquet encrypts a column or a footer with.
+//! Data keys: what Parquet encrypts a column or a footer with, and what a column's page directory is sealed under.
 //!
 //! A data key is 32 random bytes for one column of one file. It is stored only wrapped, beside the file's entry in the
 //! manifest, under the key of the column's class.
@@ -7,7 +7,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::{SealingKey, Unauthentic, random};
+use super::{KeyId, SealingKey, Unauthentic, random};
 use crate::error::Result;
 
 /// Length of a data key in bytes.
@@ -27,6 +27,24 @@ impl DataKey {
     /// A copy in the form that Parquet takes. Parquet does not wipe it.
     pub(crate) fn to_parquet(&self) -> Vec<u8> {
         self.0.to_vec()
+    }
+
+    /// Seals bytes under this key, beside the pages that Parquet encrypts with it: nonces are random there as here,
+    /// and no additional data of Parquet starts like ours.
+    pub(crate) fn seal(&self, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
+        self.sealing().seal(aad, plain)
+    }
+
+    /// Opens bytes that [`Self::seal`] made.
+    ///
+    /// # Errors
+    /// The bytes, the key or the additional data are not those of the sealing.
+    pub(crate) fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unauthentic> {
+        self.sealing().open(aad, sealed)
+    }
+
+    fn sealing(&self) -> SealingKey {
+        SealingKey::from_bytes(KeyId::NONE, self.0.clone())
     }
 
     /// Seals this key: `seal(key encryption key, aad, data key)`.

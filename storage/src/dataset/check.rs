@@ -128,8 +128,8 @@ impl Dataset {
         }
         let columns: Vec<String> = entry.columns.iter().map(|column| column.top_level().to_owned()).collect();
         let scope = KeyScope::arm(self, snapshot, intent, vec![(entry.id, columns)])?;
-        let metadata = scope.load_metadata(&file, entry)?;
-        if scope.sealed().is_empty() && metadata.num_row_groups() > 0 {
+        let open = scope.open(self, entry)?;
+        if scope.sealed().is_empty() && open.metadata().num_row_groups() > 0 {
             Ok(())
         } else {
             Err(Error::corrupt(file.name(), "a column did not open with its key"))

@@ -25,6 +25,8 @@ pub struct FileEntry {
     pub shard: u32,
     /// Rows.
     pub rows: u64,
+    /// Rows of a block of the page directories.
+    pub page_rows: u32,
     /// Length in bytes.
     pub bytes: u64,
     /// SHA-256 of all bytes.
@@ -65,8 +67,20 @@ impl FileEntry {
 pub struct ColumnEntry {
     /// Path of the leaf: the column's name, and for lists `name.list.element`.
     pub name: String,
+    /// Where its sealed page directory lies.
+    pub(crate) directory: Section,
     /// Data key, wrapped.
     pub(crate) key: WrappedKey,
+}
+
+/// A range of bytes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Section {
+    /// Offset of the first byte.
+    pub(crate) offset: u64,
+    /// Length.
+    pub(crate) bytes: u64,
 }
 
 impl ColumnEntry {

@@ -23,6 +23,8 @@ use crate::keyring::{KeyClass, Keyring, NewSlot, RecoveryKit};
 
 const SHARD_CONTACTS_DEFAULT: u32 = 1 << 18;
 const SHARD_CONTACTS_MAX: u32 = 1 << 24;
+const PAGE_ROWS_DEFAULT: u32 = 1 << 14;
+const PAGE_ROWS_MAX: u32 = 1 << 16;
 /// The audit log makes this itself.
 const AUDIT: &str = "audit";
 
@@ -33,6 +35,8 @@ pub struct InitOptions {
     pub id: DatasetId,
     /// Most contacts in a shard.
     pub shard_contacts: u32,
+    /// Rows of a page, a power of two: what a reader fetches and decrypts at least, and what it can rule out.
+    pub page_rows: u32,
     /// Time zone of runs that name none.
     pub zone: Tz,
     /// Secret of the keyring's first slot.
@@ -44,6 +48,7 @@ impl Default for InitOptions {
         Self {
             id: DatasetId::random(),
             shard_contacts: SHARD_CONTACTS_DEFAULT,
+            page_rows: PAGE_ROWS_DEFAULT,
             zone: Tz::UTC,
             slot: NewSlot::KeyFile,
         }
@@ -60,6 +65,12 @@ impl Dataset {
             return Err(Error::Limit {
                 what: "the number of contacts in a shard (at least 1)".to_owned(),
                 max: u64::from(SHARD_CONTACTS_MAX),
+            });
+        }
+        if !options.page_rows.is_power_of_two() || options.page_rows > PAGE_ROWS_MAX {
+            return Err(Error::Limit {
+                what: "the number of rows in a page (a power of two)".to_owned(),
+                max: u64::from(PAGE_ROWS_MAX),
             });
         }
         let made = make_root(dir)?;
@@ -118,6 +129,7 @@ fn fill(dir: &Path, keyring_path: &Path, options: InitOptions) -> Result<(Datase
         run: intent.id().to_string(),
         zone: options.zone,
         shard_contacts: options.shard_contacts,
+        page_rows: options.page_rows,
         shards: Vec::new(),
         consent_imported_micros: None,
         schema: Schema::built_in(),

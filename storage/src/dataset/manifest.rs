@@ -39,6 +39,8 @@ pub(crate) struct Manifest {
     #[serde(with = "hyperseg_dsl::clock::zone_name")]
     pub(crate) zone: Tz,
     pub(crate) shard_contacts: u32,
+    /// Rows of a page in files to come.
+    pub(crate) page_rows: u32,
     pub(crate) shards: Vec<ShardInfo>,
     pub(crate) consent_imported_micros: Option<i64>,
     pub(crate) schema: Schema,

@@ -125,6 +125,7 @@ impl Transaction {
             place,
             class_key: self.dataset.keyring().class_key(KeyClass::Data(class))?,
             schema: self.base.schema(),
+            page_rows: self.base.manifest().page_rows,
         };
         let entry = writer.write(&columns, &batches, rows_per_group)?;
         self.state().files.push(entry);
@@ -201,6 +202,7 @@ impl Transaction {
             run: intent.id().to_string(),
             zone: base.zone,
             shard_contacts: base.shard_contacts,
+            page_rows: base.page_rows,
             shards: state.shards.clone().unwrap_or_else(|| base.shards.clone()),
             consent_imported_micros: state.consent_imported_micros.or(base.consent_imported_micros),
             schema: base.schema.clone(),

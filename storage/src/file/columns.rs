@@ -2,26 +2,30 @@
 //!
 //! In: the columns of a file and its first rows. Out: Parquet's writer properties. Hot columns (ordinals, times,
 //! categories, codes, numbers) use LZ4, which costs little to undo; texts use ZSTD; keyed hashes do not compress, so
-//! nothing tries. Statistics stay at the level of chunks, inside encrypted column metadata: page-level ones could
-//! not be used without the keys of all columns. Bloom filters are written in plaintext by Parquet, so there are none.
+//! nothing tries. Parquet keeps no statistics: the page directories do. Bloom filters are written in plaintext by
+//! Parquet, so there are none.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
-use hyperseg_dsl::schema::{Class, FieldType, Schema};
+use hyperseg_dsl::schema::{Class, Cluster, FieldType, Schema};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::encryption::encrypt::FileEncryptionProperties;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
+use super::keys::Place;
 use crate::dataset::TableId;
 use crate::layout::{CONTENT_HASH, ORDINAL, RECORD_HASH};
 
-const PAGE_ROWS: usize = 20_000;
 /// Identity is read for members only; small pages leave the others sealed.
-const IDENTITY_PAGE_ROWS: usize = 4_096;
+const IDENTITY_PAGE_ROWS: u32 = 1 << 11;
+/// Rows that the encoder takes in between looking whether a page is full.
+const ENCODER_ROWS: u32 = 1 << 10;
+/// Pages end by their rows; a page of this many bytes ends before.
+const PAGE_BYTES_MAX: usize = 64 << 20;
 const ZSTD_LEVEL: i32 = 3;
 /// Rows looked at to decide whether values repeat.
 const SAMPLE_ROWS: usize = 4_096;
@@ -29,17 +33,21 @@ const SAMPLE_ROWS: usize = 4_096;
 /// Writer properties for a file.
 pub(crate) fn properties(
     schema: &Schema,
-    table: &TableId,
-    class: Class,
+    place: &Place,
     sample: &RecordBatch,
     rows_per_group: usize,
+    page_rows: u32,
     encryption: Arc<FileEncryptionProperties>,
 ) -> WriterProperties {
-    let page_rows = if class == Class::Identity { IDENTITY_PAGE_ROWS } else { PAGE_ROWS };
+    let table = &place.table;
+    let page_rows =
+        if place.class == Class::Identity { page_rows.min(IDENTITY_PAGE_ROWS) } else { page_rows };
     let mut builder = WriterProperties::builder()
         .set_max_row_group_row_count(Some(rows_per_group))
-        .set_data_page_row_count_limit(page_rows)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_data_page_row_count_limit(page_rows as usize)
+        .set_write_batch_size(page_rows.min(ENCODER_ROWS) as usize)
+        .set_data_page_size_limit(PAGE_BYTES_MAX)
+        .set_statistics_enabled(EnabledStatistics::None)
         .set_bloom_filter_enabled(false)
         .set_compression(Compression::LZ4_RAW)
         .set_dictionary_enabled(false)
@@ -51,6 +59,17 @@ pub(crate) fn properties(
         }
     }
     builder.build()
+}
+
+/// Whether bounds of a text column are worth keeping: codes, and what the kind is clustered by.
+pub(crate) fn bounds_of_texts(schema: &Schema, table: &TableId, name: &str) -> bool {
+    let TableId::Record(kind) = table else { return false };
+    let Some(kind) = schema.record(kind) else { return false };
+    let clustered = match &kind.cluster {
+        Cluster::Field(field) => field == name,
+        Cluster::Time => false,
+    };
+    clustered || kind.field(name).is_some_and(|field| field.ty == FieldType::Code)
 }
 
 /// What a column is to its readers.

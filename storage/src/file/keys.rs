@@ -41,6 +41,11 @@ impl Place {
         self.bind(Aad::new("hyperseg parquet v1")).as_bytes().to_vec()
     }
 
+    /// Data that the page directory of a column is bound to.
+    pub(crate) fn directory_aad(&self, column: &str) -> Aad {
+        self.bind(Aad::new("hyperseg page directory v1")).field(column.as_bytes())
+    }
+
     /// Data that a wrapped data key is bound to.
     fn key_aad(&self, column: &str, key: &KeyId) -> Aad {
         self.bind(Aad::new("hyperseg data key v1")).field(column.as_bytes()).field(key.as_bytes())

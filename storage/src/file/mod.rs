@@ -3,11 +3,13 @@
 //! There is one way to write a file, and it encrypts every column and the footer.
 
 mod columns;
+mod directory;
 pub(crate) mod footer;
 pub(crate) mod keys;
 mod modules;
 mod read;
 mod write;
 
+pub use directory::{Block, Bounds, PageDirectory, PagePlace};
 pub use read::DataFile;
 pub(crate) use write::FileWriter;

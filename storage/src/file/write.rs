@@ -1,9 +1,15 @@
 //! Writing an encrypted data file.
 //!
-//! In: record batches with the columns of [`crate::layout`]. Out: a durable file and its manifest entry, after the
-//! file was read back: magic, footer, every chunk encrypted under its own key, digest. A file that does not pass is
-//! removed. There is no way to write plaintext here: the properties are built with a key for each leaf column, and
-//! Parquet would leave a column without a key in the clear.
+//! In: record batches with the columns of [`crate::layout`]. Out: a durable file and its manifest entry, after its
+//! magic and footer were read back: every chunk is encrypted under its own key. A file that does not pass is removed.
+//! There is no way to write plaintext here: the properties are built with a key for each leaf column, and Parquet
+//! would leave a column without a key in the clear.
+//!
+//! ```text
+//! PARE ‖ row groups: column chunks: pages ‖ one sealed page directory per column ‖ encrypted footer ‖ length ‖ PARE
+//! ```
+//!
+//! Columns of a row group are encoded, compressed and encrypted in parallel.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -14,17 +20,21 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, SchemaRef};
 use hyperseg_dsl::schema::Schema;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::encryption::decrypt::FileDecryptionProperties;
 use parquet::encryption::encrypt::FileEncryptionProperties;
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::SchemaDescriptor;
+use rayon::prelude::*;
 
-use super::columns::properties;
+use super::columns::{bounds_of_texts, properties};
+use super::directory::{PageDirectory, PagePlace};
 use super::keys::{FOOTER_KEY, Place};
 use super::{DataFile, footer};
-use crate::crypto::{DataKey, Digest, SealingKey, sha256};
+use crate::crypto::{DataKey, Digest, SealingKey, Sha256Stream, sha256};
 use crate::dataset::durable::{self, TEMPORARY};
-use crate::dataset::{ColumnEntry, FileEntry, FooterEntry};
+use crate::dataset::{ColumnEntry, FileEntry, FooterEntry, Section};
 use crate::error::{Error, Result};
 
 const BUFFER_LEN: usize = 1 << 20;
@@ -39,6 +49,17 @@ pub(crate) struct FileWriter<'a> {
     pub(crate) class_key: &'a SealingKey,
     /// Logical schema, for the choice of encodings.
     pub(crate) schema: &'a Schema,
+    /// Rows of a page and of a block of the page directory.
+    pub(crate) page_rows: u32,
+}
+
+/// What the encoder knows of a file it has written.
+struct Written {
+    rows: u64,
+    bytes: u64,
+    sha256: [u8; 32],
+    /// Sealed page directory of each leaf.
+    directories: Vec<Section>,
 }
 
 impl FileWriter<'_> {
@@ -72,8 +93,11 @@ impl FileWriter<'_> {
         rows_per_group: usize,
     ) -> Result<FileEntry> {
         let keys = Keys::generate(columns, &self.place)?;
-        let rows = self.encode(path, name, columns, batches, rows_per_group, &keys)?;
+        let written = self.encode(path, name, columns, batches, rows_per_group, &keys)?;
         let file = DataFile::open_encrypted(path, name.to_owned())?;
+        if file.len() != written.bytes {
+            return Err(Error::corrupt(name, "it is not as long as what was written"));
+        }
         let footer_range = file.footer_range()?;
         let footer_bytes = file.read(footer_range.clone())?;
         let (at_min, at_max) = at_range(batches).unzip();
@@ -82,12 +106,13 @@ impl FileWriter<'_> {
             table: self.place.table.clone(),
             class: self.place.class,
             shard: self.place.shard,
-            rows,
-            bytes: file.len(),
-            sha256: Digest(file.digest()?),
+            rows: written.rows,
+            page_rows: self.page_rows,
+            bytes: written.bytes,
+            sha256: Digest(written.sha256),
             at_min,
             at_max,
-            columns: keys.wrap_columns(&self.place, self.class_key)?,
+            columns: keys.wrap_columns(&self.place, self.class_key, &written.directories)?,
             generation: self.place.generation,
             footer: FooterEntry {
                 bytes: footer_range.end - footer_range.start,
@@ -108,11 +133,11 @@ impl FileWriter<'_> {
         batches: &[RecordBatch],
         rows_per_group: usize,
         keys: &Keys,
-    ) -> Result<u64> {
+    ) -> Result<Written> {
         let sample = batches.first().cloned().unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(columns)));
         let encryption = keys.encryption(&self.place)?;
         let properties =
-            properties(self.schema, &self.place.table, self.place.class, &sample, rows_per_group, encryption);
+            properties(self.schema, &self.place, &sample, rows_per_group, self.page_rows, encryption);
         let sink = Sink::create(path, name)?;
         let failed = Arc::clone(&sink.failed);
         // Parquet's messages can quote values; the operating system's error is the only one worth more than a name
@@ -120,16 +145,133 @@ impl FileWriter<'_> {
             Some(cause) => Error::io("write", name, cause),
             None => mismatch(&self.place, "the rows cannot be written as Parquet"),
         };
-        let mut writer = ArrowWriter::try_new(sink, Arc::clone(columns), Some(properties)).map_err(fail)?;
+        let lost = || mismatch(&self.place, "the encoder does not say where its pages lie");
+        let writer = ArrowWriter::try_new(sink, Arc::clone(columns), Some(properties)).map_err(fail)?;
+        let (mut writer, factory) = writer.into_serialized_writer().map_err(fail)?;
+        let mut directories = vec![PageDirectory::default(); keys.columns.len()];
         let mut rows = 0;
-        for batch in batches {
-            writer.write(batch).map_err(fail)?;
-            rows += batch.num_rows() as u64;
+        for (number, group) in row_groups(batches, rows_per_group).iter().enumerate() {
+            let encoders = factory.create_column_writers(number).map_err(fail)?;
+            let chunks = self.encode_group(columns, group, encoders, &mut directories)?;
+            let mut row_group = writer.next_row_group().map_err(fail)?;
+            for (mut chunk, directory) in chunks.into_iter().zip(&mut directories) {
+                // Parquet's own index of pages could only be read with the keys of all columns.
+                let index = chunk.close_mut().offset_index.take().ok_or_else(lost)?;
+                let pages = index.page_locations.iter().map(|page| {
+                    let bytes = u32::try_from(page.compressed_page_size).ok()?;
+                    Some(PagePlace { offset: 0, bytes, first_row: u32::try_from(page.first_row_index).ok()? })
+                });
+                directory.groups.push(pages.collect::<Option<_>>().ok_or_else(lost)?);
+                chunk.append_to_row_group(&mut row_group).map_err(fail)?;
+            }
+            row_group.close().map_err(fail)?;
+            locate(&writer, number, &mut directories).ok_or_else(lost)?;
+            rows += group.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
         }
+        let directories = self.write_directories(&mut writer, keys, &directories).map_err(|error| {
+            failed
+                .lock()
+                .ok()
+                .and_then(|mut cause| cause.take())
+                .map_or(error, |io| Error::io("write", name, io))
+        })?;
         let sink = writer.into_inner().map_err(fail)?;
-        sink.finish().map_err(|error| Error::io("write", name, error))?;
-        Ok(rows)
+        let (bytes, sha256) = sink.finish().map_err(|error| Error::io("write", name, error))?;
+        Ok(Written { rows, bytes, sha256, directories })
     }
+
+    /// Encodes the columns of a row group in parallel and adds its blocks to the directories.
+    fn encode_group(
+        &self,
+        columns: &SchemaRef,
+        group: &[RecordBatch],
+        encoders: Vec<ArrowColumnWriter>,
+        directories: &mut [PageDirectory],
+    ) -> Result<Vec<ArrowColumnChunk>> {
+        let failed = |_| mismatch(&self.place, "the rows cannot be written as Parquet");
+        if encoders.len() != columns.fields().len() {
+            return Err(mismatch(&self.place, "a column has more than one leaf"));
+        }
+        let block_rows = self.page_rows as usize;
+        let work = encoders
+            .into_par_iter()
+            .zip(directories.par_iter_mut())
+            .zip(columns.fields().as_ref().par_iter());
+        work.enumerate()
+            .map(|(place, ((mut encoder, directory), field))| {
+                let texts = bounds_of_texts(self.schema, &self.place.table, field.name());
+                for batch in group {
+                    let Some(values) = batch.columns().get(place) else { continue };
+                    directory.push_blocks(values, block_rows, texts);
+                    for leaf in compute_leaves(field, values).map_err(failed)? {
+                        encoder.write(&leaf).map_err(failed)?;
+                    }
+                }
+                encoder.close().map_err(failed)
+            })
+            .collect()
+    }
+
+    /// Seals the directory of each column behind the pages.
+    fn write_directories(
+        &self,
+        writer: &mut SerializedFileWriter<Sink>,
+        keys: &Keys,
+        directories: &[PageDirectory],
+    ) -> Result<Vec<Section>> {
+        let mut sections = Vec::with_capacity(directories.len());
+        for ((name, key), directory) in keys.columns.iter().zip(directories) {
+            let plain = directory.encode().ok_or_else(|| mismatch(&self.place, "it has too many pages"))?;
+            let sealed = key.seal(self.place.directory_aad(name).as_bytes(), &plain)?;
+            sections.push(Section { offset: writer.bytes_written() as u64, bytes: sealed.len() as u64 });
+            writer
+                .write_all(&sealed)
+                .map_err(|error| Error::io("write", self.place.file.file_name(), error))?;
+        }
+        Ok(sections)
+    }
+}
+
+/// The batches cut into row groups.
+fn row_groups(batches: &[RecordBatch], rows_per_group: usize) -> Vec<Vec<RecordBatch>> {
+    let mut groups: Vec<Vec<RecordBatch>> = Vec::new();
+    let mut room = 0;
+    for batch in batches {
+        let mut start = 0;
+        while start < batch.num_rows() {
+            if room == 0 {
+                groups.push(Vec::new());
+                room = rows_per_group;
+            }
+            let length = room.min(batch.num_rows() - start);
+            if let Some(group) = groups.last_mut() {
+                group.push(batch.slice(start, length));
+            }
+            start += length;
+            room -= length;
+        }
+    }
+    groups
+}
+
+/// Gives the pages of a row group that was just written their offsets: data pages are what ends its chunks.
+fn locate(
+    writer: &SerializedFileWriter<Sink>,
+    group: usize,
+    directories: &mut [PageDirectory],
+) -> Option<()> {
+    let chunks = writer.flushed_row_groups().get(group)?.columns();
+    for (chunk, directory) in chunks.iter().zip(directories) {
+        let (start, length) = chunk.byte_range();
+        let pages = directory.groups.last_mut()?;
+        let data: u64 = pages.iter().map(|page| u64::from(page.bytes)).sum();
+        let mut offset = start + length.checked_sub(data)?;
+        for page in pages {
+            page.offset = offset;
+            offset += u64::from(page.bytes);
+        }
+    }
+    Some(())
 }
 
 /// Smallest and largest `at` of record batches.
@@ -182,17 +324,26 @@ impl Keys {
         builder.build().map_err(|_| mismatch(place, "the columns cannot be decrypted"))
     }
 
-    fn wrap_columns(&self, place: &Place, class_key: &SealingKey) -> Result<Vec<ColumnEntry>> {
-        let wrap = |(name, key): &(String, DataKey)| {
-            Ok(ColumnEntry { name: name.clone(), key: place.wrap(class_key, name, key)? })
+    fn wrap_columns(
+        &self,
+        place: &Place,
+        class_key: &SealingKey,
+        directories: &[Section],
+    ) -> Result<Vec<ColumnEntry>> {
+        let wrap = |((name, key), directory): (&(String, DataKey), &Section)| {
+            let key = place.wrap(class_key, name, key)?;
+            Ok(ColumnEntry { name: name.clone(), directory: *directory, key })
         };
-        self.columns.iter().map(wrap).collect()
+        self.columns.iter().zip(directories).map(wrap).collect()
     }
 }
 
-/// The file under the writer. It keeps the operating system's error, which Parquet may turn into text.
+/// The file under the writer. It keeps the operating system's error, which Parquet may turn into text, and digests
+/// what passes.
 struct Sink {
     file: BufWriter<File>,
+    bytes: u64,
+    digest: Sha256Stream,
     failed: Arc<Mutex<Option<io::Error>>>,
 }
 
@@ -200,11 +351,14 @@ impl Sink {
     fn create(path: &Path, name: &str) -> Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).mode(durable::FILE_MODE).open(path);
         let file = file.map_err(|error| Error::io("create", name, error))?;
-        Ok(Self { file: BufWriter::with_capacity(BUFFER_LEN, file), failed: Arc::default() })
+        let file = BufWriter::with_capacity(BUFFER_LEN, file);
+        Ok(Self { file, bytes: 0, digest: Sha256Stream::default(), failed: Arc::default() })
     }
 
-    fn finish(self) -> io::Result<()> {
-        self.file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    /// Length and SHA-256 of the file, which is durable then.
+    fn finish(self) -> io::Result<(u64, [u8; 32])> {
+        self.file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        Ok((self.bytes, self.digest.finish()))
     }
 
     fn keep<T>(&self, result: io::Result<T>) -> io::Result<T> {
@@ -221,6 +375,10 @@ impl Sink {
 impl Write for Sink {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         let result = self.file.write(buffer);
+        if let Ok(written) = &result {
+            self.digest.update(buffer.get(..*written).unwrap_or_default());
+            self.bytes += *written as u64;
+        }
         self.keep(result)
     }
 

@@ -4,6 +4,7 @@
 //! columns, and the list of what was unlocked. Only the data keys of the wanted columns, and of the footers of their
 //! files, are ever unwrapped; every other column stays sealed.
 
+mod open;
 mod read;
 mod retriever;
 
@@ -13,9 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hyperseg_dsl::schema::Class;
 use parquet::encryption::decrypt::FileDecryptionProperties;
-use parquet::file::metadata::ParquetMetaData;
 use serde::{Deserialize, Serialize};
 
+pub use open::OpenFile;
 pub use read::Batches;
 use retriever::{FileKeys, Retriever};
 
@@ -23,7 +24,6 @@ use crate::audit::Intent;
 use crate::dataset::{Dataset, FileEntry, FileId, Snapshot};
 use crate::error::{Error, Result};
 use crate::file::keys::{FOOTER_KEY, Place};
-use crate::file::{DataFile, footer};
 use crate::keyring::KeyClass;
 
 /// A column whose data keys were unwrapped, for the audit record.
@@ -50,7 +50,7 @@ pub struct KeyScope {
 struct FileScope {
     place: Place,
     keys: Arc<FileKeys>,
-    metadata: Mutex<Option<Arc<ParquetMetaData>>>,
+    open: Mutex<Option<Arc<OpenFile>>>,
 }
 
 impl KeyScope {
@@ -102,30 +102,27 @@ impl KeyScope {
             log.note(entry, column);
         }
         let footer = unwrap(FOOTER_KEY, &entry.footer.key)?;
-        Ok(FileScope { place, keys: Arc::new(FileKeys::new(footer, keys)), metadata: Mutex::default() })
+        Ok(FileScope { place, keys: Arc::new(FileKeys::new(footer, keys)), open: Mutex::default() })
     }
 
-    /// Parquet's metadata of a file; parsed once per scope. Columns outside the scope stay sealed in it, the page
-    /// index is not loaded, and every chunk is known to be encrypted under a key of its own.
+    /// Opens a file; its footer and page directories are read once per scope.
     ///
     /// # Errors
-    /// The file is outside the scope, its footer is not the one that was written, or what it says is not what the
-    /// manifest says.
-    pub fn load_metadata(&self, file: &DataFile, entry: &FileEntry) -> Result<Arc<ParquetMetaData>> {
+    /// The file is outside the scope or missing, its footer or a directory is not the one that was written, or what
+    /// they say is not what the manifest says.
+    pub fn open(&self, dataset: &Dataset, entry: &FileEntry) -> Result<Arc<OpenFile>> {
         let scope = self.file(entry)?;
-        let mut cached = scope.metadata.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(metadata) = cached.as_ref() {
-            return Ok(Arc::clone(metadata));
+        let mut cached = scope.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = cached.as_ref() {
+            return Ok(Arc::clone(open));
         }
-        let (retriever, decryption) = scope.decryption(entry)?;
-        let metadata = Arc::new(footer::parse(file, entry, &decryption)?);
-        retriever.footer_is_parsed();
-        *cached = Some(Arc::clone(&metadata));
-        Ok(metadata)
+        let open = Arc::new(OpenFile::open(dataset.open_file(entry)?, entry, scope)?);
+        *cached = Some(Arc::clone(&open));
+        Ok(open)
     }
 
     /// Decryption properties of a file, for readers that insist on parsing the footer themselves. They must be told
-    /// to skip the page index, and cannot tell plaintext files from encrypted ones; [`Self::load_metadata`] can.
+    /// to skip the page index, and cannot tell plaintext files from encrypted ones; [`Self::open`] can.
     ///
     /// # Errors
     /// The file is outside the scope.

@@ -1,32 +1,32 @@
 //! Rows of a file, read in order on the calling thread.
 //!
-//! In: a file of the scope, columns, row groups. Out: record batches with these columns in the order of the file. Each
-//! column chunk is read whole and the lengths of its modules are checked before the decoder sees it. For importers,
-//! checks and the second look before a release; queries scan through the engine.
+//! In: a file of the scope, columns, ranges of rows. Out: record batches with these columns in the order of the file.
+//! Only pages that hold wanted rows are fetched and decrypted, and the lengths of their modules are checked before the
+//! decoder sees them.
 
-use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::KeyScope;
+use super::open::OpenFile;
 use crate::dataset::{Dataset, FileEntry};
 use crate::error::{Error, Result};
 use crate::file::DataFile;
 
-const BATCH_ROWS: usize = 16_384;
+const BATCH_ROWS: usize = 1 << 14;
 
 impl KeyScope {
-    /// Reads columns of a file, all row groups or the given ones.
+    /// Reads columns of a file: all rows, or the given ranges, which ascend and do not overlap.
     ///
     /// # Errors
     /// The file or a column is outside the scope, or the file is not what the manifest says. Errors of rows come
@@ -36,7 +36,7 @@ impl KeyScope {
         dataset: &Dataset,
         entry: &FileEntry,
         columns: &[&str],
-        row_groups: Option<Vec<usize>>,
+        rows: Option<Vec<Range<u64>>>,
     ) -> Result<Batches> {
         let scope = self.file(entry)?;
         for name in columns {
@@ -47,36 +47,100 @@ impl KeyScope {
                 return Err(Error::Sealed { file: entry.file_name(), column: (*name).to_owned() });
             }
         }
-        let file = dataset.open_file(entry)?;
-        let metadata = self.load_metadata(&file, entry)?;
-        let groups = row_groups.unwrap_or_else(|| (0..metadata.num_row_groups()).collect());
-        let options = ArrowReaderOptions::new();
-        let metadata = ArrowReaderMetadata::try_new(metadata, options).map_err(|_| undecodable(&file))?;
-        let mask = ProjectionMask::columns(metadata.parquet_schema(), columns.iter().copied());
-        let schema = Arc::new(
-            metadata.schema().project(&projected(&metadata, columns)).map_err(|_| undecodable(&file))?,
-        );
-        Ok(Batches { file, metadata, mask, schema, groups: groups.into_iter(), current: None })
+        let open = self.open(dataset, entry)?;
+        open.read(columns, rows.as_deref())
     }
 }
 
-fn projected(metadata: &ArrowReaderMetadata, columns: &[&str]) -> Vec<usize> {
-    let fields = metadata.schema().fields().iter().enumerate();
-    fields.filter(|(_, field)| columns.contains(&field.name().as_str())).map(|(place, _)| place).collect()
+impl OpenFile {
+    /// Reads columns: all rows, or the given ranges, which ascend and do not overlap.
+    ///
+    /// # Errors
+    /// A range is not of the file. Errors of rows come out of the iterator; a column outside the scope is one.
+    pub fn read(&self, columns: &[&str], rows: Option<&[Range<u64>]>) -> Result<Batches> {
+        let schema = self.metadata.schema();
+        let projected: Vec<usize> = schema
+            .fields()
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| columns.contains(&field.name().as_str()))
+            .map(|(place, _)| place)
+            .collect();
+        let schema = Arc::new(schema.project(&projected).map_err(|_| undecodable(&self.file))?);
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), projected);
+        let figures = Arc::new(Fetched::default());
+        let input = Pages { file: self.file.clone(), figures: Arc::clone(&figures) };
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata.clone())
+            .with_projection(mask)
+            .with_batch_size(BATCH_ROWS);
+        if let Some(rows) = rows {
+            let (groups, selection) = self.selection(rows)?;
+            builder = builder.with_row_groups(groups).with_row_selection(selection);
+        }
+        let reader = builder.build().map_err(|_| undecodable(&self.file))?;
+        Ok(Batches { file: self.file.clone(), schema, reader: Some(reader), figures })
+    }
+
+    /// The row groups that hold wanted rows, and the wanted rows among theirs.
+    fn selection(&self, rows: &[Range<u64>]) -> Result<(Vec<usize>, RowSelection)> {
+        let outside = || Error::corrupt(self.file.name(), "rows outside the file were asked for");
+        let mut groups = Vec::new();
+        let mut wanted = Vec::with_capacity(rows.len());
+        let mut start = 0_u64;
+        let mut kept = 0_u64;
+        let mut rest = rows.iter().filter(|range| !range.is_empty()).cloned().peekable();
+        for (number, group) in self.metadata().row_groups().iter().enumerate() {
+            let length = u64::try_from(group.num_rows()).map_err(|_| outside())?;
+            let end = start.saturating_add(length);
+            let mut any = false;
+            while let Some(range) = rest.peek_mut() {
+                if range.start < start {
+                    return Err(outside());
+                }
+                if range.start >= end {
+                    break;
+                }
+                let upper = range.end.min(end);
+                let place = |row: u64| usize::try_from(row - start + kept).map_err(|_| outside());
+                wanted.push(place(range.start)?..place(upper)?);
+                any = true;
+                if range.end > end {
+                    range.start = end;
+                    break;
+                }
+                rest.next();
+            }
+            if any {
+                groups.push(number);
+                kept = kept.saturating_add(length);
+            }
+            start = end;
+        }
+        if rest.peek().is_some() {
+            return Err(outside());
+        }
+        let kept = usize::try_from(kept).map_err(|_| outside())?;
+        Ok((groups, RowSelection::from_consecutive_ranges(wanted.into_iter(), kept)))
+    }
 }
 
 fn undecodable(file: &DataFile) -> Error {
     Error::corrupt(file.name(), "its rows cannot be decrypted or decoded")
 }
 
+/// What was fetched from a file.
+#[derive(Debug, Default)]
+struct Fetched {
+    pages: AtomicU64,
+    bytes: AtomicU64,
+}
+
 /// Record batches of a file; ends after the first error.
 pub struct Batches {
     file: DataFile,
-    metadata: ArrowReaderMetadata,
-    mask: ProjectionMask,
     schema: SchemaRef,
-    groups: std::vec::IntoIter<usize>,
-    current: Option<ParquetRecordBatchReader>,
+    reader: Option<ParquetRecordBatchReader>,
+    figures: Arc<Fetched>,
 }
 
 impl Batches {
@@ -86,42 +150,16 @@ impl Batches {
         &self.schema
     }
 
-    fn open_group(&self, group: usize) -> Result<ParquetRecordBatchReader> {
-        let row_group = self
-            .metadata
-            .metadata()
-            .row_groups()
-            .get(group)
-            .ok_or_else(|| Error::corrupt(self.file.name(), format!("it has no row group {group}")))?;
-        let mut chunks = BTreeMap::new();
-        for (leaf, chunk) in row_group.columns().iter().enumerate() {
-            if self.mask.leaf_included(leaf) {
-                let (start, length) = chunk.byte_range();
-                let bytes = self.file.read_modules(start..start.saturating_add(length))?;
-                chunks.insert(start, bytes);
-            }
-        }
-        let input = Chunks { chunks, len: self.file.len() };
-        ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata.clone())
-            .with_projection(self.mask.clone())
-            .with_row_groups(vec![group])
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|_| undecodable(&self.file))
+    /// Pages fetched and decrypted so far, dictionaries among them.
+    #[must_use]
+    pub fn pages(&self) -> u64 {
+        self.figures.pages.load(Ordering::Relaxed)
     }
 
-    fn step(&mut self) -> Result<Option<RecordBatch>> {
-        loop {
-            if let Some(reader) = &mut self.current {
-                match reader.next() {
-                    Some(Ok(batch)) => return Ok(Some(batch)),
-                    Some(Err(_)) => return Err(undecodable(&self.file)),
-                    None => self.current = None,
-                }
-            }
-            let Some(group) = self.groups.next() else { return Ok(None) };
-            self.current = Some(self.open_group(group)?);
-        }
+    /// Bytes of ciphertext fetched so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.figures.bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -129,12 +167,17 @@ impl Iterator for Batches {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let step = self.step();
-        if step.is_err() {
-            self.current = None;
-            self.groups = Vec::new().into_iter();
+        match self.reader.as_mut()?.next() {
+            Some(Ok(batch)) => Some(Ok(batch)),
+            Some(Err(_)) => {
+                self.reader = None;
+                Some(Err(undecodable(&self.file)))
+            }
+            None => {
+                self.reader = None;
+                None
+            }
         }
-        step.transpose()
     }
 }
 
@@ -144,43 +187,32 @@ impl std::fmt::Debug for Batches {
     }
 }
 
-/// The column chunks of one row group, still encrypted, at their places in the file.
-struct Chunks {
-    chunks: BTreeMap<u64, Bytes>,
-    len: u64,
+/// The pages of a file, still encrypted, fetched when the decoder asks for them.
+struct Pages {
+    file: DataFile,
+    figures: Arc<Fetched>,
 }
 
-impl Chunks {
-    /// From a place to the end of the chunk it lies in.
-    fn from(&self, start: u64) -> Option<Bytes> {
-        let (chunk_start, bytes) = self.chunks.range(..=start).next_back()?;
-        let skip = usize::try_from(start - chunk_start).ok()?;
-        (skip <= bytes.len()).then(|| bytes.slice(skip..))
-    }
-}
-
-impl Length for Chunks {
+impl Length for Pages {
     fn len(&self) -> u64 {
-        self.len
+        self.file.len()
     }
 }
 
-impl ChunkReader for Chunks {
+impl ChunkReader for Pages {
     type T = Cursor<Bytes>;
 
-    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        self.from(start).map(Cursor::new).ok_or_else(|| outside("chunk"))
+    /// The decoder knows where every page lies: it never reads on from a place.
+    fn get_read(&self, _start: u64) -> parquet::errors::Result<Self::T> {
+        Err(ParquetError::General("pages are read by their places".to_owned()))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
-        let bytes = self.from(start).ok_or_else(|| outside("chunk"))?;
-        if length > bytes.len() {
-            return Err(outside("range"));
-        }
-        Ok(bytes.slice(..length))
+        let end = start.saturating_add(length as u64);
+        let bytes =
+            self.file.read_modules(start..end).map_err(|error| ParquetError::External(Box::new(error)))?;
+        self.figures.pages.fetch_add(1, Ordering::Relaxed);
+        self.figures.bytes.fetch_add(length as u64, Ordering::Relaxed);
+        Ok(bytes)
     }
-}
-
-fn outside(what: &str) -> ParquetError {
-    ParquetError::General(format!("a {what} outside the projection was asked for"))
 }

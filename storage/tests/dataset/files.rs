@@ -83,11 +83,11 @@ fn columns_outside_the_scope_stay_sealed() {
     let scope = KeyScope::arm(&world.dataset, &snapshot, &intent, wants).unwrap();
 
     let rows: usize = scope
-        .read(&world.dataset, entry, &["spoken_languages", "ord"], Some(vec![1]))
+        .read(&world.dataset, entry, &["spoken_languages", "ord"], Some(vec![200..400]))
         .unwrap()
         .map(|batch| batch.unwrap().num_rows())
         .sum();
-    assert_eq!(rows, 200, "the second row group");
+    assert_eq!(rows, 200, "the second page");
     assert_eq!(scope.refused(), []);
     assert_eq!(
         scope.sealed().len(),
@@ -106,10 +106,12 @@ fn columns_outside_the_scope_stay_sealed() {
     assert_eq!(error.kind(), ErrorKind::Unauthorised);
 
     // a reader that goes around `read` gets no further
-    let file = world.dataset.open_file(entry).unwrap();
-    let metadata = scope.load_metadata(&file, entry).unwrap();
+    let open = scope.open(&world.dataset, entry).unwrap();
+    assert!(open.directory("ord").is_some());
+    assert!(open.directory("birth_date").is_none(), "what its pages hold is sealed with it");
+    let metadata = Arc::clone(open.metadata());
     let leaf = entry.columns.iter().position(|column| column.name == "birth_date").unwrap();
-    assert!(metadata.row_group(0).column(leaf).statistics().is_none(), "its statistics are sealed with it");
+    assert!(metadata.row_group(0).column(leaf).statistics().is_none());
     let metadata = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new()).unwrap();
     let input = File::open(world.path(entry)).unwrap();
     let mask = ProjectionMask::columns(metadata.parquet_schema(), ["birth_date"]);
@@ -153,19 +155,16 @@ fn what_is_unlocked_is_what_was_asked_for() {
 
 /// What the engine does: Parquet's own reader over our metadata, one projection.
 #[test]
-fn parquets_reader_decodes_armed_columns_without_the_page_index() {
+fn parquets_reader_decodes_armed_columns() {
     let world = World::filled();
     let snapshot = world.dataset.snapshot().unwrap();
     let entry = of_table(&snapshot, &record("email_open"), Class::Behavioural);
     let intent = world.intent("count");
     let wants = vec![(entry.id, vec!["ord".to_owned(), "at".to_owned()])];
     let scope = KeyScope::arm(&world.dataset, &snapshot, &intent, wants).unwrap();
-    let file = world.dataset.open_file(entry).unwrap();
-    let metadata = scope.load_metadata(&file, entry).unwrap();
-    assert!(metadata.column_index().is_none() && metadata.offset_index().is_none());
+    let metadata = Arc::clone(scope.open(&world.dataset, entry).unwrap().metadata());
+    assert!(metadata.column_index().is_none(), "bounds are in the page directories");
     assert!(metadata.num_row_groups() > 1);
-    let at = entry.columns.iter().position(|column| column.name == "at").unwrap();
-    assert!(metadata.row_group(0).column(at).statistics().is_some(), "row groups can be pruned");
     let metadata = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new()).unwrap();
     let mask = ProjectionMask::columns(metadata.parquet_schema(), ["ord", "at"]);
     let input = File::open(world.path(entry)).unwrap();

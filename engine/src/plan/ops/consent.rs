@@ -9,20 +9,18 @@
 //! decides; a refusal known only to the day counts from the day's end, a grant from its start, so that a doubt
 //! within a day is always a refusal.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, Int16Array, Int64Array, StringArray};
+use arrow::array::{Array, Int16Array, Int64Array, StringArray, UInt32Array};
 use async_trait::async_trait;
 use chrono_tz::Tz;
 use datafusion::common::{Result, internal_datafusion_err};
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::TryStreamExt;
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::value::{When, unpack_time};
+use hyperseg_storage::layout::ORDINAL;
 
-use super::field_set::single;
-use super::record_set::Selection;
+use super::record_set::bits;
+use super::single;
 use crate::plan::exec::{SetOperator, ShardContext, column};
 use crate::sets::ShardSet;
 
@@ -42,8 +40,6 @@ pub(crate) struct Consent {
 /// Contacts that must not be approached.
 #[derive(Debug)]
 pub(crate) struct ConsentBlocks {
-    /// Which records count: Boolean, null for UNKNOWN.
-    pub(crate) filter: Arc<dyn PhysicalExpr>,
     /// What a release needs.
     pub(crate) consent: Consent,
 }
@@ -61,34 +57,34 @@ impl SetOperator for ConsentBlocks {
         "ConsentBlocksExec"
     }
 
-    fn expressions(&self) -> Vec<Arc<dyn PhysicalExpr>> {
-        vec![Arc::clone(&self.filter)]
-    }
-
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
         let mut input = single(inputs)?;
         shard.reservation.try_grow(shard.contacts * size_of::<State>())?;
         let nothing = State { moment: i64::MIN, refused: false, granted: false };
         let mut states = vec![nothing; shard.contacts];
         let clock = Clock { as_of_micros: self.consent.as_of_micros, zone: self.consent.zone };
-        let selection = Selection::new(&self.filter, shard);
+        let rows = shard.counter("rows");
         while let Some(batch) = input.try_next().await? {
+            let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
             let at: &Int64Array = column(&batch, "at")?;
             let end: &Int64Array = column(&batch, "end")?;
             let decision: &Int16Array = column(&batch, "decision")?;
             let scope: &StringArray = column(&batch, "scope")?;
-            selection.each(&batch, |row, ordinal| {
+            rows.add(batch.num_rows());
+            for (row, (&ordinal, &at)) in ordinals.values().iter().zip(at.values()).enumerate() {
                 let grant = decision.is_valid(row) && decision.value(row) == self.consent.grant;
                 if grant && scope.is_valid(row) && scope.value(row) != "all" {
-                    return Ok(());
+                    continue;
                 }
-                let moment = match unpack_time(at.value(row)).ok_or_else(unreadable)? {
+                let moment = match unpack_time(at).ok_or_else(unreadable)? {
                     When::Instant(micros) => micros,
                     When::Day(day) if grant => clock.start_of_day(day),
                     When::Day(day) => day.succ_opt().map_or(i64::MAX, |next| clock.start_of_day(next) - 1),
                 };
                 let unexpired = grant && (end.is_null(row) || ends_after(end.value(row), &clock)?);
-                let state = states.get_mut(ordinal).ok_or_else(|| internal_datafusion_err!("an ordinal"))?;
+                let state = states
+                    .get_mut(ordinal as usize)
+                    .ok_or_else(|| internal_datafusion_err!("an ordinal beyond its shard"))?;
                 if moment > state.moment {
                     *state = State { moment, refused: false, granted: false };
                 }
@@ -96,12 +92,11 @@ impl SetOperator for ConsentBlocks {
                     state.refused |= !grant;
                     state.granted |= unexpired;
                 }
-                Ok(())
-            })?;
+            }
         }
         let needs_grant = self.consent.needs_grant;
-        let blocked = states.into_iter().map(|state| state.refused || (needs_grant && !state.granted));
-        Ok(ShardSet::two_valued(blocked.collect()))
+        let blocked = |state: &State| state.refused || (needs_grant && !state.granted);
+        Ok(ShardSet::two_valued(bits(&states, blocked)))
     }
 }
 

@@ -12,9 +12,13 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use crate::plan::exec::{SetOperator, ShardContext, read_set};
 use crate::sets::ShardSet;
 
-/// And of the inputs. Every input is read, so that each criterion is reported even when an earlier one is empty.
+/// And of the inputs. As a rule every input is read, so that each criterion is reported even when an earlier one is
+/// empty.
 #[derive(Debug)]
-pub(crate) struct Criteria;
+pub(crate) struct Criteria {
+    /// Nothing more is read once nobody is left.
+    pub(crate) stops: bool,
+}
 
 /// Name of the counter of contacts left after the criterion at this place.
 pub(crate) fn cumulative(place: usize) -> String {
@@ -31,7 +35,11 @@ impl SetOperator for Criteria {
         let mut so_far = ShardSet::constant(shard.contacts, true);
         for (place, input) in inputs.into_iter().enumerate() {
             so_far = so_far.and(&read_set(input, shard).await?);
-            shard.count(cumulative(place), so_far.count_true());
+            let left = so_far.count_true();
+            shard.count(cumulative(place), left);
+            if self.stops && left == 0 {
+                return Ok(ShardSet::constant(shard.contacts, false));
+            }
         }
         Ok(so_far)
     }

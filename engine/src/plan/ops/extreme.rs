@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! in:    ord 4 at 2 Jan value 9.1     ord 4 at 5 Mar value 6     ord 7 at 1 Feb value missing      test: value > 9
+//!        one row for each selected record
 //! out:   latest: FALSE for 4, UNKNOWN for 7 and for everyone without a selected record
 //! ```
 //!
@@ -10,7 +11,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, Int64Array};
+use arrow::array::{Array, BooleanArray, Int64Array, UInt32Array};
 use async_trait::async_trait;
 use chrono_tz::Tz;
 use datafusion::common::{Result, internal_datafusion_err};
@@ -19,9 +20,10 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::TryStreamExt;
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::value::{When, days_since_epoch, unpack_time};
+use hyperseg_storage::layout::ORDINAL;
 
-use super::field_set::{single, unset};
-use super::record_set::{Selection, truths};
+use super::record_set::bits;
+use super::single;
 use crate::plan::exec::{SetOperator, ShardContext, column};
 use crate::sets::ShardSet;
 
@@ -44,8 +46,6 @@ impl Extreme {
 /// Contacts by a test of their latest or earliest selected record.
 #[derive(Debug)]
 pub(crate) struct ExtremeRecord {
-    /// Which records are selected: Boolean, null for UNKNOWN.
-    pub(crate) filter: Arc<dyn PhysicalExpr>,
     /// What the record must satisfy: Boolean, null for UNKNOWN.
     pub(crate) test: Arc<dyn PhysicalExpr>,
     /// Order.
@@ -93,6 +93,10 @@ struct State {
 impl State {
     const NOTHING: Self = Self { day: i32::MIN, instants: Best::NOTHING, days: Best::NOTHING };
 
+    fn is_empty(&self) -> bool {
+        self.instants.seen == Seen::Nothing && self.days.seen == Seen::Nothing
+    }
+
     fn answer(&self) -> Seen {
         match (self.instants.seen, self.days.seen) {
             (seen, Seen::Nothing) | (Seen::Nothing, seen) => seen,
@@ -110,7 +114,7 @@ impl SetOperator for ExtremeRecord {
     }
 
     fn expressions(&self) -> Vec<Arc<dyn PhysicalExpr>> {
-        vec![Arc::clone(&self.filter), Arc::clone(&self.test)]
+        vec![Arc::clone(&self.test)]
     }
 
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
@@ -118,48 +122,43 @@ impl SetOperator for ExtremeRecord {
         shard.reservation.try_grow(shard.contacts * size_of::<State>())?;
         let mut states = vec![State::NOTHING; shard.contacts];
         let mut days = Days::new(self.extreme);
-        let selection = Selection::new(&self.filter, shard);
+        let rows = shard.counter("rows");
         while let Some(batch) = input.try_next().await? {
-            let tests = truths(&self.test, &batch)?;
+            let tests = self.test.evaluate(&batch)?.into_array(batch.num_rows())?;
+            let tests = tests
+                .as_any()
+                .downcast_ref::<BooleanArray>()
+                .ok_or_else(|| internal_datafusion_err!("a test that is not Boolean"))?;
+            let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
             let at: &Int64Array = column(&batch, "at")?;
             let recorded: &Int64Array = column(&batch, "recorded_at")?;
-            selection.each(&batch, |row, ordinal| {
+            rows.add(batch.num_rows());
+            for (row, (&ordinal, &at)) in ordinals.values().iter().zip(at.values()).enumerate() {
+                let state = states
+                    .get_mut(ordinal as usize)
+                    .ok_or_else(|| internal_datafusion_err!("an ordinal beyond its shard"))?;
+                let (day, instant) = days.at(at)?;
+                if state.is_empty() || day > state.day {
+                    *state = State { day, ..State::NOTHING };
+                } else if day < state.day {
+                    continue;
+                }
                 let seen = match (tests.is_valid(row), tests.is_valid(row) && tests.value(row)) {
                     (false, _) => Seen::Unknown,
                     (true, true) => Seen::True,
                     (true, false) => Seen::False,
                 };
-                let state = states.get_mut(ordinal).ok_or_else(|| internal_datafusion_err!("an ordinal"))?;
-                let (day, instant) = days.at(at.value(row))?;
                 let recorded =
                     if recorded.is_valid(row) { days.recorded(recorded.value(row))? } else { i64::MIN };
-                if day > state.day
-                    || (state.instants.seen == Seen::Nothing && state.days.seen == Seen::Nothing)
-                {
-                    *state = State { day, ..State::NOTHING };
-                } else if day < state.day {
-                    return Ok(());
-                }
                 match instant {
                     Some(instant) => state.instants.take(instant, recorded, seen),
                     None => state.days.take(0, recorded, seen),
                 }
-                Ok(())
-            })?;
-        }
-        let mut certain = unset(shard.contacts);
-        let mut possible = unset(shard.contacts);
-        for (ordinal, state) in states.iter().enumerate() {
-            match state.answer() {
-                Seen::True => {
-                    certain.set_bit(ordinal, true);
-                    possible.set_bit(ordinal, true);
-                }
-                Seen::Unknown | Seen::Nothing => possible.set_bit(ordinal, true),
-                Seen::False => {}
             }
         }
-        Ok(ShardSet::new(certain.finish(), possible.finish()))
+        let certain = bits(&states, |state| state.answer() == Seen::True);
+        let possible = bits(&states, |state| state.answer() != Seen::False);
+        Ok(ShardSet::new(certain, possible))
     }
 }
 

@@ -40,6 +40,11 @@ impl SetOperator for Gate {
         let mut left = read_set(matched, shard).await?.certain().clone();
         shard.count(MATCHED, left.count_set_bits());
         for (reason, input) in self.reasons.iter().zip(inputs) {
+            if left.count_set_bits() == 0 {
+                // Nobody is left to be blocked.
+                shard.count(reason.name(), 0);
+                continue;
+            }
             let set = read_set(input, shard).await?;
             let blocked = if *reason == Reason::Excluded { set.certain() } else { set.possible() };
             let kept = &left & &!blocked;

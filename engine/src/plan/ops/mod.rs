@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use datafusion::common::{Result, internal_err};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::SendableRecordBatchStream;
 
 use self::consent::Consent;
 use self::extreme::Extreme;
@@ -41,7 +42,10 @@ pub(crate) enum Operation {
     /// Everyone or nobody.
     Constant(bool),
     /// The top-level criteria: and, with a count after each.
-    Criteria,
+    Criteria {
+        /// Nothing more is read once nobody is left.
+        stops: bool,
+    },
     /// The first input without the others, which are the gates in order.
     Gate(Vec<Reason>),
 }
@@ -59,44 +63,66 @@ impl Operation {
             Self::Or => "Or",
             Self::Not => "Not",
             Self::Constant(_) => "Constant",
-            Self::Criteria => "Criteria",
+            Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
         }
     }
 
-    /// Columns of the input that the operator reads beside those of its expressions; none for operators over sets.
+    /// Columns of selected rows that a leaf reads, beside those of its test; none for operators over sets, and for the
+    /// leaf over contact fields, which gets answers instead of rows.
     pub(crate) fn columns(&self) -> &'static [&'static str] {
         match self {
-            Self::FieldSet | Self::HasRecord | Self::CountRecords(_) => &["ord"],
+            Self::FieldSet => &[],
+            Self::HasRecord | Self::CountRecords(_) => &["ord"],
             Self::ExtremeRecord(_) => &["ord", "at", "recorded_at"],
             Self::ConsentBlocks(_) => &["ord", "at", "decision", "scope", "end"],
-            Self::And | Self::Or | Self::Not | Self::Constant(_) | Self::Criteria | Self::Gate(_) => &[],
+            Self::And | Self::Or | Self::Not | Self::Constant(_) | Self::Criteria { .. } | Self::Gate(_) => {
+                &[]
+            }
         }
     }
 
-    /// The operator that does it.
-    pub(crate) fn operator(&self, exprs: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn SetOperator>> {
-        let mut exprs = exprs.into_iter();
-        let operator: Arc<dyn SetOperator> = match (self, exprs.next(), exprs.next()) {
-            (Self::FieldSet, Some(predicate), None) => Arc::new(field_set::FieldSet { predicate }),
-            (Self::HasRecord, Some(filter), None) => Arc::new(record_set::HasRecord { filter }),
-            (Self::CountRecords(test), Some(filter), None) => {
-                Arc::new(record_set::CountRecords { filter, test: test.clone() })
+    /// Whether it reads a scan, rather than sets.
+    pub(crate) fn is_leaf(&self) -> bool {
+        match self {
+            Self::FieldSet
+            | Self::HasRecord
+            | Self::CountRecords(_)
+            | Self::ExtremeRecord(_)
+            | Self::ConsentBlocks(_) => true,
+            Self::And | Self::Or | Self::Not | Self::Constant(_) | Self::Criteria { .. } | Self::Gate(_) => {
+                false
             }
-            (Self::ExtremeRecord(extreme), Some(filter), Some(test)) => {
-                Arc::new(extreme::ExtremeRecord { filter, test, extreme: *extreme })
+        }
+    }
+
+    /// The operator that does it; `test` is what a leaf asks of the rows it gets.
+    pub(crate) fn operator(&self, test: Option<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn SetOperator>> {
+        let operator: Arc<dyn SetOperator> = match (self, test) {
+            (Self::FieldSet, None) => Arc::new(field_set::FieldSet),
+            (Self::HasRecord, None) => Arc::new(record_set::HasRecord),
+            (Self::CountRecords(test), None) => Arc::new(record_set::CountRecords { test: test.clone() }),
+            (Self::ExtremeRecord(extreme), Some(test)) => {
+                Arc::new(extreme::ExtremeRecord { test, extreme: *extreme })
             }
-            (Self::ConsentBlocks(consent), Some(filter), None) => {
-                Arc::new(consent::ConsentBlocks { filter, consent: *consent })
-            }
-            (Self::And, None, None) => Arc::new(logic::Logic::And),
-            (Self::Or, None, None) => Arc::new(logic::Logic::Or),
-            (Self::Not, None, None) => Arc::new(logic::Logic::Not),
-            (Self::Constant(value), None, None) => Arc::new(logic::Logic::Constant(*value)),
-            (Self::Criteria, None, None) => Arc::new(criteria::Criteria),
-            (Self::Gate(reasons), None, None) => Arc::new(gate::Gate { reasons: reasons.clone() }),
-            (operation, _, _) => return internal_err!("{} with other expressions", operation.name()),
+            (Self::ConsentBlocks(consent), None) => Arc::new(consent::ConsentBlocks { consent: *consent }),
+            (Self::And, None) => Arc::new(logic::Logic::And),
+            (Self::Or, None) => Arc::new(logic::Logic::Or),
+            (Self::Not, None) => Arc::new(logic::Logic::Not),
+            (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
+            (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
+            (Self::Gate(reasons), None) => Arc::new(gate::Gate { reasons: reasons.clone() }),
+            (operation, _) => return internal_err!("{} with other expressions", operation.name()),
         };
         Ok(operator)
+    }
+}
+
+/// The one input of a leaf.
+fn single(inputs: Vec<SendableRecordBatchStream>) -> Result<SendableRecordBatchStream> {
+    let mut inputs = inputs.into_iter();
+    match (inputs.next(), inputs.next()) {
+        (Some(input), None) => Ok(input),
+        _ => internal_err!("a leaf has one input"),
     }
 }

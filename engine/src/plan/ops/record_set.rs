@@ -1,39 +1,31 @@
 //! Existence and number of selected records.
 //!
 //! ```text
-//! in:   ord 4 value 9.1    ord 4 value missing    ord 7 value 6        filter: value > 9
-//! has:  TRUE for 4         count: 4 → 1, everyone else 0               counter unknown_rows: 1
+//! in:   ord 4, 7, 4            one row for each selected record
+//! has:  TRUE for 4 and 7       count: 4 → 2, 7 → 1, everyone else 0
 //! ```
 //!
 //! The state is dense, one bit or one number per contact of the shard; nothing is hashed or sorted.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::UInt32Array;
+use arrow::buffer::{BooleanBuffer, Buffer};
 use async_trait::async_trait;
-use datafusion::common::{Result, internal_datafusion_err};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::common::{Result, internal_err};
 use datafusion::physical_plan::SendableRecordBatchStream;
-use datafusion::physical_plan::metrics::Count;
 use futures::TryStreamExt;
 use hyperseg_storage::layout::ORDINAL;
 
-use super::field_set::{check, single, unset};
+use super::single;
 use crate::plan::exec::{SetOperator, ShardContext, column};
 use crate::sets::ShardSet;
 
 /// Contacts with at least one selected record.
 #[derive(Debug)]
-pub(crate) struct HasRecord {
-    /// Boolean, null for UNKNOWN.
-    pub(crate) filter: Arc<dyn PhysicalExpr>,
-}
+pub(crate) struct HasRecord;
 
 /// Contacts by the number of selected records.
 #[derive(Debug)]
 pub(crate) struct CountRecords {
-    /// Boolean, null for UNKNOWN.
-    pub(crate) filter: Arc<dyn PhysicalExpr>,
     /// Which numbers are TRUE.
     pub(crate) test: CountTest,
 }
@@ -43,8 +35,14 @@ pub(crate) struct CountRecords {
 pub(crate) struct CountTest(pub(crate) Vec<(u32, u32)>);
 
 impl CountTest {
-    fn holds(&self, count: u32) -> bool {
+    pub(super) fn holds(&self, count: u32) -> bool {
         self.0.iter().any(|&(low, high)| low <= count && count <= high)
+    }
+
+    /// Whether numbers from 255 on need not be told apart.
+    fn fits_bytes(&self) -> bool {
+        let small = u32::from(u8::MAX);
+        self.0.iter().all(|&(low, high)| low <= small && (high < small || high == u32::MAX))
     }
 }
 
@@ -54,22 +52,27 @@ impl SetOperator for HasRecord {
         "HasRecordExec"
     }
 
-    fn expressions(&self) -> Vec<Arc<dyn PhysicalExpr>> {
-        vec![Arc::clone(&self.filter)]
-    }
-
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
         let mut input = single(inputs)?;
-        shard.reservation.try_grow(shard.contacts.div_ceil(8))?;
-        let mut found = unset(shard.contacts);
-        let selection = Selection::new(&self.filter, shard);
+        let words = shard.contacts.div_ceil(64);
+        shard.reservation.try_grow(words * 8)?;
+        let mut found = vec![0_u64; words];
+        let rows = shard.counter("rows");
         while let Some(batch) = input.try_next().await? {
-            selection.each(&batch, |_, ordinal| {
-                found.set_bit(ordinal, true);
-                Ok(())
-            })?;
+            let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
+            rows.add(ordinals.values().len());
+            for &ordinal in ordinals.values() {
+                match found.get_mut(ordinal as usize >> 6) {
+                    Some(word) => *word |= 1 << (ordinal & 63),
+                    None => return beyond(),
+                }
+            }
         }
-        Ok(ShardSet::two_valued(found.finish()))
+        let spare = words * 64 - shard.contacts;
+        if found.last().is_some_and(|last| last.leading_zeros() < u32::try_from(spare).unwrap_or(u32::MAX)) {
+            return beyond();
+        }
+        Ok(ShardSet::two_valued(BooleanBuffer::new(Buffer::from_vec(found), 0, shard.contacts)))
     }
 }
 
@@ -79,68 +82,51 @@ impl SetOperator for CountRecords {
         "CountRecordsExec"
     }
 
-    fn expressions(&self) -> Vec<Arc<dyn PhysicalExpr>> {
-        vec![Arc::clone(&self.filter)]
-    }
-
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
-        let mut input = single(inputs)?;
-        shard.reservation.try_grow(shard.contacts * size_of::<u32>())?;
-        let mut counts = vec![0_u32; shard.contacts];
-        let selection = Selection::new(&self.filter, shard);
-        while let Some(batch) = input.try_next().await? {
-            selection.each(&batch, |_, ordinal| {
-                if let Some(count) = counts.get_mut(ordinal) {
-                    *count = count.saturating_add(1);
-                }
-                Ok(())
-            })?;
+        let input = single(inputs)?;
+        if self.test.fits_bytes() {
+            let counts = counts(input, shard, |count: &mut u8| *count = count.saturating_add(1)).await?;
+            let mut table = [false; 256];
+            table.iter_mut().zip(0_u32..).for_each(|(holds, count)| *holds = self.test.holds(count));
+            Ok(ShardSet::two_valued(bits(&counts, |count| table.get(usize::from(*count)) == Some(&true))))
+        } else {
+            let counts = counts(input, shard, |count: &mut u32| *count = count.saturating_add(1)).await?;
+            Ok(ShardSet::two_valued(bits(&counts, |count| self.test.holds(*count))))
         }
-        Ok(ShardSet::two_valued(counts.into_iter().map(|count| self.test.holds(count)).collect()))
     }
 }
 
-/// The filter of a leaf over records, with its counters.
-pub(super) struct Selection<'a> {
-    filter: &'a Arc<dyn PhysicalExpr>,
-    shard: &'a ShardContext,
-    rows: Count,
-    unknown_rows: Count,
-}
-
-impl<'a> Selection<'a> {
-    pub(super) fn new(filter: &'a Arc<dyn PhysicalExpr>, shard: &'a ShardContext) -> Self {
-        Self { filter, shard, rows: shard.counter("rows"), unknown_rows: shard.counter("unknown_rows") }
-    }
-
-    /// Calls `take` with row and ordinal for each row whose filter is TRUE, and tallies those whose filter is UNKNOWN.
-    pub(super) fn each(
-        &self,
-        batch: &RecordBatch,
-        mut take: impl FnMut(usize, usize) -> Result<()>,
-    ) -> Result<()> {
-        let answers = truths(self.filter, batch)?;
-        let ordinals: &UInt32Array = column(batch, ORDINAL)?;
-        self.rows.add(batch.num_rows());
-        self.unknown_rows.add(answers.null_count());
-        for (row, ordinal) in ordinals.values().iter().enumerate() {
-            if answers.is_valid(row) && answers.value(row) {
-                take(row, check(*ordinal, self.shard)?)?;
+/// Counts the rows of each contact.
+async fn counts<C: Clone + Default>(
+    mut input: SendableRecordBatchStream,
+    shard: &ShardContext,
+    add_one: impl Fn(&mut C),
+) -> Result<Vec<C>> {
+    shard.reservation.try_grow(shard.contacts * size_of::<C>())?;
+    let mut counts = vec![C::default(); shard.contacts];
+    let rows = shard.counter("rows");
+    while let Some(batch) = input.try_next().await? {
+        let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
+        rows.add(ordinals.values().len());
+        for &ordinal in ordinals.values() {
+            match counts.get_mut(ordinal as usize) {
+                Some(count) => add_one(count),
+                None => return beyond(),
             }
         }
-        Ok(())
     }
+    Ok(counts)
 }
 
-/// Evaluates a Boolean expression; null is UNKNOWN.
-pub(super) fn truths(expr: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<BooleanArray> {
-    let array = expr.evaluate(batch)?.into_array(batch.num_rows())?;
-    if let Some(answers) = array.as_any().downcast_ref::<BooleanArray>() {
-        return Ok(answers.clone());
-    }
-    // An expression that is UNKNOWN for every row simplifies to the null literal.
-    if array.null_count() == array.len() || *array.data_type() == arrow::datatypes::DataType::Null {
-        return Ok(BooleanArray::new_null(array.len()));
-    }
-    Err(internal_datafusion_err!("a test that is not Boolean"))
+/// A bitmap of the states for which something holds.
+pub(super) fn bits<S>(states: &[S], holds: impl Fn(&S) -> bool) -> BooleanBuffer {
+    let words: Vec<u64> = states
+        .chunks(64)
+        .map(|chunk| chunk.iter().rev().fold(0, |word, state| word << 1 | u64::from(holds(state))))
+        .collect();
+    BooleanBuffer::new(Buffer::from_vec(words), 0, states.len())
+}
+
+fn beyond<T>() -> Result<T> {
+    internal_err!("an ordinal beyond its shard")
 }

@@ -1,0 +1,19 @@
+//! What a criterion costs, from what the manifest says: the rows that its leaves may have to look at.
+
+use hyperseg_dsl::segment::{ContactTest, Criteria, Logic};
+use hyperseg_storage::Snapshot;
+
+/// Rows of the tables that the leaves read, each as often as it is read.
+pub(super) fn rows(snapshot: &Snapshot, test: &Criteria) -> u64 {
+    match test {
+        Logic::True | Logic::False => 0,
+        Logic::And(parts) | Logic::Or(parts) => parts.iter().map(|part| rows(snapshot, part)).sum(),
+        Logic::Not(inner) => rows(snapshot, inner),
+        Logic::Leaf(ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. }) => {
+            snapshot.contacts()
+        }
+        Logic::Leaf(
+            ContactTest::Has(selector) | ContactTest::Count(selector, _) | ContactTest::One { selector, .. },
+        ) => snapshot.records(&selector.record),
+    }
+}

@@ -1,0 +1,326 @@
+//! What a test can be for the rows of a block, judged by the page directory alone.
+//!
+//! ```text
+//! block: at 5 … 9, none missing        at >= 3  → TRUE          rows are taken without reading `at`
+//!                                      at >= 12 → FALSE         the block is ruled out
+//!                                      at >= 7  → TRUE, FALSE   the block has to be read
+//! ```
+//!
+//! Outcomes are never too few: a test that cannot be judged has all three. Parts are judged one by one, so that
+//! together they may seem possible where they are not; that costs a read and nothing else.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{
+    BinaryExpr, CastExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, Literal, NotExpr,
+};
+use hyperseg_storage::file::{Block, Bounds};
+
+/// A set of truth values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcomes(u8);
+
+impl Outcomes {
+    /// TRUE for every row.
+    pub(crate) const TRUE: Self = Self(1);
+    /// FALSE for every row.
+    pub(crate) const FALSE: Self = Self(2);
+    /// UNKNOWN for every row.
+    pub(crate) const UNKNOWN: Self = Self(4);
+    const ALL: Self = Self(7);
+
+    fn of(can_be_true: bool, can_be_false: bool, can_be_unknown: bool) -> Self {
+        Self(u8::from(can_be_true) | u8::from(can_be_false) << 1 | u8::from(can_be_unknown) << 2)
+    }
+
+    /// Some row may be TRUE.
+    pub(crate) fn can_be_true(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// Some row may be FALSE.
+    pub(crate) fn can_be_false(self) -> bool {
+        self.0 & 2 != 0
+    }
+
+    /// Some row may be UNKNOWN.
+    pub(crate) fn can_be_unknown(self) -> bool {
+        self.0 & 4 != 0
+    }
+
+    /// Of Kleene's and.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let unknown = self.can_be_unknown() && (other.can_be_unknown() || other.can_be_true())
+            || other.can_be_unknown() && self.can_be_true();
+        Self::of(
+            self.can_be_true() && other.can_be_true(),
+            self.can_be_false() || other.can_be_false(),
+            unknown,
+        )
+    }
+
+    fn or(self, other: Self) -> Self {
+        self.not().and(other.not()).not()
+    }
+
+    fn not(self) -> Self {
+        Self::of(self.can_be_false(), self.can_be_true(), self.can_be_unknown())
+    }
+}
+
+/// A test in a form that can be judged quickly.
+#[derive(Debug)]
+pub(crate) enum Test {
+    And(Box<[Test; 2]>),
+    Or(Box<[Test; 2]>),
+    Not(Box<Test>),
+    Compare {
+        column: String,
+        operator: Operator,
+        constant: Constant,
+    },
+    /// One of these, which ascend.
+    In {
+        column: String,
+        constants: Vec<Constant>,
+        negated: bool,
+    },
+    IsNull {
+        column: String,
+    },
+    /// The two lowest bits are this number.
+    Precision {
+        column: String,
+        number: u8,
+    },
+    /// A Boolean column.
+    Flag {
+        column: String,
+    },
+    Constant(Outcomes),
+    /// Cannot be judged.
+    Opaque,
+}
+
+/// What columns are compared with.
+#[derive(Clone, Debug)]
+pub(crate) enum Constant {
+    Int(i64),
+    Float(f64),
+    Text(String),
+}
+
+impl Constant {
+    fn of(value: &ScalarValue) -> Option<Self> {
+        Some(match value {
+            ScalarValue::Boolean(Some(flag)) => Self::Int((*flag).into()),
+            ScalarValue::Int16(Some(int)) => Self::Int((*int).into()),
+            ScalarValue::Int32(Some(int)) => Self::Int((*int).into()),
+            ScalarValue::UInt32(Some(int)) => Self::Int((*int).into()),
+            ScalarValue::Int64(Some(int)) => Self::Int(*int),
+            ScalarValue::Float64(Some(float)) if float.is_finite() => Self::Float(*float),
+            ScalarValue::Utf8(Some(text)) => Self::Text(text.clone()),
+            _ => return None,
+        })
+    }
+
+    fn compare(&self, other: &Self) -> Option<Ordering> {
+        // Whole numbers beyond 2^53 are rounded when they meet a fraction, as the cast of a column is.
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => Some(a.cmp(b)),
+            (Self::Int(a), Self::Float(b)) => (*a as f64).partial_cmp(b),
+            (Self::Float(a), Self::Int(b)) => a.partial_cmp(&(*b as f64)),
+            (Self::Float(a), Self::Float(b)) => a.partial_cmp(b),
+            (Self::Text(a), Self::Text(b)) => Some(a.as_bytes().cmp(b.as_bytes())),
+            (Self::Text(_), Self::Int(_) | Self::Float(_))
+            | (Self::Int(_) | Self::Float(_), Self::Text(_)) => None,
+        }
+    }
+}
+
+impl Test {
+    /// The form of an expression.
+    pub(crate) fn of(expr: &Arc<dyn PhysicalExpr>) -> Self {
+        Self::try_of(expr).unwrap_or(Self::Opaque)
+    }
+
+    fn try_of(expr: &Arc<dyn PhysicalExpr>) -> Option<Self> {
+        if let Some(binary) = expr.downcast_ref::<BinaryExpr>() {
+            let pair = || Box::new([Self::of(binary.left()), Self::of(binary.right())]);
+            return match binary.op() {
+                Operator::And => Some(Self::And(pair())),
+                Operator::Or => Some(Self::Or(pair())),
+                operator => comparison(binary.left(), *operator, binary.right())
+                    .or_else(|| comparison(binary.right(), operator.swap()?, binary.left())),
+            };
+        }
+        if let Some(not) = expr.downcast_ref::<NotExpr>() {
+            return Some(Self::Not(Box::new(Self::of(not.arg()))));
+        }
+        if let Some(null) = expr.downcast_ref::<IsNullExpr>() {
+            return Some(Self::IsNull { column: column(null.arg())? });
+        }
+        if let Some(known) = expr.downcast_ref::<IsNotNullExpr>() {
+            return Some(Self::Not(Box::new(Self::IsNull { column: column(known.arg())? })));
+        }
+        if let Some(list) = expr.downcast_ref::<InListExpr>() {
+            let constants = list.list().iter().map(|item| literal(item).and_then(Constant::of));
+            let mut constants = constants.collect::<Option<Vec<_>>>()?;
+            constants.sort_by(|a, b| a.compare(b).unwrap_or(Ordering::Equal));
+            return Some(Self::In { column: number(list.expr())?, constants, negated: list.negated() });
+        }
+        if let Some(value) = literal(expr) {
+            return match value {
+                ScalarValue::Boolean(Some(true)) => Some(Self::Constant(Outcomes::TRUE)),
+                ScalarValue::Boolean(Some(false)) => Some(Self::Constant(Outcomes::FALSE)),
+                value if value.is_null() => Some(Self::Constant(Outcomes::UNKNOWN)),
+                _ => None,
+            };
+        }
+        Some(Self::Flag { column: column(expr)? })
+    }
+
+    /// What the test can be for the rows of a block; `block` knows the block in each column.
+    pub(crate) fn outcomes<'b>(&self, rows: u32, block: &impl Fn(&str) -> Option<&'b Block>) -> Outcomes {
+        match self {
+            Self::And(parts) => {
+                let [left, right] = parts.as_ref();
+                left.outcomes(rows, block).and(right.outcomes(rows, block))
+            }
+            Self::Or(parts) => {
+                let [left, right] = parts.as_ref();
+                left.outcomes(rows, block).or(right.outcomes(rows, block))
+            }
+            Self::Not(inner) => inner.outcomes(rows, block).not(),
+            Self::Constant(outcomes) => *outcomes,
+            Self::Opaque => Outcomes::ALL,
+            Self::IsNull { column } => match block(column) {
+                Some(block) => Outcomes::of(block.missing > 0, block.missing < rows, false),
+                None => Outcomes::ALL,
+            },
+            Self::Compare { column, operator, constant } => {
+                values(block(column), rows, |low, high| compare(low, high, *operator, constant))
+            }
+            Self::In { column, constants, negated } => {
+                let found = values(block(column), rows, |low, high| contained(low, high, constants));
+                if *negated { found.not() } else { found }
+            }
+            Self::Precision { column, number } => match block(column) {
+                Some(Block { missing, bounds: Bounds::Int { precisions, .. } }) => {
+                    let bit = 1 << number;
+                    Outcomes::of(precisions & bit != 0, precisions & !bit != 0, *missing > 0)
+                }
+                Some(block) if block.missing == rows => Outcomes::UNKNOWN,
+                Some(_) | None => Outcomes::ALL,
+            },
+            Self::Flag { column } => {
+                values(block(column), rows, |low, high| compare(low, high, Operator::Eq, &Constant::Int(1)))
+            }
+        }
+    }
+}
+
+/// Outcomes over the values of a block, and UNKNOWN for those that are missing.
+fn values(
+    block: Option<&Block>,
+    rows: u32,
+    judge: impl Fn(&Constant, &Constant) -> Option<(bool, bool)>,
+) -> Outcomes {
+    let Some(block) = block else { return Outcomes::ALL };
+    if block.missing == rows {
+        return Outcomes::UNKNOWN;
+    }
+    let bounds = match &block.bounds {
+        Bounds::Unknown => None,
+        Bounds::Int { min, max, .. } => Some((Constant::Int(*min), Constant::Int(*max))),
+        Bounds::Float { min, max } => Some((Constant::Float(*min), Constant::Float(*max))),
+        Bounds::Text { min, max } => Some((Constant::Text(min.clone()), Constant::Text(max.clone()))),
+    };
+    let judged = bounds.and_then(|(low, high)| judge(&low, &high));
+    let (can_be_true, can_be_false) = judged.unwrap_or((true, true));
+    Outcomes::of(can_be_true, can_be_false, block.missing > 0)
+}
+
+/// Whether a comparison can be TRUE, and FALSE, for values between these.
+fn compare(low: &Constant, high: &Constant, operator: Operator, constant: &Constant) -> Option<(bool, bool)> {
+    let (low, high) = (low.compare(constant)?, high.compare(constant)?);
+    let inside = low.is_le() && high.is_ge();
+    let only = low.is_eq() && high.is_eq();
+    Some(match operator {
+        Operator::Eq => (inside, !only),
+        Operator::NotEq => (!only, inside),
+        Operator::Lt => (low.is_lt(), high.is_ge()),
+        Operator::LtEq => (low.is_le(), high.is_gt()),
+        Operator::Gt => (high.is_gt(), low.is_le()),
+        Operator::GtEq => (high.is_ge(), low.is_lt()),
+        _ => return None,
+    })
+}
+
+/// Whether values between these can be in a list, and out of it.
+fn contained(low: &Constant, high: &Constant, constants: &[Constant]) -> Option<(bool, bool)> {
+    let mut comparable = true;
+    let first = constants.partition_point(|constant| match constant.compare(low) {
+        Some(order) => order.is_lt(),
+        None => {
+            comparable = false;
+            false
+        }
+    });
+    if !comparable {
+        return None;
+    }
+    let Some(found) = constants.get(first) else { return Some((false, true)) };
+    let any = found.compare(high)?.is_le();
+    let only = low.compare(high)?.is_eq() && any;
+    Some((any, !only))
+}
+
+fn comparison(
+    left: &Arc<dyn PhysicalExpr>,
+    operator: Operator,
+    right: &Arc<dyn PhysicalExpr>,
+) -> Option<Test> {
+    let constant = Constant::of(literal(right)?)?;
+    if let (Some(masked), Operator::Eq, Constant::Int(wanted)) = (precision(left), operator, &constant) {
+        let number = u8::try_from(*wanted).ok().filter(|number| *number < 4)?;
+        return Some(Test::Precision { column: masked, number });
+    }
+    match operator {
+        Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq => {
+            Some(Test::Compare { column: number(left)?, operator, constant })
+        }
+        _ => None,
+    }
+}
+
+/// The column of `column & 3`.
+fn precision(expr: &Arc<dyn PhysicalExpr>) -> Option<String> {
+    let masked = expr.downcast_ref::<BinaryExpr>().filter(|masked| *masked.op() == Operator::BitwiseAnd)?;
+    match Constant::of(literal(masked.right())?)? {
+        Constant::Int(3) => column(masked.left()),
+        Constant::Int(_) | Constant::Float(_) | Constant::Text(_) => None,
+    }
+}
+
+/// A column, by itself or as a wider number.
+fn number(expr: &Arc<dyn PhysicalExpr>) -> Option<String> {
+    match expr.downcast_ref::<CastExpr>() {
+        Some(cast) if matches!(cast.cast_type(), DataType::Int64 | DataType::Float64) => column(cast.expr()),
+        Some(_) => None,
+        None => column(expr),
+    }
+}
+
+fn column(expr: &Arc<dyn PhysicalExpr>) -> Option<String> {
+    expr.downcast_ref::<Column>().map(|column| column.name().to_owned())
+}
+
+fn literal(expr: &Arc<dyn PhysicalExpr>) -> Option<&ScalarValue> {
+    expr.downcast_ref::<Literal>().map(Literal::value)
+}

@@ -1,0 +1,308 @@
+//! The physical node that reads encrypted files, with what was pushed into it.
+//!
+//! Partition *i* holds the files of shard *i*, in the order of their ordinals, and nothing else; the set operators
+//! above rely on it. Conditions are judged block by block from the page directories first: what cannot match is never
+//! fetched, and a condition that holds for all rows of a block is not evaluated there, nor its columns read.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_datafusion_err, internal_err};
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns, split_conjunction};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::coop::make_cooperative;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SendableRecordBatchStream,
+};
+use hyperseg_storage::layout::ORDINAL;
+
+use super::outcomes::Test;
+use super::source::{SealedFile, Source, storage};
+use super::work::{Figures, Work};
+
+/// Name of the one column of a scan that answers rather than selects.
+pub(crate) const TRUTH: &str = "truth";
+
+/// A condition on the rows of a scan.
+#[derive(Clone, Debug)]
+pub(crate) struct Condition {
+    /// Boolean over the columns of the files; null is UNKNOWN.
+    pub(crate) expr: Arc<dyn PhysicalExpr>,
+    /// The same, for judging blocks.
+    pub(crate) test: Arc<Test>,
+    /// Columns it reads.
+    pub(crate) columns: Vec<String>,
+    /// Rows for which it is UNKNOWN are counted.
+    pub(crate) tallied: bool,
+}
+
+/// What comes out of a scan.
+#[derive(Clone, Debug)]
+pub(crate) enum Output {
+    /// These columns of the rows for which every condition is TRUE.
+    Columns(Vec<String>),
+    /// For each row, in order, whether all conditions are TRUE.
+    Truth,
+}
+
+/// What a scan is to do.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) source: Arc<Source>,
+    pub(crate) conditions: Vec<Condition>,
+    pub(crate) output: Output,
+    pub(crate) schema: SchemaRef,
+}
+
+impl Order {
+    /// Everything the scan may read, in the order of the files.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let mut wanted: BTreeSet<&str> = BTreeSet::new();
+        for condition in &self.conditions {
+            wanted.extend(condition.columns.iter().map(String::as_str));
+        }
+        match &self.output {
+            Output::Columns(columns) => wanted.extend(columns.iter().map(String::as_str)),
+            Output::Truth => {}
+        }
+        let fields = self.source.schema.fields().iter().map(|field| field.name());
+        fields.filter(|name| wanted.contains(name.as_str())).cloned().collect()
+    }
+}
+
+/// Physical plan of a scan.
+#[derive(Debug)]
+pub(crate) struct EncryptedScan {
+    order: Arc<Order>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl EncryptedScan {
+    /// A scan of these columns, or of all, of the rows for which the filters are TRUE.
+    pub(crate) fn new(
+        source: Arc<Source>,
+        projection: Option<&Vec<usize>>,
+        filters: Vec<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Self> {
+        let schema = match projection {
+            Some(projection) => Arc::new(source.schema.project(projection)?),
+            None => Arc::clone(&source.schema),
+        };
+        let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let conditions = filters.iter().flat_map(|filter| conditions(filter, false)).collect();
+        Ok(Self::over(Order { source, conditions, output: Output::Columns(columns), schema }))
+    }
+
+    fn over(order: Order) -> Self {
+        let properties = Arc::new(PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&order.schema)),
+            Partitioning::UnknownPartitioning(order.source.shards.len()),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        ));
+        Self { order: Arc::new(order), properties, metrics: ExecutionPlanMetricsSet::new() }
+    }
+
+    /// What it does.
+    pub(crate) fn order(&self) -> &Order {
+        &self.order
+    }
+
+    /// The same scan that also selects by an expression over its output, counts the rows for which that is UNKNOWN,
+    /// and puts out these columns only.
+    pub(crate) fn selecting(&self, selection: &Arc<dyn PhysicalExpr>, output: &[&str]) -> Result<Self> {
+        let selection = self.over_files(selection)?;
+        let mut added = self.order.conditions.clone();
+        added.extend(conditions(&selection, true));
+        let fields = output.iter().map(|name| self.order.schema.field_with_name(name).cloned());
+        Ok(Self::over(Order {
+            source: Arc::clone(&self.order.source),
+            conditions: added,
+            output: Output::Columns(output.iter().map(|name| (*name).to_owned()).collect()),
+            schema: Arc::new(Schema::new(fields.collect::<Result<Vec<_>, _>>()?)),
+        }))
+    }
+
+    /// The same scan, which says of every row whether a predicate is TRUE.
+    pub(crate) fn answering(&self, predicate: &Arc<dyn PhysicalExpr>) -> Result<Self> {
+        if !self.order.conditions.is_empty() {
+            return internal_err!("a scan that filters cannot answer for every row");
+        }
+        let predicate = self.over_files(predicate)?;
+        Ok(Self::over(Order {
+            source: Arc::clone(&self.order.source),
+            conditions: conditions(&predicate, false),
+            output: Output::Truth,
+            schema: Arc::new(Schema::new(vec![Field::new(TRUTH, DataType::Boolean, true)])),
+        }))
+    }
+
+    /// The expression over the columns of the files instead of those of the output.
+    fn over_files(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
+        reassign_expr_columns(Arc::clone(expr), &self.order.source.schema)
+    }
+
+    /// The output columns of these contacts, whose ordinals ascend; exactly they are read, and their pages.
+    pub(crate) fn rows_of(&self, shard: usize, ordinals: &[u32]) -> Result<RecordBatch> {
+        let figures = Figures::new(&self.metrics, shard);
+        let Output::Columns(columns) = &self.order.output else {
+            return internal_err!("a scan without columns was asked for rows");
+        };
+        let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let mut batches = Vec::new();
+        for file in self.order.source.files(shard) {
+            let rows = ranges(file, ordinals);
+            if rows.is_empty() {
+                continue;
+            }
+            let open = self.order.source.open(file)?;
+            let mut read = open.read(&names, Some(&rows)).map_err(storage)?;
+            for batch in &mut read {
+                let batch = batch.map_err(storage)?;
+                figures.rows.add(batch.num_rows());
+                batches.push(in_order(&batch, &self.order.schema)?);
+            }
+            figures.fetched(&read);
+        }
+        let table = concat_batches(&self.order.schema, &batches)?;
+        let read =
+            table.column_by_name(ORDINAL).and_then(|column| column.as_any().downcast_ref::<UInt32Array>());
+        match read {
+            Some(read) if read.values().as_ref() == ordinals => Ok(table),
+            Some(_) => internal_err!("other rows were read than the gate lets through"),
+            None => Err(internal_datafusion_err!("the list's scan has no ordinals")),
+        }
+    }
+}
+
+/// The parts that all have to be TRUE.
+fn conditions(expr: &Arc<dyn PhysicalExpr>, tallied: bool) -> Vec<Condition> {
+    split_conjunction(expr)
+        .into_iter()
+        .map(|part| {
+            let mut columns: Vec<String> =
+                collect_columns(part).iter().map(|column| column.name().to_owned()).collect();
+            columns.sort();
+            Condition { expr: Arc::clone(part), test: Arc::new(Test::of(part)), columns, tallied }
+        })
+        .collect()
+}
+
+/// The batch's columns in the order of a schema.
+pub(super) fn in_order(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = schema.fields().iter().map(|field| {
+        let column = batch.column_by_name(field.name()).cloned();
+        column.ok_or_else(|| internal_datafusion_err!("column {} was not read", field.name()))
+    });
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<Vec<_>>>()?)?)
+}
+
+/// Rows of a file that hold these contacts.
+fn ranges(file: &SealedFile, ordinals: &[u32]) -> Vec<std::ops::Range<u64>> {
+    let first = u64::from(file.first_ordinal);
+    let end = first + file.entry.rows;
+    let from = ordinals.partition_point(|&ordinal| u64::from(ordinal) < first);
+    let to = ordinals.partition_point(|&ordinal| u64::from(ordinal) < end);
+    let mut ranges: Vec<std::ops::Range<u64>> = Vec::new();
+    for &ordinal in ordinals.get(from..to).unwrap_or_default() {
+        let row = u64::from(ordinal) - first;
+        match ranges.last_mut() {
+            Some(last) if last.end == row => last.end += 1,
+            _ => ranges.push(row..row + 1),
+        }
+    }
+    ranges
+}
+
+impl DisplayAs for EncryptedScan {
+    /// By table, columns and tests; never the constants of its conditions.
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files: Vec<&SealedFile> = self.order.source.shards.iter().flatten().collect();
+        let rows: u64 = files.iter().map(|file| file.entry.rows).sum();
+        write!(f, "EncryptedScan: ")?;
+        match files.first() {
+            Some(file) => write!(f, "{} ({})", file.entry.table, file.entry.class)?,
+            None => write!(f, "no files")?,
+        }
+        write!(f, ", files={}, rows={rows}", files.len())?;
+        match &self.order.output {
+            Output::Columns(columns) => write!(f, ", columns={}", columns.join(" "))?,
+            Output::Truth => write!(f, ", answers")?,
+        }
+        let tested: BTreeSet<&str> = self
+            .order
+            .conditions
+            .iter()
+            .flat_map(|condition| &condition.columns)
+            .map(String::as_str)
+            .collect();
+        if !tested.is_empty() {
+            let tested: Vec<&str> = tested.into_iter().collect();
+            write!(f, ", tests={}", tested.join(" "))?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for EncryptedScan {
+    fn name(&self) -> &str {
+        "EncryptedScan"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        for condition in &self.order.conditions {
+            if f(&condition.expr)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, partition: usize, _context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let work = Work::new(Arc::clone(&self.order), partition, Figures::new(&self.metrics, partition));
+        let stream =
+            RecordBatchStreamAdapter::new(Arc::clone(&self.order.schema), futures::stream::iter(work));
+        // Yields now and then, so that a query can be cancelled.
+        Ok(make_cooperative(Box::pin(stream)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
