@@ -15,7 +15,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::source::{self, SourceFile, audited};
 use crate::dataset::Dataset;
 use crate::error::Result;
-use crate::ingest::{ImportError, ImportOptions, ImportReport, Ingest, nearest};
+use crate::ingest::{CONTACTS, ImportError, ImportOptions, ImportReport, Ingest, nearest};
 use crate::rows::{self, CONTACT_ID};
 
 /// Version of the meaning of population files, for the audit record.
@@ -37,23 +37,57 @@ pub fn import_population(dataset: &Dataset, dir: &Path, options: ImportOptions) 
         // Contacts first: their order gives ordinals, and records need them.
         for table in contacts {
             match table.format {
-                Format::Csv => csv::import(ingest, table)?,
+                Format::Csv => csv::import_contacts(ingest, table)?,
                 Format::Parquet => parquet::import_contacts(ingest, table)?,
             }
         }
-        let (csv_files, parquet_files): (Vec<&TableFile>, Vec<&TableFile>) =
-            records.into_iter().partition(|table| table.format == Format::Csv);
-        let mut tasks = Vec::new();
-        for table in parquet_files {
-            tasks.extend(parquet::tasks(ingest, table)?);
-        }
         let shared: &Ingest = ingest;
-        tasks.into_par_iter().try_for_each(|task| task.run(shared))?;
-        for table in csv_files {
-            csv::import(ingest, table)?;
+        let sources: Vec<Source<'_>> =
+            records.into_iter().map(|table| Source::of(shared, table)).collect::<Result<_>>()?;
+        // A table is written while the next one is read, so that the rows of two tables wait at most.
+        let mut read: Option<&str> = None;
+        for source in sources {
+            let table = source.table();
+            let (written, done) =
+                rayon::join(|| shared.write_table(read.unwrap_or(CONTACTS)), || source.import(shared));
+            written.and(done)?;
+            read = Some(table);
         }
         Ok(())
     })
+}
+
+/// Where the records of a table come from.
+enum Source<'t> {
+    Csv(&'t TableFile),
+    Parquet(&'t TableFile, Vec<parquet::Task>),
+}
+
+impl<'t> Source<'t> {
+    /// Looks at the header of a Parquet file now, so that a column nobody knows is told before anything is read.
+    fn of(ingest: &Ingest, table: &'t TableFile) -> Result<Self> {
+        Ok(match table.format {
+            Format::Csv => Self::Csv(table),
+            Format::Parquet => Self::Parquet(table, parquet::tasks(ingest, table)?),
+        })
+    }
+
+    const fn file(&self) -> &'t TableFile {
+        match self {
+            Self::Csv(table) | Self::Parquet(table, _) => table,
+        }
+    }
+
+    fn table(&self) -> &'t str {
+        self.file().table()
+    }
+
+    fn import(self, ingest: &Ingest) -> Result<()> {
+        match self {
+            Self::Csv(table) => csv::import_records(ingest, table),
+            Self::Parquet(_, tasks) => tasks.into_par_iter().try_for_each(|task| task.run(ingest)),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,7 +107,7 @@ struct TableFile {
 impl TableFile {
     /// Name of the table in reports.
     fn table(&self) -> &str {
-        self.kind.as_deref().unwrap_or("contact")
+        self.kind.as_deref().unwrap_or(CONTACTS)
     }
 
     /// Flat fields of the table.

@@ -10,6 +10,8 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::basic::Encoding;
+use parquet::file::metadata::ParquetMetaData;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::{Pool, TableFile};
@@ -24,6 +26,7 @@ const ROWS_PER_BATCH: usize = 1 << 16;
 struct Table {
     file: SourceFile,
     name: String,
+    contacts: bool,
     number: u16,
     metadata: ArrowReaderMetadata,
     mask: ProjectionMask,
@@ -84,7 +87,7 @@ impl Table {
             plain.schema().fields().iter().map(|column| column.name().to_owned()).collect();
         let fields = table.fields(ingest.schema());
         let columns = table.map(&fields, &header, ingest.options())?;
-        let hinted = hinted(plain.schema(), &fields, &columns);
+        let hinted = hinted(&plain, &fields, &columns);
         let options = ArrowReaderOptions::new().with_schema(hinted);
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options).unwrap_or(plain);
         let mask = ProjectionMask::roots(metadata.parquet_schema(), columns.iter().flatten().copied());
@@ -94,6 +97,7 @@ impl Table {
         let place = |column: &Option<usize>| column.and_then(|column| read.binary_search(&column).ok());
         Ok(Self {
             name: table.table().to_owned(),
+            contacts: table.kind.is_none(),
             number: ingest.rejects().file(&file.name),
             places: columns.iter().map(place).collect(),
             pairs: rows::pairs(&fields),
@@ -125,7 +129,12 @@ impl Table {
         let mut row = first_row;
         for batch in self.reader(group)? {
             let batch = batch.map_err(|_| unreadable(&self.file.name))?;
-            let make = || self.fields.iter().map(ForeignColumn::new).collect();
+            let make = || {
+                self.fields
+                    .iter()
+                    .map(if self.contacts { ForeignColumn::new } else { ForeignColumn::repeating })
+                    .collect()
+            };
             let (rows, refused) = self.pool.with(make, |columns| self.encode(columns, &batch, row))?;
             row += batch.num_rows() as u64;
             each(rows, refused)?;
@@ -149,13 +158,16 @@ impl Table {
         batch: &RecordBatch,
         first_row: u64,
     ) -> Result<(Rows, Vec<Refused>)> {
-        let encoded: Vec<Encoded> = columns
-            .iter_mut()
-            .zip(&self.places)
-            .collect::<Vec<_>>()
-            .into_par_iter()
-            .map(|(column, place)| encode(column, place.and_then(|place| batch.columns().get(place))))
-            .collect();
+        let one = |(column, place): (&mut ForeignColumn, &Option<usize>)| {
+            encode(column, place.and_then(|place| batch.columns().get(place)))
+        };
+        let columns = columns.iter_mut().zip(&self.places);
+        // Row groups of records run at once, those of contacts one after the other.
+        let encoded: Vec<Encoded> = if self.contacts {
+            columns.collect::<Vec<_>>().into_par_iter().map(one).collect()
+        } else {
+            columns.map(one).collect()
+        };
         let mut arrays = Vec::with_capacity(encoded.len());
         let mut wrong: Vec<(usize, Option<Arc<str>>, Reason)> = Vec::new();
         for (encoded, field) in encoded.into_iter().zip(&self.fields) {
@@ -223,12 +235,14 @@ fn encode(column: &mut ForeignColumn, array: Option<&ArrayRef>) -> Encoded {
 }
 
 /// The file's schema with dictionaries where values repeat.
-fn hinted(schema: &SchemaRef, fields: &[Field], columns: &[Option<usize>]) -> SchemaRef {
+fn hinted(file: &ArrowReaderMetadata, fields: &[Field], columns: &[Option<usize>]) -> SchemaRef {
+    let schema = file.schema();
     let hinted = schema.fields().iter().enumerate().map(|(place, column)| {
         let target = columns.iter().position(|known| *known == Some(place));
         match target.and_then(|target| fields.get(target)) {
             Some(field) => {
-                let hint = ForeignColumn::hint(field, column.data_type());
+                let dictionary = is_dictionary(file.metadata(), column.name());
+                let hint = ForeignColumn::hint(field, column.data_type(), dictionary);
                 ArrowField::new(column.name(), hint, column.is_nullable())
                     .with_metadata(column.metadata().clone())
             }
@@ -236,6 +250,17 @@ fn hinted(schema: &SchemaRef, fields: &[Field], columns: &[Option<usize>]) -> Sc
         }
     });
     Arc::new(ArrowSchema::new_with_metadata(hinted.collect::<Vec<_>>(), schema.metadata().clone()))
+}
+
+/// Whether a column lies in the file as a dictionary, as far as its first row group tells.
+fn is_dictionary(file: &ParquetMetaData, name: &str) -> bool {
+    let group = file.row_groups().first();
+    let chunk =
+        group.and_then(|group| group.columns().iter().find(|chunk| chunk.column_path().string() == name));
+    chunk.is_some_and(|chunk| match chunk.page_encoding_stats_mask() {
+        Some(pages) => pages.is_only(Encoding::RLE_DICTIONARY) || pages.is_only(Encoding::PLAIN_DICTIONARY),
+        None => chunk.encodings().any(|encoding| encoding == Encoding::RLE_DICTIONARY),
+    })
 }
 
 fn unreadable(file: &str) -> Error {
