@@ -26,6 +26,8 @@ use crate::error::{Error, Result};
 use crate::layout::{AT, RECORD_HASH_BYTES};
 use crate::rows::{CONTACT_ID, Rows};
 
+const WRITTEN: &str = "rows came after those of their table and shard were written";
+
 impl Ingest {
     pub(crate) fn contact_rows(&mut self, rows: Rows) -> Result<()> {
         let table = self
@@ -50,6 +52,7 @@ impl Ingest {
                 || Error::Limit { what: "contacts of a dataset".to_owned(), max: u64::from(u32::MAX) };
             match self.map.offer(self.hasher.identity(id.as_bytes()), *content as i64).ok_or_else(limit)? {
                 Offered::New(place) => {
+                    self.ranges.add(place.shard, id.as_bytes());
                     keep.push(row);
                     places.push(place);
                     hashes.push(*content as i64);
@@ -73,7 +76,9 @@ impl Ingest {
             let picked = UInt32Array::from_iter_values(picked.iter().map(|place| *place as u32));
             part.extend(pick(table, &[Some(Arc::clone(&hashes))], &picked)?);
             let batch = Batch { rows: rows.len(), first_origin: None, columns: part };
-            self.waiting.push(PartitionId { table: 0, shard }, batch, self.dataset.dir())?;
+            if !self.waiting.push(PartitionId { table: 0, shard }, batch, self.dataset.dir())? {
+                return Err(table.misfit(WRITTEN));
+            }
         }
         Ok(())
     }
@@ -110,7 +115,9 @@ impl Ingest {
             let (first_origin, origins) = in_a_row(origins.collect());
             part.push(origins);
             let batch = Batch { rows: rows.len(), first_origin, columns: part };
-            self.waiting.push(PartitionId { table: number, shard }, batch, self.dataset.dir())?;
+            if !self.waiting.push(PartitionId { table: number, shard }, batch, self.dataset.dir())? {
+                return Err(table.misfit(WRITTEN));
+            }
         }
         Ok(())
     }
@@ -118,7 +125,7 @@ impl Ingest {
     /// The columns of a batch, after its rows were counted.
     fn open(&self, table: &Table, batch: &RecordBatch) -> Result<Vec<Option<ArrayRef>>> {
         if table.closed.load(Ordering::Acquire) {
-            return Err(table.misfit("its rows were written already"));
+            return Err(table.misfit(WRITTEN));
         }
         let columns = table.fit(batch)?;
         self.count_read(table, batch.num_rows() as u64);

@@ -13,7 +13,7 @@ use hyperseg_dsl::schema::Class;
 
 use super::arrive::long_hashes;
 use super::compare::{Digester, Digests};
-use super::contacts::{ContactMap, Place};
+use super::contacts::{ContactMap, Place, Ranges};
 use super::hash::Hasher;
 use crate::audit::Intent;
 use crate::dataset::{Dataset, FileEntry, Snapshot, TableId};
@@ -29,6 +29,7 @@ pub(crate) fn load_contacts(
     intent: &Intent,
     hasher: &Hasher,
     map: &mut ContactMap,
+    ranges: &mut Ranges,
 ) -> Result<()> {
     let columns = [ORDINAL, CONTACT_ID, CONTENT_HASH];
     let entries: Vec<&FileEntry> = snapshot
@@ -42,7 +43,9 @@ pub(crate) fn load_contacts(
         let contents = batch.column_by_name(CONTENT_HASH)?.as_primitive_opt::<Int64Type>()?;
         for ((ordinal, id), content) in ordinals.values().iter().zip(ids).zip(contents.values()) {
             let place = Place { shard: entry.shard, ordinal: *ordinal };
-            map.load(hasher.identity(id?.as_bytes()), place, *content);
+            let id = id?.as_bytes();
+            map.load(hasher.identity(id), place, *content);
+            ranges.add(entry.shard, id);
         }
         Some(())
     })

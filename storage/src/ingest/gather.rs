@@ -19,20 +19,23 @@ const TEXT_BYTES_MAX: usize = 1 << 30;
 
 /// The rows of a partition in their final order, and which of them belong together.
 pub(super) struct Order {
-    pub(super) rows: Vec<u32>,
+    pub(super) rows: UInt32Array,
     /// Ranges of `rows`, one per class.
     pub(super) parts: Vec<Range<usize>>,
 }
 
 impl Order {
-    /// Batches of each part.
-    fn batches(&self) -> impl Iterator<Item = impl Iterator<Item = &[u32]>> {
-        let part = |part: &Range<usize>| self.rows.get(part.clone()).unwrap_or_default();
-        self.parts.iter().map(move |range| part(range).chunks(ROWS_PER_BATCH))
+    /// Places of the batches of each part: where one begins, and its rows.
+    fn batches(&self) -> impl Iterator<Item = impl Iterator<Item = (usize, usize)>> {
+        self.parts.iter().map(|part| {
+            let end = part.end;
+            part.clone().step_by(ROWS_PER_BATCH).map(move |start| (start, ROWS_PER_BATCH.min(end - start)))
+        })
     }
 
-    fn each(&self, mut batch: impl FnMut(&[u32]) -> Option<ArrayRef>) -> Option<Vec<Vec<ArrayRef>>> {
-        self.batches().map(|part| part.map(&mut batch).collect()).collect()
+    fn each(&self, mut batch: impl FnMut(&UInt32Array) -> Option<ArrayRef>) -> Option<Vec<Vec<ArrayRef>>> {
+        let mut one = |(start, length)| batch(&self.rows.slice(start, length));
+        self.batches().map(|part| part.map(&mut one).collect()).collect()
     }
 }
 
@@ -44,7 +47,7 @@ pub(super) fn gather(
     order: &Order,
 ) -> Option<Vec<Vec<ArrayRef>>> {
     if arrays.iter().all(Option::is_none) {
-        let longest = order.batches().flatten().map(<[u32]>::len).max().unwrap_or_default();
+        let longest = order.batches().flatten().map(|(_, rows)| rows).max().unwrap_or_default();
         let none = new_null_array(data_type, longest);
         return order.each(|rows| Some(none.slice(0, rows.len())));
     }
@@ -73,18 +76,29 @@ pub(super) fn gather(
             concat(&all).ok()?
         }
     };
-    order.each(|rows| take(&one, &UInt32Array::from(rows.to_vec()), None).ok())
+    order.each(|rows| take(&one, rows, None).ok())
 }
 
+/// Texts of a dictionary, spread over the rows.
 fn texts(coded: &Coded, order: &Order) -> Option<Vec<Vec<ArrayRef>>> {
-    let of = |row: u32| {
-        let code = coded.codes.get(row as usize).copied().filter(|code| *code != MISSING)?;
-        coded.texts.get(code as usize).map(AsRef::as_ref)
-    };
+    let texts: Vec<&str> = coded.texts.iter().map(AsRef::as_ref).collect();
+    let mut places = Vec::with_capacity(ROWS_PER_BATCH);
     order.each(|rows| {
-        let bytes = rows.iter().filter_map(|row| of(*row)).map(str::len).sum();
+        // First the places, which lie anywhere; the texts themselves are few and near.
+        places.clear();
+        places.extend(
+            rows.values().iter().map(|row| coded.codes.get(*row as usize).copied().unwrap_or(MISSING)),
+        );
+        let text = |place: &u32| texts.get(*place as usize).copied();
+        let bytes = places.iter().map(|place| text(place).map_or(0, str::len)).sum();
         let mut builder = StringBuilder::with_capacity(rows.len(), bytes);
-        rows.iter().for_each(|row| builder.append_option(of(*row)));
+        // Rows lie clustered by one of the columns, so that it has long runs.
+        for run in places.chunk_by(|a, b| a == b) {
+            match run.first().and_then(text) {
+                Some(text) => builder.append_value_n(text, run.len()),
+                None => builder.append_nulls(run.len()),
+            }
+        }
         Some(Arc::new(builder.finish()) as ArrayRef)
     })
 }
@@ -105,7 +119,7 @@ fn interleaved(arrays: &[ArrayRef], rows: &[usize], order: &Order) -> Option<Vec
         let batch = starts.partition_point(|start| *start <= row).saturating_sub(1);
         (batch, row - starts.get(batch).copied().unwrap_or_default())
     };
-    order.each(|rows| interleave(&all, &rows.iter().map(place).collect::<Vec<_>>()).ok())
+    order.each(|rows| interleave(&all, &rows.values().iter().map(place).collect::<Vec<_>>()).ok())
 }
 
 #[cfg(test)]
@@ -123,7 +137,7 @@ mod tests {
             Arc::new(texts.iter().copied().collect::<DictionaryArray<UInt8Type>>()) as ArrayRef
         };
         let (one, other) = ([Some("a"), None, Some("b")], [Some("b"), Some("c")]);
-        let order = Order { rows: vec![6, 0, 4, 1, 5, 2], parts: vec![0..2, 2..2, 2..6] };
+        let order = Order { rows: vec![6, 0, 4, 1, 5, 2].into(), parts: vec![0..2, 2..2, 2..6] };
         let rows = [3, 2, 2];
         let expected =
             [vec![plain(&[Some("c"), Some("a")])], vec![], vec![plain(&[None, None, Some("b"), Some("b")])]];

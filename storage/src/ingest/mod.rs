@@ -44,6 +44,7 @@ use arrow::array::UInt64Array;
 use arrow::record_batch::RecordBatch;
 use hyperseg_dsl::schema::Schema;
 
+pub(crate) use contacts::Ranges;
 pub use error::ImportError;
 pub(crate) use error::nearest;
 pub(crate) use reject::Rejects;
@@ -134,6 +135,7 @@ pub struct Ingest {
     tables: Vec<Table>,
     hasher: Hasher,
     map: ContactMap,
+    ranges: Ranges,
     waiting: Waiting,
     rejects: Rejects,
     read_total: AtomicU64,
@@ -152,7 +154,8 @@ impl Ingest {
         let hasher = Hasher::new(&secret);
         let contacts = base.shards().iter().map(|shard| shard.contacts).collect();
         let mut map = ContactMap::new(contacts, base.shard_contacts());
-        existing::load_contacts(dataset, &base, &intent, &hasher, &mut map)?;
+        let mut ranges = Ranges::default();
+        existing::load_contacts(dataset, &base, &intent, &hasher, &mut map, &mut ranges)?;
         let schema = base.schema();
         let kinds = schema.records.iter().map(|kind| Table::new(schema, Some(kind)));
         Ok(Self {
@@ -165,6 +168,7 @@ impl Ingest {
             base,
             hasher,
             map,
+            ranges,
             rejects: Rejects::new(),
             read_total: AtomicU64::new(0),
             written: AtomicU64::new(0),
@@ -183,6 +187,11 @@ impl Ingest {
 
     pub(crate) fn rejects(&self) -> &Rejects {
         &self.rejects
+    }
+
+    /// First and last contact id of each shard.
+    pub(crate) fn ranges(&self) -> &Ranges {
+        &self.ranges
     }
 
     /// Takes contacts: a batch with `contact_id` and any of the contact's columns, as [`rows::Builder`] makes them.

@@ -7,7 +7,6 @@ use std::ops::Range;
 
 use rayon::slice::ParallelSliceMut;
 
-use super::gather::Order;
 use super::texts::MISSING;
 
 /// Rows of a partition; keys have room for no more.
@@ -90,9 +89,19 @@ const fn bits(number: u64) -> u32 {
     u64::BITS - number.leading_zeros()
 }
 
-/// The rows but those that are gone (sorted), in order; parts with the number of their class; and the runs of the order
-/// within which only more than the keys can decide.
-pub(super) fn sort(keys: &Keys, gone: &[u32]) -> (Order, Vec<u8>, Vec<Range<usize>>) {
+/// Rows in order.
+pub(super) struct Sorted {
+    pub(super) rows: Vec<u32>,
+    /// Ranges of `rows` of one class each.
+    pub(super) parts: Vec<Range<usize>>,
+    /// Numbers of these classes.
+    pub(super) classes: Vec<u8>,
+    /// Ranges of `rows` within which only more than the keys can decide.
+    pub(super) ties: Vec<Range<usize>>,
+}
+
+/// Puts the rows in order, but for those that are gone (sorted).
+pub(super) fn sort(keys: &Keys, gone: &[u32]) -> Sorted {
     let layout = Layout::of(keys);
     let mut gone = gone.iter().peekable();
     let mut sorted: Vec<u128> = (0..keys.times.len())
@@ -119,7 +128,7 @@ pub(super) fn sort(keys: &Keys, gone: &[u32]) -> (Order, Vec<u8>, Vec<Range<usiz
     }
     let mask = (1_u128 << layout.row_bits) - 1;
     let rows = sorted.into_iter().map(|key| (key & mask) as u32).collect();
-    (Order { rows, parts }, classes, ties)
+    Sorted { rows, parts, classes, ties }
 }
 
 #[cfg(test)]
@@ -138,19 +147,17 @@ mod tests {
             times: times.clone(),
             ordinals: ordinals.clone(),
         };
-        let (order, parts, ties) = sort(&keys, gone);
+        let order = sort(&keys, gone);
         let found: Vec<_> = order.rows.iter().map(|row| of(*row)).collect();
         assert_eq!(found, expected.iter().map(|row| of(*row)).collect::<Vec<_>>());
-        for (class, part) in parts.iter().zip(&order.parts) {
+        for (class, part) in order.classes.iter().zip(&order.parts) {
             assert!(order.rows[part.clone()].iter().all(|row| classes[*row as usize] == *class));
         }
         assert_eq!(order.parts.iter().map(Range::len).sum::<usize>(), order.rows.len());
-        for pair in order.rows.windows(2) {
-            let (a, b) =
-                ((of(pair[0]), ordinals[pair[0] as usize]), (of(pair[1]), ordinals[pair[1] as usize]));
-            let at = order.rows.iter().position(|row| *row == pair[0]).unwrap();
-            let tied = ties.iter().any(|tie| tie.contains(&at) && tie.contains(&(at + 1)));
-            assert!(a < b || tied, "{a:?} {b:?}");
+        for (at, pair) in order.rows.windows(2).enumerate() {
+            let key = |row: u32| (of(row), ordinals[row as usize]);
+            let tied = order.ties.iter().any(|tie| tie.contains(&at) && tie.contains(&(at + 1)));
+            assert!(key(pair[0]) < key(pair[1]) || tied);
         }
     }
 

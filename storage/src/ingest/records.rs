@@ -27,7 +27,7 @@ use super::compare::{Digester, Digests};
 use super::distinct::{self, Member};
 use super::existing::Stored;
 use super::gather::{Order, gather};
-use super::order::{self, Column, Keys, ROWS_MAX};
+use super::order::{self, Column, Keys, ROWS_MAX, Sorted};
 use super::reject::{Origin, Reason};
 use super::table::{ORIGIN, Table};
 use super::taken::Taken;
@@ -71,10 +71,10 @@ impl Partition<'_> {
             return Ok(());
         }
         let keys = self.keys()?;
-        let (mut order, classes, ties) = order::sort(&keys, &gone);
-        self.untie(&mut order, &ties, &keys.ordinals, &hashes)?;
+        let Sorted { mut rows, parts, classes, ties } = order::sort(&keys, &gone);
+        self.untie(&mut rows, &ties, &keys.ordinals, &hashes)?;
         drop((keys, hashes));
-        self.files(&order, &classes)
+        self.files(&Order { rows: rows.into(), parts }, &classes)
     }
 
     fn misfit(&self) -> Error {
@@ -282,14 +282,14 @@ impl Partition<'_> {
     /// Puts rows in order that agree in class, cluster and time.
     fn untie(
         &self,
-        order: &mut Order,
+        order: &mut [u32],
         ties: &[Range<usize>],
         ordinals: &[u32],
         hashes: &[u64],
     ) -> Result<()> {
         let key = |row: &u32| (ordinals.get(*row as usize).copied(), hashes.get(*row as usize).copied());
         for tie in ties {
-            let rows = order.rows.get_mut(tie.clone()).unwrap_or_default();
+            let rows = order.get_mut(tie.clone()).unwrap_or_default();
             rows.sort_unstable_by_key(key);
             if rows.windows(2).all(|pair| matches!(pair, [a, b] if key(a) != key(b))) {
                 continue;

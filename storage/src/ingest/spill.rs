@@ -6,7 +6,7 @@
 //! as Arrow IPC streams sealed under a key that exists in this process's memory only and dies with it. Nothing is ever
 //! written in the clear, and the file is gone when the process ends, however it ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -65,6 +65,8 @@ pub(crate) struct Waiting {
 #[derive(Default)]
 struct State {
     partitions: BTreeMap<PartitionId, Partition>,
+    /// Partitions that take no more rows.
+    closed: BTreeSet<PartitionId>,
     in_memory: u64,
     /// Bytes that are on their way to the file.
     sealing: u64,
@@ -97,11 +99,15 @@ impl Waiting {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes rows of a partition; seals what waits into the file in `dir` when memory is short.
-    pub(crate) fn push(&self, id: PartitionId, batch: Batch, dir: &Path) -> Result<()> {
+    /// Takes rows of a partition; seals what waits into the file in `dir` when memory is short. False when the
+    /// partition was taken out before: then the rows are not taken.
+    pub(crate) fn push(&self, id: PartitionId, batch: Batch, dir: &Path) -> Result<bool> {
         let bytes = batch.bytes();
         let full = {
             let mut state = self.state();
+            if state.closed.contains(&id) {
+                return Ok(false);
+            }
             state.in_memory += bytes;
             state.note_peak();
             let partition = state.partitions.entry(id).or_default();
@@ -109,7 +115,10 @@ impl Waiting {
             partition.memory.push(batch);
             state.in_memory > self.threshold
         };
-        if full { self.spill(dir) } else { Ok(()) }
+        if full {
+            self.spill(dir)?;
+        }
+        Ok(true)
     }
 
     /// Moves all rows from memory into the file. No work is given to other threads here: a thread that waited for it
@@ -192,13 +201,19 @@ impl Waiting {
         wanted.map(|(id, partition)| (*id, partition.bytes)).collect()
     }
 
-    /// Takes a partition out.
+    /// A partition takes no more rows from here on.
+    pub(crate) fn close(&self, id: PartitionId) {
+        self.state().closed.insert(id);
+    }
+
+    /// Takes a partition out; it takes no more rows.
     pub(crate) fn take(&self, id: PartitionId) -> Result<Taken<'_>> {
         // Held to the end: rows of the partition may be on their way to the file.
         let guard = self.file();
         let file = guard.as_ref().map(File::try_clone).transpose();
         let file = file.map_err(|source| Error::io("read", FILE, source))?;
         let mut state = self.state();
+        state.closed.insert(id);
         let partition = state.partitions.remove(&id).unwrap_or_default();
         let bytes = partition.memory.iter().map(Batch::bytes).sum();
         state.in_memory = state.in_memory.saturating_sub(bytes);
@@ -246,6 +261,7 @@ mod tests {
         assert_eq!(rows.column(1).unwrap(), [None, None, None]);
         assert_eq!((rows.rows(), rows.origins()), (&[1, 1, 1][..], &[Some(7), Some(7), Some(7)][..]));
         assert!(waiting.take(one).unwrap().rows().is_empty());
+        assert!(!waiting.push(one, batch("late"), dir.path()).unwrap());
         assert_eq!(texts(&waiting.take(other).unwrap()), ["x"]);
     }
 

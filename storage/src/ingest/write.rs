@@ -65,6 +65,20 @@ impl Ingest {
         self.write_partitions(self.waiting.partitions(Some(number)), |_| ())
     }
 
+    /// The same for a table in some shards.
+    pub(crate) fn write_shards(&self, name: &str, shards: &[u32]) -> Result<()> {
+        let (number, _) = self.table(name)?;
+        for shard in shards {
+            self.waiting.close(PartitionId { table: number, shard: *shard });
+        }
+        if self.in_vain() {
+            return Ok(());
+        }
+        let mut partitions = self.waiting.partitions(Some(number));
+        partitions.retain(|(id, _)| shards.contains(&id.shard));
+        self.write_partitions(partitions, |_| ())
+    }
+
     fn write_all(&self) -> Result<()> {
         if self.in_vain() {
             self.rejects_file()?;

@@ -42,50 +42,69 @@ pub fn import_population(dataset: &Dataset, dir: &Path, options: ImportOptions) 
             }
         }
         let shared: &Ingest = ingest;
-        let sources: Vec<Source<'_>> =
-            records.into_iter().map(|table| Source::of(shared, table)).collect::<Result<_>>()?;
-        // A table is written while the next one is read, so that the rows of two tables wait at most.
-        let mut read: Option<&str> = None;
-        for source in sources {
-            let table = source.table();
-            let (written, done) =
-                rayon::join(|| shared.write_table(read.unwrap_or(CONTACTS)), || source.import(shared));
-            written.and(done)?;
-            read = Some(table);
+        // All headers are looked at now: a column nobody knows is told before anything is read.
+        let steps: Vec<Vec<Step<'_>>> =
+            records.into_iter().map(|table| steps(shared, table)).collect::<Result<_>>()?;
+        // What a step completes is written during the next one.
+        let mut complete = Complete { table: CONTACTS, shards: None };
+        for Step { rows, then } in steps.into_iter().flatten() {
+            let (written, read) = rayon::join(|| complete.write(shared), || rows.import(shared));
+            written.and(read)?;
+            complete = then;
         }
-        Ok(())
+        complete.write(shared)
     })
 }
 
-/// Where the records of a table come from.
-enum Source<'t> {
-    Csv(&'t TableFile),
-    Parquet(&'t TableFile, Vec<parquet::Task>),
+/// Some rows of a table, and what is complete when they were read.
+struct Step<'t> {
+    rows: StepRows<'t>,
+    then: Complete<'t>,
 }
 
-impl<'t> Source<'t> {
-    /// Looks at the header of a Parquet file now, so that a column nobody knows is told before anything is read.
-    fn of(ingest: &Ingest, table: &'t TableFile) -> Result<Self> {
-        Ok(match table.format {
-            Format::Csv => Self::Csv(table),
-            Format::Parquet => Self::Parquet(table, parquet::tasks(ingest, table)?),
-        })
-    }
+enum StepRows<'t> {
+    Csv(&'t TableFile),
+    Parquet(Vec<parquet::Task>),
+}
 
-    const fn file(&self) -> &'t TableFile {
-        match self {
-            Self::Csv(table) | Self::Parquet(table, _) => table,
+/// A table, or some shards of it, of which no more rows come.
+struct Complete<'t> {
+    table: &'t str,
+    shards: Option<Vec<u32>>,
+}
+
+fn steps<'t>(ingest: &Ingest, table: &'t TableFile) -> Result<Vec<Step<'t>>> {
+    let all = |table: &'t TableFile| Complete { table: table.table(), shards: None };
+    if table.format == Format::Csv {
+        return Ok(vec![Step { rows: StepRows::Csv(table), then: all(table) }]);
+    }
+    let mut steps: Vec<Step<'t>> = parquet::tasks(ingest, table)?
+        .into_iter()
+        .map(|(tasks, shards)| Step {
+            rows: StepRows::Parquet(tasks),
+            then: Complete { table: table.table(), shards: Some(shards) },
+        })
+        .collect();
+    if let Some(last) = steps.last_mut() {
+        last.then = all(table);
+    }
+    Ok(steps)
+}
+
+impl Complete<'_> {
+    fn write(&self, ingest: &Ingest) -> Result<()> {
+        match &self.shards {
+            None => ingest.write_table(self.table),
+            Some(shards) => ingest.write_shards(self.table, shards),
         }
     }
+}
 
-    fn table(&self) -> &'t str {
-        self.file().table()
-    }
-
+impl StepRows<'_> {
     fn import(self, ingest: &Ingest) -> Result<()> {
         match self {
             Self::Csv(table) => csv::import_records(ingest, table),
-            Self::Parquet(_, tasks) => tasks.into_par_iter().try_for_each(|task| task.run(ingest)),
+            Self::Parquet(tasks) => tasks.into_par_iter().try_for_each(|task| task.run(ingest)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Population tables as Parquet: whole columns are re-encoded, no value per cell.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt64Array};
@@ -17,8 +18,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::{Pool, TableFile};
 use crate::error::{Error, Result};
 use crate::import::source::SourceFile;
-use crate::ingest::{ImportError, Ingest, Origin, Reason};
-use crate::rows::{self, ForeignColumn, Refused, Rows, Unfit};
+use crate::ingest::{ImportError, Ingest, Origin, Ranges, Reason};
+use crate::rows::{self, CONTACT_ID, ForeignColumn, Refused, Rows, Unfit};
 
 const ROWS_PER_BATCH: usize = 1 << 16;
 
@@ -34,6 +35,8 @@ struct Table {
     schema: SchemaRef,
     /// For each flat field its place among the projected columns.
     places: Vec<Option<usize>>,
+    /// For each flat field its column in the file.
+    columns: Vec<Option<usize>>,
     pairs: Vec<(usize, usize)>,
     pool: Pool<Vec<ForeignColumn>>,
 }
@@ -55,13 +58,31 @@ impl Task {
     }
 }
 
-/// The row groups of a record table.
-pub(super) fn tasks(ingest: &Ingest, file: &TableFile) -> Result<Vec<Task>> {
+/// The row groups of a record table in steps, each with the shards of which no rows come after it.
+///
+/// Row groups tell the first and the last contact id in them, and the contacts of a shard lie between a first and a
+/// last one. Where both follow one order, a shard is complete long before the file is. A file whose statistics do not
+/// cover its rows fails; one without statistics is one step.
+pub(super) fn tasks(ingest: &Ingest, file: &TableFile) -> Result<Vec<(Vec<Task>, Vec<u32>)>> {
     let table = Arc::new(Table::open(ingest, file)?);
-    Ok(table
-        .groups()
-        .map(|(group, first_row)| Task { table: Arc::clone(&table), group, first_row })
-        .collect())
+    let groups: Vec<(usize, u64)> = table.groups().collect();
+    let shards: Vec<Vec<u32>> =
+        groups.iter().map(|(group, _)| table.shards(*group, ingest.ranges())).collect();
+    let mut last: BTreeMap<u32, usize> = BTreeMap::new();
+    for (group, shards) in shards.iter().enumerate() {
+        last.extend(shards.iter().map(|shard| (*shard, group)));
+    }
+    let mut steps = vec![(Vec::new(), Vec::new())];
+    for (group, first_row) in groups {
+        let Some((tasks, complete)) = steps.last_mut() else { break };
+        tasks.push(Task { table: Arc::clone(&table), group, first_row });
+        complete.extend(last.iter().filter(|(_, last)| **last == group).map(|(shard, _)| *shard));
+        if !complete.is_empty() {
+            steps.push((Vec::new(), Vec::new()));
+        }
+    }
+    steps.retain(|(tasks, _)| !tasks.is_empty());
+    Ok(steps)
 }
 
 /// Hands over the contacts in the file's order.
@@ -107,6 +128,7 @@ impl Table {
             metadata,
             mask,
             fields,
+            columns,
         })
     }
 
@@ -118,6 +140,19 @@ impl Table {
             before += u64::try_from(metadata.num_rows()).unwrap_or(0);
             (group, first)
         })
+    }
+
+    /// Shards that may have rows in a row group.
+    fn shards(&self, group: usize, ranges: &Ranges) -> Vec<u32> {
+        let column = self.fields.iter().position(|field| field.name == CONTACT_ID);
+        let statistics = || {
+            let root = self.columns.get(column?).copied().flatten()?;
+            let schema = self.metadata.parquet_schema();
+            let leaf = (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == root)?;
+            let statistics = self.metadata.metadata().row_groups().get(group)?.column(leaf).statistics()?;
+            (!statistics.is_min_max_deprecated()).then_some(statistics)
+        };
+        ranges.between(statistics().and_then(|ends| Some((ends.min_bytes_opt()?, ends.max_bytes_opt()?))))
     }
 
     fn group(
