@@ -73,6 +73,45 @@ impl ContactMap {
     }
 }
 
+/// First and last contact id of each shard, in the order of their bytes.
+#[derive(Default)]
+pub(crate) struct Ranges {
+    shards: Vec<Option<(Box<[u8]>, Box<[u8]>)>>,
+    other_than_ascii: bool,
+}
+
+impl Ranges {
+    /// Takes a contact of a shard.
+    pub(crate) fn add(&mut self, shard: u32, id: &[u8]) {
+        self.other_than_ascii |= !id.is_ascii();
+        let shard = shard as usize;
+        if self.shards.len() <= shard {
+            self.shards.resize_with(shard + 1, || None);
+        }
+        let Some(range) = self.shards.get_mut(shard) else { return };
+        match range {
+            None => *range = Some((id.into(), id.into())),
+            Some((first, _)) if id < first.as_ref() => *first = id.into(),
+            Some((_, last)) if id > last.as_ref() => *last = id.into(),
+            Some(_) => {}
+        }
+    }
+
+    /// Shards that may hold contacts whose ids lie between two ids as a source writes them, or at all; every other
+    /// shard holds none. Ids are stored in Unicode's normal form, which may lie elsewhere: with an id that is not ASCII
+    /// nothing is known.
+    pub(crate) fn between(&self, ends: Option<(&[u8], &[u8])>) -> Vec<u32> {
+        let (low, high) = match ends {
+            Some(ends) if !self.other_than_ascii => ends,
+            _ => (&[][..], &[u8::MAX][..]),
+        };
+        let may = |range: &Option<(Box<[u8]>, Box<[u8]>)>| {
+            range.as_ref().is_some_and(|(first, last)| first.as_ref() <= high && last.as_ref() >= low)
+        };
+        (0..).zip(&self.shards).filter(|(_, range)| may(range)).map(|(shard, _)| shard).collect()
+    }
+}
+
 /// Takes the keys' own bits: they are keyed hashes already.
 #[derive(Default)]
 struct Lower64(u64);
@@ -109,5 +148,30 @@ mod tests {
         assert_eq!(map.find(8), Some(Place { shard: 1, ordinal: 1 }));
         assert_eq!(map.find(1), None);
         assert_eq!(map.shards(), [2, 2, 1]);
+    }
+
+    #[test]
+    fn every_shard_that_may_have_an_id_is_found() {
+        let ids = [vec!["P01", "P09", "P1", "P"], vec!["P20", "P15"], vec![], vec!["Q", "P2"]];
+        let mut ranges = Ranges::default();
+        for (shard, ids) in (0..).zip(&ids) {
+            ids.iter().for_each(|id| ranges.add(shard, id.as_bytes()));
+        }
+        let of =
+            |ranges: &Ranges, low: &str, high: &str| ranges.between(Some((low.as_bytes(), high.as_bytes())));
+        for (low, high) in [("P", "P0"), ("P01", "P15"), ("P15", "P2"), ("P", "Z"), ("P2", "P2"), ("A", "Q")]
+        {
+            let found = of(&ranges, low, high);
+            for (shard, ids) in (0..).zip(&ids) {
+                if ids.iter().any(|id| (low..=high).contains(id)) {
+                    assert!(found.contains(&shard), "{low} {high} {shard}");
+                }
+            }
+        }
+        assert_eq!(of(&ranges, "P01", "P14"), [0]);
+        assert!(of(&ranges, "R", "S").is_empty() && of(&ranges, "A", "B").is_empty());
+        assert_eq!(ranges.between(None), [0, 1, 3]);
+        ranges.add(0, "P\u{e9}".as_bytes());
+        assert_eq!(of(&ranges, "P15", "P15"), [0, 1, 3]);
     }
 }

@@ -1,7 +1,8 @@
-//! What the dataset holds already: hashes of contacts and records, nothing else.
+//! What the dataset holds already of what is imported.
 //!
-//! In: the snapshot and an armed scope. Out: (contact id, place, content hash) and (record hash, content hash). Only
-//! these columns are decrypted; other columns of the files stay sealed.
+//! In: the snapshot and an armed scope. Out: (contact id, place, content hash) of contacts, and the hashes of records.
+//! Only these columns are decrypted. Other columns are read of files in which a stored record has the hash of an
+//! incoming one, and then only to compare the two.
 
 use std::sync::Arc;
 
@@ -10,9 +11,10 @@ use arrow::datatypes::{Int64Type, UInt32Type};
 use arrow::record_batch::RecordBatch;
 use hyperseg_dsl::schema::Class;
 
-use super::contacts::{ContactMap, Place};
+use super::arrive::long_hashes;
+use super::compare::{Digester, Digests};
+use super::contacts::{ContactMap, Place, Ranges};
 use super::hash::Hasher;
-use super::partition::{Hashes, hashes};
 use crate::audit::Intent;
 use crate::dataset::{Dataset, FileEntry, Snapshot, TableId};
 use crate::error::{Error, Result};
@@ -27,6 +29,7 @@ pub(crate) fn load_contacts(
     intent: &Intent,
     hasher: &Hasher,
     map: &mut ContactMap,
+    ranges: &mut Ranges,
 ) -> Result<()> {
     let columns = [ORDINAL, CONTACT_ID, CONTENT_HASH];
     let entries: Vec<&FileEntry> = snapshot
@@ -40,29 +43,84 @@ pub(crate) fn load_contacts(
         let contents = batch.column_by_name(CONTENT_HASH)?.as_primitive_opt::<Int64Type>()?;
         for ((ordinal, id), content) in ordinals.values().iter().zip(ids).zip(contents.values()) {
             let place = Place { shard: entry.shard, ordinal: *ordinal };
-            map.load(hasher.identity(id?.as_bytes()), place, *content);
+            let id = id?.as_bytes();
+            map.load(hasher.identity(id), place, *content);
+            ranges.add(entry.shard, id);
         }
         Some(())
     })
 }
 
-/// Hashes of the records of a kind in a shard, of all classes.
-pub(crate) fn record_hashes(
-    dataset: &Dataset,
-    snapshot: &Arc<Snapshot>,
-    intent: &Intent,
-    kind: &str,
-    shard: u32,
-) -> Result<Vec<Hashes>> {
-    let table = TableId::Record(kind.to_owned());
-    let entries: Vec<&FileEntry> =
-        snapshot.files().iter().filter(|entry| entry.table == table && entry.shard == shard).collect();
-    let mut all = Vec::new();
-    read(dataset, snapshot, intent, &entries, &[RECORD_HASH, CONTENT_HASH], |_, batch| {
-        all.extend(hashes(&batch)?);
-        Some(())
-    })?;
-    Ok(all)
+/// The records of a kind in a shard that the dataset holds, of all classes.
+pub(crate) struct Stored<'a> {
+    dataset: &'a Dataset,
+    snapshot: &'a Arc<Snapshot>,
+    intent: &'a Intent,
+    entries: Vec<&'a FileEntry>,
+}
+
+impl<'a> Stored<'a> {
+    pub(crate) fn of(
+        dataset: &'a Dataset,
+        snapshot: &'a Arc<Snapshot>,
+        intent: &'a Intent,
+        kind: &str,
+        shard: u32,
+    ) -> Self {
+        let table = TableId::Record(kind.to_owned());
+        let ours = |entry: &&FileEntry| entry.table == table && entry.shard == shard;
+        Self { dataset, snapshot, intent, entries: snapshot.files().iter().filter(ours).collect() }
+    }
+
+    /// Hashes of all rows, file after file.
+    pub(crate) fn hashes(&self) -> Result<Vec<u64>> {
+        let mut all = Vec::new();
+        read(self.dataset, self.snapshot, self.intent, &self.entries, &[RECORD_HASH], |_, batch| {
+            all.extend(long_hashes(batch.column_by_name(RECORD_HASH)?)?);
+            Some(())
+        })?;
+        Ok(all)
+    }
+
+    /// Digests of some rows, whose places among [`Self::hashes`] are sorted. Files without such a row stay sealed.
+    pub(crate) fn digests(&self, hasher: &Hasher, fields: &[&str], rows: &[u32]) -> Result<Vec<Digests>> {
+        let mut digests = Vec::with_capacity(rows.len());
+        let mut left = rows;
+        let mut first = 0_u64;
+        let columns: Vec<&str> = std::iter::once(ORDINAL).chain(fields.iter().copied()).collect();
+        for entry in &self.entries {
+            let end = first + entry.rows;
+            let (mine, rest) = left.split_at(left.partition_point(|row| u64::from(*row) < end));
+            left = rest;
+            if !mine.is_empty() {
+                let mut mine = mine;
+                let mut start = first;
+                read(self.dataset, self.snapshot, self.intent, &[entry], &columns, |_, batch| {
+                    let end = start + batch.num_rows() as u64;
+                    let (here, later) = mine.split_at(mine.partition_point(|row| u64::from(*row) < end));
+                    mine = later;
+                    let here = here.iter().map(|row| usize::try_from(u64::from(*row) - start).ok());
+                    let rows: Vec<(usize, usize)> =
+                        here.collect::<Option<Vec<_>>>()?.into_iter().enumerate().collect();
+                    start = end;
+                    if rows.is_empty() {
+                        return Some(());
+                    }
+                    let ordinals = batch.column_by_name(ORDINAL)?.as_primitive_opt::<UInt32Type>()?.values();
+                    let of_rows = rows.iter().map(|(_, row)| ordinals.get(*row).copied());
+                    let ordinals: Vec<u32> = of_rows.collect::<Option<_>>()?;
+                    let mut digester = Digester::new(hasher, ordinals.into_iter());
+                    for name in fields {
+                        digester.column(name, batch.column_by_name(name)?, &rows)?;
+                    }
+                    digests.extend(digester.finish());
+                    Some(())
+                })?;
+            }
+            first = end;
+        }
+        Ok(digests)
+    }
 }
 
 fn read(

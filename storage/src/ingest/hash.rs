@@ -1,4 +1,5 @@
-//! Keyed hashes of the importer: SipHash-2-4 with 128 bits for identities, a faster keyed fold for whole rows.
+//! Keyed hashes of the importer: SipHash-2-4 with 128 bits where equal must mean the same, faster keyed folds for the
+//! content of contacts and for the short numbers by which records are found.
 //!
 //! In: bytes and storage-encoded columns. Out: numbers that mean nothing without the dataset's key. They are stored
 //! inside encrypted files only; the key keeps a source from steering two rows onto one number. SipHash is the function
@@ -8,12 +9,19 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int16Type, Int32Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 
+use crate::layout::RECORD_HASH_BYTES;
+
 /// Key of [`Hasher`]: made once per dataset, the same in every import.
 #[derive(Clone)]
 pub(crate) struct Hasher {
     sip: (u64, u64),
     fold: [u64; 4],
+    /// Bits of the numbers by which records are found.
+    finder: u64,
 }
+
+/// Bits that a number by which records are found has.
+const FINDER_MASK: u64 = (1 << (8 * RECORD_HASH_BYTES)) - 1;
 
 impl Hasher {
     /// From 32 secret bytes.
@@ -23,12 +31,39 @@ impl Hasher {
             *word = bytes.try_into().map_or(0, u64::from_le_bytes);
         }
         let [k0, k1, k2, k3] = words;
-        Self { sip: (k0, k1), fold: [k2 | 1, k3 | 1, k0.rotate_left(23) ^ k3, k1.rotate_left(41) ^ k2] }
+        let fold = [k2 | 1, k3 | 1, k0.rotate_left(23) ^ k3, k1.rotate_left(41) ^ k2];
+        Self { sip: (k0, k1), fold, finder: FINDER_MASK }
     }
 
     /// 128-bit identity of a byte string.
     pub(crate) fn identity(&self, bytes: &[u8]) -> u128 {
         siphash_2_4_128(self.sip, bytes)
+    }
+
+    /// Number by which a record with an id is found; `source` is [`Self::source`] of its source.
+    pub(crate) fn record(&self, source: u64, record_id: &[u8]) -> u64 {
+        self.finder & short(self.sip, source, record_id)
+    }
+
+    /// What a source adds to the numbers of its records.
+    pub(crate) fn source(&self, source: Option<&str>) -> u64 {
+        short(self.sip, self.fold[2], source.unwrap_or_default().as_bytes())
+    }
+
+    /// Number by which a record without id is found: the fold of its row, and its contact.
+    pub(crate) fn row(&self, fold: [u64; 2], ordinal: u32) -> u64 {
+        self.finder & short(self.sip, fold[0] ^ fold[1].rotate_left(32), &ordinal.to_le_bytes())
+    }
+
+    /// A digest that takes values piece by piece.
+    pub(crate) fn digest(&self) -> Sip {
+        Sip::new(self.sip)
+    }
+
+    /// A hasher with which many records have the same number.
+    #[cfg(test)]
+    pub(crate) fn weakened(&self, bits: u32) -> Self {
+        Self { finder: (1 << bits) - 1, ..self.clone() }
     }
 
     /// For every row of a batch two independent 64-bit folds of all its columns, in the columns' order.
@@ -127,11 +162,72 @@ fn little_endian(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
-struct Sip {
+/// Fold of a few bytes, sixteen at a time. Every bit of them takes part.
+fn short((k0, k1): (u64, u64), seed: u64, bytes: &[u8]) -> u64 {
+    let word = |half: &[u8]| half.try_into().map_or(0, u64::from_le_bytes);
+    let mut state = seed ^ (bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut chunks = bytes.chunks_exact(16);
+    for chunk in &mut chunks {
+        let (low, high) = chunk.split_at(8);
+        state = mix(word(low) ^ k0, word(high) ^ state);
+    }
+    let rest = chunks.remainder();
+    let (low, high) = rest.split_at(rest.len().min(8));
+    state = mix(little_endian(low) ^ k0, little_endian(high) ^ state);
+    mix(state ^ k1, state.rotate_left(32) ^ k0)
+}
+
+/// Both halves of the product.
+fn mix(a: u64, b: u64) -> u64 {
+    let product = u128::from(a).wrapping_mul(u128::from(b));
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// SipHash-2-4-128 of 64-bit words that come one by one.
+#[derive(Clone, Copy)]
+pub(crate) struct Sip {
     v: [u64; 4],
 }
 
 impl Sip {
+    fn new((k0, k1): (u64, u64)) -> Self {
+        Self {
+            v: [
+                k0 ^ 0x736f_6d65_7073_6575,
+                k1 ^ 0x646f_7261_6e64_6f6d ^ 0xee,
+                k0 ^ 0x6c79_6765_6e65_7261,
+                k1 ^ 0x7465_6462_7974_6573,
+            ],
+        }
+    }
+
+    /// Takes a text: its length, then its bytes in words.
+    pub(crate) fn text(&mut self, text: &[u8]) {
+        self.word(text.len() as u64);
+        let mut chunks = text.chunks_exact(8);
+        for chunk in &mut chunks {
+            self.word(chunk.try_into().map_or(0, u64::from_le_bytes));
+        }
+        let rest = chunks.remainder();
+        if !rest.is_empty() {
+            self.word(little_endian(rest));
+        }
+    }
+
+    /// The digest of all words, as of a message that ends with a whole word.
+    pub(crate) fn digest(mut self) -> u128 {
+        self.word(0);
+        self.halves()
+    }
+
+    fn halves(&mut self) -> u128 {
+        self.v[2] ^= 0xee;
+        let low = self.finish();
+        self.v[1] ^= 0xdd;
+        let high = self.finish();
+        u128::from(low) | u128::from(high) << 64
+    }
+
     fn round(&mut self) {
         let [mut v0, mut v1, mut v2, mut v3] = self.v;
         v0 = v0.wrapping_add(v1);
@@ -147,7 +243,8 @@ impl Sip {
         self.v = [v0, v1, v2, v3];
     }
 
-    fn word(&mut self, word: u64) {
+    /// Takes a word.
+    pub(crate) fn word(&mut self, word: u64) {
         self.v[3] ^= word;
         self.round();
         self.round();
@@ -162,25 +259,14 @@ impl Sip {
     }
 }
 
-fn siphash_2_4_128((k0, k1): (u64, u64), bytes: &[u8]) -> u128 {
-    let mut sip = Sip {
-        v: [
-            k0 ^ 0x736f_6d65_7073_6575,
-            k1 ^ 0x646f_7261_6e64_6f6d ^ 0xee,
-            k0 ^ 0x6c79_6765_6e65_7261,
-            k1 ^ 0x7465_6462_7974_6573,
-        ],
-    };
+fn siphash_2_4_128(key: (u64, u64), bytes: &[u8]) -> u128 {
+    let mut sip = Sip::new(key);
     let mut chunks = bytes.chunks_exact(8);
     for chunk in &mut chunks {
         sip.word(chunk.try_into().map_or(0, u64::from_le_bytes));
     }
     sip.word((bytes.len() as u64) << 56 | little_endian(chunks.remainder()));
-    sip.v[2] ^= 0xee;
-    let low = sip.finish();
-    sip.v[1] ^= 0xdd;
-    let high = sip.finish();
-    u128::from(low) | u128::from(high) << 64
+    sip.halves()
 }
 
 #[cfg(test)]

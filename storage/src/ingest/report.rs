@@ -34,6 +34,9 @@ pub struct ImportReport {
     pub rejects: Vec<Place>,
     /// Bytes of rows that were sealed into the temporary file because memory was short.
     pub spilled_bytes: u64,
+    /// Most bytes of rows that waited in memory at once.
+    #[serde(default)]
+    pub peak_waiting_bytes: u64,
 }
 
 impl ImportReport {

@@ -1,22 +1,24 @@
 //! The end of an import: waiting rows become files, and all of them one commit.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
-use arrow::datatypes::{DataType, Field as ArrowField, UInt32Type};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array, new_null_array};
+use arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSchema, SchemaRef, UInt32Type};
 use arrow::record_batch::RecordBatch;
 use hyperseg_dsl::schema::{Class, Schema};
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
-use super::partition::{self, project};
+use super::gather::ROWS_PER_BATCH;
 use super::spill::PartitionId;
-use super::{ImportError, ImportReport, Ingest, Progress, Stage, Table, TableReport, existing};
+use super::taken::Taken;
+use super::{ImportError, ImportReport, Ingest, Progress, Stage, Table, TableReport};
 use crate::dataset::{ShardInfo, TableId};
 use crate::error::{Error, Result};
 use crate::layout;
 
 /// Rows of a row group: large enough to scan fast, small enough that statistics prune.
-const ROWS_PER_GROUP: usize = 1 << 17;
+pub(super) const ROWS_PER_GROUP: usize = 1 << 17;
 
 /// Tables that can forbid to approach a contact.
 const SUPPRESSING: [&str; 5] = ["contact", "consent", "email_bounce", "email_complaint", "email_unsubscribe"];
@@ -52,22 +54,56 @@ impl Ingest {
         self.intent.abort(reason)
     }
 
+    /// Writes what waits of a table; it takes no more rows. For readers that are done with a table, so that its rows
+    /// need not wait for the others.
+    pub(crate) fn write_table(&self, name: &str) -> Result<()> {
+        let (number, table) = self.table(name)?;
+        table.closed.store(true, Ordering::Release);
+        if self.in_vain() {
+            return Ok(());
+        }
+        self.write_partitions(self.waiting.partitions(Some(number)), |_| ())
+    }
+
+    /// The same for a table in some shards.
+    pub(crate) fn write_shards(&self, name: &str, shards: &[u32]) -> Result<()> {
+        let (number, _) = self.table(name)?;
+        for shard in shards {
+            self.waiting.close(PartitionId { table: number, shard: *shard });
+        }
+        if self.in_vain() {
+            return Ok(());
+        }
+        let mut partitions = self.waiting.partitions(Some(number));
+        partitions.retain(|(id, _)| shards.contains(&id.shard));
+        self.write_partitions(partitions, |_| ())
+    }
+
     fn write_all(&self) -> Result<()> {
-        // Too many refused rows already: sorting and writing would be in vain.
-        if self.rejects.total() > self.options.max_rejects {
+        if self.in_vain() {
             self.rejects_file()?;
             return self.allowed();
         }
-        let partitions = self.waiting.partitions();
+        let partitions = self.waiting.partitions(None);
         let rows = self.read_total.load(Ordering::Relaxed);
-        self.progress(Progress { stage: Stage::Writing, rows: 0, of: Some(rows) });
-        let done = std::sync::atomic::AtomicU64::new(0);
-        // Sorting takes as much again as the rows.
-        for wave in waves(partitions, self.options.memory_budget / 2) {
+        let before = self.written.load(Ordering::Relaxed);
+        self.progress(Progress { stage: Stage::Writing, rows: before, of: Some(rows) });
+        self.write_partitions(partitions, |done| {
+            self.progress(Progress { stage: Stage::Writing, rows: done, of: Some(rows) });
+        })
+    }
+
+    /// Too many refused rows already: sorting and writing would be in vain.
+    fn in_vain(&self) -> bool {
+        self.rejects.total() > self.options.max_rejects
+    }
+
+    fn write_partitions(&self, partitions: Vec<(PartitionId, u64)>, done: impl Fn(u64) + Sync) -> Result<()> {
+        // A column is put in order while those before it are there in both orders: twice the rows at most.
+        for wave in waves(partitions, self.options.memory_budget / 4) {
             wave.into_par_iter().try_for_each(|id| {
-                let written = self.write_partition(id)?;
-                let done = done.fetch_add(written, Ordering::Relaxed) + written;
-                self.progress(Progress { stage: Stage::Writing, rows: done, of: Some(rows) });
+                let rows = self.write_partition(id)?;
+                done(self.written.fetch_add(rows, Ordering::Relaxed) + rows);
                 Ok::<(), Error>(())
             })?;
         }
@@ -80,34 +116,34 @@ impl Ingest {
             table: "import".to_owned(),
             what: "rows of no table".to_owned(),
         })?;
-        let batches = self.waiting.take(id)?;
-        let rows = batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
+        let taken = self.waiting.take(id)?;
+        let rows = taken.rows().iter().sum::<usize>() as u64;
         match &table.kind {
-            None => self.write_contacts(table, id.shard, &batches)?,
-            Some(kind) => {
-                let known =
-                    existing::record_hashes(&self.dataset, &self.base, &self.intent, &kind.name, id.shard)?;
-                let stored = layout::record_schema(kind);
-                let sorted = partition::sort(self.base.schema(), kind, &stored, &batches, known)?;
-                drop(batches);
-                for origin in &sorted.changed {
-                    self.rejects.push(&kind.name, *origin, None, super::Reason::Changed)?;
-                }
-                table.stored.fetch_add(sorted.stored, Ordering::Relaxed);
-                table.duplicate.fetch_add(sorted.duplicate, Ordering::Relaxed);
-                for (class, batches) in sorted.classes {
-                    let name = TableId::Record(kind.name.clone());
-                    self.transaction.write_file(name, class, id.shard, &batches, ROWS_PER_GROUP)?;
-                }
-            }
+            None => self.write_contacts(table, id.shard, &taken)?,
+            Some(kind) => self.write_records(table, kind, id.shard, taken)?,
         }
         Ok(rows)
     }
 
-    fn write_contacts(&self, table: &Table, shard: u32, batches: &[RecordBatch]) -> Result<()> {
+    fn write_contacts(&self, table: &Table, shard: u32, taken: &Taken<'_>) -> Result<()> {
         let schema = self.base.schema();
-        let misfit = |_| table.misfit("its batches do not fit each other");
-        let all = arrow::compute::concat_batches(&table.waiting, batches).map_err(misfit)?;
+        let misfit = || table.misfit("its batches do not fit each other");
+        let columns: Vec<(Arc<ArrowField>, ArrayRef)> = table
+            .waiting
+            .fields()
+            .iter()
+            .enumerate()
+            .map(|(place, field)| {
+                let arrays = taken.column(place)?.into_iter().zip(taken.rows());
+                let arrays: Vec<ArrayRef> = arrays
+                    .map(|(array, rows)| array.unwrap_or_else(|| new_null_array(field.data_type(), *rows)))
+                    .collect();
+                let all: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+                Ok((Arc::clone(field), arrow::compute::concat(&all).map_err(|_| misfit())?))
+            })
+            .collect::<Result<_>>()?;
+        let (fields, columns): (Vec<Arc<ArrowField>>, Vec<ArrayRef>) = columns.into_iter().unzip();
+        let all = RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), columns).map_err(|_| misfit())?;
         let ordinals = all.column_by_name(layout::ORDINAL).and_then(|c| c.as_primitive_opt::<UInt32Type>());
         let ordinals: &UInt32Array = ordinals.ok_or_else(|| table.misfit("no ordinals"))?;
         if !ordinals.values().is_sorted() {
@@ -117,8 +153,8 @@ impl Ingest {
             let batch = with_known_columns(schema, *class, &all)?;
             let batch = project(&batch, &layout::contact_schema(schema, *class))?;
             let batches: Vec<RecordBatch> = (0..batch.num_rows())
-                .step_by(ROWS_PER_GROUP)
-                .map(|row| batch.slice(row, ROWS_PER_GROUP.min(batch.num_rows() - row)))
+                .step_by(ROWS_PER_BATCH)
+                .map(|row| batch.slice(row, ROWS_PER_BATCH.min(batch.num_rows() - row)))
                 .collect();
             self.transaction.write_file(TableId::Contact, *class, shard, &batches, ROWS_PER_GROUP)
         })?;
@@ -176,6 +212,7 @@ impl Ingest {
             left_out_files: Vec::new(),
             rejects: self.rejects.first(),
             spilled_bytes: self.waiting.spilled_bytes(),
+            peak_waiting_bytes: self.waiting.peak_bytes(),
         };
         let stored = report.total().stored > 0;
         // Consent that was read in full is fresh, also when it said nothing new. A refused row may be a revocation, a
@@ -232,11 +269,23 @@ fn with_known_columns(schema: &Schema, class: Class, batch: &RecordBatch) -> Res
         let Some(column) = batch.column_by_name(&field.name) else { continue };
         let known: BooleanArray = (0..column.len()).map(|row| Some(column.is_valid(row))).collect();
         fields.push(ArrowField::new(layout::known_column(&field.name), DataType::Boolean, false));
-        columns.push(std::sync::Arc::new(known));
+        columns.push(Arc::new(known));
     }
-    RecordBatch::try_new(std::sync::Arc::new(arrow::datatypes::Schema::new(fields)), columns).map_err(|_| {
-        Error::Mismatch { table: "contact".to_owned(), what: "identity columns do not fit".to_owned() }
+    RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), columns).map_err(|_| Error::Mismatch {
+        table: "contact".to_owned(),
+        what: "identity columns do not fit".to_owned(),
     })
+}
+
+/// The columns of the layout, in its order.
+fn project(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let misfit = || Error::Mismatch {
+        table: "import".to_owned(),
+        what: "a batch has not the columns of the layout".to_owned(),
+    };
+    let columns: Option<Vec<_>> =
+        schema.fields().iter().map(|field| batch.column_by_name(field.name()).cloned()).collect();
+    RecordBatch::try_new(Arc::clone(schema), columns.ok_or_else(misfit)?).map_err(|_| misfit())
 }
 
 /// Groups partitions so that the rows of a group fit the budget together; the largest first, alone if they must.

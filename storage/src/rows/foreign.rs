@@ -1,7 +1,8 @@
 //! Whole Arrow columns of other files into the storage encoding, without a value per cell.
 //!
 //! In: a column of a Parquet file and the flat field it is for. Out: a storage column, and the rows whose value does
-//! not fit. A column whose *type* cannot hold the field is an error for the whole file. Which types are taken:
+//! not fit. Texts and codes that repeat stay dictionaries when the caller can use them ([`ForeignColumn::repeating`]).
+//! A column whose *type* cannot hold the field is an error for the whole file. Which types are taken:
 //!
 //! | field | Arrow types |
 //! |---|---|
@@ -15,16 +16,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, PrimitiveArray, StringArray, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, DictionaryArray, PrimitiveArray, StringArray, UInt32Array,
+};
 use arrow::compute::{CastOptions, cast_with_options, take};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType,
+    ArrowDictionaryKeyType, ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int32Type,
+    Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type,
 };
 use chrono::Datelike;
 use hyperseg_dsl::schema::{Field, FieldType};
 use hyperseg_dsl::value::{Day, When, day_from_epoch, pack_date, pack_time};
 
+use super::CONTACT_ID;
 use super::column::{ColumnEncoder, PACKABLE_MICROS_MAX, has_form, in_range, reason};
 use crate::ingest::Reason;
 
@@ -38,20 +42,47 @@ pub(crate) struct Unfit {
 /// A foreign column on its way to one flat field; keeps caches between batches.
 pub(crate) struct ForeignColumn {
     encoder: ColumnEncoder,
+    /// Distinct texts up to which a dictionary stays one, besides one text in [`ROWS_PER_TEXT`] rows.
+    texts_max: usize,
 }
 
+/// Distinct texts of a batch up to which a dictionary is worth keeping.
+const TEXTS_MAX: usize = 1 << 13;
+const ROWS_PER_TEXT: usize = 8;
+
 impl ForeignColumn {
+    /// Columns in the types of the layout.
     pub(crate) fn new(field: &Field) -> Self {
-        Self { encoder: ColumnEncoder::new(field) }
+        Self { encoder: ColumnEncoder::new(field), texts_max: 0 }
+    }
+
+    /// Columns in the types of the layout; texts and codes of which a batch has few stay dictionaries, and contact ids
+    /// always do, since each is looked up.
+    pub(crate) fn repeating(field: &Field) -> Self {
+        let texts_max = match field.ty {
+            FieldType::Text if field.name == CONTACT_ID => usize::MAX,
+            FieldType::Text | FieldType::Code => TEXTS_MAX,
+            FieldType::Category
+            | FieldType::Int
+            | FieldType::Number
+            | FieldType::Money
+            | FieldType::Bool
+            | FieldType::Date
+            | FieldType::Time
+            | FieldType::Categories
+            | FieldType::Point => 0,
+        };
+        Self { encoder: ColumnEncoder::new(field), texts_max }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
         self.encoder.name()
     }
 
-    /// The type under which a Parquet reader should deliver the column: dictionaries for what repeats.
-    pub(crate) fn hint(field: &Field, found: &DataType) -> DataType {
-        let repeats = matches!(field.ty, FieldType::Category | FieldType::Code);
+    /// The type under which a Parquet reader should deliver the column: dictionaries for what repeats, or lies in the
+    /// file as one.
+    pub(crate) fn hint(field: &Field, found: &DataType, dictionary: bool) -> DataType {
+        let repeats = dictionary || matches!(field.ty, FieldType::Category | FieldType::Code);
         if repeats && *found == DataType::Utf8 {
             DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
         } else {
@@ -127,7 +158,7 @@ impl ForeignColumn {
         self.encoder.finish()
     }
 
-    /// Encodes each distinct value once, then spreads them by the keys.
+    /// Encodes each distinct value once, then spreads them by the keys, or keeps the keys.
     fn dictionary(&mut self, column: &ArrayRef, refuse: &mut impl FnMut(usize, Reason)) -> Option<ArrayRef> {
         let dictionary = column.as_any_dictionary_opt()?;
         let values = cast(dictionary.values(), &DataType::Utf8)?;
@@ -138,7 +169,7 @@ impl ForeignColumn {
             }
         });
         let keys = cast(&dictionary.keys().slice(0, column.len()), &DataType::UInt32)?;
-        let keys = keys.as_primitive_opt::<arrow::datatypes::UInt32Type>()?;
+        let keys = keys.as_primitive_opt::<UInt32Type>()?;
         if wrong.iter().any(Option::is_some) {
             let reasons = |key: u32| wrong.get(usize::try_from(key).ok()?).copied().flatten();
             for (row, key) in keys.iter().enumerate() {
@@ -147,7 +178,26 @@ impl ForeignColumn {
                 }
             }
         }
+        let few = self.texts_max == usize::MAX
+            || encoded.len() <= self.texts_max && encoded.len() * ROWS_PER_TEXT <= keys.len();
+        // A text that is missing or wrong makes its rows missing: then there is no dictionary.
+        if few && self.texts_max > 0 && encoded.null_count() == 0 {
+            return narrow(keys, encoded);
+        }
         take(&encoded, keys as &UInt32Array, None).ok()
+    }
+}
+
+/// A dictionary with keys as small as they can be.
+fn narrow(keys: &UInt32Array, texts: ArrayRef) -> Option<ArrayRef> {
+    fn of<K: ArrowDictionaryKeyType>(keys: &UInt32Array, texts: ArrayRef) -> Option<ArrayRef> {
+        let keys = cast(keys, &K::DATA_TYPE)?.as_primitive_opt::<K>()?.clone();
+        Some(Arc::new(DictionaryArray::<K>::try_new(keys, texts).ok()?))
+    }
+    match texts.len() {
+        0..=0xff => of::<UInt8Type>(keys, texts),
+        0x100..=0xffff => of::<UInt16Type>(keys, texts),
+        _ => of::<UInt32Type>(keys, texts),
     }
 }
 

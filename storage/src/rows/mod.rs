@@ -9,9 +9,9 @@ mod foreign;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, UInt64Array, new_null_array};
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt64Array};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
+use arrow::datatypes::{Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use hyperseg_dsl::schema::{Class, Field, FieldType, RecordKind, Schema};
 use hyperseg_dsl::value::Value;
@@ -59,22 +59,22 @@ pub(crate) struct Refused {
     pub(crate) reason: Reason,
 }
 
-/// Puts rows together from columns; rows that were refused are left out.
+/// Puts rows together from columns; rows that were refused are left out, and so are columns in which all is missing.
+/// A column that holds dictionaries of texts is one of texts.
 pub(crate) fn assemble(
     schema: &SchemaRef,
     columns: Vec<Option<ArrayRef>>,
     origins: UInt64Array,
     keep: Option<BooleanArray>,
 ) -> arrow::error::Result<Rows> {
-    let rows = origins.len();
-    let columns = schema
-        .fields()
-        .iter()
-        .zip(columns)
-        .map(|(field, column)| column.unwrap_or_else(|| new_null_array(field.data_type(), rows)))
-        .collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    let batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?;
+    let there = schema.fields().iter().zip(columns).filter_map(|(field, column)| Some((field, column?)));
+    let there = there.filter(|(_, column)| column.null_count() < column.len());
+    let (fields, columns): (Vec<ArrowField>, Vec<ArrayRef>) = there
+        .map(|(field, column)| (field.as_ref().clone().with_data_type(column.data_type().clone()), column))
+        .unzip();
+    let options = RecordBatchOptions::new().with_row_count(Some(origins.len()));
+    let schema = Arc::new(ArrowSchema::new(fields));
+    let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
     let Some(keep) = keep else { return Ok(Rows { batch, origins }) };
     let batch = filter_record_batch(&batch, &keep)?;
     let origins = arrow::compute::filter(&origins, &keep)?;

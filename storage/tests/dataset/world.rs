@@ -103,9 +103,11 @@ fn column(field: &Field, rows: usize) -> ArrayRef {
         DataType::Int64 => Arc::new(Int64Array::from_iter_values(count.map(|row| i64::from(row) * 4_000))),
         DataType::Float64 => Arc::new(Float64Array::from_iter_values(count.map(f64::from))),
         DataType::Boolean => Arc::new(BooleanArray::from_iter(count.map(|row| Some(row % 2 == 0)))),
-        DataType::FixedSizeBinary(16) => Arc::new(
-            FixedSizeBinaryArray::try_from_iter(count.map(|row| [row.to_le_bytes(); 4].concat())).unwrap(),
-        ),
+        DataType::FixedSizeBinary(size) => {
+            let hash =
+                |row: u32| row.to_le_bytes().repeat(4).into_iter().take(*size as usize).collect::<Vec<u8>>();
+            Arc::new(FixedSizeBinaryArray::try_from_iter(count.map(hash)).unwrap())
+        }
         DataType::List(element) => {
             let mut list = ListBuilder::new(Int16Builder::new()).with_field(Arc::clone(element));
             for row in count {

@@ -4,5 +4,6 @@
 mod bad_input;
 mod direct;
 mod population;
+mod shards;
 mod support;
 mod synthea;

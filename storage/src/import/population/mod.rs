@@ -15,7 +15,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::source::{self, SourceFile, audited};
 use crate::dataset::Dataset;
 use crate::error::Result;
-use crate::ingest::{ImportError, ImportOptions, ImportReport, Ingest, nearest};
+use crate::ingest::{CONTACTS, ImportError, ImportOptions, ImportReport, Ingest, nearest};
 use crate::rows::{self, CONTACT_ID};
 
 /// Version of the meaning of population files, for the audit record.
@@ -37,23 +37,76 @@ pub fn import_population(dataset: &Dataset, dir: &Path, options: ImportOptions) 
         // Contacts first: their order gives ordinals, and records need them.
         for table in contacts {
             match table.format {
-                Format::Csv => csv::import(ingest, table)?,
+                Format::Csv => csv::import_contacts(ingest, table)?,
                 Format::Parquet => parquet::import_contacts(ingest, table)?,
             }
         }
-        let (csv_files, parquet_files): (Vec<&TableFile>, Vec<&TableFile>) =
-            records.into_iter().partition(|table| table.format == Format::Csv);
-        let mut tasks = Vec::new();
-        for table in parquet_files {
-            tasks.extend(parquet::tasks(ingest, table)?);
-        }
         let shared: &Ingest = ingest;
-        tasks.into_par_iter().try_for_each(|task| task.run(shared))?;
-        for table in csv_files {
-            csv::import(ingest, table)?;
+        // All headers are looked at now: a column nobody knows is told before anything is read.
+        let steps: Vec<Vec<Step<'_>>> =
+            records.into_iter().map(|table| steps(shared, table)).collect::<Result<_>>()?;
+        // What a step completes is written during the next one.
+        let mut complete = Complete { table: CONTACTS, shards: None };
+        for Step { rows, then } in steps.into_iter().flatten() {
+            let (written, read) = rayon::join(|| complete.write(shared), || rows.import(shared));
+            written.and(read)?;
+            complete = then;
         }
-        Ok(())
+        complete.write(shared)
     })
+}
+
+/// Some rows of a table, and what is complete when they were read.
+struct Step<'t> {
+    rows: StepRows<'t>,
+    then: Complete<'t>,
+}
+
+enum StepRows<'t> {
+    Csv(&'t TableFile),
+    Parquet(Vec<parquet::Task>),
+}
+
+/// A table, or some shards of it, of which no more rows come.
+struct Complete<'t> {
+    table: &'t str,
+    shards: Option<Vec<u32>>,
+}
+
+fn steps<'t>(ingest: &Ingest, table: &'t TableFile) -> Result<Vec<Step<'t>>> {
+    let all = |table: &'t TableFile| Complete { table: table.table(), shards: None };
+    if table.format == Format::Csv {
+        return Ok(vec![Step { rows: StepRows::Csv(table), then: all(table) }]);
+    }
+    let mut steps: Vec<Step<'t>> = parquet::tasks(ingest, table)?
+        .into_iter()
+        .map(|(tasks, shards)| Step {
+            rows: StepRows::Parquet(tasks),
+            then: Complete { table: table.table(), shards: Some(shards) },
+        })
+        .collect();
+    if let Some(last) = steps.last_mut() {
+        last.then = all(table);
+    }
+    Ok(steps)
+}
+
+impl Complete<'_> {
+    fn write(&self, ingest: &Ingest) -> Result<()> {
+        match &self.shards {
+            None => ingest.write_table(self.table),
+            Some(shards) => ingest.write_shards(self.table, shards),
+        }
+    }
+}
+
+impl StepRows<'_> {
+    fn import(self, ingest: &Ingest) -> Result<()> {
+        match self {
+            Self::Csv(table) => csv::import_records(ingest, table),
+            Self::Parquet(tasks) => tasks.into_par_iter().try_for_each(|task| task.run(ingest)),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,7 +126,7 @@ struct TableFile {
 impl TableFile {
     /// Name of the table in reports.
     fn table(&self) -> &str {
-        self.kind.as_deref().unwrap_or("contact")
+        self.kind.as_deref().unwrap_or(CONTACTS)
     }
 
     /// Flat fields of the table.

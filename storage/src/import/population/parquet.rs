@@ -1,5 +1,6 @@
 //! Population tables as Parquet: whole columns are re-encoded, no value per cell.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt64Array};
@@ -10,13 +11,15 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::basic::Encoding;
+use parquet::file::metadata::ParquetMetaData;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::{Pool, TableFile};
 use crate::error::{Error, Result};
 use crate::import::source::SourceFile;
-use crate::ingest::{ImportError, Ingest, Origin, Reason};
-use crate::rows::{self, ForeignColumn, Refused, Rows, Unfit};
+use crate::ingest::{ImportError, Ingest, Origin, Ranges, Reason};
+use crate::rows::{self, CONTACT_ID, ForeignColumn, Refused, Rows, Unfit};
 
 const ROWS_PER_BATCH: usize = 1 << 16;
 
@@ -24,6 +27,7 @@ const ROWS_PER_BATCH: usize = 1 << 16;
 struct Table {
     file: SourceFile,
     name: String,
+    contacts: bool,
     number: u16,
     metadata: ArrowReaderMetadata,
     mask: ProjectionMask,
@@ -31,6 +35,8 @@ struct Table {
     schema: SchemaRef,
     /// For each flat field its place among the projected columns.
     places: Vec<Option<usize>>,
+    /// For each flat field its column in the file.
+    columns: Vec<Option<usize>>,
     pairs: Vec<(usize, usize)>,
     pool: Pool<Vec<ForeignColumn>>,
 }
@@ -52,13 +58,31 @@ impl Task {
     }
 }
 
-/// The row groups of a record table.
-pub(super) fn tasks(ingest: &Ingest, file: &TableFile) -> Result<Vec<Task>> {
+/// The row groups of a record table in steps, each with the shards of which no rows come after it.
+///
+/// Row groups tell the first and the last contact id in them, and the contacts of a shard lie between a first and a
+/// last one. Where both follow one order, a shard is complete long before the file is. A file whose statistics do not
+/// cover its rows fails; one without statistics is one step.
+pub(super) fn tasks(ingest: &Ingest, file: &TableFile) -> Result<Vec<(Vec<Task>, Vec<u32>)>> {
     let table = Arc::new(Table::open(ingest, file)?);
-    Ok(table
-        .groups()
-        .map(|(group, first_row)| Task { table: Arc::clone(&table), group, first_row })
-        .collect())
+    let groups: Vec<(usize, u64)> = table.groups().collect();
+    let shards: Vec<Vec<u32>> =
+        groups.iter().map(|(group, _)| table.shards(*group, ingest.ranges())).collect();
+    let mut last: BTreeMap<u32, usize> = BTreeMap::new();
+    for (group, shards) in shards.iter().enumerate() {
+        last.extend(shards.iter().map(|shard| (*shard, group)));
+    }
+    let mut steps = vec![(Vec::new(), Vec::new())];
+    for (group, first_row) in groups {
+        let Some((tasks, complete)) = steps.last_mut() else { break };
+        tasks.push(Task { table: Arc::clone(&table), group, first_row });
+        complete.extend(last.iter().filter(|(_, last)| **last == group).map(|(shard, _)| *shard));
+        if !complete.is_empty() {
+            steps.push((Vec::new(), Vec::new()));
+        }
+    }
+    steps.retain(|(tasks, _)| !tasks.is_empty());
+    Ok(steps)
 }
 
 /// Hands over the contacts in the file's order.
@@ -84,7 +108,7 @@ impl Table {
             plain.schema().fields().iter().map(|column| column.name().to_owned()).collect();
         let fields = table.fields(ingest.schema());
         let columns = table.map(&fields, &header, ingest.options())?;
-        let hinted = hinted(plain.schema(), &fields, &columns);
+        let hinted = hinted(&plain, &fields, &columns);
         let options = ArrowReaderOptions::new().with_schema(hinted);
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options).unwrap_or(plain);
         let mask = ProjectionMask::roots(metadata.parquet_schema(), columns.iter().flatten().copied());
@@ -94,6 +118,7 @@ impl Table {
         let place = |column: &Option<usize>| column.and_then(|column| read.binary_search(&column).ok());
         Ok(Self {
             name: table.table().to_owned(),
+            contacts: table.kind.is_none(),
             number: ingest.rejects().file(&file.name),
             places: columns.iter().map(place).collect(),
             pairs: rows::pairs(&fields),
@@ -103,6 +128,7 @@ impl Table {
             metadata,
             mask,
             fields,
+            columns,
         })
     }
 
@@ -116,6 +142,19 @@ impl Table {
         })
     }
 
+    /// Shards that may have rows in a row group.
+    fn shards(&self, group: usize, ranges: &Ranges) -> Vec<u32> {
+        let column = self.fields.iter().position(|field| field.name == CONTACT_ID);
+        let statistics = || {
+            let root = self.columns.get(column?).copied().flatten()?;
+            let schema = self.metadata.parquet_schema();
+            let leaf = (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == root)?;
+            let statistics = self.metadata.metadata().row_groups().get(group)?.column(leaf).statistics()?;
+            (!statistics.is_min_max_deprecated()).then_some(statistics)
+        };
+        ranges.between(statistics().and_then(|ends| Some((ends.min_bytes_opt()?, ends.max_bytes_opt()?))))
+    }
+
     fn group(
         &self,
         group: usize,
@@ -125,7 +164,12 @@ impl Table {
         let mut row = first_row;
         for batch in self.reader(group)? {
             let batch = batch.map_err(|_| unreadable(&self.file.name))?;
-            let make = || self.fields.iter().map(ForeignColumn::new).collect();
+            let make = || {
+                self.fields
+                    .iter()
+                    .map(if self.contacts { ForeignColumn::new } else { ForeignColumn::repeating })
+                    .collect()
+            };
             let (rows, refused) = self.pool.with(make, |columns| self.encode(columns, &batch, row))?;
             row += batch.num_rows() as u64;
             each(rows, refused)?;
@@ -149,13 +193,16 @@ impl Table {
         batch: &RecordBatch,
         first_row: u64,
     ) -> Result<(Rows, Vec<Refused>)> {
-        let encoded: Vec<Encoded> = columns
-            .iter_mut()
-            .zip(&self.places)
-            .collect::<Vec<_>>()
-            .into_par_iter()
-            .map(|(column, place)| encode(column, place.and_then(|place| batch.columns().get(place))))
-            .collect();
+        let one = |(column, place): (&mut ForeignColumn, &Option<usize>)| {
+            encode(column, place.and_then(|place| batch.columns().get(place)))
+        };
+        let columns = columns.iter_mut().zip(&self.places);
+        // Row groups of records run at once, those of contacts one after the other.
+        let encoded: Vec<Encoded> = if self.contacts {
+            columns.collect::<Vec<_>>().into_par_iter().map(one).collect()
+        } else {
+            columns.map(one).collect()
+        };
         let mut arrays = Vec::with_capacity(encoded.len());
         let mut wrong: Vec<(usize, Option<Arc<str>>, Reason)> = Vec::new();
         for (encoded, field) in encoded.into_iter().zip(&self.fields) {
@@ -223,12 +270,14 @@ fn encode(column: &mut ForeignColumn, array: Option<&ArrayRef>) -> Encoded {
 }
 
 /// The file's schema with dictionaries where values repeat.
-fn hinted(schema: &SchemaRef, fields: &[Field], columns: &[Option<usize>]) -> SchemaRef {
+fn hinted(file: &ArrowReaderMetadata, fields: &[Field], columns: &[Option<usize>]) -> SchemaRef {
+    let schema = file.schema();
     let hinted = schema.fields().iter().enumerate().map(|(place, column)| {
         let target = columns.iter().position(|known| *known == Some(place));
         match target.and_then(|target| fields.get(target)) {
             Some(field) => {
-                let hint = ForeignColumn::hint(field, column.data_type());
+                let dictionary = is_dictionary(file.metadata(), column.name());
+                let hint = ForeignColumn::hint(field, column.data_type(), dictionary);
                 ArrowField::new(column.name(), hint, column.is_nullable())
                     .with_metadata(column.metadata().clone())
             }
@@ -236,6 +285,17 @@ fn hinted(schema: &SchemaRef, fields: &[Field], columns: &[Option<usize>]) -> Sc
         }
     });
     Arc::new(ArrowSchema::new_with_metadata(hinted.collect::<Vec<_>>(), schema.metadata().clone()))
+}
+
+/// Whether a column lies in the file as a dictionary, as far as its first row group tells.
+fn is_dictionary(file: &ParquetMetaData, name: &str) -> bool {
+    let group = file.row_groups().first();
+    let chunk =
+        group.and_then(|group| group.columns().iter().find(|chunk| chunk.column_path().string() == name));
+    chunk.is_some_and(|chunk| match chunk.page_encoding_stats_mask() {
+        Some(pages) => pages.is_only(Encoding::RLE_DICTIONARY) || pages.is_only(Encoding::PLAIN_DICTIONARY),
+        None => chunk.encodings().any(|encoding| encoding == Encoding::RLE_DICTIONARY),
+    })
 }
 
 fn unreadable(file: &str) -> Error {

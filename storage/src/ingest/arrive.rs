@@ -1,0 +1,291 @@
+//! Rows that arrive: each gets its place, or is refused, and waits for its table to be written.
+//!
+//! In: batches in the storage encoding, with the origin of every row. Out: waiting batches per table and shard. What it
+//! decides row by row is told once: a contact is new, a duplicate or changed; a record lacks its contact or its time.
+//! Whether a record is new is found out when its partition is written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, FixedSizeBinaryArray, Int64Array, StringArray, UInt32Array, UInt64Array,
+};
+use arrow::buffer::Buffer;
+use arrow::compute::{cast, take};
+use arrow::datatypes::{DataType, UInt64Type};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+
+use super::contacts::{Offered, Place};
+use super::reject::{Origin, Reason};
+use super::spill::{Batch, PartitionId};
+use super::table::Table;
+use super::texts::Texts;
+use super::{CONTACTS, ImportError, Ingest};
+use crate::error::{Error, Result};
+use crate::layout::{AT, RECORD_HASH_BYTES};
+use crate::rows::{CONTACT_ID, Rows};
+
+const WRITTEN: &str = "rows came after those of their table and shard were written";
+
+impl Ingest {
+    pub(crate) fn contact_rows(&mut self, rows: Rows) -> Result<()> {
+        let table = self
+            .tables
+            .first()
+            .ok_or_else(|| ImportError::UnknownKind { kind: CONTACTS.to_owned(), suggestion: None })?;
+        let Rows { batch, origins } = rows;
+        let columns = self.open(table, &batch)?;
+        let Some(ids) = columns.first().and_then(Option::as_ref) else {
+            return self.refuse_all(CONTACTS, &origins, Reason::MissingContactId);
+        };
+        let ids: &StringArray = ids.as_string_opt().ok_or_else(|| table.misfit("no contact_id"))?;
+        let contents = self.hasher.rows(&batch, &[]);
+        let (mut keep, mut places, mut hashes) = (Vec::with_capacity(ids.len()), Vec::new(), Vec::new());
+        for (row, (id, [content, _])) in (0_u32..).zip(ids.iter().zip(&contents)) {
+            let origin = Origin(origins.values().get(row as usize).copied().unwrap_or_default());
+            let Some(id) = id else {
+                self.rejects.push(CONTACTS, origin, None, Reason::MissingContactId)?;
+                continue;
+            };
+            let limit =
+                || Error::Limit { what: "contacts of a dataset".to_owned(), max: u64::from(u32::MAX) };
+            match self.map.offer(self.hasher.identity(id.as_bytes()), *content as i64).ok_or_else(limit)? {
+                Offered::New(place) => {
+                    self.ranges.add(place.shard, id.as_bytes());
+                    keep.push(row);
+                    places.push(place);
+                    hashes.push(*content as i64);
+                }
+                Offered::Same => {
+                    table.duplicate.fetch_add(1, Ordering::Relaxed);
+                }
+                Offered::Changed => self.rejects.push(CONTACTS, origin, None, Reason::Changed)?,
+            }
+        }
+        let hashes: ArrayRef = Arc::new(Int64Array::from(hashes));
+        let whole = keep.len() == ids.len();
+        for (shard, picked) in by_shard(&places) {
+            let rows =
+                UInt32Array::from_iter_values(picked.iter().filter_map(|place| keep.get(*place)).copied());
+            let ordinals = picked.iter().filter_map(|place| places.get(*place)).map(|place| place.ordinal);
+            let ordinals: ArrayRef = Arc::new(UInt32Array::from_iter_values(ordinals));
+            let all = whole && picked.len() == ids.len();
+            let mut part = vec![Some(ordinals)];
+            part.extend(if all { columns.clone() } else { pick(table, &columns, &rows)? });
+            let picked = UInt32Array::from_iter_values(picked.iter().map(|place| *place as u32));
+            part.extend(pick(table, &[Some(Arc::clone(&hashes))], &picked)?);
+            let batch = Batch { rows: rows.len(), first_origin: None, columns: part };
+            if !self.waiting.push(PartitionId { table: 0, shard }, batch, self.dataset.dir())? {
+                return Err(table.misfit(WRITTEN));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn record_rows(&self, kind: &str, rows: Rows) -> Result<()> {
+        let (number, table) = self.table(kind)?;
+        if table.kind.is_none() {
+            return Err(ImportError::UnknownKind { kind: kind.to_owned(), suggestion: None }.into());
+        }
+        let Rows { batch, origins } = rows;
+        let mut columns = self.open(table, &batch)?;
+        let (keep, places) = self.places(table, &columns, &origins)?;
+        if keep.is_empty() {
+            return Ok(());
+        }
+        let ordinals: Vec<u32> = places.iter().map(|place| place.ordinal).collect();
+        let hashes = self.finders(table, &columns, &keep, &ordinals)?;
+        // Records hold the contact's ordinal instead of its id, then their hash and origin.
+        if let Some(id) = columns.first_mut() {
+            *id = None;
+        }
+        let whole = keep.len() == batch.num_rows();
+        for (shard, picked) in by_shard(&places) {
+            let rows =
+                UInt32Array::from_iter_values(picked.iter().filter_map(|place| keep.get(*place)).copied());
+            let all = whole && picked.len() == batch.num_rows();
+            let mut part = if all { columns.clone() } else { pick(table, &columns, &rows)? };
+            let ordinals = picked.iter().filter_map(|place| ordinals.get(*place)).copied();
+            if let Some(slot) = part.first_mut() {
+                *slot = Some(Arc::new(UInt32Array::from_iter_values(ordinals)));
+            }
+            part.push(Some(short_hashes(picked.iter().filter_map(|place| hashes.get(*place)).copied())?));
+            let origins = rows.values().iter().filter_map(|row| origins.values().get(*row as usize)).copied();
+            let (first_origin, origins) = in_a_row(origins.collect());
+            part.push(origins);
+            let batch = Batch { rows: rows.len(), first_origin, columns: part };
+            if !self.waiting.push(PartitionId { table: number, shard }, batch, self.dataset.dir())? {
+                return Err(table.misfit(WRITTEN));
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns of a batch, after its rows were counted.
+    fn open(&self, table: &Table, batch: &RecordBatch) -> Result<Vec<Option<ArrayRef>>> {
+        if table.closed.load(Ordering::Acquire) {
+            return Err(table.misfit(WRITTEN));
+        }
+        let columns = table.fit(batch)?;
+        self.count_read(table, batch.num_rows() as u64);
+        Ok(columns)
+    }
+
+    fn refuse_all(&self, table: &str, origins: &UInt64Array, reason: Reason) -> Result<()> {
+        origins.values().iter().try_for_each(|origin| self.rejects.push(table, Origin(*origin), None, reason))
+    }
+
+    /// The rows that stay, and the places of their contacts; the others are refused.
+    fn places(
+        &self,
+        table: &Table,
+        columns: &[Option<ArrayRef>],
+        origins: &UInt64Array,
+    ) -> Result<(Vec<u32>, Vec<Place>)> {
+        let ids = Texts::of(columns.first().and_then(Option::as_ref));
+        let ids = ids.ok_or_else(|| table.misfit("no contact_id"))?;
+        let found = ids.map(origins.len(), |id| match id {
+            None => Err(Reason::MissingContactId),
+            Some(id) => self.map.find(self.hasher.identity(id.as_bytes())).ok_or(Reason::UnknownContact),
+        });
+        let times = columns.get(table.place(AT)?).and_then(Option::as_ref);
+        let no_time = |row| times.is_none_or(|times| times.is_null(row));
+        let all_times = times.is_some_and(|times| times.null_count() == 0);
+        let (mut keep, mut places) = (Vec::with_capacity(found.len()), Vec::with_capacity(found.len()));
+        for (row, (found, origin)) in found.into_iter().zip(origins.values()).enumerate() {
+            let reason = match found {
+                Err(Reason::MissingContactId) => Reason::MissingContactId,
+                _ if !all_times && no_time(row) => Reason::MissingAt,
+                Err(reason) => reason,
+                Ok(place) => {
+                    keep.push(row as u32);
+                    places.push(place);
+                    continue;
+                }
+            };
+            self.rejects.push(&table.name, Origin(*origin), None, reason)?;
+        }
+        Ok((keep, places))
+    }
+
+    /// Numbers by which the kept rows are found: of source and record id, or of the whole row and its contact.
+    fn finders(
+        &self,
+        table: &Table,
+        columns: &[Option<ArrayRef>],
+        keep: &[u32],
+        ordinals: &[u32],
+    ) -> Result<Vec<u64>> {
+        let texts = |name| {
+            Texts::of(columns.get(table.place(name)?).and_then(Option::as_ref))
+                .ok_or_else(|| table.misfit("a text is none"))
+        };
+        let (ids, sources) = (texts("record_id")?, texts("source")?);
+        let rows = columns.iter().flatten().map(|column| column.len()).next().unwrap_or_default();
+        let sources = sources.map(rows, |source| self.hasher.source(source));
+        let mut without_id = false;
+        let mut hashes = Vec::with_capacity(keep.len());
+        for row in keep.iter().map(|row| *row as usize) {
+            let source = sources.get(row).copied().unwrap_or_default();
+            let id = ids.get(row);
+            without_id |= id.is_none();
+            hashes.push(id.map_or(0, |id| self.hasher.record(source, id.as_bytes())));
+        }
+        if without_id {
+            let folds = self.hasher.rows(&plain(table, columns)?, &[CONTACT_ID]);
+            for ((hash, row), ordinal) in hashes.iter_mut().zip(keep).zip(ordinals) {
+                if ids.get(*row as usize).is_none() {
+                    let fold = folds.get(*row as usize).copied().unwrap_or_default();
+                    *hash = self.hasher.row(fold, *ordinal);
+                }
+            }
+        }
+        Ok(hashes)
+    }
+}
+
+/// The columns as a batch in which no text is a dictionary.
+fn plain(table: &Table, columns: &[Option<ArrayRef>]) -> Result<RecordBatch> {
+    let misfit = || table.misfit("a column has not the type of the layout");
+    let rows = columns.iter().flatten().map(|column| column.len()).next().unwrap_or_default();
+    let (mut fields, mut arrays) = (Vec::new(), Vec::new());
+    for (field, column) in table.waiting.fields().iter().zip(columns) {
+        let Some(column) = column else { continue };
+        let column = match column.data_type() {
+            DataType::Dictionary(..) => cast(column, field.data_type()).map_err(|_| misfit())?,
+            _ => Arc::clone(column),
+        };
+        // The first waiting column is the ordinal; of what arrives it is the contact id.
+        let name = if arrays.is_empty() && fields.is_empty() && field.name() == crate::layout::ORDINAL {
+            CONTACT_ID
+        } else {
+            field.name()
+        };
+        fields.push(arrow::datatypes::Field::new(name, column.data_type().clone(), true));
+        arrays.push(column);
+    }
+    let schema = Arc::new(arrow::datatypes::Schema::new(fields));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema, arrays, &options).map_err(|_| misfit())
+}
+
+fn pick(table: &Table, columns: &[Option<ArrayRef>], rows: &UInt32Array) -> Result<Vec<Option<ArrayRef>>> {
+    let misfit = |_| table.misfit("rows cannot be taken");
+    let one = |column: &Option<ArrayRef>| {
+        column.as_ref().map(|column| take(column, rows, None)).transpose().map_err(misfit)
+    };
+    columns.iter().map(one).collect()
+}
+
+/// The first origin when the others follow it, else all of them.
+fn in_a_row(origins: Vec<u64>) -> (Option<u64>, Option<ArrayRef>) {
+    match (origins.first(), origins.last()) {
+        // Rows come in order, so that there is no gap when the ends fit.
+        (Some(first), Some(last)) if last.checked_sub(*first) == Some(origins.len() as u64 - 1) => {
+            (Some(*first), None)
+        }
+        _ => (None, Some(Arc::new(UInt64Array::from(origins)))),
+    }
+}
+
+/// Origins of the rows of a waiting batch.
+pub(super) fn origin(first: Option<u64>, column: Option<&ArrayRef>, row: usize) -> Option<Origin> {
+    if let Some(first) = first {
+        return Some(Origin(first + row as u64));
+    }
+    column?.as_primitive_opt::<UInt64Type>()?.values().get(row).copied().map(Origin)
+}
+
+fn short_hashes(hashes: impl Iterator<Item = u64>) -> Result<ArrayRef> {
+    let mut bytes = Vec::new();
+    for hash in hashes {
+        bytes.extend(hash.to_le_bytes().into_iter().take(RECORD_HASH_BYTES));
+    }
+    let array = FixedSizeBinaryArray::try_new(RECORD_HASH_BYTES as i32, Buffer::from_vec(bytes), None);
+    let array =
+        array.map_err(|_| Error::Mismatch { table: "import".to_owned(), what: "hashes".to_owned() })?;
+    Ok(Arc::new(array))
+}
+
+/// The numbers of a column of hashes.
+pub(super) fn long_hashes(array: &ArrayRef) -> Option<Vec<u64>> {
+    let array = array.as_fixed_size_binary_opt()?;
+    let long = |hash: Option<&[u8]>| {
+        Some(hash?.iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)))
+    };
+    array.iter().map(long).collect()
+}
+
+/// Groups places by shard, each group in order.
+fn by_shard(places: &[Place]) -> BTreeMap<u32, Vec<usize>> {
+    let mut groups: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    let mut row = 0;
+    for run in places.chunk_by(|a, b| a.shard == b.shard) {
+        if let Some(first) = run.first() {
+            groups.entry(first.shard).or_default().extend(row..row + run.len());
+        }
+        row += run.len();
+    }
+    groups
+}

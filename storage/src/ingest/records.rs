@@ -1,0 +1,366 @@
+//! The records of one kind in one shard, from arrival order to files.
+//!
+//! In: the waiting rows of a partition, and what the dataset holds of it. Out: one file per sensitivity class,
+//! clustered as the kind says, then by time, without duplicates. The order does not depend on the order of arrival.
+//!
+//! ```text
+//! ord code           at   hash            class     ord code           at
+//!   7 ICD10CM:F329   30   …               clinical    2 ICD10CM:E119   10
+//!   2 ICD10CM:E119   20   …        →                  2 ICD10CM:E119   20
+//!   2 ICD10CM:E119   10   …               mental      7 ICD10CM:F329   30
+//!   2 ICD10CM:E119   10   … (the same)              (one duplicate)
+//! ```
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+
+use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::{Int16Type, Int64Type, UInt32Type};
+use arrow::record_batch::RecordBatch;
+use hyperseg_dsl::schema::{Class, Cluster, FieldType, RecordKind, Schema};
+use hyperseg_dsl::value::Code;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use super::Ingest;
+use super::arrive::{long_hashes, origin};
+use super::compare::{Digester, Digests};
+use super::distinct::{self, Member};
+use super::existing::Stored;
+use super::gather::{Order, gather};
+use super::order::{self, Column, Keys, ROWS_MAX, Sorted};
+use super::reject::{Origin, Reason};
+use super::table::{ORIGIN, Table};
+use super::taken::Taken;
+use super::texts::{Coded, MISSING};
+use super::write::ROWS_PER_GROUP;
+use crate::dataset::TableId;
+use crate::error::{Error, Result};
+use crate::layout::{self, AT, ORDINAL, RECORD_HASH};
+
+/// One partition on its way to files.
+struct Partition<'a> {
+    ingest: &'a Ingest,
+    table: &'a Table,
+    kind: &'a RecordKind,
+    shard: u32,
+    taken: Taken<'a>,
+}
+
+impl Ingest {
+    pub(super) fn write_records(
+        &self,
+        table: &Table,
+        kind: &RecordKind,
+        shard: u32,
+        taken: Taken<'_>,
+    ) -> Result<()> {
+        Partition { ingest: self, table, kind, shard, taken }.write()
+    }
+}
+
+impl Partition<'_> {
+    fn write(self) -> Result<()> {
+        let rows: usize = self.taken.rows().iter().sum();
+        if rows > ROWS_MAX {
+            return Err(Error::Limit { what: "rows of a kind in a shard".to_owned(), max: ROWS_MAX as u64 });
+        }
+        let hashes = self.hashes()?;
+        let gone = self.gone(&hashes)?;
+        self.table.stored.fetch_add((rows - gone.len()) as u64, Ordering::Relaxed);
+        if rows == gone.len() {
+            return Ok(());
+        }
+        let keys = self.keys()?;
+        let Sorted { mut rows, parts, classes, ties } = order::sort(&keys, &gone);
+        self.untie(&mut rows, &ties, &keys.ordinals, &hashes)?;
+        drop((keys, hashes));
+        self.files(&Order { rows: rows.into(), parts }, &classes)
+    }
+
+    fn misfit(&self) -> Error {
+        self.table.misfit("a batch has not the columns of the layout")
+    }
+
+    /// A column of all rows as numbers; it stays.
+    fn numbers<T>(&self, name: &str, of: impl Fn(&ArrayRef, &mut Vec<T>) -> Option<()>) -> Result<Vec<T>> {
+        let mut all = Vec::with_capacity(self.taken.rows().iter().sum());
+        for array in self.taken.look(self.table.place(name)?)? {
+            array.and_then(|array| of(&array, &mut all)).ok_or_else(|| self.misfit())?;
+        }
+        Ok(all)
+    }
+
+    fn hashes(&self) -> Result<Vec<u64>> {
+        self.numbers(RECORD_HASH, |array, all| {
+            all.extend(long_hashes(array)?);
+            Some(())
+        })
+    }
+
+    /// Rows that are stored already, or came twice, or are changed; sorted.
+    fn gone(&self, hashes: &[u64]) -> Result<Vec<u32>> {
+        let Ingest { dataset, base, intent, .. } = self.ingest;
+        let stored = Stored::of(dataset, base, intent, &self.kind.name, self.shard);
+        let groups = distinct::groups(&stored.hashes()?, hashes);
+        let (mut there, mut incoming) = (Vec::new(), Vec::new());
+        for member in groups.iter().flatten() {
+            match member {
+                Member::Stored(row) => there.push(*row),
+                Member::Incoming(row) => incoming.push(*row),
+            }
+        }
+        there.sort_unstable();
+        incoming.sort_unstable();
+        let fields: Vec<&str> = self.table.fields().map(|(_, field)| field.name().as_str()).collect();
+        let there_digests = stored.digests(&self.ingest.hasher, &fields, &there)?;
+        let incoming_digests = self.digests(&incoming)?;
+        let origins = self.origins(&incoming)?;
+
+        let mut gone = Vec::new();
+        for group in &groups {
+            let mut first: Vec<Digests> = Vec::new();
+            let mut arrived: Vec<(Origin, Digests, u32)> = Vec::new();
+            for member in group {
+                match member {
+                    Member::Stored(row) => {
+                        first.extend(of_row(&there, &there_digests, *row));
+                    }
+                    Member::Incoming(row) => {
+                        let digests = of_row(&incoming, &incoming_digests, *row);
+                        let origin = of_row(&incoming, &origins, *row);
+                        let (Some(digests), Some(origin)) = (digests, origin) else {
+                            return Err(self.misfit());
+                        };
+                        arrived.push((origin, digests, *row));
+                    }
+                }
+            }
+            arrived.sort_unstable();
+            for (origin, digests, row) in arrived {
+                match first.iter().find(|first| first.same_record(&digests)) {
+                    None => {
+                        first.push(digests);
+                        continue;
+                    }
+                    Some(first) if first.content == digests.content => {
+                        self.table.duplicate.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Some(_) => self.ingest.rejects.push(&self.kind.name, origin, None, Reason::Changed)?,
+                }
+                gone.push(row);
+            }
+        }
+        gone.sort_unstable();
+        Ok(gone)
+    }
+
+    /// Rows by batch: for each batch the place of a row in the list, and the row within the batch.
+    fn by_batch(&self, rows: &[u32]) -> Vec<Vec<(usize, usize)>> {
+        let mut places = rows.iter().map(|row| *row as usize).enumerate().peekable();
+        let mut start = 0;
+        let batch = |length: &usize| {
+            let end = start + length;
+            let mut mine = Vec::new();
+            while let Some((slot, row)) = places.next_if(|(_, row)| *row < end) {
+                mine.push((slot, row - start));
+            }
+            start = end;
+            mine
+        };
+        self.taken.rows().iter().map(batch).collect()
+    }
+
+    /// Digests of some rows (sorted).
+    fn digests(&self, rows: &[u32]) -> Result<Vec<Digests>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let by_batch = self.by_batch(rows);
+        let mut ordinals = Vec::with_capacity(rows.len());
+        for (array, rows) in self.taken.look(self.table.place(ORDINAL)?)?.iter().zip(&by_batch) {
+            let values = array.as_ref().and_then(|array| array.as_primitive_opt::<UInt32Type>());
+            let values = values.ok_or_else(|| self.misfit())?.values();
+            ordinals.extend(rows.iter().filter_map(|(_, row)| values.get(*row)));
+        }
+        let mut digester = Digester::new(&self.ingest.hasher, ordinals.into_iter());
+        for (place, field) in self.table.fields() {
+            for (array, rows) in self.taken.look(place)?.iter().zip(&by_batch) {
+                if let Some(array) = array
+                    && !rows.is_empty()
+                {
+                    digester.column(field.name(), array, rows).ok_or_else(|| self.misfit())?;
+                }
+            }
+        }
+        Ok(digester.finish())
+    }
+
+    /// Origins of some rows (sorted).
+    fn origins(&self, rows: &[u32]) -> Result<Vec<Origin>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let columns = self.taken.look(self.table.place(ORIGIN)?)?;
+        let batches = columns.iter().zip(self.taken.origins()).zip(self.by_batch(rows));
+        let of_batch = |((column, first), rows): ((&Option<ArrayRef>, &Option<u64>), Vec<(usize, usize)>)| {
+            rows.into_iter().map(|(_, row)| origin(*first, column.as_ref(), row)).collect::<Vec<_>>()
+        };
+        batches.flat_map(of_batch).collect::<Option<_>>().ok_or_else(|| self.misfit())
+    }
+
+    fn keys(&self) -> Result<Keys> {
+        let codes = match self.kind.field("code") {
+            Some(_) => Some(self.coded("code")?),
+            None => None,
+        };
+        let clusters = match &self.kind.cluster {
+            Cluster::Time => Column::One(0),
+            Cluster::Field(name) => match self.kind.field(name).map(|field| field.ty) {
+                Some(FieldType::Text | FieldType::Code) => {
+                    let own;
+                    let coded = match &codes {
+                        Some(codes) if name == "code" => codes,
+                        _ => {
+                            own = self.coded(name)?;
+                            &own
+                        }
+                    };
+                    let ranks = coded.ranks();
+                    let rank = |code: &u32| ranks.get(*code as usize).copied().unwrap_or(MISSING);
+                    Column::Each(coded.codes.iter().map(rank).collect())
+                }
+                Some(FieldType::Category) => Column::Each(self.categories(name)?),
+                Some(
+                    FieldType::Int
+                    | FieldType::Number
+                    | FieldType::Money
+                    | FieldType::Bool
+                    | FieldType::Date
+                    | FieldType::Time
+                    | FieldType::Categories
+                    | FieldType::Point,
+                )
+                | None => Column::One(0),
+            },
+        };
+        Ok(Keys {
+            classes: classes(self.ingest.schema(), self.kind, codes.as_ref()),
+            clusters,
+            times: self.numbers(AT, |array, all| {
+                all.extend_from_slice(array.as_primitive_opt::<Int64Type>()?.values());
+                Some(())
+            })?,
+            ordinals: self.numbers(ORDINAL, |array, all| {
+                all.extend_from_slice(array.as_primitive_opt::<UInt32Type>()?.values());
+                Some(())
+            })?,
+        })
+    }
+
+    fn coded(&self, name: &str) -> Result<Coded> {
+        let arrays = self.taken.look(self.table.place(name)?)?;
+        Coded::of(&arrays, self.taken.rows()).ok_or_else(|| self.misfit())
+    }
+
+    /// Numbers of a category field.
+    fn categories(&self, name: &str) -> Result<Vec<u32>> {
+        let mut all = Vec::new();
+        let number =
+            |number: Option<i16>| number.and_then(|number| u32::try_from(number).ok()).unwrap_or(MISSING);
+        for (array, rows) in self.taken.look(self.table.place(name)?)?.iter().zip(self.taken.rows()) {
+            match array {
+                None => all.extend(std::iter::repeat_n(MISSING, *rows)),
+                Some(array) => {
+                    let values = array.as_primitive_opt::<Int16Type>().ok_or_else(|| self.misfit())?;
+                    all.extend(values.iter().map(number));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Puts rows in order that agree in class, cluster and time.
+    fn untie(
+        &self,
+        order: &mut [u32],
+        ties: &[Range<usize>],
+        ordinals: &[u32],
+        hashes: &[u64],
+    ) -> Result<()> {
+        let key = |row: &u32| (ordinals.get(*row as usize).copied(), hashes.get(*row as usize).copied());
+        for tie in ties {
+            let rows = order.get_mut(tie.clone()).unwrap_or_default();
+            rows.sort_unstable_by_key(key);
+            if rows.windows(2).all(|pair| matches!(pair, [a, b] if key(a) != key(b))) {
+                continue;
+            }
+            let mut sorted = rows.to_vec();
+            sorted.sort_unstable();
+            let digests = self.digests(&sorted)?;
+            rows.sort_by_cached_key(|row| (key(row), of_row(&sorted, &digests, *row)));
+        }
+        Ok(())
+    }
+
+    /// Gathers the columns and writes a file for each class.
+    fn files(self, order: &Order, classes: &[u8]) -> Result<()> {
+        let schema = layout::record_schema(self.kind);
+        let columns: Vec<Vec<Vec<ArrayRef>>> = schema
+            .fields()
+            .iter()
+            .enumerate()
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(|(place, field)| {
+                let arrays = self.taken.column(place)?;
+                gather(arrays, self.taken.rows(), field.data_type(), order).ok_or_else(|| self.misfit())
+            })
+            .collect::<Result<_>>()?;
+        let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
+        let mut files = Vec::with_capacity(classes.len());
+        for class in classes {
+            let class = *Class::ALL.get(usize::from(*class)).ok_or_else(|| self.misfit())?;
+            let mut part: Vec<_> =
+                columns.iter_mut().map(|column| column.next().unwrap_or_default().into_iter()).collect();
+            let mut batches = Vec::new();
+            loop {
+                let arrays: Vec<ArrayRef> = part.iter_mut().filter_map(Iterator::next).collect();
+                if arrays.is_empty() {
+                    break;
+                }
+                let batch = RecordBatch::try_new(std::sync::Arc::clone(&schema), arrays);
+                batches.push(batch.map_err(|_| self.misfit())?);
+            }
+            files.push((class, batches));
+        }
+        drop(columns);
+        files.into_par_iter().try_for_each(|(class, batches)| {
+            let table = TableId::Record(self.kind.name.clone());
+            self.ingest.transaction.write_file(table, class, self.shard, &batches, ROWS_PER_GROUP)
+        })
+    }
+}
+
+/// What belongs to a row, out of a list beside the sorted rows.
+fn of_row<T: Copy>(rows: &[u32], values: &[T], row: u32) -> Option<T> {
+    values.get(rows.binary_search(&row).ok()?).copied()
+}
+
+fn class_number(class: Class) -> u8 {
+    let place = Class::ALL.iter().position(|known| *known == class);
+    place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX)
+}
+
+/// Class of every row by its code.
+fn classes(schema: &Schema, kind: &RecordKind, codes: Option<&Coded>) -> Column<u8> {
+    let Some(codes) = codes else { return Column::One(class_number(kind.class)) };
+    let of_code = |text: Option<&str>| {
+        let code = text.and_then(|text| text.split_once(':'));
+        let code = code.map(|(system, code)| Code { system: system.to_owned(), code: code.to_owned() });
+        class_number(schema.class_of(kind, code.as_ref()))
+    };
+    let missing = of_code(None);
+    let known: Vec<u8> = codes.texts.iter().map(|text| of_code(Some(text))).collect();
+    let class = |code: &u32| known.get(*code as usize).copied().unwrap_or(missing);
+    Column::Each(codes.codes.iter().map(class).collect())
+}
