@@ -1,10 +1,10 @@
 //! Every construct of the language compiles to the tree it should, and formatting keeps what it means.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use hyperseg_dsl::schema::Schema;
+use hyperseg_dsl::schema::{FieldType, Schema};
 use hyperseg_dsl::segment::{
-    BoundSegment, Cmp, CodeSet, ContactTest, Duration, DurationUnit, FieldTest, Hidden, Holdout, Logic,
-    NumberTest, Operand, ParamValues, Segment, Test, TextOp, Which, Window,
+    Aggregate, BoundSegment, Cmp, CodeSet, ContactTest, Counted, Duration, DurationUnit, FieldTest, Hidden,
+    Holdout, Logic, NumberTest, Operand, ParamValues, Segment, Test, TextOp, Which, Window,
 };
 use hyperseg_dsl::value::{Value, parse_day};
 use hyperseg_dsl::{Checked, check, format, render};
@@ -104,7 +104,9 @@ fn the_example_of_the_design() {
     assert_eq!(segment.params[0].default, Some(Value::Number(3.0)));
     let given = ParamValues::from([("min_opens".to_owned(), "5".to_owned())]);
     let bound: BoundSegment = segment.bind(&given).unwrap();
-    let Logic::Leaf(ContactTest::Count(selector, test)) = &bound.segment().criteria[5].test else { panic!() };
+    let Logic::Leaf(ContactTest::Count { selector, test, .. }) = &bound.segment().criteria[5].test else {
+        panic!()
+    };
     assert_eq!(selector.record, "email_open");
     assert_eq!(selector.windows, [Window::InLast(length(90, DurationUnit::Day))]);
     assert_eq!(*test, NumberTest::Compare(Cmp::Ge, literal(Value::Number(5.0))));
@@ -256,7 +258,7 @@ fn records_windows_and_hidden_values() {
     let hours = has("has visit in last 36 hours");
     assert_eq!(hours.windows, [Window::InLast(length(36, DurationUnit::Hour))]);
     assert!(matches!(criterion("no visit"), Logic::Not(_)));
-    let Logic::Leaf(ContactTest::Count(selector, test)) =
+    let Logic::Leaf(ContactTest::Count { selector, test, .. }) =
         criterion("count(visit in last 1 year) since 2026-01-01 in 2..5")
     else {
         panic!()
@@ -285,6 +287,64 @@ fn records_windows_and_hidden_values() {
     assert_eq!((field.as_str(), window), ("birth_date", Window::InNext(length(7, DurationUnit::Day))));
     let Logic::Leaf(ContactTest::Age(NumberTest::In(ages))) = criterion("age in (18, 21)") else { panic!() };
     assert_eq!(ages.len(), 2);
+}
+
+#[test]
+fn measures_of_records() {
+    let count = |source: &str| match criterion(source) {
+        Logic::Leaf(ContactTest::Count { counted, selector, test }) => (counted, selector, test),
+        other => panic!("{other:?}"),
+    };
+    let made = |source: &str| match criterion(source) {
+        Logic::Leaf(ContactTest::Aggregate { function, selector, field, ty, test }) => {
+            (function, selector, field, ty, test)
+        }
+        other => panic!("{other:?}"),
+    };
+    let at_least = |value| NumberTest::Compare(Cmp::Ge, literal(value));
+    assert_eq!(count("count(visit) >= 2").0, Counted::Records);
+    let (counted, selector, test) =
+        count("count(days of coverage(type = medicare) active in last 2 years) since 2020-01-01 >= 2");
+    assert_eq!((counted, test), (Counted::Days, at_least(Value::Int(2))));
+    assert!(selector.active && selector.windows.len() == 2 && selector.filter != Logic::True);
+    let (counted, selector, _) =
+        count("count(distinct encounter.provider(class = home)) in last 1 year in 2..3");
+    assert_eq!(counted, Counted::Distinct { field: "provider".to_owned(), ty: FieldType::Text });
+    assert_eq!((selector.record.as_str(), selector.windows.len()), ("encounter", 1));
+    assert_eq!(count("count(distinct encounter.status) >= 2").1.hidden.len(), 1);
+    for function in Aggregate::ALL {
+        let found = made(&format!(
+            "{}(bill.amount(status = open) in last 1 month) since 2026-01-01 >= 12.5",
+            function.name()
+        ));
+        assert_eq!((found.0, found.2.as_str(), found.3), (function, "amount", FieldType::Money));
+        assert_eq!((found.1.windows.len(), found.4), (2, at_least(Value::Money(1250))));
+    }
+    assert_eq!(made("sum(medication.days_supply) >= 90").4, at_least(Value::Int(90)));
+    assert_eq!(made("avg(medication.days_supply) >= 30.5").4, at_least(Value::Number(30.5)));
+    assert_eq!(made("max(lab.value) >= 9").4, at_least(Value::Number(9.0)));
+    let (_, selector, _, _, test) = made("min(medication.refills active) in -1..2");
+    assert!(selector.active);
+    assert_eq!(test, NumberTest::Range(literal(Value::Int(-1)), literal(Value::Int(2))));
+    // The names are reserved only in front of a parenthesis.
+    let odd = "define sum = age > 3\ndefine median = age > 4\nsegment max where sum and median";
+    assert_eq!(segment(odd).criteria.len(), 2);
+    let source = "param least: money\nparam days: int = 3\nsegment s where sum(bill.amount) >= $least and count(days of visit) < $days";
+    let given = ParamValues::from([("least".into(), "-0.05".into())]);
+    let bound = segment(source).bind(&given).unwrap();
+    assert!(!format!("{:?}", bound.segment().criteria).contains("Param"));
+    assert!(segment(source).bind(&ParamValues::from([("least".into(), "5e3".into())])).is_err());
+}
+
+#[test]
+fn long_measures_are_broken_at_their_filter() {
+    let source = "segment s where sum(bill.amount(status = open and source = \"the first of several systems\" and balance > 5) in last 12 months) > 100.00";
+    let formatted = format(source).unwrap();
+    assert!(formatted.lines().all(|line| line.chars().count() <= 110), "{formatted}");
+    assert!(formatted.contains("  where sum(bill.amount(\n"), "{formatted}");
+    let commented = "segment s where count(distinct encounter.provider( // who\n class = home)) > 1";
+    assert!(format(commented).unwrap().contains("// who"));
+    assert_eq!(segment(source).criteria[0].label, source["segment s where ".len()..]);
 }
 
 #[test]
@@ -339,6 +399,22 @@ fn descriptions_are_english() {
         (
             "not (latest lab(code = LOINC:\"4548-4\") has (value > 8))",
             "it is not so that (for the latest lab where code is LOINC:4548-4, value is above 8).\n",
+        ),
+        (
+            "count(days of immunization(status = completed)) in last 2 years >= 4",
+            "the number of different days with immunization records in the last 2 years where status is completed is at least 4.\n",
+        ),
+        (
+            "not count(distinct encounter.provider) since 2025-01-01 in 2..3",
+            "the number of different values of provider among encounter records on or after 2025-01-01 is not from 2 to 3.\n",
+        ),
+        (
+            "sum(bill.amount(balance > 0)) in last 1 year > 1000",
+            "the sum of amount over bill records in the last 1 year where balance is above 0.00 is above 1000.00.\n",
+        ),
+        (
+            "avg(medication.days_supply active) < 30.5",
+            "the average of days supply over active medication records is below 30.5.\n",
         ),
         (
             "has appointment(status in (booked, no_show))",
@@ -431,5 +507,5 @@ fn the_examples_of_the_reference_compile() {
         assert_eq!(format(source).as_deref(), Ok(source), "not in canonical form");
         examples += 1;
     }
-    assert_eq!(examples, 8);
+    assert_eq!(examples, 9);
 }

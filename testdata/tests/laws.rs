@@ -8,7 +8,8 @@ use chrono_tz::Tz;
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{
-    Cmp, ContactTest, Criteria, Duration, DurationUnit, Logic, NumberTest, Operand, Segment, Selector, Window,
+    Cmp, ContactTest, Counted, Criteria, Duration, DurationUnit, Logic, NumberTest, Operand, Segment,
+    Selector, Window,
 };
 use hyperseg_dsl::semantics::{Contact, Record, Truth, evaluate, select};
 use hyperseg_dsl::value::{DAY_MICROS, Day, Value, When};
@@ -111,8 +112,9 @@ fn count(contact: &Contact, kind: &str, windows: &[Window], schema: &Schema, clo
     (0..)
         .find(|number| {
             let test = NumberTest::Compare(Cmp::Eq, Operand::Literal(Value::Int(*number)));
-            evaluate(&Logic::Leaf(ContactTest::Count(selector.clone(), test)), contact, schema, clock)
-                == Truth::True
+            let counted = Counted::Records;
+            let leaf = ContactTest::Count { counted, selector: selector.clone(), test };
+            evaluate(&Logic::Leaf(leaf), contact, schema, clock) == Truth::True
         })
         .unwrap()
 }

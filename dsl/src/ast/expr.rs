@@ -1,7 +1,7 @@
 //! Criteria as written.
 
 use super::{Duration, Ident, Span, Value};
-use crate::segment::{Cmp, TextOp, Which};
+use crate::segment::{Aggregate, Cmp, TextOp, Which};
 
 /// Criteria over a contact or over the fields of a record; the resolver tells them apart.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,11 +38,12 @@ pub(crate) enum ExprKind {
         negated: bool,
         selector: Selector,
     },
-    /// `count(selector) windows test`.
-    Count {
+    /// `count(selector) windows test`, `sum(record.field …) windows test` and their like.
+    Measure {
+        measure: Measure,
         selector: Selector,
         windows: Vec<Window>,
-        test: CountTest,
+        test: NumberSet,
     },
     /// `latest selector.field test` or `latest selector has (criteria)`.
     One {
@@ -93,15 +94,43 @@ pub(crate) enum Set {
     Ref(Ident),
 }
 
-/// What an age is tested for.
+/// What an age, a count or another measure is tested for.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum NumberSet {
     Compare(Cmp, Value),
     In(Set),
 }
 
-/// What a count is tested for; the same as an age.
-pub(crate) type CountTest = NumberSet;
+/// The number that is made of records. A field stands behind the kind of record: `record.field (filter)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Measure {
+    /// `count(selector)`.
+    Records,
+    /// `count(days of selector)`.
+    Days,
+    /// `count(distinct record.field …)`.
+    Distinct(Ident),
+    /// `sum(record.field …)`.
+    Values(Aggregate, Ident),
+}
+
+impl Measure {
+    /// The field, where there is one.
+    pub(crate) fn field(&self) -> Option<&Ident> {
+        match self {
+            Self::Records | Self::Days => None,
+            Self::Distinct(field) | Self::Values(_, field) => Some(field),
+        }
+    }
+
+    /// The word in front of the parentheses.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Records | Self::Days | Self::Distinct(_) => "count",
+            Self::Values(function, _) => function.name(),
+        }
+    }
+}
 
 /// `record (filter) windows active`.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,7 +11,7 @@ use crate::segment::DurationUnit;
 use crate::value::Day;
 
 pub(crate) use expr::{
-    AttributeTest, CountTest, Expr, ExprKind, Filter, Modifier, NumberSet, OneTest, Selector, Set, TextTest,
+    AttributeTest, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, Selector, Set, TextTest,
     Window, WindowKind,
 };
 

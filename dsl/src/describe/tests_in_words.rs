@@ -4,7 +4,9 @@ use super::values::{codes, is, operand, operands, spaced};
 use super::windows::window;
 use super::{Place, logic};
 use crate::schema::{FieldType, Schema};
-use crate::segment::{Cmp, ContactTest, FieldTest, Filter, Logic, NumberTest, Selector, Test, TextOp, Which};
+use crate::segment::{
+    Aggregate, Cmp, ContactTest, Counted, FieldTest, Filter, Logic, NumberTest, Selector, Test, TextOp, Which,
+};
 
 /// A test of a contact.
 pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> String {
@@ -18,8 +20,24 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
         ContactTest::Has(selector) => {
             format!("there is {} {}", if negated { "no" } else { "some" }, records(selector, "", schema))
         }
-        ContactTest::Count(selector, test) => {
-            format!("the number of {} {}", records(selector, " records", schema), number(test, negated))
+        ContactTest::Count { counted, selector, test } => {
+            let what = match counted {
+                Counted::Records => String::new(),
+                Counted::Days => "different days with ".to_owned(),
+                Counted::Distinct { field, .. } => format!("different values of {} among ", spaced(field)),
+            };
+            format!("the number of {what}{} {}", records(selector, " records", schema), number(test, negated))
+        }
+        ContactTest::Aggregate { function, selector, field, test, .. } => {
+            let what = match function {
+                Aggregate::Sum => "sum",
+                Aggregate::Avg => "average",
+                Aggregate::Min => "minimum",
+                Aggregate::Max => "maximum",
+                Aggregate::Median => "median",
+            };
+            let (field, records) = (spaced(field), records(selector, " records", schema));
+            format!("the {what} of {field} over {records} {}", number(test, negated))
         }
         ContactTest::One { which, selector, test } => {
             let which = match which {

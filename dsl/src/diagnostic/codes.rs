@@ -43,7 +43,7 @@ rules! {
     UNKNOWN_FIELD = "HS0101" Error "unknown contact field":
         "The name is not a field of contacts. `hyperseg fields` lists them. A record's fields stand inside the parentheses of its kind: `has lab(value > 9)`.";
     UNKNOWN_RECORD = "HS0102" Error "unknown record kind":
-        "`has`, `no`, `count`, `latest` and `earliest` are followed by a kind of record, such as `procedure` or `email_open`.";
+        "`has`, `no`, `latest` and `earliest` are followed by a kind of record, such as `procedure` or `email_open`; inside of `count(...)` and `sum(...)` one stands too.";
     UNKNOWN_RECORD_FIELD = "HS0103" Error "unknown field of a record":
         "The parentheses behind a kind of record test the fields of that kind, and only those.";
     UNKNOWN_CATEGORY = "HS0104" Error "unknown category":
@@ -93,7 +93,7 @@ rules! {
     WRONG_VALUE = "HS0301" Error "value of another type":
         "The value does not have the type of the field it is compared with.";
     WRONG_TEST = "HS0302" Error "test that the field does not have":
-        "Text, categories, codes and truth values know `=`, `!=` and `in`; numbers, money and dates also have an order; windows are for dates and times; `contains`, `starts with`, `ends with` and `matches` are for text.";
+        "Text, categories, codes and truth values know `=`, `!=` and `in`; numbers, money and dates also have an order; windows are for dates and times; `contains`, `starts with`, `ends with` and `matches` are for text. `sum`, `avg`, `min`, `max` and `median` take whole numbers, numbers and money.";
     CODE_WITHOUT_SYSTEM = "HS0303" Error "code without its system":
         "The same code means different things in different systems: \"250\" is a diagnosis in one and a product in another. Write the system in front: ICD10CM:\"E11.9\".";
     NO_HIERARCHY = "HS0304" Error "no hierarchy to go under":
@@ -118,7 +118,7 @@ rules! {
     EMPTY_TEXT = "HS0404" Error "empty text":
         "An empty text is a missing value, so it equals nothing. Write `is missing` or `is known`.";
     TOO_PRECISE = "HS0405" Error "more decimals than the type has":
-        "Money has two decimals, a holdout three, ages and counts are whole numbers.";
+        "Money has two decimals, also where it is summed or averaged, a holdout three, ages and counts are whole numbers.";
 
     BAD_ZIP = "HS0406" Error "malformed ZIP":
         "ZIP codes are stored as text of five digits with leading zeros, without the four further digits.";
@@ -143,7 +143,7 @@ rules! {
     UNUSED = "HS0901" Warning "declared and not used":
         "No segment of the file uses it. A misspelt use, or a criterion that was forgotten?";
     NEGATED_MISSING = "HS0902" Warning "negation over a value that may be missing":
-        "A test on a missing value is UNKNOWN, and so is its negation: contacts without the value are not selected. Say what you mean: add `or FIELD is missing` to take them, or `and FIELD is known` to leave them out in so many words.";
+        "A test on a missing value is UNKNOWN, and so is its negation: contacts without the value are not selected. Say what you mean: add `or FIELD is missing` to take them, or `and FIELD is known` to leave them out in so many words. A sum, average, minimum, maximum or median over no value is missing in the same way.";
     NEVER_TRUE = "HS0903" Warning "never true":
         "The criteria exclude each other, so nobody is selected.";
     DUPLICATE_CRITERION = "HS0904" Warning "written twice":

@@ -1,8 +1,8 @@
 //! Parts of the tree on one line, spelled the one canonical way.
 
 use crate::ast::{
-    AttributeTest, Clause, ClauseKind, CountTest, Duration, Expr, ExprKind, Modifier, OneTest, Param,
-    Selector, Set, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window,
+    AttributeTest, Clause, ClauseKind, Duration, Expr, ExprKind, Measure, Modifier, NumberSet, OneTest,
+    Param, Selector, Set, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window,
     WindowKind,
 };
 use crate::lex::text::quote;
@@ -36,8 +36,10 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
         ExprKind::Has { negated, selector: of } => {
             format!("{} {}", if *negated { "no" } else { "has" }, selector(of, lists))
         }
-        ExprKind::Count { selector: of, windows, test } => {
-            format!("count({}){}", selector(of, lists), count_tail(windows, test, lists))
+        ExprKind::Measure { measure, selector: of, windows, test } => {
+            let filter = of.filter.as_ref().map(|filter| format!("({})", self::expr(&filter.expr, lists)));
+            let (head, tail) = (measure_head(measure, of), measure_tail(windows, test, lists));
+            format!("{head}{}{}){tail}", filter.unwrap_or_default(), modifiers(of))
         }
         ExprKind::One { which, selector: of, test } => {
             format!("{} {}{}", which_word(*which), selector(of, lists), one_tail(test, lists))
@@ -58,8 +60,19 @@ pub(super) fn which_word(which: Which) -> &'static str {
     }
 }
 
-/// What follows `count(...)`.
-pub(super) fn count_tail(windows: &[Window], test: &CountTest, lists: Lists) -> String {
+/// `count(record`, `sum(record.field` and so on, up to the filter.
+pub(super) fn measure_head(measure: &Measure, of: &Selector) -> String {
+    let what = match measure {
+        Measure::Records | Measure::Values(_, _) => "",
+        Measure::Days => "days of ",
+        Measure::Distinct(_) => "distinct ",
+    };
+    let field = measure.field().map(|field| format!(".{}", field.name)).unwrap_or_default();
+    format!("{}({what}{}{field}", measure.word(), of.record.name)
+}
+
+/// What follows `count(...)` and its like.
+pub(super) fn measure_tail(windows: &[Window], test: &NumberSet, lists: Lists) -> String {
     let mut out = String::new();
     for at in windows {
         out.push(' ');
@@ -115,10 +128,10 @@ fn not(negated: bool) -> &'static str {
     if negated { "not " } else { "" }
 }
 
-fn number_set(test: &CountTest, lists: Lists) -> String {
+fn number_set(test: &NumberSet, lists: Lists) -> String {
     match test {
-        CountTest::Compare(op, to) => format!("{} {}", cmp(*op), value(to)),
-        CountTest::In(of) => format!("in {}", set(of, lists)),
+        NumberSet::Compare(op, to) => format!("{} {}", cmp(*op), value(to)),
+        NumberSet::In(of) => format!("in {}", set(of, lists)),
     }
 }
 

@@ -161,11 +161,11 @@ impl Layout<'_> {
                 self.w.push(if *negated { "no " } else { "has " });
                 self.selector(selector, indent, expr.span.end);
             }
-            ExprKind::Count { selector, windows, test } => {
-                self.w.push("count(");
-                self.selector(selector, indent, expr.span.end);
+            ExprKind::Measure { measure, selector, windows, test } => {
+                self.w.push(&flat::measure_head(measure, selector));
+                self.behind_record(selector, indent, expr.span.end);
                 self.w.push(")");
-                self.w.push(&flat::count_tail(windows, test, Lists::Whole));
+                self.w.push(&flat::measure_tail(windows, test, Lists::Whole));
             }
             ExprKind::One { which, selector, test } => {
                 self.w.push(flat::which_word(*which));
@@ -231,6 +231,11 @@ impl Layout<'_> {
 
     fn selector(&mut self, selector: &Selector, indent: usize, end: usize) {
         self.w.push(&selector.record.name);
+        self.behind_record(selector, indent, end);
+    }
+
+    /// Filter, windows and `active` of a selector.
+    fn behind_record(&mut self, selector: &Selector, indent: usize, end: usize) {
         if let Some(filter) = &selector.filter {
             self.filter(filter, indent, end);
         }
@@ -383,7 +388,7 @@ fn head_end(expr: &Expr) -> usize {
             (head < inner.span.end).then_some(head)
         }
         ExprKind::Group(_) => Some(expr.span.start + 1),
-        ExprKind::Has { selector: of, .. } | ExprKind::Count { selector: of, .. } => selector(of),
+        ExprKind::Has { selector: of, .. } | ExprKind::Measure { selector: of, .. } => selector(of),
         ExprKind::One { selector: of, test, .. } => selector(of).or(match test {
             OneTest::Has(filter) => Some(filter.open),
             OneTest::Field { .. } => None,

@@ -40,7 +40,7 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::Age(_)
         | ExprKind::Anniversary { .. }
         | ExprKind::Has { .. }
-        | ExprKind::Count { .. }
+        | ExprKind::Measure { .. }
         | ExprKind::One { .. }
         | ExprKind::Bad => flat::expr(expr, Lists::Short),
     }

@@ -117,15 +117,15 @@ impl Parser<'_> {
             return None;
         }
         if self.peek().is_sign("(") {
-            self.simple(
-                &codes::UNEXPECTED,
-                name.span,
-                format!("expected a criterion, found `{}(`", crate::lex::short(&name.name)),
-                format!(
-                    "records are asked for with `has {0}(...)`, `no {0}(...)` or `count({0}(...))`",
-                    name.name
-                ),
+            if self.misnamed_measure(&name) {
+                return Some(ExprKind::Bad);
+            }
+            let help = format!(
+                "records are asked for with `has {0}(...)`, `no {0}(...)` or `count({0}(...))`",
+                name.name
             );
+            let message = format!("expected a criterion, found `{}(`", crate::lex::short(&name.name));
+            self.simple(&codes::UNEXPECTED, name.span, message, help);
             let open = self.peek().span;
             self.skip();
             let _ = self.group(open);

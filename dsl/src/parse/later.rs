@@ -94,13 +94,10 @@ fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool 
 /// Criteria of later versions, at the start of a criterion.
 pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
     let p = &*parser;
-    let aggregate = alt((word("sum"), word("avg"), word("min"), word("max"), word("median")));
     let (what, tokens, help) = if any((word("at"), alt((word("least"), word("most")))), p) {
         ("`at least … of`", 2, "write the combinations with `and` and `or`")
     } else if any((word("exactly"), number), p) {
         ("`exactly … of`", 1, "write the combinations with `and` and `or`")
-    } else if any((aggregate, sign("(")), p) {
-        ("this aggregate", 1, "only `count(...)` is")
     } else if any((word("share"), sign("(")), p) {
         ("`share`", 1, "")
     } else if any((alt((word("top"), word("bottom"))), number), p) {
@@ -198,19 +195,6 @@ pub(super) fn age(parser: &mut Parser<'_>) -> bool {
         return false;
     };
     report(parser, what, tokens, "compare `birth_date` with dates");
-    true
-}
-
-/// `distinct`, `days of` and `record.field` inside `count( )`.
-pub(super) fn counted(parser: &mut Parser<'_>) -> bool {
-    let (what, tokens) = if parser.ahead((word("distinct"), ident)) {
-        ("`distinct`", 1)
-    } else if parser.ahead((words("days", "of"), ident)) {
-        ("`days of`", 2)
-    } else {
-        return false;
-    };
-    report(parser, what, tokens, "only records are counted: `count(encounter)`");
     true
 }
 

@@ -10,7 +10,7 @@ use nom::{IResult, Parser};
 
 use crate::ast::{Ident, Number, Span, Text, Value, ValueKind};
 use crate::lex::{Token, TokenKind};
-use crate::segment::{Cmp, DurationUnit, TextOp};
+use crate::segment::{Aggregate, Cmp, DurationUnit, TextOp};
 
 /// What is left to read.
 pub(super) type Input<'t> = &'t [Token];
@@ -121,6 +121,15 @@ pub(super) fn text_op(input: Input<'_>) -> Step<'_, TextOp> {
         value(TextOp::EndsWith, words("ends", "with")),
         value(TextOp::Matches, word("matches")),
     ))
+    .parse(input)
+}
+
+/// `sum`, `avg`, `min`, `max`, `median`.
+pub(super) fn aggregate(input: Input<'_>) -> Step<'_, Aggregate> {
+    one(|token| {
+        let word = token.word()?;
+        Aggregate::ALL.into_iter().find(|function| function.name() == word)
+    })
     .parse(input)
 }
 

@@ -10,6 +10,7 @@ mod file;
 mod later;
 pub(crate) use later::field_against_field;
 mod leaf;
+mod measures;
 mod records;
 mod segment;
 mod tests_of_fields;
@@ -263,6 +264,12 @@ fn keyword(word: &str) -> bool {
         "has",
         "no",
         "count",
+        "sum",
+        "avg",
+        "min",
+        "max",
+        "median",
+        "distinct",
         "latest",
         "earliest",
         "between",

@@ -1,10 +1,10 @@
-//! Criteria on records: `has`, `no`, `count`, `latest`, `earliest`.
+//! Criteria on records: `has`, `no`, `latest`, `earliest`, and the selectors of all.
 
 use nom::branch::alt;
 
 use super::leaf::{ident, sign, word};
 use super::{Parser, later};
-use crate::ast::{Expr, ExprKind, Filter, Modifier, OneTest, Selector, Span};
+use crate::ast::{Expr, ExprKind, Filter, Ident, Modifier, OneTest, Selector, Span};
 use crate::segment::Which;
 
 impl Parser<'_> {
@@ -12,7 +12,7 @@ impl Parser<'_> {
     pub(super) fn at_records(&self) -> bool {
         let keyword = alt((word("has"), word("no"), word("latest"), word("earliest")));
         self.ahead((keyword, ident)) && !self.peek_at(1).is_word("and") && !self.peek_at(1).is_word("or")
-            || self.ahead((word("count"), sign("(")))
+            || self.at_measure()
     }
 
     pub(super) fn records(&mut self) -> Option<ExprKind> {
@@ -22,8 +22,8 @@ impl Parser<'_> {
         if self.take(word("no")).is_some() {
             return self.has(true);
         }
-        if self.take(word("count")).is_some() {
-            return self.count_of();
+        if self.at_measure() {
+            return self.measure();
         }
         let which = if self.take(word("latest")).is_some() { Which::Latest } else { Which::Earliest };
         if which == Which::Earliest {
@@ -39,40 +39,6 @@ impl Parser<'_> {
             return None;
         }
         Some(ExprKind::Has { negated, selector })
-    }
-
-    fn count_of(&mut self) -> Option<ExprKind> {
-        let open = self.take(sign("("))?;
-        if later::counted(self) {
-            self.skip();
-            self.skip_to_sync();
-            let _ = self.take(sign(")"));
-            return None;
-        }
-        let selector = self.selector();
-        if self.peek().is_sign(".") || later::after_selector(self) {
-            if self.peek().is_sign(".") {
-                self.unexpected_help("`)`", Some("only records are counted: `count(encounter)`".to_owned()));
-            }
-            self.skip();
-            self.skip_to_sync();
-            let _ = self.take(sign(")"));
-            return None;
-        }
-        self.close(open);
-        let mut windows = Vec::new();
-        while self.at_window() || later::window(self) {
-            if self.at_window() {
-                windows.push(self.window()?);
-            }
-        }
-        let help = if self.peek().is_word("active") {
-            "`active` stands inside: `count(condition active) >= 1`"
-        } else {
-            "e.g. `count(email_open) in last 90 days >= 3`"
-        };
-        let test = self.number_set("a comparison or `in` behind `count(...)`", help)?;
-        Some(ExprKind::Count { selector: selector?, windows, test })
     }
 
     fn one(&mut self, which: Which) -> Option<ExprKind> {
@@ -99,9 +65,14 @@ impl Parser<'_> {
         Some(ExprKind::One { which, selector, test })
     }
 
-    fn selector(&mut self) -> Option<Selector> {
+    pub(super) fn selector(&mut self) -> Option<Selector> {
         let start = self.peek().span;
         let record = self.expect(ident, "a kind of record")?;
+        self.behind_record(record, start)
+    }
+
+    /// Filter, windows and `active` behind the kind of record, or behind its field.
+    pub(super) fn behind_record(&mut self, record: Ident, start: Span) -> Option<Selector> {
         let filter = self.take(sign("(")).map(|open| self.filter(open));
         let mut modifiers = Vec::new();
         loop {

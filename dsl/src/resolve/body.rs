@@ -35,6 +35,8 @@ pub(super) type FieldKey = (String, String);
 /// A negation over a field that may be missing.
 pub(super) struct Negation {
     pub(super) field: FieldKey,
+    /// A number made of the field's values in several records, missing when all of them are.
+    pub(super) several: bool,
     pub(super) span: Span,
 }
 

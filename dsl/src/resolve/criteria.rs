@@ -1,6 +1,7 @@
 //! Criteria over a contact, and filters over a record.
 
 use super::lints::{self, Part};
+use super::numbers::Number;
 use super::{DEPTH_MAX, Resolver, Scope, TESTS_MAX, VALUES_MAX};
 use crate::ast::{Expr, ExprKind, Ident, Span};
 use crate::diagnostic::{Diagnostic, codes};
@@ -27,7 +28,9 @@ impl<'a> Resolver<'a> {
             ExprKind::Age(test) => {
                 resolver.one_test(expr.span)?;
                 resolver.note_negation(Scope::Contact, "birth_date", expr.span, false);
-                resolver.number_test(test, "an age").map(|test| Logic::Leaf(ContactTest::Age(test)))
+                resolver
+                    .number_test(test, Number::Whole("an age"))
+                    .map(|test| Logic::Leaf(ContactTest::Age(test)))
             }
             ExprKind::Anniversary { field, window } => resolver.anniversary(field, window, expr.span),
             ExprKind::Has { negated, selector } => {
@@ -35,8 +38,8 @@ impl<'a> Resolver<'a> {
                     resolver.selector(selector, expr.span).map(|it| Logic::Leaf(ContactTest::Has(it)))?;
                 Some(if *negated { Logic::Not(Box::new(has)) } else { has })
             }
-            ExprKind::Count { selector, windows, test } => {
-                resolver.counted(selector, windows, test, expr.span)
+            ExprKind::Measure { measure, selector, windows, test } => {
+                resolver.measure(measure, selector, windows, test, expr.span)
             }
             ExprKind::One { which, selector, test } => resolver.one(*which, selector, test, expr.span),
             ExprKind::Bad => None,
@@ -64,7 +67,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Age(_)
             | ExprKind::Anniversary { .. }
             | ExprKind::Has { .. }
-            | ExprKind::Count { .. }
+            | ExprKind::Measure { .. }
             | ExprKind::One { .. } => {
                 let message = format!("only tests of the fields of `{}` can stand here", kind.name);
                 let finding = Diagnostic::new(&codes::NOT_A_RECORD_TEST, expr.span, message);

@@ -235,17 +235,34 @@ impl<'a> Resolver<'a> {
             Scope::Record(_) => matches!(field, "record_id" | "at"),
         };
         if self.body.negated != negated && !never_missing {
-            self.body.negations.push(Negation { field: key(scope, field), span });
+            self.body.negations.push(Negation { field: key(scope, field), several: false, span });
+        }
+    }
+
+    /// Remembers a negation over a number made of a field's values; there may be none.
+    pub(super) fn note_negated_values(&mut self, kind: &str, field: &str, span: Span, negated: bool) {
+        if self.body.negated != negated {
+            let field = (kind.to_owned(), field.to_owned());
+            self.body.negations.push(Negation { field, several: true, span });
         }
     }
 
     /// Reports the negations of a body for whose fields the author said nothing about missing values.
     pub(super) fn negation_findings(&mut self, body: &Body) {
-        for Negation { field, span } in &body.negations {
+        for Negation { field, several, span } in &body.negations {
             if body.decided.contains(field) {
                 continue;
             }
             let (record, name) = field;
+            if *several {
+                let message =
+                    format!("a contact without any `{name}` of `{record}` is not selected by this negation");
+                let finding = Diagnostic::new(&codes::NEGATED_MISSING, *span, message);
+                self.report(finding.help(format!(
+                    "add `or no {record}({name} is known)` to take such contacts, or `and has {record}({name} is known)` to say that they are left out"
+                )));
+                continue;
+            }
             let (whose, take) = match record.as_str() {
                 "" => ("a contact", "contacts"),
                 _ => ("a record", "records"),

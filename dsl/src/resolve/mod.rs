@@ -5,8 +5,8 @@
 //! it. `Bad` parts were reported by the parser and stay silent.
 //!
 //! Choices that readers of [`crate::segment`] rely on: literals against fields of type date and time are
-//! [`crate::value::Value::Date`]; whole literals of ages and counts are `Int`; a literal against an int field is `Int`
-//! when it is whole and `Number` otherwise; every test of a code, also `=`, is
+//! [`crate::value::Value::Date`]; whole literals of ages and counts are `Int`; a literal against an int field, or
+//! against what is made of its values, is `Int` when it is whole and `Number` otherwise; every test of a code, also `=`, is
 //! [`Test::Codes`](crate::segment::Test::Codes), `!=` and `not in` on codes are `Not` of it; `not in` and `not between`
 //! are `Not` of the test.
 
@@ -16,6 +16,7 @@ mod criteria;
 mod declarations;
 mod field_test;
 mod lints;
+mod measures;
 mod numbers;
 mod operands;
 mod records;

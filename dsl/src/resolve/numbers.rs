@@ -1,4 +1,4 @@
-//! What ages and counts are tested for: whole numbers.
+//! What numbers are tested for: whole ones, such as ages and counts, and those of a field's type.
 
 use super::Resolver;
 use super::field_test::readable;
@@ -8,22 +8,31 @@ use crate::schema::FieldType;
 use crate::segment::{NumberTest, Operand};
 use crate::value::Value as Typed;
 
+/// A number that is tested, and how messages call it.
+#[derive(Clone, Copy)]
+pub(super) enum Number<'n> {
+    /// A whole one that is never negative, e.g. "an age".
+    Whole(&'n str),
+    /// One of the type int, number or money, e.g. "`sum(bill.amount)`".
+    Of(FieldType, &'n str),
+}
+
 impl<'a> Resolver<'a> {
-    /// A test of `what`, e.g. "an age".
-    pub(super) fn number_test(&mut self, test: &'a NumberSet, what: &str) -> Option<NumberTest> {
+    /// A test of a number.
+    pub(super) fn number_test(&mut self, test: &'a NumberSet, of: Number<'_>) -> Option<NumberTest> {
         match test {
             NumberSet::Compare(cmp, value) => {
-                self.whole(value, what).map(|operand| NumberTest::Compare(*cmp, operand))
+                self.number(value, of).map(|operand| NumberTest::Compare(*cmp, operand))
             }
             NumberSet::In(Set::List { values, .. }) => {
                 let span = values.first().map(|value| value.span)?;
                 self.grow(0, values.len(), span)?;
                 let operands: Vec<Option<Operand>> =
-                    values.iter().map(|value| self.whole(value, what)).collect();
+                    values.iter().map(|value| self.number(value, of)).collect();
                 Some(NumberTest::In(operands.into_iter().collect::<Option<_>>()?))
             }
             NumberSet::In(Set::Range(low, high)) => {
-                let (first, last) = (self.whole(low, what), self.whole(high, what));
+                let (first, last) = (self.number(low, of), self.number(high, of));
                 let (first, last) = (first?, last?);
                 if let (Operand::Literal(first), Operand::Literal(last)) = (&first, &last) {
                     self.in_order(first, last, low.span.to(high.span))?;
@@ -31,6 +40,7 @@ impl<'a> Resolver<'a> {
                 Some(NumberTest::Range(first, last))
             }
             NumberSet::In(Set::Ref(name)) => {
+                let (Number::Whole(what) | Number::Of(_, what)) = of;
                 let finding = Diagnostic::new(
                     &codes::CODE_OUTSIDE,
                     name.span,
@@ -39,6 +49,13 @@ impl<'a> Resolver<'a> {
                 self.report(finding.help("write a list or a range of numbers"));
                 None
             }
+        }
+    }
+
+    fn number(&mut self, value: &Value, of: Number<'_>) -> Option<Operand> {
+        match of {
+            Number::Whole(what) => self.whole(value, what),
+            Number::Of(ty, what) => self.operand_of_type(ty, value, what),
         }
     }
 

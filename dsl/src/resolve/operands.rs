@@ -41,6 +41,22 @@ impl<'a> Resolver<'a> {
         self.typed(field.ty, value, &format!("`{}`", field.name)).map(Operand::Literal)
     }
 
+    /// The value against what has a type without being a field; reports what does not fit.
+    pub(super) fn operand_of_type(&mut self, ty: FieldType, value: &Value, place: &str) -> Option<Operand> {
+        if !readable(value) || self.full() {
+            return None;
+        }
+        match &value.kind {
+            ValueKind::Param(name) => self.param_operand(name, value.span, ty),
+            ValueKind::Text(_)
+            | ValueKind::Number(_)
+            | ValueKind::Date(_)
+            | ValueKind::Word(_)
+            | ValueKind::Code { .. }
+            | ValueKind::Bad => self.typed(ty, value, place).map(Operand::Literal),
+        }
+    }
+
     /// A date in a window.
     pub(super) fn date_operand(&mut self, value: &Value) -> Option<Operand> {
         if !readable(value) {

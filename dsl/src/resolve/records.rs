@@ -1,7 +1,7 @@
-//! Criteria on records: selectors, counts, the latest and the earliest.
+//! Criteria on records: selectors, the latest and the earliest.
 
 use super::{Resolver, Scope};
-use crate::ast::{self, Modifier, NumberSet, OneTest, Span};
+use crate::ast::{self, Modifier, OneTest, Span};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::{RecordKind, hidden_value};
 use crate::segment::{ContactTest, Criteria, Filter, Hidden, Logic, Selector, Which, Window};
@@ -83,28 +83,6 @@ impl<'a> Resolver<'a> {
             self.report(finding.help_opt(help));
         }
         known
-    }
-
-    pub(super) fn counted(
-        &mut self,
-        selector: &'a ast::Selector,
-        windows: &'a [ast::Window],
-        test: &'a NumberSet,
-        span: Span,
-    ) -> Option<Criteria> {
-        let typed = self.selector(selector, span);
-        let more: Vec<Option<Window>> = windows.iter().map(|window| self.window(window, false)).collect();
-        let number = self.number_test(test, "a count");
-        let more: Option<Vec<Window>> = more.into_iter().collect();
-        let (mut typed, more, number) = (typed?, more?, number?);
-        if !more.is_empty() {
-            typed.windows.extend(more);
-            if !typed.active {
-                super::lints::windows(&typed.windows, span, &mut self.findings);
-            }
-        }
-        super::lints::count(&number, span, &mut self.findings);
-        Some(Logic::Leaf(ContactTest::Count(typed, number)))
     }
 
     pub(super) fn one(

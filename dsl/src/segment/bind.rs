@@ -185,7 +185,7 @@ impl Binder<'_> {
             ContactTest::Age(test) => self.number_test(test),
             ContactTest::Anniversary { window, .. } => self.window(window),
             ContactTest::Has(selector) => self.selector(selector),
-            ContactTest::Count(selector, test) => {
+            ContactTest::Count { selector, test, .. } | ContactTest::Aggregate { selector, test, .. } => {
                 self.selector(selector)?;
                 self.number_test(test)
             }
@@ -331,6 +331,9 @@ mod tests {
         for (ty, test, low, high) in [
             ("int", "age in $a..$b", "50", "60"),
             ("int", "count(email_open) in $a..$b", "1", "2"),
+            ("int", "count(days of email_open) in $a..$b", "1", "2"),
+            ("money", "sum(bill.amount) in $a..$b", "-10.01", "-10.00"),
+            ("number", "avg(lab.value) in $a..$b", "0.5", "0.75"),
             ("date", "enrolled_on between $a and $b", "2025-01-01", "2025-01-02"),
             ("date", "has lab between $a and $b", "2025-01-01", "2025-01-02"),
             ("date", "birth_date anniversary between $a and $b", "2025-01-01", "2025-01-02"),

@@ -122,8 +122,29 @@ pub enum ContactTest {
     },
     /// `has`: some record is selected. `no` is `Not` of it. Never UNKNOWN.
     Has(Selector),
-    /// Number of selected records, 0 without any. Never UNKNOWN.
-    Count(Selector, NumberTest),
+    /// Number of selected records, of their days or of the different values of a field; 0 without any. Never UNKNOWN.
+    Count {
+        /// What is counted.
+        counted: Counted,
+        /// Among which records.
+        selector: Selector,
+        /// What the number must satisfy.
+        test: NumberTest,
+    },
+    /// A number made of the values that a field has in the selected records; a record without the value contributes
+    /// nothing. UNKNOWN when no selected record has a value, and when one of them has it with a comparator (`<5.7`).
+    Aggregate {
+        /// What is made of the values.
+        function: Aggregate,
+        /// From which records.
+        selector: Selector,
+        /// A field of the record of type int, number or money.
+        field: String,
+        /// Its type in the schema.
+        ty: FieldType,
+        /// What the number must satisfy: `Money` for a money field, else `Int` or `Number`.
+        test: NumberTest,
+    },
     /// The latest or earliest of the selected records satisfies the filter; UNKNOWN when none is selected. Among
     /// records at the same effective and recorded time one that satisfies it suffices.
     One {
@@ -134,6 +155,56 @@ pub enum ContactTest {
         /// What the record must satisfy.
         test: Filter,
     },
+}
+
+/// What a count counts among the selected records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counted {
+    /// The records themselves.
+    Records,
+    /// The different local days of `at`; a moment known only to the day is that day.
+    Days,
+    /// The different known values of a field. Values are the same when `=` says so: moments on one local day are.
+    Distinct {
+        /// A field of the record.
+        field: String,
+        /// Its type in the schema; not a list of categories and not a point.
+        ty: FieldType,
+    },
+}
+
+/// What is made of several numbers. None of them depends on the order of the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregate {
+    /// All added up: whole numbers and money exactly, other numbers each rounded to a multiple of 2^-40 before.
+    Sum,
+    /// The sum divided by how many there are.
+    Avg,
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+    /// The one in the middle; the mean of the two in the middle of an even number.
+    Median,
+}
+
+impl Aggregate {
+    /// Every function.
+    pub const ALL: [Self; 5] = [Self::Sum, Self::Avg, Self::Min, Self::Max, Self::Median];
+
+    /// Name in the language.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Avg => "avg",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Median => "median",
+        }
+    }
 }
 
 /// Which record of several.

@@ -90,6 +90,11 @@ fn compare_value(found: &Value, cmp: Cmp, operand: &Operand, clock: &Clock) -> T
     }
 }
 
+/// `=` says that they are the same: numbers by their size, moments by their local day.
+pub(super) fn same(one: &Value, other: &Value, clock: &Clock) -> bool {
+    compare_value(one, Cmp::Eq, &Operand::Literal(other.clone()), clock).is_true()
+}
+
 /// Whole and other numbers compare with each other; money only with money.
 fn number(value: &Value) -> Option<f64> {
     match value {

@@ -5,6 +5,7 @@
 //! the segment, the schema and the clock, and is written to be read, not to be fast. It never fails: what the resolver
 //! does not let through is UNKNOWN here.
 
+mod aggregate;
 mod field;
 mod gate;
 mod record;
@@ -22,7 +23,7 @@ pub use truth::Truth;
 
 use crate::clock::Clock;
 use crate::schema::Schema;
-use crate::segment::{BoundSegment, ContactTest, Criteria};
+use crate::segment::{BoundSegment, ContactTest, Counted, Criteria};
 use crate::value::Value;
 
 /// A contact with its records.
@@ -139,9 +140,18 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
         ContactTest::Has(selector) => {
             Truth::of(!record::selected(selector, contact, schema, clock).is_empty())
         }
-        ContactTest::Count(selector, test) => {
-            let count = record::selected(selector, contact, schema, clock).len();
+        ContactTest::Count { counted, selector, test } => {
+            let records = record::selected(selector, contact, schema, clock);
+            let count = match counted {
+                Counted::Records => records.len(),
+                Counted::Days => aggregate::days(&records, clock),
+                Counted::Distinct { field, .. } => aggregate::distinct(&records, field, clock),
+            };
             field::number_test(i64::try_from(count).unwrap_or(i64::MAX), test, clock)
+        }
+        ContactTest::Aggregate { function, selector, field, test, .. } => {
+            let records = record::selected(selector, contact, schema, clock);
+            aggregate::aggregate(*function, &records, field, test)
         }
         ContactTest::One { which, selector, test } => {
             record::one(*which, &record::selected(selector, contact, schema, clock), test, clock)

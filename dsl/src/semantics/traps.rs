@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::schema::{Channel, FieldType, Purpose, hidden_value};
 use crate::segment::{
-    Cmp, Criterion, Duration, DurationUnit, FieldTest, Filter, Hidden, Logic, NumberTest, Operand, Segment,
-    Selector, Test, Which, Window,
+    Aggregate, Cmp, Criterion, Duration, DurationUnit, FieldTest, Filter, Hidden, Logic, NumberTest, Operand,
+    Segment, Selector, Test, Which, Window,
 };
 use crate::value::parse_day;
 
+mod aggregates;
 mod gates;
 mod records;
 mod values;
@@ -70,7 +71,8 @@ fn not(criteria: Criteria) -> Criteria {
 
 fn count(kind: &str, cmp: Cmp, number: i64) -> Criteria {
     let test = NumberTest::Compare(cmp, Operand::Literal(Value::Int(number)));
-    Logic::Leaf(ContactTest::Count(selector(kind, Logic::True, &[]), test))
+    let selector = selector(kind, Logic::True, &[]);
+    Logic::Leaf(ContactTest::Count { counted: Counted::Records, selector, test })
 }
 
 fn age(cmp: Cmp, years: i64) -> Criteria {

@@ -13,7 +13,7 @@ use super::World;
 use super::dice::Dice;
 use super::palette::{self, EXACT_SPANS, SPANS};
 
-const COMPARISONS: [Cmp; 6] = [Cmp::Eq, Cmp::Ne, Cmp::Lt, Cmp::Le, Cmp::Gt, Cmp::Ge];
+pub(super) const COMPARISONS: [Cmp; 6] = [Cmp::Eq, Cmp::Ne, Cmp::Lt, Cmp::Le, Cmp::Gt, Cmp::Ge];
 
 /// Draws criteria over one world.
 pub(super) struct Maker<'a> {
@@ -24,20 +24,18 @@ pub(super) struct Maker<'a> {
     pub(super) params: Vec<Param>,
 }
 
-impl Maker<'_> {
+impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(50) {
+        self.logic(depth, &mut |maker| match maker.dice.below(58) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
             18..=21 => Logic::Leaf(ContactTest::Age(maker.number_test(true))),
             22..=24 => maker.anniversary(),
             25..=37 => Logic::Leaf(ContactTest::Has(maker.selector())),
-            38..=43 => {
-                let selector = maker.selector();
-                Logic::Leaf(ContactTest::Count(selector, maker.number_test(false)))
-            }
+            38..=43 => maker.count(),
+            44..=51 => maker.aggregate(),
             _ => {
                 let selector = maker.selector();
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
@@ -186,7 +184,7 @@ impl Maker<'_> {
     }
 
     /// The value, or a parameter that stands for it.
-    fn operand(&mut self, value: Value) -> Operand {
+    pub(super) fn operand(&mut self, value: Value) -> Operand {
         let ty = match &value {
             Value::Text(_) => Some(FieldType::Text),
             Value::Int(_) => Some(FieldType::Int),
@@ -259,7 +257,7 @@ impl Maker<'_> {
     }
 
     /// A whole number against bounds: an age or a small count.
-    fn number_test(&mut self, age: bool) -> NumberTest {
+    pub(super) fn number_test(&mut self, age: bool) -> NumberTest {
         let mut number =
             || Value::Int(if age { palette::age(&mut self.dice) } else { self.dice.range(0, 3) });
         let (one, other) = (number(), number());
@@ -302,7 +300,8 @@ impl Maker<'_> {
         Logic::Leaf(ContactTest::Anniversary { field, window })
     }
 
-    fn selector(&mut self) -> Selector {
+    /// A kind that has records mostly; the built-in schema has kinds.
+    pub(super) fn kind(&mut self) -> Option<&'w RecordKind> {
         let present: Vec<&str> = self
             .world
             .contacts
@@ -312,11 +311,12 @@ impl Maker<'_> {
             .into_iter()
             .collect();
         let present = if self.dice.percent(90) { self.dice.pick(&present).copied() } else { None };
-        let kind = present
-            .and_then(|name| self.schema.record(name))
-            .or_else(|| self.dice.pick(&self.schema.records));
-        // The built-in schema has kinds; a selector without one would select nothing.
-        let Some(kind) = kind else {
+        present.and_then(|name| self.schema.record(name)).or_else(|| self.dice.pick(&self.schema.records))
+    }
+
+    fn selector(&mut self) -> Selector {
+        let Some(kind) = self.kind() else {
+            // Without a kind nothing is selected.
             return Selector {
                 record: String::new(),
                 filter: Logic::True,
@@ -325,7 +325,12 @@ impl Maker<'_> {
                 hidden: Vec::new(),
             };
         };
-        let filter = if self.dice.percent(40) { Logic::True } else { self.filter(kind, 2) };
+        self.selector_of(kind, 60)
+    }
+
+    /// A selector of records of the kind, this often with a filter.
+    pub(super) fn selector_of(&mut self, kind: &RecordKind, filtered: usize) -> Selector {
+        let filter = if self.dice.percent(filtered) { self.filter(kind, 2) } else { Logic::True };
         let windows = match self.dice.below(10) {
             0..=4 => 0,
             5..=8 => 1,
@@ -405,7 +410,7 @@ fn between_ago(one: Duration, other: Duration) -> Window {
 }
 
 /// What the schema hides and the filter does not name.
-fn hidden(kind: &RecordKind, filter: &Filter) -> Vec<Hidden> {
+pub(super) fn hidden(kind: &RecordKind, filter: &Filter) -> Vec<Hidden> {
     kind.hidden
         .iter()
         .filter(|(name, _)| !names(filter, name))
@@ -427,7 +432,7 @@ fn names(filter: &Filter, field: &str) -> bool {
 }
 
 /// The first is the greater one; for values of one type, and whole against other numbers.
-fn greater(one: &Value, other: &Value) -> bool {
+pub(super) fn greater(one: &Value, other: &Value) -> bool {
     let number = |value: &Value| match value {
         Value::Int(n) => i32::try_from(*n).ok().map(f64::from),
         Value::Number(n) => Some(*n),

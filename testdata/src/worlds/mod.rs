@@ -7,6 +7,7 @@
 
 mod criteria;
 mod dice;
+mod measures;
 mod palette;
 mod segments;
 mod shrink;
@@ -146,7 +147,17 @@ fn contact_id(dice: &mut Dice, number: usize) -> String {
 /// The kinds with rows: consent and suppression often, a few others.
 fn kinds<'a>(dice: &mut Dice, schema: &'a Schema) -> Vec<&'a RecordKind> {
     let gates = hyperseg_dsl::semantics::GATE_KINDS;
-    let favourites = ["lab", "condition", "appointment", "email_open", "coverage", "encounter", "medication"];
+    let favourites = [
+        "lab",
+        "condition",
+        "appointment",
+        "email_open",
+        "coverage",
+        "encounter",
+        "medication",
+        "bill",
+        "purchase",
+    ];
     schema
         .records
         .iter()
@@ -210,16 +221,18 @@ fn vary(dice: &mut Dice, kind: &RecordKind, clock: &Clock, fields: &mut BTreeMap
 fn set(dice: &mut Dice, field: &Field, clock: &Clock, fields: &mut BTreeMap<String, Value>) {
     let rate = match field.name.as_str() {
         "at" | "record_id" => 100,
-        "status" | "decision" | "code" | "value" => 80,
-        "scope" | "comparator" | "recorded_at" => 30,
-        "channel" | "purpose" => 40,
+        "status" | "decision" | "code" | "value" | "amount" | "days_supply" => 80,
+        "scope" | "recorded_at" => 30,
+        // One of several leaves their sum open.
+        "comparator" => 15,
+        "channel" | "purpose" => 25,
         _ => 60,
     };
     if dice.percent(rate) {
         let value = match field.name.as_str() {
             // Grants without limits must occur, or nobody would be left for marketing.
             "scope" => Value::Text(dice.one(&["all", "all", "newsletter"]).to_owned()),
-            "decision" if dice.percent(50) => Value::Category("grant".to_owned()),
+            "decision" if dice.percent(70) => Value::Category("grant".to_owned()),
             _ => palette::value(dice, field, clock),
         };
         fields.insert(field.name.clone(), value);

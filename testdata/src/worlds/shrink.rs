@@ -1,8 +1,10 @@
 //! From a disagreement to a small one.
 
-use hyperseg_dsl::segment::{Criteria, Logic, Segment};
+use hyperseg_dsl::schema::Schema;
+use hyperseg_dsl::segment::{ContactTest, Criteria, Filter, Logic, Segment, Selector};
 
 use super::World;
+use super::criteria::hidden;
 use super::text::criteria_text;
 
 /// Removes contacts, records, fields and criteria as long as `fails` still says so, and returns what is left.
@@ -148,13 +150,22 @@ impl Shrinker<'_> {
         smaller
     }
 
-    /// Replaces a criterion by one of its parts.
+    /// Replaces a criterion by one of its parts, or by a simpler test.
     fn criterion(&mut self, place: usize) -> bool {
         let Some(criterion) = self.segment.criteria.get(place) else { return false };
         let parts: Vec<Criteria> = match &criterion.test {
             Logic::And(parts) | Logic::Or(parts) => parts.clone(),
-            Logic::Not(inner) => vec![(**inner).clone()],
-            Logic::True | Logic::False | Logic::Leaf(_) => Vec::new(),
+            Logic::Not(inner) => {
+                let mut parts = vec![(**inner).clone()];
+                if let Logic::Leaf(test) = inner.as_ref() {
+                    let simpler =
+                        simpler(test).into_iter().map(|test| Logic::Not(Box::new(Logic::Leaf(test))));
+                    parts.extend(simpler);
+                }
+                parts
+            }
+            Logic::Leaf(test) => simpler(test).into_iter().map(Logic::Leaf).collect(),
+            Logic::True | Logic::False => Vec::new(),
         };
         for part in parts {
             let mut segment = self.segment.clone();
@@ -169,4 +180,51 @@ impl Shrinker<'_> {
         }
         false
     }
+}
+
+/// The test with less of a filter, without one of its windows, or without `active`.
+fn simpler(test: &ContactTest) -> Vec<ContactTest> {
+    let selector = match test {
+        ContactTest::Has(selector)
+        | ContactTest::Count { selector, .. }
+        | ContactTest::Aggregate { selector, .. }
+        | ContactTest::One { selector, .. } => selector,
+        ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. } => return Vec::new(),
+    };
+    let with = |simple: Selector| {
+        let mut test = test.clone();
+        match &mut test {
+            ContactTest::Has(selector)
+            | ContactTest::Count { selector, .. }
+            | ContactTest::Aggregate { selector, .. }
+            | ContactTest::One { selector, .. } => *selector = simple,
+            ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. } => {}
+        }
+        test
+    };
+    let schema = Schema::built_in();
+    let Some(kind) = schema.record(&selector.record) else { return Vec::new() };
+    let filters: Vec<Filter> = match &selector.filter {
+        Logic::True => Vec::new(),
+        Logic::And(parts) | Logic::Or(parts) => {
+            let mut filters = vec![Logic::True];
+            filters.extend(parts.iter().cloned());
+            filters
+        }
+        Logic::Not(inner) => vec![Logic::True, (**inner).clone()],
+        Logic::False | Logic::Leaf(_) => vec![Logic::True],
+    };
+    let mut found: Vec<ContactTest> = filters
+        .into_iter()
+        .map(|filter| with(Selector { hidden: hidden(kind, &filter), filter, ..selector.clone() }))
+        .collect();
+    for place in 0..selector.windows.len() {
+        let mut simple = selector.clone();
+        simple.windows.remove(place);
+        found.push(with(simple));
+    }
+    if selector.active {
+        found.push(with(Selector { active: false, ..selector.clone() }));
+    }
+    found
 }

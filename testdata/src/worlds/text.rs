@@ -6,8 +6,8 @@ use std::fmt::Write;
 use chrono::{DateTime, SecondsFormat, Utc};
 use hyperseg_dsl::schema::{Field, FieldType, Schema};
 use hyperseg_dsl::segment::{
-    Cmp, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter, Logic, NumberTest,
-    Operand, Segment, Selector, Test, TextOp, Which, Window,
+    Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit, FieldTest, Filter, Logic,
+    NumberTest, Operand, Segment, Selector, Test, TextOp, Which, Window,
 };
 use hyperseg_dsl::semantics::select;
 use hyperseg_dsl::value::Value;
@@ -119,8 +119,16 @@ impl Printer {
                 format!("{field} anniversary {}", window_text(window))
             }
             ContactTest::Has(selector) => format!("has {}", self.selector(selector)),
-            ContactTest::Count(selector, test) => {
-                format!("count({}) {}", self.selector(selector), number_test(test))
+            ContactTest::Count { counted, selector, test } => {
+                let inside = match counted {
+                    Counted::Records => self.selector(selector),
+                    Counted::Days => format!("days of {}", self.selector(selector)),
+                    Counted::Distinct { field, .. } => format!("distinct {}", self.field_of(selector, field)),
+                };
+                format!("count({inside}) {}", number_test(test))
+            }
+            ContactTest::Aggregate { function, selector, field, test, .. } => {
+                format!("{}({}) {}", function.name(), self.field_of(selector, field), number_test(test))
             }
             ContactTest::One { which, selector, test } => {
                 let which = match which {
@@ -139,7 +147,15 @@ impl Printer {
     }
 
     fn selector(&mut self, selector: &Selector) -> String {
-        let mut text = selector.record.clone();
+        self.records(selector.record.clone(), selector)
+    }
+
+    /// A field of the records that a selector takes.
+    fn field_of(&mut self, selector: &Selector, field: &str) -> String {
+        self.records(format!("{}.{field}", selector.record), selector)
+    }
+
+    fn records(&mut self, mut text: String, selector: &Selector) -> String {
         match &selector.filter {
             Logic::True => {}
             filter => {

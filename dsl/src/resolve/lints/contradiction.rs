@@ -1,12 +1,15 @@
 //! Tests of one field, joined by `and`, that exclude each other: `age < 18 and age > 65`.
 
-use std::collections::BTreeMap;
-
 use super::Part;
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::segment::{Cmp, ContactTest, FieldTest, Logic, NumberTest, Operand, Test};
+use crate::segment::{
+    Aggregate, Cmp, ContactTest, Counted, FieldTest, Logic, NumberTest, Operand, Selector, Test,
+};
 use crate::value::{Value, days_since_epoch};
+
+/// Subjects beyond this many are not looked at.
+const SUBJECTS_MAX: usize = 200;
 
 /// What a test says about one value of its field, when it is TRUE.
 pub(in crate::resolve) enum Fact {
@@ -23,25 +26,54 @@ pub(in crate::resolve) struct Bound {
     inside: bool,
 }
 
-/// A leaf that may state a fact about a field.
+/// What a fact speaks of.
+#[derive(Clone, Copy, PartialEq)]
+pub(in crate::resolve) enum Subject<'l> {
+    /// A field, or the age.
+    Field(&'l str),
+    /// How many of something there are.
+    Count(&'l Counted, &'l Selector),
+    /// A number made of a field's values.
+    Aggregate(Aggregate, &'l Selector, &'l str),
+}
+
+impl Subject<'_> {
+    fn name(self) -> String {
+        match self {
+            Self::Field(name) => format!("`{name}`"),
+            Self::Count(_, selector) => format!("this count of `{}`", selector.record),
+            Self::Aggregate(function, selector, field) => {
+                format!("this `{}` of `{}.{field}`", function.name(), selector.record)
+            }
+        }
+    }
+}
+
+/// A leaf that may state a fact.
 pub(in crate::resolve) trait Facts {
-    /// The field, and what is said of it.
-    fn fact(&self) -> Option<(&str, Fact)>;
+    /// What it speaks of, and what it says of that.
+    fn fact(&self) -> Option<(Subject<'_>, Fact)>;
 }
 
 impl Facts for ContactTest {
-    fn fact(&self) -> Option<(&str, Fact)> {
+    fn fact(&self) -> Option<(Subject<'_>, Fact)> {
         match self {
             Self::Field(test) => test.fact(),
-            Self::Age(test) => number_fact(test).map(|fact| ("age", fact)),
+            Self::Age(test) => number_fact(test).map(|fact| (Subject::Field("age"), fact)),
+            Self::Count { counted, selector, test } => {
+                number_fact(test).map(|fact| (Subject::Count(counted, selector), fact))
+            }
+            Self::Aggregate { function, selector, field, test, .. } => {
+                number_fact(test).map(|fact| (Subject::Aggregate(*function, selector, field), fact))
+            }
             // Records are many: two facts about them need not speak of one record.
-            Self::Anniversary { .. } | Self::Has(_) | Self::Count(_, _) | Self::One { .. } => None,
+            Self::Anniversary { .. } | Self::Has(_) | Self::One { .. } => None,
         }
     }
 }
 
 impl Facts for FieldTest {
-    fn fact(&self) -> Option<(&str, Fact)> {
+    fn fact(&self) -> Option<(Subject<'_>, Fact)> {
         let fact = match &self.test {
             Test::Compare(Cmp::Eq, Operand::Literal(value)) => match number(value) {
                 Some(at) => Fact::Between(inside(at), inside(at)),
@@ -68,7 +100,7 @@ impl Facts for FieldTest {
             | Test::Known
             | Test::Missing => return None,
         };
-        Some((&self.field, fact))
+        Some((Subject::Field(&self.field), fact))
     }
 }
 
@@ -140,16 +172,24 @@ struct Known {
 
 /// Looks at parts joined by `and`; reports the first part that leaves nothing of what those before it allow.
 pub(super) fn contradiction<L: Facts>(parts: &[Part<L>], findings: &mut Vec<Diagnostic>) {
-    let mut fields: BTreeMap<&str, Known> = BTreeMap::new();
+    let mut subjects: Vec<(Subject<'_>, Known)> = Vec::new();
     for part in parts {
         let Logic::Leaf(leaf) = &part.logic else { continue };
-        let Some((field, fact)) = leaf.fact() else { continue };
-        let known = fields.entry(field).or_insert(Known {
-            low: Bound { at: f64::NEG_INFINITY, inside: true },
-            high: Bound { at: f64::INFINITY, inside: true },
-            names: None,
-            first: part.span,
-        });
+        let Some((subject, fact)) = leaf.fact() else { continue };
+        let place = subjects.iter().position(|(other, _)| *other == subject);
+        if place.is_none() && subjects.len() < SUBJECTS_MAX {
+            let known = Known {
+                low: Bound { at: f64::NEG_INFINITY, inside: true },
+                high: Bound { at: f64::INFINITY, inside: true },
+                names: None,
+                first: part.span,
+            };
+            subjects.push((subject, known));
+        }
+        let place = place.unwrap_or(subjects.len().saturating_sub(1));
+        let Some((_, known)) = subjects.get_mut(place).filter(|(other, _)| *other == subject) else {
+            continue;
+        };
         let empty = match fact {
             Fact::Between(low, high) => {
                 known.low = tighter(known.low, low, |a, b| a > b);
@@ -171,7 +211,7 @@ pub(super) fn contradiction<L: Facts>(parts: &[Part<L>], findings: &mut Vec<Diag
             }
         };
         if empty {
-            let message = format!("`{field}` cannot be all of this at once");
+            let message = format!("{} cannot be all of this at once", subject.name());
             let finding = Diagnostic::new(&codes::NEVER_TRUE, part.span, message);
             findings.push(finding.related(known.first, "excluded by this").help("did you mean `or`?"));
             return;
