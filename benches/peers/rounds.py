@@ -54,11 +54,13 @@ class Peer:
         self.connection.execute("checkpoint")
 
     def count(self, query: Query) -> tuple[int, float]:
+        self.connection.execute(query.settings_sql())
         started = time.perf_counter()
         ((found,),) = self.connection.execute(query.count_sql()).fetchall()
         return found, (time.perf_counter() - started) * 1e3
 
     def rows(self, query: Query) -> tuple[int, float]:
+        self.connection.execute(query.settings_sql())
         started = time.perf_counter()
         table = self.connection.sql(query.rows_sql(self.contacts)).to_arrow_table()
         return table.num_rows, (time.perf_counter() - started) * 1e3
