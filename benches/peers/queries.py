@@ -6,8 +6,7 @@ of one kind some of which know the instant and some only the day, and `recorded_
 """
 
 import calendar
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import duckdb
 
@@ -16,11 +15,13 @@ from clock import Clock
 
 @dataclass
 class Query:
-    # Over a table of contacts: who belongs to the segment.
-    where: str
-    # Over a table of contacts: the few to whom `where`, which calls them `base`, is then put.
+    # The numbers of the members, each once ...
+    members: str | None = None
+    # ... or, over a table of contacts, the test that members pass ...
+    where: str | None = None
+    # ... and a test for the few to whom `where`, which calls them `base`, is then put.
     base: str | None = None
-    # How many belong to it, where there is a shorter way than to count rows of the table of contacts.
+    # How many there are, where there is a shorter way than to count them.
     count: str | None = None
     # Whether grouping by contact is faster in an array over all contacts than in a hash table.
     dense: bool = False
@@ -29,9 +30,13 @@ class Query:
         return f"set perfect_ht_threshold = {24 if self.dense else 12}"
 
     def count_sql(self) -> str:
-        return self.count or self.rows_sql("contact", "count(*)")
+        if self.count:
+            return self.count
+        return f"select count(*) from ({self.members})" if self.members else self.rows_sql("contact", "count(*)")
 
     def rows_sql(self, contacts: str, columns: str = "contact_id, email") -> str:
+        if self.members:
+            return f"select {columns} from {contacts} join ({self.members}) using (contact)"
         if self.base is None:
             return f"select {columns} from {contacts} where {self.where}"
         base = f"select contact, contact_id, email from {contacts} where {self.base}"
@@ -166,10 +171,6 @@ BEHAVIOURAL = [
 ]
 
 
-def counted(contacts: str) -> str:
-    return f"select count(*) from ({contacts})"
-
-
 def queries(connection: duckdb.DuckDBPyConnection, clock: Clock) -> dict[str, Query]:
     sql = Sql(connection, clock)
     women = f"gender = 'female' and {sql.age(50, 74)}"
@@ -183,42 +184,34 @@ def queries(connection: duckdb.DuckDBPyConnection, clock: Clock) -> dict[str, Qu
     two = f"""contact in ({sql.diabetes()}) and contact in ({hypertension}) and contact in ({metformin})
         and contact not in ({statin})"""
     among = " and contact in (select contact from base)"
-    return {name: tidy(query) for name, query in {
-        "women_in_states": Query(f"{women} and state in ('MA', 'NH', 'ME')"),
+    return {
+        "women_in_states": Query(where=f"{women} and state in ('MA', 'NH', 'ME')"),
         "seven_demographic": Query(
-            f"""gender = 'female' and {sql.age(40, 64)} and state in ('MA', 'CA', 'TX', 'NY') and income > 50000
-                and insurance_type in ('commercial', 'medicare_advantage') and preferred_language = 'en'
-                and household_size between 2 and 5"""
+            where=f"""gender = 'female' and {sql.age(40, 64)} and state in ('MA', 'CA', 'TX', 'NY')
+                and income > 50000 and insurance_type in ('commercial', 'medicare_advantage')
+                and preferred_language = 'en' and household_size between 2 and 5"""
         ),
-        "birthday": Query(sql.birthday(7)),
-        "diabetes": Query(f"{sql.age(40)} and contact in ({sql.diabetes()})"),
-        "latest_hba1c": Query(f"contact in ({sql.latest_hba1c(9)})", count=counted(sql.latest_hba1c(9))),
-        "no_mammogram": Query(f"{women} and contact not in ({mammogram})"),
-        "two_conditions": Query(two, dense=True),
-        "no_shows": Query(f"contact in ({sql.no_shows(2)})", count=counted(sql.no_shows(2))),
-        "opened_mail": Query(f"contact in ({sql.opened(3)})", count=counted(sql.opened(3))),
-        "no_login": Query(
-            f"contact in ({sql.opted_in()}) and contact not in ({sql.logged_in()})",
-            count=counted(f"select contact from ({sql.opted_in()}) where contact not in ({sql.logged_in()})"),
+        "birthday": Query(where=sql.birthday(7)),
+        "diabetes": Query(where=f"{sql.age(40)} and contact in ({sql.diabetes()})"),
+        "latest_hba1c": Query(sql.latest_hba1c(9)),
+        "no_mammogram": Query(where=f"{women} and contact not in ({mammogram})"),
+        "two_conditions": Query(where=two, dense=True),
+        "no_shows": Query(sql.no_shows(2)),
+        "opened_mail": Query(sql.opened(3)),
+        "no_login": Query(f"select contact from ({sql.opted_in()}) where contact not in ({sql.logged_in()})"),
+        "no_event": Query(
+            where=f"contact not in ({sql.happened()})",
+            count=f"select (select count(*) from contact) - count(*) from ({sql.happened()})",
+            dense=True,
         ),
-        "no_event": Query(f"contact not in ({sql.happened()})", dense=True),
-        "first_encounter": Query(
-            f"contact in ({sql.first_encounter()})", count=counted(sql.first_encounter()), dense=True
-        ),
+        "first_encounter": Query(sql.first_encounter(), dense=True),
         "all_of_it": Query(
-            f"""contact in ({sql.latest_hba1c(7, among)}) and contact in ({sql.no_shows(1, among)})
+            where=f"""contact in ({sql.latest_hba1c(7, among)}) and contact in ({sql.no_shows(1, among)})
                 and contact in ({sql.opened(2, among)}) and contact not in ({sql.logged_in()}{among})""",
             base=f"""gender = 'female' and {sql.age(40, 79)} and state in ('MA', 'NH', 'ME')
                 and contact in ({sql.diabetes()})""",
         ),
-    }.items()}
-
-
-def tidy(query: Query) -> Query:
-    def line(text: str | None) -> str | None:
-        return text and re.sub(r"\s+", " ", text)
-
-    return replace(query, where=line(query.where), base=line(query.base), count=line(query.count))
+    }
 
 
 def approachable(connection: duckdb.DuckDBPyConnection, clock: Clock, purpose: str, channel: str) -> str:

@@ -18,6 +18,7 @@ def write(figures: list, facts: dict, absent: list) -> None:
         print(f"| {' | '.join(cells)} |")
     means = {mode: geometric(one.ratio(mode) for one in figures) for mode in ("count", "rows")}
     print(f"| **geometric mean** | | | | **{means['count']:.2f}×** | | | | **{means['rows']:.2f}×** |\n")
+    processor(figures)
     counters(figures, "count")
     counters(figures, "rows")
     print("Not in the comparison:\n")
@@ -34,6 +35,19 @@ def write(figures: list, facts: dict, absent: list) -> None:
         print(f"\n**DIFFERENT MEMBERS**: {one.title}: {'; '.join(one.differences)}")
     if not different:
         print("\nEvery count is the same number and every list the same contacts (SHA-256 over the sorted ids) on both sides.")
+
+
+def processor(figures: list) -> None:
+    print("Processor time, all threads (steadier than the clock on a machine that does other things as well), medians:\n")
+    print("| segment | count: hyperseg ms | DuckDB ms | ratio | rows: hyperseg ms | DuckDB ms | ratio |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for one in figures:
+        cells = [one.title]
+        for mode in ("count", "rows"):
+            ours, theirs = one.ms(f"hyperseg {mode} cpu"), one.ms(f"duckdb {mode} cpu")
+            cells += [f"{ours:.1f}", f"{theirs:.1f}", f"{theirs / ours:.2f}×"]
+        print(f"| {' | '.join(cells)} |")
+    print()
 
 
 def times(one, mode: str) -> list[str]:

@@ -14,7 +14,7 @@ import duckdb
 import report
 from clock import Clock
 from driver import Driver
-from duck import open_database
+from duck import open_database, uncompressed
 from queries import Query, approachable, queries
 
 
@@ -49,9 +49,10 @@ class Peer:
         self.connection = open_database(options.population, options.cache, options.threads, options.memory, say)
         self.queries = queries(self.connection, clock)
         # Who may be approached is worked out beforehand, which hyperseg does for every list anew.
-        self.contacts = approachable(self.connection, clock, "operations", "email")
-        self.everyone = approachable(self.connection, clock, "treatment", "push")
-        self.connection.execute("checkpoint")
+        with uncompressed(self.connection):
+            self.contacts = approachable(self.connection, clock, "operations", "email")
+            self.everyone = approachable(self.connection, clock, "treatment", "push")
+            self.connection.execute("checkpoint")
 
     def count(self, query: Query) -> tuple[int, float]:
         self.connection.execute(query.settings_sql())
@@ -64,6 +65,11 @@ class Peer:
         started = time.perf_counter()
         table = self.connection.sql(query.rows_sql(self.contacts)).to_arrow_table()
         return table.num_rows, (time.perf_counter() - started) * 1e3
+
+    def sql(self, name: str) -> dict[str, str]:
+        query = self.queries[name]
+        texts = {"settings": query.settings_sql(), "count": query.count_sql(), "rows": query.rows_sql(self.contacts)}
+        return {what: " ".join(text.split()) for what, text in texts.items()}
 
     def members(self, query: Query, contacts: str) -> list[str]:
         found = self.connection.sql(query.rows_sql(contacts, "contact_id")).to_arrow_table()
@@ -91,7 +97,7 @@ def compare(options) -> int:
     figures = list(found.values())
     report.write(figures, facts, workload["absent"])
     if options.json:
-        samples = [{**vars(one), "sql": vars(peer.queries[one.name])} for one in figures]
+        samples = [{**vars(one), "sql": peer.sql(one.name)} for one in figures]
         options.json.write_text(json.dumps({**facts, "segments": samples, "absent": workload["absent"]}, indent=1))
     return 1 if any(one.differences for one in figures) else 0
 
@@ -125,12 +131,16 @@ def measure(driver: Driver, peer: Peer, asked: dict, figures: Figures, peer_firs
     query = peer.queries[asked["name"]]
 
     def ours(mode: str, op: str, text: str) -> None:
+        before = driver.cpu_ms()
         reply = driver.ask(op, segment=asked[text])
         figures.took(f"hyperseg {mode}", reply["ms"])
+        figures.took(f"hyperseg {mode} cpu", driver.cpu_ms() - before)
         figures.counters[mode] = reply["counters"]
 
     def theirs(mode: str, run) -> None:
+        before = time.process_time()
         figures.took(f"duckdb {mode}", run(query)[1])
+        figures.took(f"duckdb {mode} cpu", (time.process_time() - before) * 1e3)
 
     for mode, op, text, run in (("count", "count", "count", peer.count), ("rows", "run", "list", peer.rows)):
         sides = [lambda: ours(mode, op, text), lambda: theirs(mode, run)]
