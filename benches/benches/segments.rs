@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hyperseg_benches::{LEAVES, Named, SEGMENTS, contacts, engine, request};
+use hyperseg_benches::{LEAVES, Named, SEGMENTS, WORKLOAD, contacts, engine, request};
 use hyperseg_dsl::schema::Schema;
 use hyperseg_engine::{Engine, Guards};
 
@@ -26,20 +26,27 @@ fn compile(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn counts(criterion: &mut Criterion, name: &str, engine: &Engine, segments: &[Named]) {
+/// Name and text of a segment.
+type Text = (&'static str, String);
+
+fn named(segments: &[Named]) -> Vec<Text> {
+    segments.iter().map(|named| (named.name, named.source.to_owned())).collect()
+}
+
+fn counts(criterion: &mut Criterion, name: &str, engine: &Engine, segments: &[Text]) {
     let mut group = criterion.benchmark_group(format!("{name}/{}", contacts()));
     group.sample_size(10).measurement_time(Duration::from_secs(5));
-    for Named { name, source } in segments {
+    for (name, source) in segments {
         let Ok(request) = request(engine, source) else { continue };
         group.bench_function(*name, |bencher| bencher.iter(|| engine.count_blocking(black_box(&request))));
     }
     group.finish();
 }
 
-fn runs(criterion: &mut Criterion, engine: &Engine) {
-    let mut group = criterion.benchmark_group(format!("run/{}", contacts()));
+fn runs(criterion: &mut Criterion, name: &str, engine: &Engine, segments: &[Text]) {
+    let mut group = criterion.benchmark_group(format!("{name}/{}", contacts()));
     group.sample_size(10).measurement_time(Duration::from_secs(5));
-    for Named { name, source } in SEGMENTS {
+    for (name, source) in segments {
         let Ok(request) = request(engine, source) else { continue };
         group.bench_function(*name, |bencher| {
             bencher.iter(|| {
@@ -56,9 +63,14 @@ fn runs(criterion: &mut Criterion, engine: &Engine) {
 fn queries(criterion: &mut Criterion) {
     match engine(contacts()) {
         Ok(engine) => {
-            counts(criterion, "leaf", &engine, LEAVES);
-            counts(criterion, "count", &engine, SEGMENTS);
-            runs(criterion, &engine);
+            counts(criterion, "leaf", &engine, &named(LEAVES));
+            counts(criterion, "count", &engine, &named(SEGMENTS));
+            runs(criterion, "run", &engine, &named(SEGMENTS));
+            let asked: Vec<Text> = WORKLOAD.iter().map(|asked| (asked.name, asked.count_text())).collect();
+            counts(criterion, "workload_count", &engine, &asked);
+            let lists = WORKLOAD.iter().map(|asked| (asked.name, asked.list_text("operations", "email")));
+            let asked: Vec<Text> = lists.collect();
+            runs(criterion, "workload_rows", &engine, &asked);
         }
         Err(error) => eprintln!("no population: {error}"),
     }

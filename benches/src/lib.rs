@@ -18,7 +18,7 @@ use hyperseg_storage::ingest::ImportOptions;
 use hyperseg_storage::{Dataset, InitOptions, Keyring};
 use hyperseg_testdata::population::{Format, Options, generate};
 
-pub use workload::{LEAVES, Named, SEGMENTS};
+pub use workload::{ABSENT, Asked, LEAVES, Named, SEGMENTS, WORKLOAD};
 
 /// Result of preparing a bench.
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -94,13 +94,22 @@ fn as_of() -> Option<NaiveDate> {
 /// # Errors
 /// The text does not compile, or a parameter has no value.
 pub fn request(engine: &Engine, source: &str) -> Result<Request> {
+    let (year, month, day) = AS_OF;
+    request_at(engine, source, &format!("{year:04}-{month:02}-{day:02}"))
+}
+
+/// [`request`] seen from another day or moment, which is also the present of the gates.
+///
+/// # Errors
+/// As [`request`], or the moment is none.
+pub fn request_at(engine: &Engine, source: &str, as_of: &str) -> Result<Request> {
     let snapshot = engine.dataset().snapshot()?;
     let checked = hyperseg_dsl::check(source, snapshot.schema());
     if checked.has_errors() {
         return Err(hyperseg_dsl::render(source, "bench", &checked.diagnostics, false).into());
     }
     let segment = checked.segments.first().ok_or("no segment")?.bind(&BTreeMap::new())?;
-    let clock = Clock::parse("2026-01-01", snapshot.zone())?;
+    let clock = Clock::parse(as_of, snapshot.zone())?;
     Ok(Request {
         source: source.to_owned(),
         segment,

@@ -1,4 +1,4 @@
-//! Texts of the segments that are measured.
+//! Texts of the segments that are measured: here, by the criterion benches, and beside other engines (`peers/`).
 
 /// A segment and its name in the tables.
 #[derive(Clone, Copy, Debug)]
@@ -61,4 +61,113 @@ pub const SEGMENTS: &[Named] = &[
              and count(email_open) in last 180 days >= 2
            output first_name, preferred_language",
     ),
+];
+
+/// A segment of the workload that other engines run as well, as its criteria.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// Short name; the peers keep their SQL under it.
+    pub name: &'static str,
+    /// What is asked, in words.
+    pub title: &'static str,
+    /// Everything behind `where`.
+    pub criteria: &'static str,
+}
+
+impl Asked {
+    /// The segment without purpose and channel: it can be counted, and no gate applies.
+    #[must_use]
+    pub fn count_text(&self) -> String {
+        format!("segment {} where {}", self.name, self.criteria)
+    }
+
+    /// The segment as a list for this purpose on this channel, with every gate.
+    #[must_use]
+    pub fn list_text(&self, purpose: &str, channel: &str) -> String {
+        format!("segment {} purpose {purpose} channel {channel} where {}", self.name, self.criteria)
+    }
+}
+
+const fn asked(name: &'static str, title: &'static str, criteria: &'static str) -> Asked {
+    Asked { name, title, criteria }
+}
+
+/// The workload: what organisations ask for most, from one column to everything at once.
+pub const WORKLOAD: &[Asked] = &[
+    asked(
+        "women_in_states",
+        "women 50–74 in three states",
+        "gender = female and age in 50..74 and state in (MA, NH, ME)",
+    ),
+    asked(
+        "seven_demographic",
+        "seven demographic criteria",
+        "gender = female and age in 40..64 and state in (MA, CA, TX, NY) and income > 50000
+           and insurance_type in (commercial, medicare_advantage) and preferred_language = en
+           and household_size in 2..5",
+    ),
+    asked("birthday", "birthday in the next 7 days", "birth_date anniversary in next 7 days"),
+    asked(
+        "diabetes",
+        "unresolved E11*, 40 or older",
+        "age >= 40 and has condition(code under ICD10CM:\"E11\") active",
+    ),
+    asked(
+        "latest_hba1c",
+        "latest HbA1c > 9",
+        "latest lab(code in (LOINC:\"4548-4\", LOINC:\"17856-6\")).value > 9",
+    ),
+    asked(
+        "no_mammogram",
+        "women 50–74, no mammogram in 2 years",
+        "gender = female and age in 50..74
+           and no procedure(code in (CPT:\"77065\", CPT:\"77066\", CPT:\"77067\", SNOMED:\"71651007\")) in last 2 years",
+    ),
+    asked(
+        "two_conditions",
+        "diabetes and hypertension, on metformin, on no statin",
+        "has condition(code under ICD10CM:\"E11\") active and has condition(code = ICD10CM:\"I10\") active
+           and has medication(code = RXNORM:\"6809\") active
+           and no medication(code in (RXNORM:\"83367\", RXNORM:\"301542\", RXNORM:\"36567\")) active",
+    ),
+    asked("no_shows", "2 or more no-shows in 12 months", "count(appointment(status = no_show)) in last 12 months >= 2"),
+    asked("opened_mail", "opened 3 or more mails in 90 days", "count(email_open) in last 90 days >= 3"),
+    asked(
+        "no_login",
+        "no portal login in 60 days, opted in",
+        "no portal_login in last 60 days
+           and latest consent(channel = email and purpose = marketing).decision = grant",
+    ),
+    asked(
+        "no_event",
+        "no event of any kind in 180 days",
+        "no email_sent in last 180 days and no email_delivered in last 180 days
+           and no email_open in last 180 days and no email_click in last 180 days
+           and no email_bounce in last 180 days and no email_complaint in last 180 days
+           and no email_unsubscribe in last 180 days and no sms_sent in last 180 days
+           and no sms_reply in last 180 days and no call in last 180 days
+           and no portal_login in last 180 days and no page_view in last 180 days
+           and no form_start in last 180 days and no form_complete in last 180 days
+           and no download in last 180 days and no survey_response in last 180 days
+           and no list_signup in last 180 days and no event_signup in last 180 days
+           and no purchase in last 180 days and no order in last 180 days and no event in last 180 days",
+    ),
+    asked("first_encounter", "first encounter ever within 30 days", "earliest encounter.at in last 30 days"),
+    asked(
+        "all_of_it",
+        "all of it: demographic, clinical, journey, behavioural",
+        "gender = female and age in 40..79 and state in (MA, NH, ME)
+           and has condition(code under ICD10CM:\"E11\") active
+           and latest lab(code in (LOINC:\"4548-4\", LOINC:\"17856-6\")).value > 7
+           and count(appointment(status = no_show)) in last 12 months >= 1
+           and count(email_open) in last 90 days >= 2
+           and no portal_login in last 60 days",
+    ),
+];
+
+/// Segments that organisations ask for and the language cannot say yet, with what is missing.
+pub const ABSENT: &[(&str, &str)] = &[
+    ("within 25 miles of a point", "the language has no `location within` yet"),
+    ("click within 7 days of a send of campaign X", "the language has no sequences with `then` yet"),
+    ("top 5 % by clicks", "the language has no `top` yet"),
 ];
