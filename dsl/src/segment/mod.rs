@@ -175,7 +175,7 @@ pub enum Counted {
 }
 
 /// What is made of several numbers. None of them depends on the order of the records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregate {
     /// All added up: whole numbers and money exactly, other numbers each rounded to a multiple of 2^-40 before.

@@ -13,7 +13,10 @@ pub(super) fn rows(snapshot: &Snapshot, test: &Criteria) -> u64 {
             snapshot.contacts()
         }
         Logic::Leaf(
-            ContactTest::Has(selector) | ContactTest::Count(selector, _) | ContactTest::One { selector, .. },
+            ContactTest::Has(selector)
+            | ContactTest::Count { selector, .. }
+            | ContactTest::Aggregate { selector, .. }
+            | ContactTest::One { selector, .. },
         ) => snapshot.records(&selector.record),
     }
 }

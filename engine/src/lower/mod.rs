@@ -10,11 +10,11 @@ mod records;
 mod scans;
 mod time;
 
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, Schema};
-use hyperseg_dsl::segment::{ContactTest, Criteria, Criterion, Logic, NumberTest, Operand, Segment};
+use hyperseg_dsl::segment::{Cmp, ContactTest, Criteria, Criterion, Logic, NumberTest, Operand, Segment};
 use hyperseg_dsl::value::Value;
 
 pub(crate) use gates::{gate_clock, required_reasons};
@@ -22,6 +22,7 @@ pub(crate) use scans::Tables;
 
 use crate::plan::node::SetNode;
 use crate::plan::ops::Operation;
+use crate::plan::ops::measure::{Bound, Bounds, Constant, Relation};
 use crate::plan::ops::record_set::CountTest;
 use crate::plan::recipients::{RecipientsNode, Share};
 
@@ -141,7 +142,12 @@ impl Lowering<'_> {
             Logic::Leaf(ContactTest::Anniversary { field, .. }) => {
                 self.schema().contact_field(field).map(|field| field.class)
             }
-            Logic::Leaf(ContactTest::Has(_) | ContactTest::Count(..) | ContactTest::One { .. }) => None,
+            Logic::Leaf(
+                ContactTest::Has(_)
+                | ContactTest::Count { .. }
+                | ContactTest::Aggregate { .. }
+                | ContactTest::One { .. },
+            ) => None,
         }
     }
 
@@ -160,21 +166,28 @@ impl Lowering<'_> {
             ContactTest::Anniversary { field, window } => {
                 fields::anniversary_test(field, window, &self.clock)
             }
-            ContactTest::Has(_) | ContactTest::Count(..) | ContactTest::One { .. } => {
-                internal_err!("a test of records among contact fields")
-            }
+            ContactTest::Has(_)
+            | ContactTest::Count { .. }
+            | ContactTest::Aggregate { .. }
+            | ContactTest::One { .. } => internal_err!("a test of records among contact fields"),
         })
     }
 
     fn leaf(&self, leaf: &ContactTest, label: Option<&str>) -> Result<LogicalPlan> {
         match leaf {
-            ContactTest::Has(selector) => self.record_leaf(Operation::HasRecord, selector, None, label),
-            ContactTest::Count(selector, test) => {
-                let operation = Operation::CountRecords(count_test(test)?);
-                self.record_leaf(operation, selector, None, label)
+            ContactTest::Has(selector) => self.record_leaf(Operation::HasRecord, selector, vec![], label),
+            ContactTest::Count { counted, selector, test } => {
+                let (operation, asked) = self.counting(counted, count_test(test)?);
+                self.record_leaf(operation, selector, asked, label)
+            }
+            ContactTest::Aggregate { function, selector, field, test, .. } => {
+                let operation = Operation::Measure(*function, bounds(test)?);
+                let asked = self.measured(selector, field);
+                self.record_leaf(operation, selector, asked, label)
             }
             ContactTest::One { which, selector, test } => {
-                self.record_leaf(records::extreme(*which, self.clock.zone), selector, Some(test), label)
+                let asked = vec![self.record_test(selector, test)?];
+                self.record_leaf(records::extreme(*which, self.clock.zone), selector, asked, label)
             }
             ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. } => {
                 internal_err!("a field of no known class")
@@ -229,9 +242,37 @@ fn number(operand: &Operand) -> Result<f64> {
     }
 }
 
+/// A test of a number as bounds.
+fn bounds(test: &NumberTest) -> Result<Bounds> {
+    let constant = |operand: &Operand| match literal(operand)? {
+        Value::Int(whole) | Value::Money(whole) => Ok(Constant::Whole(*whole)),
+        Value::Number(number) => Ok(Constant::Real((*number + 0.0).to_bits())),
+        _ => internal_err!("a number was expected"),
+    };
+    let one = |relation, operand| Ok::<_, DataFusionError>(Bound(vec![(relation, constant(operand)?)]));
+    Ok(Bounds(match test {
+        NumberTest::Compare(cmp, operand) => {
+            let relation = match cmp {
+                Cmp::Eq => Relation::Equal,
+                Cmp::Ne => Relation::Unequal,
+                Cmp::Lt => Relation::Less,
+                Cmp::Le => Relation::AtMost,
+                Cmp::Gt => Relation::Greater,
+                Cmp::Ge => Relation::AtLeast,
+            };
+            vec![one(relation, operand)?]
+        }
+        NumberTest::Range(low, high) => {
+            vec![Bound(vec![(Relation::AtLeast, constant(low)?), (Relation::AtMost, constant(high)?)])]
+        }
+        NumberTest::In(operands) => {
+            operands.iter().map(|operand| one(Relation::Equal, operand)).collect::<Result<_>>()?
+        }
+    }))
+}
+
 /// The whole numbers from 0 on that satisfy the test.
 fn count_test(test: &NumberTest) -> Result<CountTest> {
-    use hyperseg_dsl::segment::Cmp;
     let range = |low: f64, high: f64| {
         let (low, high) = (low.ceil().max(0.0), high.floor());
         // Casts of numbers beyond the range saturate, as counts do.
@@ -264,7 +305,6 @@ fn count_test(test: &NumberTest) -> Result<CountTest> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyperseg_dsl::segment::Cmp;
 
     #[test]
     fn count_tests_are_ranges_of_whole_numbers() {

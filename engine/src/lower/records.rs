@@ -5,15 +5,17 @@ use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use hyperseg_dsl::clock::Clock;
-use hyperseg_dsl::schema::{Field, RecordKind};
-use hyperseg_dsl::segment::{CodeSet, FieldTest, Filter, Logic, Selector, Test, Which};
+use hyperseg_dsl::schema::{Field, FieldType, RecordKind};
+use hyperseg_dsl::segment::{CodeSet, Counted, FieldTest, Filter, Logic, Selector, Test, Which};
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::TableId;
 
 use super::time::{Stretch, sees_the_future, stretch};
 use super::{Lowering, fields, logic_expr, node};
 use crate::plan::ops::Operation;
+use crate::plan::ops::distinct::Sameness;
 use crate::plan::ops::extreme::Extreme;
+use crate::plan::ops::record_set::CountTest;
 
 /// The operation of `latest` and `earliest`.
 pub(super) fn extreme(which: Which, zone: Tz) -> Operation {
@@ -33,12 +35,12 @@ struct Split {
 }
 
 impl Lowering<'_> {
-    /// A leaf over the records that the selector takes; `test` is what `latest` and `earliest` ask of theirs.
+    /// A leaf over the records that the selector takes; `asked` are its expressions over them.
     pub(super) fn record_leaf(
         &self,
         operation: Operation,
         selector: &Selector,
-        test: Option<&Filter>,
+        asked: Vec<Expr>,
         label: Option<&str>,
     ) -> Result<LogicalPlan> {
         let kind = self
@@ -51,12 +53,41 @@ impl Lowering<'_> {
         if let Some(before) = conjunction(split.before) {
             scan = scan.filter(before)?;
         }
-        let mut exprs = vec![split.filter];
-        if let Some(test) = test {
-            exprs.push(self.filter_expr(kind, test)?);
-        }
+        let exprs = std::iter::once(split.filter).chain(asked).collect();
         let label = label.map_or_else(|| kind.name.clone(), str::to_owned);
         Ok(node(operation, label, exprs, vec![scan.build()?]))
+    }
+
+    /// What `latest` and `earliest` ask of their record.
+    pub(super) fn record_test(&self, selector: &Selector, test: &Filter) -> Result<Expr> {
+        let kind = self
+            .schema()
+            .record(&selector.record)
+            .ok_or_else(|| internal_datafusion_err!("a record kind that the schema does not have"))?;
+        self.filter_expr(kind, test)
+    }
+
+    /// How records, days or values are counted.
+    pub(super) fn counting(&self, counted: &Counted, test: CountTest) -> (Operation, Vec<Expr>) {
+        let days = Sameness::Day(self.clock.zone);
+        match counted {
+            Counted::Records => (Operation::CountRecords(test), vec![]),
+            Counted::Days => (Operation::CountDistinct(days, test), vec![col("at")]),
+            Counted::Distinct { field, ty } => {
+                let same = if *ty == FieldType::Time { days } else { Sameness::Value };
+                (Operation::CountDistinct(same, test), vec![col(field)])
+            }
+        }
+    }
+
+    /// The value of a record, and whether it is no number yet.
+    pub(super) fn measured(&self, selector: &Selector, field: &str) -> Vec<Expr> {
+        let mut asked = vec![col(field)];
+        let kind = self.schema().record(&selector.record);
+        if field == "value" && kind.is_some_and(|kind| kind.field("comparator").is_some()) {
+            asked.push(col("comparator").is_not_null());
+        }
+        asked
     }
 
     fn filter_expr(&self, kind: &RecordKind, filter: &Filter) -> Result<Expr> {

@@ -80,7 +80,7 @@ impl ExtensionPlanner for SetPlanner {
         let (scan, logical) = match (physical_inputs, logical_inputs) {
             ([scan], [logical]) if node.operation.is_leaf() => (scan, *logical),
             _ => {
-                let operator = node.operation.operator(None)?;
+                let operator = node.operation.operator(Vec::new())?;
                 let (inputs, shards) = (physical_inputs.to_vec(), Arc::clone(&self.of.shards));
                 let at_once = self.of.at_once && inputs.len() > 1;
                 let plan = SetExec::try_new(operator, node.label.clone(), inputs, shards, None, at_once)?;
@@ -92,8 +92,8 @@ impl ExtensionPlanner for SetPlanner {
         if let Some(known) = self.leaves().get(&key) {
             return Ok(Some(Arc::clone(known)));
         }
-        let (scan, test) = push_down(&node.operation, scan, &exprs)?;
-        let operator = node.operation.operator(test)?;
+        let (scan, asked) = push_down(&node.operation, scan, &exprs)?;
+        let operator = node.operation.operator(asked)?;
         let shards = Arc::clone(&self.of.shards);
         let slot = self.of.cache.slot(key.clone(), self.of.generation, shards.len());
         let answers = Answers::new(shards.len(), slot);
@@ -110,29 +110,32 @@ impl SetPlanner {
     }
 }
 
-/// Moves what a leaf asks of rows into its scan, which can judge whole blocks; what is left is the test of the rows
-/// that the leaf keeps.
+/// Moves the filter of a leaf into its scan, which can judge whole blocks; what is left are the expressions over the
+/// rows that the leaf gets.
 fn push_down(
     operation: &Operation,
     input: &Arc<dyn ExecutionPlan>,
     exprs: &[Arc<dyn PhysicalExpr>],
-) -> Result<(Arc<dyn ExecutionPlan>, Option<Arc<dyn PhysicalExpr>>)> {
+) -> Result<(Arc<dyn ExecutionPlan>, Vec<Arc<dyn PhysicalExpr>>)> {
     let Some(scan) = input.downcast_ref::<EncryptedScan>() else {
         return internal_err!("{} over something that is no scan", operation.name());
     };
     match exprs {
-        [predicate] if *operation == Operation::FieldSet => Ok((Arc::new(scan.answering(predicate)?), None)),
-        [filter] => Ok((Arc::new(scan.selecting(filter, operation.columns())?), None)),
-        [filter, test] => {
-            let asked = collect_columns(test);
+        [predicate] if *operation == Operation::FieldSet => {
+            Ok((Arc::new(scan.answering(predicate)?), vec![]))
+        }
+        [filter, asked @ ..] => {
+            let named: Vec<_> = asked.iter().flat_map(collect_columns).collect();
             let mut columns: Vec<&str> = operation.columns().to_vec();
-            columns.extend(asked.iter().map(|column| column.name()));
+            columns.extend(named.iter().map(|column| column.name()));
             columns.sort_unstable();
             columns.dedup();
             let scan = scan.selecting(filter, &columns)?;
-            let test = reassign_expr_columns(Arc::clone(test), &scan.schema())?;
-            Ok((Arc::new(scan), Some(test)))
+            let schema = scan.schema();
+            let asked = asked.iter().map(|expr| reassign_expr_columns(Arc::clone(expr), &schema));
+            let asked = asked.collect::<Result<_>>()?;
+            Ok((Arc::new(scan), asked))
         }
-        _ => internal_err!("{} with other expressions", operation.name()),
+        [] => internal_err!("{} without its filter", operation.name()),
     }
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::layout;
 
 /// Rows of a row group: large enough to scan fast, small enough that statistics prune.
-pub(super) const ROWS_PER_GROUP: usize = 1 << 17;
+pub(super) const ROWS_PER_GROUP: usize = 1 << 20;
 
 /// Tables that can forbid to approach a contact.
 const SUPPRESSING: [&str; 5] = ["contact", "consent", "email_bounce", "email_complaint", "email_unsubscribe"];

@@ -18,10 +18,9 @@ use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::TryStreamExt;
-use hyperseg_dsl::clock::Clock;
-use hyperseg_dsl::value::{When, days_since_epoch, unpack_time};
 use hyperseg_storage::layout::ORDINAL;
 
+use super::days::LocalDays;
 use super::record_set::bits;
 use super::single;
 use crate::plan::exec::{SetOperator, ShardContext, column};
@@ -121,7 +120,7 @@ impl SetOperator for ExtremeRecord {
         let mut input = single(inputs)?;
         shard.reservation.try_grow(shard.contacts * size_of::<State>())?;
         let mut states = vec![State::NOTHING; shard.contacts];
-        let mut days = Days::new(self.extreme);
+        let mut keys = Keys::new(self.extreme);
         let rows = shard.counter("rows");
         while let Some(batch) = input.try_next().await? {
             let tests = self.test.evaluate(&batch)?.into_array(batch.num_rows())?;
@@ -137,7 +136,7 @@ impl SetOperator for ExtremeRecord {
                 let state = states
                     .get_mut(ordinal as usize)
                     .ok_or_else(|| internal_datafusion_err!("an ordinal beyond its shard"))?;
-                let (day, instant) = days.at(at)?;
+                let (day, instant) = keys.at(at)?;
                 if state.is_empty() || day > state.day {
                     *state = State { day, ..State::NOTHING };
                 } else if day < state.day {
@@ -149,7 +148,7 @@ impl SetOperator for ExtremeRecord {
                     (true, false) => Seen::False,
                 };
                 let recorded =
-                    if recorded.is_valid(row) { days.recorded(recorded.value(row))? } else { i64::MIN };
+                    if recorded.is_valid(row) { keys.recorded(recorded.value(row))? } else { i64::MIN };
                 match instant {
                     Some(instant) => state.instants.take(instant, recorded, seen),
                     None => state.days.take(0, recorded, seen),
@@ -163,52 +162,25 @@ impl SetOperator for ExtremeRecord {
 }
 
 /// Packed moments as keys of which the greater is the better.
-struct Days {
-    clock: Clock,
+struct Keys {
+    days: LocalDays,
     sign: i64,
-    /// Instants of the local day looked up last: rows lie in time order, so that most are of the same day.
-    cached: Option<(i64, i64, i32)>,
 }
 
-impl Days {
+impl Keys {
     fn new(extreme: Extreme) -> Self {
-        let clock = Clock { as_of_micros: 0, zone: extreme.zone };
-        Self { clock, sign: if extreme.latest { 1 } else { -1 }, cached: None }
-    }
-
-    fn day_of(&mut self, micros: i64) -> i32 {
-        match self.cached {
-            Some((start, end, day)) if start <= micros && micros < end => day,
-            _ => {
-                let day = self.clock.local_day(micros);
-                let number = days_since_epoch(day);
-                let start = self.clock.start_of_day(day);
-                let end = day.succ_opt().map_or(start, |next| self.clock.start_of_day(next));
-                self.cached = Some((start, end, number));
-                number
-            }
-        }
+        Self { days: LocalDays::new(extreme.zone), sign: if extreme.latest { 1 } else { -1 } }
     }
 
     /// Key of the day, and of the instant when it is known.
     fn at(&mut self, packed: i64) -> Result<(i32, Option<i64>)> {
+        let (day, instant) = self.days.of(packed)?;
         let sign = if self.sign > 0 { 1 } else { -1 };
-        match unpack_time(packed).ok_or_else(unreadable)? {
-            When::Instant(micros) => Ok((sign * self.day_of(micros), Some(self.sign * micros))),
-            When::Day(day) => Ok((sign * days_since_epoch(day), None)),
-        }
+        Ok((sign * day, instant.map(|instant| self.sign * instant)))
     }
 
     /// Key of when it was recorded; a day counts from its start.
-    fn recorded(&mut self, packed: i64) -> Result<i64> {
-        let micros = match unpack_time(packed).ok_or_else(unreadable)? {
-            When::Instant(micros) => micros,
-            When::Day(day) => self.clock.start_of_day(day),
-        };
-        Ok(self.sign * micros)
+    fn recorded(&self, packed: i64) -> Result<i64> {
+        Ok(self.sign * self.days.start(packed)?)
     }
-}
-
-fn unreadable() -> datafusion::common::DataFusionError {
-    internal_datafusion_err!("a moment of unknown precision")
 }

@@ -2,10 +2,13 @@
 
 pub(crate) mod consent;
 pub(crate) mod criteria;
+mod days;
+pub(crate) mod distinct;
 pub(crate) mod extreme;
 pub(crate) mod field_set;
 pub(crate) mod gate;
 pub(crate) mod logic;
+pub(crate) mod measure;
 pub(crate) mod record_set;
 
 use std::sync::Arc;
@@ -14,8 +17,12 @@ use datafusion::common::{Result, internal_err};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::SendableRecordBatchStream;
 
+use hyperseg_dsl::segment::Aggregate;
+
 use self::consent::Consent;
+use self::distinct::Sameness;
 use self::extreme::Extreme;
+use self::measure::Bounds;
 use self::record_set::CountTest;
 use super::exec::SetOperator;
 use crate::report::Reason;
@@ -29,6 +36,10 @@ pub(crate) enum Operation {
     HasRecord,
     /// The number of selected records. Expressions: the filter.
     CountRecords(CountTest),
+    /// The number of different values or days. Expressions: the filter, the value.
+    CountDistinct(Sameness, CountTest),
+    /// A number made of values. Expressions: the filter, the value, whether it is no number yet.
+    Measure(Aggregate, Bounds),
     /// The latest or earliest selected record. Expressions: the filter, the test.
     ExtremeRecord(Extreme),
     /// Consent forbids. Expressions: the filter.
@@ -57,6 +68,8 @@ impl Operation {
             Self::FieldSet => "FieldSet",
             Self::HasRecord => "HasRecord",
             Self::CountRecords(_) => "CountRecords",
+            Self::CountDistinct(..) => "CountDistinct",
+            Self::Measure(..) => "Measure",
             Self::ExtremeRecord(extreme) => extreme.name(),
             Self::ConsentBlocks(_) => "ConsentBlocks",
             Self::And => "And",
@@ -68,12 +81,12 @@ impl Operation {
         }
     }
 
-    /// Columns of selected rows that a leaf reads, beside those of its test; none for operators over sets, and for the
+    /// Columns of selected rows that a leaf reads, beside those of its expressions; none for operators over sets, and for the
     /// leaf over contact fields, which gets answers instead of rows.
     pub(crate) fn columns(&self) -> &'static [&'static str] {
         match self {
             Self::FieldSet => &[],
-            Self::HasRecord | Self::CountRecords(_) => &["ord"],
+            Self::HasRecord | Self::CountRecords(_) | Self::CountDistinct(..) | Self::Measure(..) => &["ord"],
             Self::ExtremeRecord(_) => &["ord", "at", "recorded_at"],
             Self::ConsentBlocks(_) => &["ord", "at", "decision", "scope", "end"],
             Self::And | Self::Or | Self::Not | Self::Constant(_) | Self::Criteria { .. } | Self::Gate(_) => {
@@ -88,6 +101,8 @@ impl Operation {
             Self::FieldSet
             | Self::HasRecord
             | Self::CountRecords(_)
+            | Self::CountDistinct(..)
+            | Self::Measure(..)
             | Self::ExtremeRecord(_)
             | Self::ConsentBlocks(_) => true,
             Self::And | Self::Or | Self::Not | Self::Constant(_) | Self::Criteria { .. } | Self::Gate(_) => {
@@ -96,12 +111,22 @@ impl Operation {
         }
     }
 
-    /// The operator that does it; `test` is what a leaf asks of the rows it gets.
-    pub(crate) fn operator(&self, test: Option<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn SetOperator>> {
-        let operator: Arc<dyn SetOperator> = match (self, test) {
+    /// The operator that does it; `asked` are the expressions that a leaf evaluates over the rows it gets.
+    pub(crate) fn operator(&self, asked: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn SetOperator>> {
+        let mut asked = asked.into_iter();
+        let first = asked.next();
+        let second = asked.next();
+        if let (Self::Measure(function, bounds), Some(value)) = (self, &first) {
+            let (function, bounds, value) = (*function, bounds.clone(), Arc::clone(value));
+            return Ok(Arc::new(measure::Measure { function, value, inexact: second, bounds }));
+        }
+        let operator: Arc<dyn SetOperator> = match (self, first) {
             (Self::FieldSet, None) => Arc::new(field_set::FieldSet),
             (Self::HasRecord, None) => Arc::new(record_set::HasRecord),
             (Self::CountRecords(test), None) => Arc::new(record_set::CountRecords { test: test.clone() }),
+            (Self::CountDistinct(same, test), Some(value)) => {
+                Arc::new(distinct::CountDistinct { value, same: *same, test: test.clone() })
+            }
             (Self::ExtremeRecord(extreme), Some(test)) => {
                 Arc::new(extreme::ExtremeRecord { test, extreme: *extreme })
             }
