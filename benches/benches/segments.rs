@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hyperseg_benches::{LEAVES, Named, SEGMENTS, WORKLOAD, contacts, engine, request};
 use hyperseg_dsl::schema::Schema;
 use hyperseg_engine::{Engine, Guards};
@@ -60,8 +60,28 @@ fn runs(criterion: &mut Criterion, name: &str, engine: &Engine, segments: &[Text
     group.finish();
 }
 
+/// A count again after one of seven criteria was edited, to something never asked before.
+fn recount(criterion: &mut Criterion) {
+    let Ok(engine) = engine(contacts(), 64 << 20) else { return };
+    let Some(all) = WORKLOAD.iter().find(|asked| asked.name == "all_of_it") else { return };
+    let mut group = criterion.benchmark_group(format!("recount/{}", contacts()));
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    let mut edit = 0;
+    group.bench_function("one_criterion_edited", |bencher| {
+        bencher.iter_batched(
+            || {
+                edit += 1;
+                request(&engine, &format!("{} and income > {}", all.count_text(), 20_000 + edit))
+            },
+            |request| request.ok().map(|request| engine.count_blocking(&request)),
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
 fn queries(criterion: &mut Criterion) {
-    match engine(contacts()) {
+    match engine(contacts(), 0) {
         Ok(engine) => {
             counts(criterion, "leaf", &engine, &named(LEAVES));
             counts(criterion, "count", &engine, &named(SEGMENTS));
@@ -76,5 +96,5 @@ fn queries(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, compile, queries);
+criterion_group!(benches, compile, queries, recount);
 criterion_main!(benches);

@@ -33,25 +33,26 @@ pub fn contacts() -> u64 {
     given.and_then(|text| text.parse().ok()).unwrap_or(20_000)
 }
 
-/// An engine over the cached population, which is made when it is not there.
+/// An engine over the cached population, which is made when it is not there. It keeps so many bytes of answers
+/// between queries; with 0 every query reads what it needs.
 ///
 /// # Errors
 /// The cache cannot be written, or what is in it cannot be opened.
-pub fn engine(contacts: u64) -> Result<Engine> {
+pub fn engine(contacts: u64, kept_bytes_max: usize) -> Result<Engine> {
     let cache = match std::env::var_os("HYPERSEG_BENCH_CACHE") {
         Some(cache) => PathBuf::from(cache),
         None => {
             PathBuf::from(std::env::var_os("HOME").ok_or("HOME is not set")?).join(".cache/hyperseg/benches")
         }
     };
-    engine_in(&cache, contacts)
+    engine_in(&cache, contacts, kept_bytes_max)
 }
 
 /// [`engine`] over a cache in this folder.
 ///
 /// # Errors
 /// As [`engine`].
-pub fn engine_in(cache: &Path, contacts: u64) -> Result<Engine> {
+pub fn engine_in(cache: &Path, contacts: u64, kept_bytes_max: usize) -> Result<Engine> {
     let home = cache.join(contacts.to_string());
     let (dataset, keyring) = (home.join("dataset"), home.join("keys/keyring"));
     // Written last, so that a population that was interrupted is made anew.
@@ -65,7 +66,8 @@ pub fn engine_in(cache: &Path, contacts: u64) -> Result<Engine> {
         fs::write(&ready, b"")?;
     }
     let keyring_open = Keyring::open(&keyring, &dataset, &Keyring::default_unlock(&keyring))?;
-    Ok(Engine::new(Dataset::open(&dataset, keyring_open)?, Limits::default()))
+    let limits = Limits { kept_bytes_max, ..Limits::default() };
+    Ok(Engine::new(Dataset::open(&dataset, keyring_open)?, limits))
 }
 
 fn populate(home: &Path, dataset: &Path, keyring: &Path, contacts: u64) -> Result<()> {

@@ -9,7 +9,7 @@ const RARE: &str = "all_of_it";
 #[test]
 fn every_segment_tells_contacts_apart() {
     let cache = tempfile::tempdir().unwrap();
-    let engine = engine_in(cache.path(), 4_000).unwrap();
+    let engine = engine_in(cache.path(), 4_000, 0).unwrap();
     for named in LEAVES.iter().chain(SEGMENTS) {
         let request =
             request(&engine, named.source).unwrap_or_else(|error| panic!("{}: {error}", named.name));

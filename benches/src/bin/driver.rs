@@ -1,7 +1,7 @@
 //! hyperseg as a resident process that other programs drive: one JSON request per line in, one JSON answer per line out.
 //!
 //! ```text
-//! hyperseg-driver --dataset DIR [--keyring FILE] [--as-of 2026-01-01] [--threads N]
+//! hyperseg-driver --dataset DIR [--keyring FILE] [--as-of 2026-01-01] [--threads N] [--keep BYTES]
 //!
 //! {"id": 1, "op": "count", "segment": "segment s where age >= 40"}
 //! {"id": 2, "op": "run", "segment": "segment s purpose operations channel email where age >= 40"}
@@ -12,7 +12,8 @@
 //!
 //! The dataset is opened and the keyring unlocked once. `ms` is the whole path of a query: text compiled, planned,
 //! intent durable, executed, for a list checked again, spooled, recorded and read to its last row. as_of is also the
-//! present of the gates, so that answers do not change from day to day. What a request does wrong comes back as
+//! present of the gates, so that answers do not change from day to day. Nothing is kept between queries unless `--keep`
+//! says so. What a request does wrong comes back as
 //! `error`; the process goes on.
 
 use std::error::Error;
@@ -63,11 +64,13 @@ struct Options {
     keyring: Option<PathBuf>,
     as_of: String,
     threads: usize,
+    keep: usize,
 }
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let (mut dataset, mut keyring, mut as_of, mut threads) = (None, None, "2026-01-01".to_owned(), 0);
+        let (mut dataset, mut keyring, mut as_of) = (None, None, "2026-01-01".to_owned());
+        let (mut threads, mut keep) = (0, 0);
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
             match name.as_str() {
@@ -75,10 +78,11 @@ impl Options {
                 "--keyring" => keyring = Some(PathBuf::from(value)),
                 "--as-of" => as_of = value,
                 "--threads" => threads = value.parse()?,
+                "--keep" => keep = value.parse()?,
                 other => return Err(format!("unknown option {other}").into()),
             }
         }
-        Ok(Self { dataset: dataset.ok_or("--dataset DIR is needed")?, keyring, as_of, threads })
+        Ok(Self { dataset: dataset.ok_or("--dataset DIR is needed")?, keyring, as_of, threads, keep })
     }
 
     fn open(&self) -> Result<Engine> {
@@ -87,7 +91,7 @@ impl Options {
             None => keyring_default(&Dataset::id_of(&self.dataset)?.to_string())?,
         };
         let keyring = Keyring::open(&path, &self.dataset, &Keyring::default_unlock(&path))?;
-        let limits = Limits { threads: self.threads, ..Limits::default() };
+        let limits = Limits { threads: self.threads, kept_bytes_max: self.keep, ..Limits::default() };
         Ok(Engine::new(Dataset::open(&self.dataset, keyring)?, limits))
     }
 
