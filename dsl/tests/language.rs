@@ -4,7 +4,7 @@
 use hyperseg_dsl::schema::{FieldType, Schema};
 use hyperseg_dsl::segment::{
     Aggregate, BoundSegment, Cmp, CodeSet, ContactTest, Counted, Duration, DurationUnit, FieldTest, Hidden,
-    Holdout, Logic, NumberTest, Operand, ParamValues, Segment, Test, TextOp, Which, Window,
+    Holdout, Logic, NumberTest, Operand, ParamValues, Quantity, Segment, Test, TextOp, Which, Window,
 };
 use hyperseg_dsl::value::{Value, parse_day};
 use hyperseg_dsl::{Checked, check, format, render};
@@ -337,6 +337,37 @@ fn measures_of_records() {
 }
 
 #[test]
+fn numbers_of_criteria() {
+    for (words, quantity) in
+        [("at least 2", Quantity::AtLeast), ("at most 2", Quantity::AtMost), ("exactly 2", Quantity::Exactly)]
+    {
+        let source = format!("{words} of (email is known, phone is known and age > 3, has lab(value > 9))");
+        let Logic::Of { quantity: found, number: 2, parts } = criterion(&source) else { panic!("{source}") };
+        assert_eq!((found, parts.len()), (quantity, 3));
+        assert!(matches!(parts[1], Logic::And(_)));
+    }
+    let inside = "has lab(at least 1 of (status = final, value > 9) and not exactly 0 of (code is known))";
+    let Logic::Leaf(ContactTest::Has(selector)) = criterion(inside) else { panic!() };
+    // The filter names the status, wherever.
+    assert_eq!(selector.hidden, []);
+    let source = "param p: int\nsegment s where at least 1 of (age > $p, nobody)";
+    let bound = segment(source).bind(&ParamValues::from([("p".into(), "3".into())])).unwrap();
+    assert!(!format!("{:?}", bound.segment().criteria).contains("Param"));
+    let part = |campaign: &str| format!("has email_open(campaign = \"{campaign}\")");
+    let parts = ["the first", "another", "the last of all"].map(part).join(", ");
+    let formatted = format(&format!("segment s where at least 2 of ({parts})")).unwrap();
+    let start = "  where at least 2 of (\n    has email_open(campaign = \"the first\"),\n";
+    assert!(formatted.contains(start), "{formatted}");
+    assert_eq!(format(&formatted).as_deref(), Ok(formatted.as_str()));
+    let commented = "segment s where exactly 1 of ( // one\n age > 3, // two\n // three\n age < 2 /* four */ , /* five */ age = 7)";
+    let formatted = format(commented).unwrap();
+    for mark in ["one", "two", "three", "four", "five"] {
+        assert_eq!(formatted.matches(mark).count(), 1, "{formatted}");
+    }
+    assert_eq!(format(&formatted).as_deref(), Ok(formatted.as_str()));
+}
+
+#[test]
 fn long_measures_are_broken_at_their_filter() {
     let source = "segment s where sum(bill.amount(status = open and source = \"the first of several systems\" and balance > 5) in last 12 months) > 100.00";
     let formatted = format(source).unwrap();
@@ -415,6 +446,10 @@ fn descriptions_are_english() {
         (
             "avg(medication.days_supply active) < 30.5",
             "the average of days supply over active medication records is below 30.5.\n",
+        ),
+        (
+            "not at least 2 of (age > 3, email is known or phone is known, no lab)",
+            "it is not so that at least 2 of these hold (age is above 3; (email is known or phone is known); there is no lab).\n",
         ),
         (
             "has appointment(status in (booked, no_show))",
@@ -507,5 +542,5 @@ fn the_examples_of_the_reference_compile() {
         assert_eq!(format(source).as_deref(), Ok(source), "not in canonical form");
         examples += 1;
     }
-    assert_eq!(examples, 9);
+    assert_eq!(examples, 10);
 }

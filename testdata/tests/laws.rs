@@ -8,8 +8,8 @@ use chrono_tz::Tz;
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{
-    Cmp, ContactTest, Counted, Criteria, Duration, DurationUnit, Logic, NumberTest, Operand, Segment,
-    Selector, Window,
+    Cmp, ContactTest, Counted, Criteria, Duration, DurationUnit, Logic, NumberTest, Operand, Quantity,
+    Segment, Selector, Window,
 };
 use hyperseg_dsl::semantics::{Contact, Record, Truth, evaluate, select};
 use hyperseg_dsl::value::{DAY_MICROS, Day, Value, When};
@@ -98,6 +98,28 @@ fn de_morgan() {
             );
         }
     });
+}
+
+#[test]
+fn numbers_of_parts_go_with_and_or_and_not() {
+    let schema = &Schema::built_in();
+    for seed in (0..SEEDS).step_by(8) {
+        let world = world(seed / 4);
+        let parts = tests(&segment(seed, &world));
+        let count = u32::try_from(parts.len()).unwrap();
+        let of = |quantity, number| Logic::Of { quantity, number, parts: parts.clone() };
+        for contact in &world.contacts {
+            let value = |criteria: &Criteria| evaluate(criteria, contact, schema, &world.clock);
+            let (least, most) = (Quantity::AtLeast, Quantity::AtMost);
+            assert_eq!(value(&of(least, 1)), value(&Logic::Or(parts.clone())), "seed {seed}");
+            assert_eq!(value(&of(least, count)), value(&Logic::And(parts.clone())), "seed {seed}");
+            for number in 0..=count {
+                assert_eq!(value(&not(&of(least, number + 1))), value(&of(most, number)), "seed {seed}");
+                let both = Logic::And(vec![of(least, number), of(most, number)]);
+                assert_eq!(value(&of(Quantity::Exactly, number)), value(&both), "seed {seed}");
+            }
+        }
+    }
 }
 
 /// Counts the records of a kind in a window.

@@ -207,7 +207,9 @@ fn one_value_is_all_of_them() {
 fn leaves<'a>(criteria: &'a Criteria, into: &mut Vec<&'a ContactTest>) {
     match criteria {
         Logic::True | Logic::False => {}
-        Logic::And(parts) | Logic::Or(parts) => parts.iter().for_each(|part| leaves(part, into)),
+        Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {
+            parts.iter().for_each(|part| leaves(part, into))
+        }
         Logic::Not(inner) => leaves(inner, into),
         Logic::Leaf(test) => into.push(test),
     }

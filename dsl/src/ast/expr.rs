@@ -1,7 +1,7 @@
 //! Criteria as written.
 
-use super::{Duration, Ident, Span, Value};
-use crate::segment::{Aggregate, Cmp, TextOp, Which};
+use super::{Duration, Ident, Number, Span, Value};
+use crate::segment::{Aggregate, Cmp, Quantity, TextOp, Which};
 
 /// Criteria over a contact or over the fields of a record; the resolver tells them apart.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,13 @@ pub(crate) enum ExprKind {
     Or(Vec<Expr>),
     /// At least two, joined by `and`.
     And(Vec<Expr>),
+    /// `at least 2 of (criteria, criteria)`; the opening parenthesis ends at `open`.
+    Of {
+        quantity: Quantity,
+        number: Number,
+        open: usize,
+        parts: Vec<Expr>,
+    },
     Not(Box<Expr>),
     /// Parentheses.
     Group(Box<Expr>),

@@ -88,9 +88,14 @@ fn logic<L>(of: &Logic<L>, place: Place, leaf: &dyn Fn(&L, bool) -> String) -> S
         Logic::False => "nothing can hold".to_owned(),
         Logic::And(parts) => several(parts, "and"),
         Logic::Or(parts) => several(parts, "or"),
+        Logic::Of { quantity, number, parts } => {
+            let parts: Vec<String> = parts.iter().map(|part| logic(part, Place::Inside, leaf)).collect();
+            let verb = if *number == 1 { "holds" } else { "hold" };
+            format!("{} {number} of these {verb} ({})", quantity.words(), parts.join("; "))
+        }
         Logic::Not(inner) => match inner.as_ref() {
             Logic::Leaf(test) => leaf(test, true),
-            Logic::True | Logic::False | Logic::And(_) | Logic::Or(_) | Logic::Not(_) => {
+            Logic::True | Logic::False | Logic::And(_) | Logic::Or(_) | Logic::Of { .. } | Logic::Not(_) => {
                 format!("it is not so that {}", logic(inner, Place::Inside, leaf))
             }
         },

@@ -89,7 +89,7 @@ fn fixed(filter: &Filter, field: &str) -> bool {
             test.field == field && matches!(test.test, Test::Compare(Cmp::Eq, _) | Test::In(_))
         }
         Logic::And(parts) => parts.iter().any(|part| fixed(part, field)),
-        Logic::True | Logic::False | Logic::Or(_) | Logic::Not(_) => false,
+        Logic::True | Logic::False | Logic::Or(_) | Logic::Of { .. } | Logic::Not(_) => false,
     }
 }
 

@@ -1,12 +1,12 @@
 //! Parts of the tree on one line, spelled the one canonical way.
 
 use crate::ast::{
-    AttributeTest, Clause, ClauseKind, Duration, Expr, ExprKind, Measure, Modifier, NumberSet, OneTest,
-    Param, Selector, Set, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window,
-    WindowKind,
+    AttributeTest, Clause, ClauseKind, Duration, Expr, ExprKind, Measure, Modifier, Number, NumberSet,
+    OneTest, Param, Selector, Set, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind,
+    Window, WindowKind,
 };
 use crate::lex::text::quote;
-use crate::segment::{Cmp, DurationUnit, TextOp, Which};
+use crate::segment::{Cmp, DurationUnit, Quantity, TextOp, Which};
 
 /// How long lists are printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,10 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
     match &expr.kind {
         ExprKind::Or(parts) => joined(parts, " or ", lists),
         ExprKind::And(parts) => joined(parts, " and ", lists),
+        ExprKind::Of { quantity, number, parts, .. } => {
+            let head = of_head(*quantity, number);
+            format!("{head}{})", joined(parts, ", ", lists))
+        }
         ExprKind::Not(inner) => format!("not {}", self::expr(inner, lists)),
         ExprKind::Group(inner) => format!("({})", self::expr(inner, lists)),
         ExprKind::Everyone => "everyone".to_owned(),
@@ -51,6 +55,11 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
 fn joined(parts: &[Expr], word: &str, lists: Lists) -> String {
     let parts: Vec<String> = parts.iter().map(|part| expr(part, lists)).collect();
     parts.join(word)
+}
+
+/// `at least 2 of (`.
+pub(super) fn of_head(quantity: Quantity, number: &Number) -> String {
+    format!("{} {} of (", quantity.words(), number.text)
 }
 
 pub(super) fn which_word(which: Which) -> &'static str {

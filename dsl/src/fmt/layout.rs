@@ -155,6 +155,11 @@ impl Layout<'_> {
                 self.body(inner, indent, expr.span.end);
                 self.w.push(")");
             }
+            ExprKind::Of { quantity, number, parts, .. } => {
+                self.w.push(&flat::of_head(*quantity, number));
+                self.several(parts, indent, expr.span.end);
+                self.w.push(")");
+            }
             ExprKind::Or(parts) => self.parts(parts, indent, "or "),
             ExprKind::And(parts) => self.parts(parts, indent, "and "),
             ExprKind::Has { negated, selector } => {
@@ -293,6 +298,21 @@ impl Layout<'_> {
         self.w.start(indent, "");
     }
 
+    /// Criteria with commas between them, each on a line of its own; the next text goes to the line behind them.
+    fn several(&mut self, parts: &[Expr], indent: usize, end: usize) {
+        self.end_line(parts.first().map_or(end, |part| part.span.start));
+        for (index, part) in parts.iter().enumerate() {
+            if index > 0 {
+                self.w.push(",");
+                self.end_line(part.span.start);
+            }
+            self.operand(part, indent + 1, "");
+        }
+        self.end_line(end);
+        self.w.leading(end, indent);
+        self.w.start(indent, "");
+    }
+
     /// Values, as many to a line as fit, or one to a line when comments stand among them.
     fn list(&mut self, items: &[Line], indent: usize, open: usize, end: usize) {
         let first = items.first().map_or(end, |item| item.start);
@@ -388,6 +408,7 @@ fn head_end(expr: &Expr) -> usize {
             (head < inner.span.end).then_some(head)
         }
         ExprKind::Group(_) => Some(expr.span.start + 1),
+        ExprKind::Of { open, .. } => Some(*open),
         ExprKind::Has { selector: of, .. } | ExprKind::Measure { selector: of, .. } => selector(of),
         ExprKind::One { selector: of, test, .. } => selector(of).or(match test {
             OneTest::Has(filter) => Some(filter.open),

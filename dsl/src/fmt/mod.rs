@@ -32,6 +32,7 @@ pub(crate) fn label(expr: &Expr) -> String {
         ExprKind::Group(inner) => label(inner),
         ExprKind::Or(_)
         | ExprKind::And(_)
+        | ExprKind::Of { .. }
         | ExprKind::Not(_)
         | ExprKind::Everyone
         | ExprKind::Nobody

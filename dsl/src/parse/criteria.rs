@@ -1,8 +1,9 @@
 //! Criteria: or, and, not, parentheses and what stands between them.
 
 use nom::branch::alt;
+use nom::combinator::value;
 
-use super::leaf::{any_value, ident, sign, word, words};
+use super::leaf::{any_value, ident, number, quantity, sign, word, words};
 use super::{Parser, later};
 use crate::ast::{Expr, ExprKind, Span};
 use crate::diagnostic::codes;
@@ -96,6 +97,9 @@ impl Parser<'_> {
         if self.take(word("nobody")).is_some() {
             return Some(ExprKind::Nobody);
         }
+        if self.at_quantity() {
+            return self.number_of();
+        }
         if self.at_records() {
             return self.records();
         }
@@ -172,6 +176,39 @@ impl Parser<'_> {
         Some(())
     }
 
+    /// `at least`, `at most`, or `exactly` where no field of that name is tested.
+    fn at_quantity(&self) -> bool {
+        self.ahead((quantity, alt((value((), number), value((), word("of"))))))
+            || self.ahead(alt((words("at", "least"), words("at", "most"))))
+    }
+
+    /// `at least 2 of (criteria, criteria)`.
+    fn number_of(&mut self) -> Option<ExprKind> {
+        let quantity = self.take(quantity)?;
+        let example = format!("e.g. `{} 2 of (email is known, phone is known)`", quantity.words());
+        let Some(number) = self.take(number) else {
+            self.unexpected_help("a whole number", Some(example));
+            return None;
+        };
+        if self.take(word("of")).is_none() {
+            self.unexpected_help("`of` and criteria in ( )", Some(example));
+            return None;
+        }
+        let Some(open) = self.take(sign("(")) else {
+            self.unexpected_help("`(` and criteria with commas between them", Some(example));
+            return None;
+        };
+        let parts = self.deeper(|parser| {
+            let mut parts = vec![parser.criteria()];
+            while parser.take(sign(",")).is_some() {
+                parts.push(parser.criteria());
+            }
+            parts
+        });
+        self.close_with("`,`, `and`, `or` or `)`", open);
+        Some(ExprKind::Of { quantity, number, open: open.end, parts: parts? })
+    }
+
     /// Behind an opening parenthesis.
     fn group(&mut self, open: Span) -> Option<ExprKind> {
         let inner = self.deeper(Self::criteria);
@@ -181,12 +218,16 @@ impl Parser<'_> {
 
     /// Takes the closing parenthesis; reports what stands before it, or that it is missing.
     pub(super) fn close(&mut self, open: Span) {
+        self.close_with("`and`, `or` or `)`", open);
+    }
+
+    fn close_with(&mut self, expected: &str, open: Span) {
         if self.take(sign(")")).is_some() {
             return;
         }
         let broken = self.peek().kind == crate::lex::TokenKind::Bad;
         if !broken {
-            self.unclosed("`and`, `or` or `)`", open);
+            self.unclosed(expected, open);
         }
         while !self.at_end() && !self.at_declaration() {
             self.skip_to_sync();

@@ -94,11 +94,7 @@ fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool 
 /// Criteria of later versions, at the start of a criterion.
 pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
     let p = &*parser;
-    let (what, tokens, help) = if any((word("at"), alt((word("least"), word("most")))), p) {
-        ("`at least … of`", 2, "write the combinations with `and` and `or`")
-    } else if any((word("exactly"), number), p) {
-        ("`exactly … of`", 1, "write the combinations with `and` and `or`")
-    } else if any((word("share"), sign("(")), p) {
+    let (what, tokens, help) = if any((word("share"), sign("(")), p) {
         ("`share`", 1, "")
     } else if any((alt((word("top"), word("bottom"))), number), p) {
         ("a rank", 2, "")

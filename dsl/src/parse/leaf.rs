@@ -10,7 +10,7 @@ use nom::{IResult, Parser};
 
 use crate::ast::{Ident, Number, Span, Text, Value, ValueKind};
 use crate::lex::{Token, TokenKind};
-use crate::segment::{Aggregate, Cmp, DurationUnit, TextOp};
+use crate::segment::{Aggregate, Cmp, DurationUnit, Quantity, TextOp};
 
 /// What is left to read.
 pub(super) type Input<'t> = &'t [Token];
@@ -130,6 +130,16 @@ pub(super) fn aggregate(input: Input<'_>) -> Step<'_, Aggregate> {
         let word = token.word()?;
         Aggregate::ALL.into_iter().find(|function| function.name() == word)
     })
+    .parse(input)
+}
+
+/// `at least`, `at most`, `exactly`.
+pub(super) fn quantity(input: Input<'_>) -> Step<'_, Quantity> {
+    alt((
+        value(Quantity::AtLeast, words("at", "least")),
+        value(Quantity::AtMost, words("at", "most")),
+        value(Quantity::Exactly, word("exactly")),
+    ))
     .parse(input)
 }
 

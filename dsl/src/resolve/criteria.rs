@@ -3,10 +3,10 @@
 use super::lints::{self, Part};
 use super::numbers::Number;
 use super::{DEPTH_MAX, Resolver, Scope, TESTS_MAX, VALUES_MAX};
-use crate::ast::{Expr, ExprKind, Ident, Span};
+use crate::ast::{Expr, ExprKind, Ident, Number as Written, Span};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::RecordKind;
-use crate::segment::{ContactTest, Criteria, FieldTest, Filter, Logic};
+use crate::segment::{ContactTest, Criteria, FieldTest, Filter, Logic, Quantity};
 use crate::suggest;
 
 impl<'a> Resolver<'a> {
@@ -15,6 +15,9 @@ impl<'a> Resolver<'a> {
         self.nested(expr.span, |resolver| match &expr.kind {
             ExprKind::Or(parts) => resolver.joined(parts, true, Self::criteria),
             ExprKind::And(parts) => resolver.joined(parts, false, Self::criteria),
+            ExprKind::Of { quantity, number, parts, .. } => {
+                resolver.several(*quantity, number, parts, Self::criteria)
+            }
             ExprKind::Not(inner) => resolver.not(|resolver| resolver.criteria(inner)),
             ExprKind::Group(inner) => resolver.criteria(inner),
             ExprKind::Everyone => Some(Logic::True),
@@ -51,6 +54,9 @@ impl<'a> Resolver<'a> {
         self.nested(expr.span, |resolver| match &expr.kind {
             ExprKind::Or(parts) => resolver.joined(parts, true, |it, part| it.filter(part, kind)),
             ExprKind::And(parts) => resolver.joined(parts, false, |it, part| it.filter(part, kind)),
+            ExprKind::Of { quantity, number, parts, .. } => {
+                resolver.several(*quantity, number, parts, |it, part| it.filter(part, kind))
+            }
             ExprKind::Not(inner) => resolver.not(|resolver| resolver.filter(inner, kind)),
             ExprKind::Group(inner) => resolver.filter(inner, kind),
             ExprKind::Attribute { field, test } => {
@@ -117,6 +123,45 @@ impl<'a> Resolver<'a> {
         lints::join(&parts, any, &mut self.findings);
         let parts = parts.into_iter().map(|part| part.logic).collect();
         Some(if any { Logic::Or(parts) } else { Logic::And(parts) })
+    }
+
+    /// Criteria of which a number must be TRUE. Under `at most` the parts are as good as negated.
+    fn several<L: PartialEq>(
+        &mut self,
+        quantity: Quantity,
+        number: &Written,
+        exprs: &'a [Expr],
+        mut each: impl FnMut(&mut Self, &'a Expr) -> Option<Logic<L>>,
+    ) -> Option<Logic<L>> {
+        let range = match quantity {
+            Quantity::AtLeast => 1..=exprs.len(),
+            Quantity::AtMost => 0..=exprs.len().saturating_sub(1),
+            Quantity::Exactly => 0..=exprs.len(),
+        };
+        let fits = |n: &u32| usize::try_from(*n).is_ok_and(|n| range.contains(&n));
+        let wanted = number.text.parse::<u32>().ok().filter(fits);
+        if wanted.is_none() {
+            let count = exprs.len();
+            let (words, text) = (quantity.words(), crate::lex::short(&number.text));
+            let message = if number.text.contains('.') {
+                format!("`{text}` is not a whole number")
+            } else {
+                format!("`{words} {text} of` {count} criteria is always so or never")
+            };
+            let finding = Diagnostic::new(&codes::OUT_OF_RANGE, number.span, message);
+            self.report(finding.help(format!("from {} to {}", range.start(), range.end())));
+        }
+        let negated = self.body.negated;
+        self.body.negated = negated != (quantity == Quantity::AtMost);
+        let mut parts = Vec::with_capacity(exprs.len());
+        for expr in exprs {
+            parts.push(each(self, expr).map(|logic| Part { span: expr.span, logic }));
+        }
+        self.body.negated = negated;
+        let parts: Vec<Part<L>> = parts.into_iter().collect::<Option<_>>()?;
+        lints::several(&parts, &mut self.findings);
+        let parts = parts.into_iter().map(|part| part.logic).collect();
+        Some(Logic::Of { quantity, number: wanted?, parts })
     }
 
     /// Counts one more test of the body; `None` when there are too many.
@@ -268,6 +313,9 @@ fn lift(logic: Logic<FieldTest>) -> Criteria {
         Logic::False => Logic::False,
         Logic::And(parts) => Logic::And(parts.into_iter().map(lift).collect()),
         Logic::Or(parts) => Logic::Or(parts.into_iter().map(lift).collect()),
+        Logic::Of { quantity, number, parts } => {
+            Logic::Of { quantity, number, parts: parts.into_iter().map(lift).collect() }
+        }
         Logic::Not(inner) => Logic::Not(Box::new(lift(*inner))),
         Logic::Leaf(test) => Logic::Leaf(ContactTest::Field(test)),
     }

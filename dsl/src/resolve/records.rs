@@ -122,7 +122,9 @@ fn hidden(kind: &RecordKind, filter: &Filter) -> Vec<Hidden> {
 fn names(filter: &Filter, field: &str) -> bool {
     match filter {
         Logic::True | Logic::False => false,
-        Logic::And(parts) | Logic::Or(parts) => parts.iter().any(|part| names(part, field)),
+        Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {
+            parts.iter().any(|part| names(part, field))
+        }
         Logic::Not(inner) => names(inner, field),
         Logic::Leaf(test) => test.field == field,
     }

@@ -168,7 +168,7 @@ impl Binder<'_> {
     fn logic<L>(&self, logic: &mut Logic<L>, leaf: &impl Fn(&Self, &mut L) -> Result2) -> Result2 {
         match logic {
             Logic::True | Logic::False => Ok(()),
-            Logic::And(parts) | Logic::Or(parts) => {
+            Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {
                 parts.iter_mut().try_for_each(|part| self.logic(part, leaf))
             }
             Logic::Not(inner) => self.logic(inner, leaf),

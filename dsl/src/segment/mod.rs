@@ -29,10 +29,47 @@ pub enum Logic<L> {
     And(Vec<Logic<L>>),
     /// TRUE when one is, FALSE when all are, else UNKNOWN.
     Or(Vec<Logic<L>>),
+    /// So many of the parts are TRUE. With t TRUE and u UNKNOWN parts between t and t + u of them can turn out to be:
+    /// TRUE when every number of these is one that is asked for, FALSE when none is, else UNKNOWN.
+    Of {
+        /// Whether fewer or more will do.
+        quantity: Quantity,
+        /// How many.
+        number: u32,
+        /// At least one.
+        parts: Vec<Logic<L>>,
+    },
     /// Swaps TRUE and FALSE, keeps UNKNOWN.
     Not(Box<Logic<L>>),
     /// A test.
     Leaf(L),
+}
+
+/// What is asked of the number of parts that are TRUE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantity {
+    /// This many or more; the number is from 1 to that of the parts.
+    AtLeast,
+    /// This many or fewer; the number is below that of the parts.
+    AtMost,
+    /// This many; the number is at most that of the parts.
+    Exactly,
+}
+
+impl Quantity {
+    /// Every quantity.
+    pub const ALL: [Self; 3] = [Self::AtLeast, Self::AtMost, Self::Exactly];
+
+    /// Words in the language.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::AtLeast => "at least",
+            Self::AtMost => "at most",
+            Self::Exactly => "exactly",
+        }
+    }
 }
 
 /// Criteria over a contact.

@@ -31,7 +31,9 @@ fn its(kind: &str, name: &str, test: Test) -> Filter {
 fn named_by(filter: &Filter, field: &str) -> bool {
     match filter {
         Logic::True | Logic::False => false,
-        Logic::And(parts) | Logic::Or(parts) => parts.iter().any(|part| named_by(part, field)),
+        Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {
+            parts.iter().any(|part| named_by(part, field))
+        }
         Logic::Not(inner) => named_by(inner, field),
         Logic::Leaf(test) => test.field == field,
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::segment::{Cmp, Logic};
+use crate::segment::{Cmp, Logic, Quantity};
 
 /// What a test says of a contact or a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,9 +73,26 @@ pub(super) fn logic<L>(tree: &Logic<L>, leaf: &impl Fn(&L) -> Truth) -> Truth {
         Logic::False => Truth::False,
         Logic::And(parts) => parts.iter().fold(Truth::True, |sofar, part| sofar.and(logic(part, leaf))),
         Logic::Or(parts) => parts.iter().fold(Truth::False, |sofar, part| sofar.or(logic(part, leaf))),
+        Logic::Of { quantity, number, parts } => {
+            let parts: Vec<Truth> = parts.iter().map(|part| logic(part, leaf)).collect();
+            number_of(*quantity, *number, &parts)
+        }
         Logic::Not(inner) => logic(inner, leaf).negate(),
         Logic::Leaf(test) => leaf(test),
     }
+}
+
+/// Whether as many parts are TRUE as are asked for, whatever the UNKNOWN ones turn out to be.
+fn number_of(quantity: Quantity, number: u32, parts: &[Truth]) -> Truth {
+    let how_many = |truth| parts.iter().filter(|part| **part == truth).count();
+    let (least, most) = (how_many(Truth::True), how_many(Truth::True) + how_many(Truth::Unknown));
+    let wanted = usize::try_from(number).unwrap_or(usize::MAX);
+    let (always, never) = match quantity {
+        Quantity::AtLeast => (least >= wanted, most < wanted),
+        Quantity::AtMost => (most <= wanted, least > wanted),
+        Quantity::Exactly => (least == wanted && most == wanted, most < wanted || least > wanted),
+    };
+    if always { Truth::True } else { Truth::known(never.then_some(false)) }
 }
 
 /// A comparison of two values that have an order.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
 use hyperseg_dsl::segment::{
     Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter, Hidden,
-    Logic, NumberTest, Operand, Param, Selector, Test, TextOp, Which, Window,
+    Logic, NumberTest, Operand, Param, Quantity, Selector, Test, TextOp, Which, Window,
 };
 use hyperseg_dsl::value::{Day, Value};
 
@@ -53,9 +53,22 @@ impl<'w> Maker<'w> {
             return leaf(self);
         }
         let parts = 2 + self.dice.below(2);
-        match self.dice.below(3) {
-            0 => Logic::Not(Box::new(self.logic(depth - 1, leaf))),
-            1 => Logic::And((0..parts).map(|_| self.logic(depth - 1, leaf)).collect()),
+        match self.dice.below(7) {
+            6 => {
+                let quantity = self.dice.pick(&Quantity::ALL).copied().unwrap_or(Quantity::Exactly);
+                let number = match quantity {
+                    Quantity::AtLeast => 1 + self.dice.below(parts),
+                    Quantity::AtMost => self.dice.below(parts),
+                    Quantity::Exactly => self.dice.below(parts + 1),
+                };
+                Logic::Of {
+                    quantity,
+                    number: u32::try_from(number).unwrap_or(1),
+                    parts: (0..parts).map(|_| self.logic(depth - 1, leaf)).collect(),
+                }
+            }
+            0 | 1 => Logic::Not(Box::new(self.logic(depth - 1, leaf))),
+            2 | 3 => Logic::And((0..parts).map(|_| self.logic(depth - 1, leaf)).collect()),
             _ => Logic::Or((0..parts).map(|_| self.logic(depth - 1, leaf)).collect()),
         }
     }
@@ -258,8 +271,9 @@ impl<'w> Maker<'w> {
 
     /// A whole number against bounds: an age or a small count.
     pub(super) fn number_test(&mut self, age: bool) -> NumberTest {
-        let mut number =
-            || Value::Int(if age { palette::age(&mut self.dice) } else { self.dice.range(0, 3) });
+        let mut number = || {
+            Value::Int(if age { palette::age(&mut self.dice) } else { self.dice.one(&[0, 1, 1, 1, 2, 2, 3]) })
+        };
         let (one, other) = (number(), number());
         match self.dice.below(6) {
             0 => {
@@ -425,7 +439,9 @@ pub(super) fn hidden(kind: &RecordKind, filter: &Filter) -> Vec<Hidden> {
 fn names(filter: &Filter, field: &str) -> bool {
     match filter {
         Logic::True | Logic::False => false,
-        Logic::And(parts) | Logic::Or(parts) => parts.iter().any(|part| names(part, field)),
+        Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {
+            parts.iter().any(|part| names(part, field))
+        }
         Logic::Not(inner) => names(inner, field),
         Logic::Leaf(test) => test.field == field,
     }

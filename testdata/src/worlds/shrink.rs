@@ -154,7 +154,7 @@ impl Shrinker<'_> {
     fn criterion(&mut self, place: usize) -> bool {
         let Some(criterion) = self.segment.criteria.get(place) else { return false };
         let parts: Vec<Criteria> = match &criterion.test {
-            Logic::And(parts) | Logic::Or(parts) => parts.clone(),
+            Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => parts.clone(),
             Logic::Not(inner) => {
                 let mut parts = vec![(**inner).clone()];
                 if let Logic::Leaf(test) = inner.as_ref() {
@@ -206,7 +206,7 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
     let Some(kind) = schema.record(&selector.record) else { return Vec::new() };
     let filters: Vec<Filter> = match &selector.filter {
         Logic::True => Vec::new(),
-        Logic::And(parts) | Logic::Or(parts) => {
+        Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {
             let mut filters = vec![Logic::True];
             filters.extend(parts.iter().cloned());
             filters

@@ -98,6 +98,10 @@ impl Printer {
             Logic::Or(parts) => {
                 parts.iter().map(|part| self.part(part, leaf)).collect::<Vec<_>>().join(" or ")
             }
+            Logic::Of { quantity, number, parts } => {
+                let parts: Vec<String> = parts.iter().map(|part| self.logic(part, leaf)).collect();
+                format!("{} {number} of ({})", quantity.words(), parts.join(", "))
+            }
             Logic::Not(inner) => format!("not {}", self.part(inner, leaf)),
             Logic::Leaf(test) => leaf(self, test),
         }
@@ -107,7 +111,7 @@ impl Printer {
         let text = self.logic(logic, leaf);
         match logic {
             Logic::And(_) | Logic::Or(_) | Logic::Not(_) => format!("({text})"),
-            Logic::True | Logic::False | Logic::Leaf(_) => text,
+            Logic::True | Logic::False | Logic::Of { .. } | Logic::Leaf(_) => text,
         }
     }
 

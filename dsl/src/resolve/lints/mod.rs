@@ -25,6 +25,11 @@ pub(super) struct Part<L> {
     pub(super) logic: Logic<L>,
 }
 
+/// The lints on parts that are counted.
+pub(super) fn several<L: PartialEq>(parts: &[Part<L>], findings: &mut Vec<Diagnostic>) {
+    repeated::parts(parts, findings);
+}
+
 /// The lints on parts joined by `and`, or by `or` when `any`.
 pub(super) fn join<L: Facts + PartialEq>(parts: &[Part<L>], any: bool, findings: &mut Vec<Diagnostic>) {
     repeated::parts(parts, findings);

@@ -24,7 +24,7 @@ pub(super) fn parts<L>(parts: &[Part<L>], any: bool, findings: &mut Vec<Diagnost
             (Logic::False, false) => {
                 Diagnostic::new(&codes::NEVER_TRUE, part.span, "`nobody` makes the other criteria pointless")
             }
-            (Logic::And(_) | Logic::Or(_) | Logic::Not(_) | Logic::Leaf(_), _) => continue,
+            (Logic::And(_) | Logic::Or(_) | Logic::Of { .. } | Logic::Not(_) | Logic::Leaf(_), _) => continue,
         };
         findings.push(finding.help("leave it out, or take it alone"));
     }
