@@ -46,7 +46,7 @@ pub enum Logic<L> {
 }
 
 /// What is asked of the number of parts that are TRUE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantity {
     /// This many or more; the number is from 1 to that of the parts.

@@ -2,8 +2,10 @@
 
 mod age;
 mod anniversary;
+mod number_of;
 mod text;
 
 pub(crate) use age::age_test;
 pub(crate) use anniversary::{Returns, anniversary};
+pub(crate) use number_of::{NumberOf, number_of};
 pub(crate) use text::{TextTest, text};

@@ -7,7 +7,9 @@ use hyperseg_storage::Snapshot;
 pub(super) fn rows(snapshot: &Snapshot, test: &Criteria) -> u64 {
     match test {
         Logic::True | Logic::False => 0,
-        Logic::And(parts) | Logic::Or(parts) => parts.iter().map(|part| rows(snapshot, part)).sum(),
+        Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {
+            parts.iter().map(|part| rows(snapshot, part)).sum()
+        }
         Logic::Not(inner) => rows(snapshot, inner),
         Logic::Leaf(ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. }) => {
             snapshot.contacts()

@@ -20,6 +20,7 @@ use hyperseg_dsl::value::Value;
 pub(crate) use gates::{gate_clock, required_reasons};
 pub(crate) use scans::Tables;
 
+use crate::functions::{NumberOf, number_of};
 use crate::plan::node::SetNode;
 use crate::plan::ops::Operation;
 use crate::plan::ops::measure::{Bound, Bounds, Constant, Relation};
@@ -89,6 +90,11 @@ impl Lowering<'_> {
             Logic::False => Ok(node(Operation::Constant(false), name("nobody"), Vec::new(), Vec::new())),
             Logic::And(parts) => self.combined(Operation::And, parts, label),
             Logic::Or(parts) => self.combined(Operation::Or, parts, label),
+            Logic::Of { quantity, number, parts } => {
+                let number = NumberOf { quantity: *quantity, number: *number };
+                let inputs = parts.iter().map(|part| self.set(part, None)).collect::<Result<Vec<_>>>()?;
+                Ok(node(Operation::NumberOf(number), name(""), Vec::new(), inputs))
+            }
             Logic::Not(inner) => {
                 let input = self.set(inner, None)?;
                 Ok(node(Operation::Not, name(""), Vec::new(), vec![input]))
@@ -127,7 +133,7 @@ impl Lowering<'_> {
     fn single_class(&self, test: &Criteria) -> Option<Class> {
         match test {
             Logic::True | Logic::False => None,
-            Logic::And(parts) | Logic::Or(parts) => {
+            Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {
                 let mut classes = parts.iter().map(|part| self.single_class(part));
                 let first = classes.next()??;
                 classes.all(|class| class == Some(first)).then_some(first)
@@ -210,6 +216,9 @@ fn logic_expr<L>(logic: &Logic<L>, leaf: &impl Fn(&L) -> Result<Expr>) -> Result
         Logic::False => Ok(lit(false)),
         Logic::And(parts) => Ok(all(parts)?.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true))),
         Logic::Or(parts) => Ok(all(parts)?.into_iter().reduce(Expr::or).unwrap_or_else(|| lit(false))),
+        Logic::Of { quantity, number, parts } => {
+            Ok(number_of(NumberOf { quantity: *quantity, number: *number }, all(parts)?))
+        }
         Logic::Not(inner) => Ok(!logic_expr(inner, leaf)?),
         Logic::Leaf(test) => leaf(test),
     }

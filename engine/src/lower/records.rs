@@ -189,7 +189,7 @@ fn conjuncts(filter: &Filter) -> Vec<&FieldTest> {
     match filter {
         Logic::Leaf(test) => vec![test],
         Logic::And(parts) => parts.iter().flat_map(conjuncts).collect(),
-        Logic::True | Logic::False | Logic::Or(_) | Logic::Not(_) => Vec::new(),
+        Logic::True | Logic::False | Logic::Or(_) | Logic::Of { .. } | Logic::Not(_) => Vec::new(),
     }
 }
 

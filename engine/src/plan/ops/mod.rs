@@ -9,6 +9,7 @@ pub(crate) mod field_set;
 pub(crate) mod gate;
 pub(crate) mod logic;
 pub(crate) mod measure;
+mod number_of;
 pub(crate) mod record_set;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use self::extreme::Extreme;
 use self::measure::Bounds;
 use self::record_set::CountTest;
 use super::exec::SetOperator;
+use crate::functions::NumberOf;
 use crate::report::Reason;
 
 /// What a logical node does; the physical operator is made from it.
@@ -48,6 +50,8 @@ pub(crate) enum Operation {
     And,
     /// Kleene's or of the inputs.
     Or,
+    /// So many of the inputs.
+    NumberOf(NumberOf),
     /// Kleene's not of the input.
     Not,
     /// Everyone or nobody.
@@ -74,6 +78,7 @@ impl Operation {
             Self::ConsentBlocks(_) => "ConsentBlocks",
             Self::And => "And",
             Self::Or => "Or",
+            Self::NumberOf(_) => "NumberOf",
             Self::Not => "Not",
             Self::Constant(_) => "Constant",
             Self::Criteria { .. } => "Criteria",
@@ -89,9 +94,13 @@ impl Operation {
             Self::HasRecord | Self::CountRecords(_) | Self::CountDistinct(..) | Self::Measure(..) => &["ord"],
             Self::ExtremeRecord(_) => &["ord", "at", "recorded_at"],
             Self::ConsentBlocks(_) => &["ord", "at", "decision", "scope", "end"],
-            Self::And | Self::Or | Self::Not | Self::Constant(_) | Self::Criteria { .. } | Self::Gate(_) => {
-                &[]
-            }
+            Self::And
+            | Self::Or
+            | Self::NumberOf(_)
+            | Self::Not
+            | Self::Constant(_)
+            | Self::Criteria { .. }
+            | Self::Gate(_) => &[],
         }
     }
 
@@ -105,9 +114,13 @@ impl Operation {
             | Self::Measure(..)
             | Self::ExtremeRecord(_)
             | Self::ConsentBlocks(_) => true,
-            Self::And | Self::Or | Self::Not | Self::Constant(_) | Self::Criteria { .. } | Self::Gate(_) => {
-                false
-            }
+            Self::And
+            | Self::Or
+            | Self::NumberOf(_)
+            | Self::Not
+            | Self::Constant(_)
+            | Self::Criteria { .. }
+            | Self::Gate(_) => false,
         }
     }
 
@@ -133,6 +146,7 @@ impl Operation {
             (Self::ConsentBlocks(consent), None) => Arc::new(consent::ConsentBlocks { consent: *consent }),
             (Self::And, None) => Arc::new(logic::Logic::And),
             (Self::Or, None) => Arc::new(logic::Logic::Or),
+            (Self::NumberOf(number), None) => Arc::new(number_of::CountSets { number: *number }),
             (Self::Not, None) => Arc::new(logic::Logic::Not),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
             (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
