@@ -24,6 +24,8 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
 use hyperseg_dsl::schema::{Class, Field, FieldType, RecordKind, Schema};
 
+use crate::dataset::TableId;
+
 /// `UInt32`, not null: place of the contact within its shard.
 pub const ORDINAL: &str = "ord";
 /// `FixedSizeBinary` of [`RECORD_HASH_BYTES`], not null: keyed hash of source and record id, by which an import finds
@@ -90,6 +92,15 @@ pub fn record_schema(kind: &RecordKind) -> SchemaRef {
     }
     columns.push(ArrowField::new(RECORD_HASH, DataType::FixedSizeBinary(RECORD_HASH_BYTES as i32), false));
     Arc::new(ArrowSchema::new(columns))
+}
+
+/// Columns of the files of a table and class; `None` when the schema has no such table.
+#[must_use]
+pub fn schema_of(schema: &Schema, table: &TableId, class: Class) -> Option<SchemaRef> {
+    match table {
+        TableId::Contact => Some(contact_schema(schema, class)),
+        TableId::Record(kind) => schema.record(kind).map(record_schema),
+    }
 }
 
 /// The classes that contact fields have, in the order of the schema.

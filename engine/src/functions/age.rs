@@ -6,8 +6,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int32Array};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, Int32Array};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::compute::kernels::cmp::{gt_eq, lt_eq};
+use arrow::compute::{and, or};
 use arrow::datatypes::DataType;
 use chrono::{Datelike, NaiveDate};
 use datafusion::common::{Result, internal_err};
@@ -89,42 +91,63 @@ impl ScalarUDFImpl for AgeTest {
         let (Some(birth), Some(death)) = (dates(birth), dates(death)) else {
             return internal_err!("age takes two dates");
         };
-        let births = self.births();
-        let in_range = |born: i32| births.iter().any(|&(low, high)| (low <= born) & (born <= high));
-        let mut holds = words(birth, in_range);
-        let mut known = words(birth, |born| born <= self.today);
-        if birth.null_count() > 0 {
-            for row in (0..birth.len()).filter(|&row| birth.is_null(row)) {
-                set(&mut known, row, false);
-            }
+        let mut holds: Option<BooleanArray> = None;
+        for (low, high) in self.births() {
+            let not_before = gt_eq(birth, &Int32Array::new_scalar(low))?;
+            let part = and(&not_before, &lt_eq(birth, &Int32Array::new_scalar(high))?)?;
+            holds = Some(match holds {
+                None => part,
+                Some(before) => or(&before, &part)?,
+            });
         }
-        if death.null_count() < death.len() {
-            for row in (0..death.len()).filter(|&row| death.is_valid(row) && birth.is_valid(row)) {
+        let holds =
+            holds.map_or_else(|| BooleanBuffer::new_unset(birth.len()), |holds| holds.values().clone());
+        let born = lt_eq(birth, &Int32Array::new_scalar(self.today))?;
+        let known = match born.nulls() {
+            Some(nulls) => born.values() & nulls.inner(),
+            None => born.values().clone(),
+        };
+        let (holds, known) = if death.null_count() < death.len() {
+            self.with_the_dead(birth, death, &holds, &known)
+        } else {
+            (holds, known)
+        };
+        let nulls = Some(NullBuffer::new(known)).filter(|nulls| nulls.null_count() > 0);
+        Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(holds, nulls))))
+    }
+}
+
+impl AgeTest {
+    /// The answers with those of contacts who have died worked out one by one.
+    fn with_the_dead(
+        &self,
+        birth: &Int32Array,
+        death: &Int32Array,
+        holds: &BooleanBuffer,
+        known: &BooleanBuffer,
+    ) -> (BooleanBuffer, BooleanBuffer) {
+        let copy = |bits: &BooleanBuffer| {
+            let mut builder = BooleanBufferBuilder::new(bits.len());
+            builder.append_buffer(bits);
+            builder
+        };
+        let (mut holds, mut known) = (copy(holds), copy(known));
+        for row in death
+            .nulls()
+            .map_or_else(|| (0..death.len()).collect::<Vec<_>>(), |nulls| nulls.valid_indices().collect())
+        {
+            if birth.is_valid(row) {
                 let answer = self.one(birth.value(row), death.value(row));
-                set(&mut known, row, answer.is_some());
-                set(&mut holds, row, answer == Some(true));
+                known.set_bit(row, answer.is_some());
+                holds.set_bit(row, answer == Some(true));
             }
         }
-        let bits = |words: Vec<u64>| BooleanBuffer::new(Buffer::from_vec(words), 0, birth.len());
-        let nulls = Some(NullBuffer::new(bits(known))).filter(|nulls| nulls.null_count() > 0);
-        Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(bits(holds), nulls))))
+        (holds.finish(), known.finish())
     }
 }
 
 fn dates(array: &ArrayRef) -> Option<&Int32Array> {
     array.as_any().downcast_ref()
-}
-
-/// A bit for each value, in words.
-fn words(dates: &Int32Array, holds: impl Fn(i32) -> bool) -> Vec<u64> {
-    let word = |chunk: &[i32]| chunk.iter().rev().fold(0, |word, &date| word << 1 | u64::from(holds(date)));
-    dates.values().chunks(64).map(word).collect()
-}
-
-fn set(words: &mut [u64], row: usize, bit: bool) {
-    if let Some(word) = words.get_mut(row / 64) {
-        *word = *word & !(1 << (row % 64)) | u64::from(bit) << (row % 64);
-    }
 }
 
 /// Years between two dates. Who was born on 29 February ages on 28 February of a common year.

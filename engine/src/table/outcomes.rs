@@ -38,6 +38,11 @@ impl Outcomes {
         Self(u8::from(can_be_true) | u8::from(can_be_false) << 1 | u8::from(can_be_unknown) << 2)
     }
 
+    /// And TRUE.
+    fn with_true(self) -> Self {
+        Self(self.0 | 1)
+    }
+
     /// Some row may be TRUE.
     pub(crate) fn can_be_true(self) -> bool {
         self.0 & 1 != 0
@@ -92,6 +97,12 @@ pub(crate) enum Test {
     },
     IsNull {
         column: String,
+    },
+    /// The column is missing, or a test of nothing but this column holds. By themselves, the two would seem to allow
+    /// that a missing value is tested.
+    IsNullOr {
+        column: String,
+        test: Box<Test>,
     },
     /// The two lowest bits are this number.
     Precision {
@@ -149,12 +160,37 @@ impl Test {
         Self::try_of(expr).unwrap_or(Self::Opaque)
     }
 
+    fn or(left: Self, right: Self) -> Self {
+        match (left, right) {
+            (Self::IsNull { column }, test) | (test, Self::IsNull { column }) if test.is_only_of(&column) => {
+                Self::IsNullOr { column, test: Box::new(test) }
+            }
+            (left, right) => Self::Or(Box::new([left, right])),
+        }
+    }
+
+    /// Whether it reads this column and no other.
+    fn is_only_of(&self, name: &str) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().all(|part| part.is_only_of(name)),
+            Self::Not(inner) => inner.is_only_of(name),
+            Self::IsNullOr { column, test } => column == name && test.is_only_of(name),
+            Self::Compare { column, .. }
+            | Self::In { column, .. }
+            | Self::IsNull { column }
+            | Self::Precision { column, .. }
+            | Self::Flag { column } => column == name,
+            Self::Constant(_) => true,
+            Self::Opaque => false,
+        }
+    }
+
     fn try_of(expr: &Arc<dyn PhysicalExpr>) -> Option<Self> {
         if let Some(binary) = expr.downcast_ref::<BinaryExpr>() {
             let pair = || Box::new([Self::of(binary.left()), Self::of(binary.right())]);
             return match binary.op() {
                 Operator::And => Some(Self::And(pair())),
-                Operator::Or => Some(Self::Or(pair())),
+                Operator::Or => Some(Self::or(Self::of(binary.left()), Self::of(binary.right()))),
                 operator => comparison(binary.left(), *operator, binary.right())
                     .or_else(|| comparison(binary.right(), operator.swap()?, binary.left())),
             };
@@ -186,7 +222,7 @@ impl Test {
     }
 
     /// What the test can be for the rows of a block; `block` knows the block in each column.
-    pub(crate) fn outcomes<'b>(&self, rows: u32, block: &impl Fn(&str) -> Option<&'b Block>) -> Outcomes {
+    pub(crate) fn outcomes<'b>(&self, rows: u32, block: &dyn Fn(&str) -> Option<&'b Block>) -> Outcomes {
         match self {
             Self::And(parts) => {
                 let [left, right] = parts.as_ref();
@@ -201,6 +237,15 @@ impl Test {
             Self::Opaque => Outcomes::ALL,
             Self::IsNull { column } => match block(column) {
                 Some(block) => Outcomes::of(block.missing > 0, block.missing < rows, false),
+                None => Outcomes::ALL,
+            },
+            Self::IsNullOr { column, test } => match block(column) {
+                Some(block) if block.missing == rows => Outcomes::TRUE,
+                Some(block) => {
+                    let present = Block { missing: 0, bounds: block.bounds.clone() };
+                    let tested = test.outcomes(rows, &|_: &str| Some(&present));
+                    if block.missing > 0 { tested.with_true() } else { tested }
+                }
                 None => Outcomes::ALL,
             },
             Self::Compare { column, operator, constant } => {

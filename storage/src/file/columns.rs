@@ -1,8 +1,8 @@
 //! How each column is encoded and compressed.
 //!
 //! In: the columns of a file and its first rows. Out: Parquet's writer properties. Hot columns (ordinals, times,
-//! categories, codes, numbers) use LZ4, which costs little to undo; texts use ZSTD; keyed hashes do not compress, so
-//! nothing tries. Parquet keeps no statistics: the page directories do. Bloom filters are written in plaintext by
+//! categories, codes, numbers) are encoded and not compressed: undoing LZ4 costs more than decrypting what it saves.
+//! Texts use ZSTD; keyed hashes do not compress, so nothing tries. Parquet keeps no statistics: the page directories do. Bloom filters are written in plaintext by
 //! Parquet, so there are none.
 
 use std::collections::HashSet;
@@ -99,7 +99,13 @@ impl Role {
             return Self::Ordered;
         }
         match field.map(|field| field.ty) {
-            Some(FieldType::Category | FieldType::Categories) => Self::Repeating { text: false },
+            // A byte each.
+            Some(FieldType::Category | FieldType::Bool) if *table == TableId::Contact => {
+                Self::Plain { text: false }
+            }
+            Some(FieldType::Category | FieldType::Categories | FieldType::Bool) => {
+                Self::Repeating { text: false }
+            }
             Some(FieldType::Code) => Self::Repeating { text: false },
             Some(FieldType::Text) if repeats(values) => Self::Repeating { text: true },
             Some(FieldType::Text) => Self::Plain { text: true },
@@ -112,7 +118,6 @@ impl Role {
                 | FieldType::Money
                 | FieldType::Date
                 | FieldType::Time
-                | FieldType::Bool
                 | FieldType::Point,
             )
             | None => Self::Plain { text: false },
@@ -122,12 +127,16 @@ impl Role {
     fn apply(&self, builder: WriterPropertiesBuilder, path: ColumnPath) -> WriterPropertiesBuilder {
         let zstd = || ZstdLevel::try_new(ZSTD_LEVEL).map_or(Compression::LZ4_RAW, Compression::ZSTD);
         match self {
-            Self::Ordered => builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
-            Self::Repeating { text: false } => builder.set_column_dictionary_enabled(path, true),
+            Self::Ordered => builder
+                .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED)
+                .set_column_compression(path, Compression::UNCOMPRESSED),
+            Self::Repeating { text: false } => builder
+                .set_column_dictionary_enabled(path.clone(), true)
+                .set_column_compression(path, Compression::UNCOMPRESSED),
             Self::Repeating { text: true } => {
                 builder.set_column_dictionary_enabled(path.clone(), true).set_column_compression(path, zstd())
             }
-            Self::Plain { text: false } => builder,
+            Self::Plain { text: false } => builder.set_column_compression(path, Compression::UNCOMPRESSED),
             Self::Plain { text: true } => builder.set_column_compression(path, zstd()),
             Self::Hash => builder.set_column_compression(path, Compression::UNCOMPRESSED),
         }

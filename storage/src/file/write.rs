@@ -31,7 +31,7 @@ use rayon::prelude::*;
 use super::columns::{bounds_of_texts, properties};
 use super::directory::{PageDirectory, PagePlace};
 use super::keys::{FOOTER_KEY, Place};
-use super::{DataFile, footer};
+use super::{DataFile, footer, form};
 use crate::crypto::{DataKey, Digest, SealingKey, Sha256Stream, sha256};
 use crate::dataset::durable::{self, TEMPORARY};
 use crate::dataset::{ColumnEntry, FileEntry, FooterEntry, Section};
@@ -92,6 +92,7 @@ impl FileWriter<'_> {
         batches: &[RecordBatch],
         rows_per_group: usize,
     ) -> Result<FileEntry> {
+        let columns = &form::written_schema(columns, &self.place.table);
         let keys = Keys::generate(columns, &self.place)?;
         let written = self.encode(path, name, columns, batches, rows_per_group, &keys)?;
         let file = DataFile::open_encrypted(path, name.to_owned())?;
@@ -203,7 +204,9 @@ impl FileWriter<'_> {
                 for batch in group {
                     let Some(values) = batch.columns().get(place) else { continue };
                     directory.push_blocks(values, block_rows, texts);
-                    for leaf in compute_leaves(field, values).map_err(failed)? {
+                    let written = form::write(values, field.data_type())
+                        .ok_or_else(|| mismatch(&self.place, "a value does not fit the layout"))?;
+                    for leaf in compute_leaves(field, &written).map_err(failed)? {
                         encoder.write(&leaf).map_err(failed)?;
                     }
                 }

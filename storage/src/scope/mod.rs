@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::datatypes::SchemaRef;
 use hyperseg_dsl::schema::Class;
 use parquet::encryption::decrypt::FileDecryptionProperties;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,7 @@ use crate::dataset::{Dataset, FileEntry, FileId, Snapshot};
 use crate::error::{Error, Result};
 use crate::file::keys::{FOOTER_KEY, Place};
 use crate::keyring::KeyClass;
+use crate::layout;
 
 /// A column whose data keys were unwrapped, for the audit record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +51,8 @@ pub struct KeyScope {
 
 struct FileScope {
     place: Place,
+    /// All columns of the file, as they are read.
+    schema: SchemaRef,
     keys: Arc<FileKeys>,
     open: Mutex<Option<Arc<OpenFile>>>,
 }
@@ -76,7 +80,10 @@ impl KeyScope {
                 table: id.file_name(),
                 what: format!("generation {} has no such file", snapshot.generation()),
             })?;
-            files.insert(id, Self::arm_file(dataset, entry, &columns, &mut log)?);
+            let schema = layout::schema_of(snapshot.schema(), &entry.table, entry.class);
+            let schema =
+                schema.ok_or_else(|| Error::corrupt(entry.file_name(), "the schema has no such table"))?;
+            files.insert(id, Self::arm_file(dataset, entry, schema, &columns, &mut log)?);
         }
         Ok(Arc::new(Self { files, unlocked: log.finish() }))
     }
@@ -84,6 +91,7 @@ impl KeyScope {
     fn arm_file(
         dataset: &Dataset,
         entry: &FileEntry,
+        schema: SchemaRef,
         columns: &BTreeSet<String>,
         log: &mut UnlockedLog,
     ) -> Result<FileScope> {
@@ -102,7 +110,7 @@ impl KeyScope {
             log.note(entry, column);
         }
         let footer = unwrap(FOOTER_KEY, &entry.footer.key)?;
-        Ok(FileScope { place, keys: Arc::new(FileKeys::new(footer, keys)), open: Mutex::default() })
+        Ok(FileScope { place, schema, keys: Arc::new(FileKeys::new(footer, keys)), open: Mutex::default() })
     }
 
     /// Opens a file; its footer and page directories are read once per scope.

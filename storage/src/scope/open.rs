@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::page_index::offset_index::{OffsetIndexMetaData, PageLocation};
@@ -21,6 +22,8 @@ use crate::file::{DataFile, PageDirectory, PagePlace, footer};
 pub struct OpenFile {
     pub(super) file: DataFile,
     pub(super) metadata: ArrowReaderMetadata,
+    /// All columns, as they are read.
+    pub(super) schema: SchemaRef,
     rows: u64,
     page_rows: u32,
     /// By leaf column.
@@ -51,7 +54,14 @@ impl OpenFile {
         let metadata = metadata.into_builder().set_offset_index(Some(index)).build();
         let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
             .map_err(|_| Error::corrupt(file.name(), "its schema is not one of ours"))?;
-        Ok(Self { file, metadata, rows: entry.rows, page_rows: entry.page_rows, directories })
+        Ok(Self {
+            file,
+            metadata,
+            schema: Arc::clone(&scope.schema),
+            rows: entry.rows,
+            page_rows: entry.page_rows,
+            directories,
+        })
     }
 
     /// Parquet's metadata. Columns outside the scope stay sealed in it, and every chunk is known to be encrypted under

@@ -22,6 +22,7 @@ use super::open::OpenFile;
 use crate::dataset::{Dataset, FileEntry};
 use crate::error::{Error, Result};
 use crate::file::DataFile;
+use crate::file::form::Reader;
 
 const BATCH_ROWS: usize = 1 << 14;
 
@@ -58,7 +59,7 @@ impl OpenFile {
     /// # Errors
     /// A range is not of the file. Errors of rows come out of the iterator; a column outside the scope is one.
     pub fn read(&self, columns: &[&str], rows: Option<&[Range<u64>]>) -> Result<Batches> {
-        let schema = self.metadata.schema();
+        let schema = &self.schema;
         let projected: Vec<usize> = schema
             .fields()
             .iter()
@@ -66,7 +67,7 @@ impl OpenFile {
             .filter(|(_, field)| columns.contains(&field.name().as_str()))
             .map(|(place, _)| place)
             .collect();
-        let schema = Arc::new(schema.project(&projected).map_err(|_| undecodable(&self.file))?);
+        let schema = Arc::new(self.schema.project(&projected).map_err(|_| undecodable(&self.file))?);
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), projected);
         let figures = Arc::new(Fetched::default());
         let input = Pages { file: self.file.clone(), figures: Arc::clone(&figures) };
@@ -78,7 +79,8 @@ impl OpenFile {
             builder = builder.with_row_groups(groups).with_row_selection(selection);
         }
         let reader = builder.build().map_err(|_| undecodable(&self.file))?;
-        Ok(Batches { file: self.file.clone(), schema, reader: Some(reader), figures })
+        let form = Reader { schema };
+        Ok(Batches { file: self.file.clone(), form, reader: Some(reader), figures })
     }
 
     /// The row groups that hold wanted rows, and the wanted rows among theirs.
@@ -138,7 +140,7 @@ struct Fetched {
 /// Record batches of a file; ends after the first error.
 pub struct Batches {
     file: DataFile,
-    schema: SchemaRef,
+    form: Reader,
     reader: Option<ParquetRecordBatchReader>,
     figures: Arc<Fetched>,
 }
@@ -147,7 +149,7 @@ impl Batches {
     /// Columns of the batches.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
-        &self.schema
+        &self.form.schema
     }
 
     /// Pages fetched and decrypted so far, dictionaries among them.
@@ -168,7 +170,7 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.reader.as_mut()?.next() {
-            Some(Ok(batch)) => Some(Ok(batch)),
+            Some(Ok(batch)) => Some(self.form.read(&batch, self.file.name())),
             Some(Err(_)) => {
                 self.reader = None;
                 Some(Err(undecodable(&self.file)))

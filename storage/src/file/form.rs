@@ -1,0 +1,234 @@
+//! How columns lie in data files, where that differs from how they are read.
+//!
+//! ```text
+//! read: gender  0   missing  1        written: one byte each      0  255  1        (contact files)
+//! read: value   7.1 missing  6        written: required doubles   7.1 NaN 6
+//! ```
+//!
+//! Numbers of fixed width have no place for missing values: a value that cannot occur stands for them. Decoders of
+//! required columns copy, those of optional ones move value by value; one byte for a category decodes eight times
+//! faster than a dictionary of them, and a byte for a flag seventeen times faster than a bit (`benches/README.md`).
+//!
+//! | column | written as | missing |
+//! |---|---|---|
+//! | category, flag of contacts | one byte | 255 |
+//! | category, flag of records | `Int16` | -1 |
+//! | `Int32` (whole numbers, dates) | the same | the least |
+//! | `Int64` (money, times) | the same | the least |
+//! | `Float64` | the same | NaN |
+//! | texts, codes, lists | as they are read | null |
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, FixedSizeBinaryArray, PrimitiveArray,
+    RecordBatch,
+};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, Field, Float64Type, Int16Type, Int32Type, Int64Type, Schema, SchemaRef};
+
+use crate::dataset::TableId;
+use crate::error::{Error, Result};
+
+const MISSING_BYTE: u8 = u8::MAX;
+const MISSING_PLACE: i16 = -1;
+
+/// Columns of a file of a table, as they are written.
+pub(crate) fn written_schema(columns: &SchemaRef, table: &TableId) -> SchemaRef {
+    let is_contact = *table == TableId::Contact;
+    let fields = columns.fields().iter().map(|field| match field.data_type() {
+        DataType::Int16 | DataType::Boolean if is_contact => {
+            Field::new(field.name(), DataType::FixedSizeBinary(1), false)
+        }
+        DataType::Int16 | DataType::Boolean => Field::new(field.name(), DataType::Int16, false),
+        DataType::Int32 | DataType::Int64 | DataType::Float64 => field.as_ref().clone().with_nullable(false),
+        _ => field.as_ref().clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// A column as it is written.
+pub(crate) fn write(values: &ArrayRef, written: &DataType) -> Option<ArrayRef> {
+    Some(match (values.data_type(), written) {
+        (DataType::Int16, DataType::FixedSizeBinary(_)) => {
+            let places = values.as_primitive_opt::<Int16Type>()?;
+            let byte = |place: Option<i16>| match place {
+                None => Some(MISSING_BYTE),
+                Some(place) => u8::try_from(place).ok().filter(|byte| *byte != MISSING_BYTE),
+            };
+            bytes(places.iter().map(byte).collect::<Option<Vec<u8>>>()?)?
+        }
+        (DataType::Boolean, DataType::FixedSizeBinary(_)) => {
+            let flags = values.as_boolean_opt()?.iter();
+            bytes(flags.map(|flag| flag.map_or(MISSING_BYTE, u8::from)).collect())?
+        }
+        (DataType::Boolean, DataType::Int16) => {
+            let flags = values.as_boolean_opt()?.iter();
+            let places = flags.map(|flag| flag.map_or(MISSING_PLACE, i16::from));
+            Arc::new(PrimitiveArray::<Int16Type>::from_iter_values(places))
+        }
+        (DataType::Int16, DataType::Int16) => without_nulls::<Int16Type>(values, MISSING_PLACE)?,
+        (DataType::Int32, DataType::Int32) => without_nulls::<Int32Type>(values, i32::MIN)?,
+        (DataType::Int64, DataType::Int64) => without_nulls::<Int64Type>(values, i64::MIN)?,
+        (DataType::Float64, DataType::Float64) => without_nulls::<Float64Type>(values, f64::NAN)?,
+        _ => Arc::clone(values),
+    })
+}
+
+fn bytes(bytes: Vec<u8>) -> Option<ArrayRef> {
+    Some(Arc::new(FixedSizeBinaryArray::try_new(1, Buffer::from_vec(bytes), None).ok()?))
+}
+
+fn without_nulls<T: ArrowPrimitiveType>(values: &ArrayRef, missing: T::Native) -> Option<ArrayRef> {
+    if values.null_count() == 0 {
+        return Some(Arc::clone(values));
+    }
+    let values = values.as_primitive_opt::<T>()?;
+    Some(Arc::new(PrimitiveArray::<T>::from_iter_values(values.iter().map(|value| value.unwrap_or(missing)))))
+}
+
+/// Batches as they are read, from batches as they are written.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
+    /// Columns as they are read.
+    pub(crate) schema: SchemaRef,
+}
+
+impl Reader {
+    /// The batch as it is read.
+    pub(crate) fn read(&self, batch: &RecordBatch, file: &str) -> Result<RecordBatch> {
+        let misfit = || Error::corrupt(file, "its columns are not those of the layout");
+        let columns = self.schema.fields().iter().zip(batch.columns());
+        let columns = columns.map(|(field, values)| read(values, field.data_type()).ok_or_else(misfit));
+        RecordBatch::try_new(Arc::clone(&self.schema), columns.collect::<Result<_>>()?).map_err(|_| misfit())
+    }
+}
+
+fn read(values: &ArrayRef, wanted: &DataType) -> Option<ArrayRef> {
+    Some(match (values.data_type(), wanted) {
+        (DataType::FixedSizeBinary(1), DataType::Int16) => {
+            let bytes = values.as_fixed_size_binary_opt()?.value_data();
+            let places: Vec<i16> = bytes.iter().map(|byte| i16::from(*byte)).collect();
+            let nulls = present(bytes, |byte| *byte != MISSING_BYTE);
+            Arc::new(PrimitiveArray::<Int16Type>::try_new(places.into(), nulls).ok()?)
+        }
+        (DataType::FixedSizeBinary(1), DataType::Boolean) => {
+            let bytes = values.as_fixed_size_binary_opt()?.value_data();
+            let nulls = present(bytes, |byte| *byte != MISSING_BYTE);
+            Arc::new(BooleanArray::new(packed(bytes, |byte| *byte == 1), nulls))
+        }
+        (DataType::Int16, DataType::Boolean) => {
+            let places = values.as_primitive_opt::<Int16Type>()?.values();
+            let nulls = present(places, |place| *place != MISSING_PLACE);
+            Arc::new(BooleanArray::new(packed(places, |place| *place == 1), nulls))
+        }
+        (DataType::Int16, DataType::Int16) => {
+            with_nulls::<Int16Type>(values, |place| *place != MISSING_PLACE)?
+        }
+        (DataType::Int32, DataType::Int32) => with_nulls::<Int32Type>(values, |value| *value != i32::MIN)?,
+        (DataType::Int64, DataType::Int64) => with_nulls::<Int64Type>(values, |value| *value != i64::MIN)?,
+        (DataType::Float64, DataType::Float64) => with_nulls::<Float64Type>(values, |value| !value.is_nan())?,
+        (written, wanted) if written == wanted => Arc::clone(values),
+        _ => return None,
+    })
+}
+
+fn with_nulls<T: ArrowPrimitiveType>(
+    values: &ArrayRef,
+    is_there: impl Fn(&T::Native) -> bool,
+) -> Option<ArrayRef> {
+    let values = values.as_primitive_opt::<T>()?;
+    if values.nulls().is_some() {
+        return None;
+    }
+    match present(values.values(), is_there) {
+        None => Some(Arc::new(values.clone())),
+        nulls => {
+            let values: ScalarBuffer<T::Native> = values.values().clone();
+            Some(Arc::new(PrimitiveArray::<T>::try_new(values, nulls).ok()?))
+        }
+    }
+}
+
+/// Which values are there; `None` when all are.
+fn present<V>(values: &[V], is_there: impl Fn(&V) -> bool) -> Option<NullBuffer> {
+    // Counting first is quick, and most columns have nothing missing.
+    let missing: usize = values.iter().map(|value| usize::from(!is_there(value))).sum();
+    (missing > 0).then(|| NullBuffer::new(packed(values, is_there)))
+}
+
+/// A bit for each value.
+fn packed<V>(values: &[V], holds: impl Fn(&V) -> bool) -> BooleanBuffer {
+    let mut words = Vec::with_capacity(values.len().div_ceil(64));
+    let mut chunks = values.chunks_exact(64);
+    for chunk in &mut chunks {
+        let mut word = 0_u64;
+        for (bit, value) in chunk.iter().enumerate() {
+            word |= u64::from(holds(value)) << bit;
+        }
+        words.push(word);
+    }
+    let rest = chunks.remainder();
+    if !rest.is_empty() {
+        words.push(
+            rest.iter().enumerate().fold(0, |word, (bit, value)| word | u64::from(holds(value)) << bit),
+        );
+    }
+    BooleanBuffer::new(Buffer::from_vec(words), 0, values.len())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use arrow::array::{Float64Array, Int16Array, Int32Array, Int64Array, StringArray};
+
+    use super::*;
+
+    fn there_and_back(column: ArrayRef) {
+        let schema = |nullable| Field::new("a", column.data_type().clone(), nullable);
+        let columns: SchemaRef = Arc::new(Schema::new(vec![schema(true)]));
+        for table in [TableId::Contact, TableId::Record("condition".to_owned())] {
+            let written = written_schema(&columns, &table);
+            let stored = write(&column, written.field(0).data_type()).unwrap();
+            assert!(stored.null_count() == 0 || written.field(0).is_nullable());
+            let batch = RecordBatch::try_new(written, vec![stored]).unwrap();
+            let reader = Reader { schema: Arc::clone(&columns) };
+            let back = reader.read(&batch, "file").unwrap();
+            assert_eq!(back.column(0), &column, "{table}");
+            assert_eq!(back.column(0).null_count(), column.null_count());
+        }
+    }
+
+    #[test]
+    fn columns_come_back_as_they_were() {
+        let rows = 0..200_i32;
+        let some = |row: i32| row % 7 != 3;
+        there_and_back(Arc::new(
+            rows.clone().map(|row| some(row).then_some(row as i16)).collect::<Int16Array>(),
+        ));
+        there_and_back(Arc::new(
+            rows.clone().map(|row| some(row).then_some(row % 2 == 0)).collect::<BooleanArray>(),
+        ));
+        there_and_back(Arc::new(
+            rows.clone().map(|row| some(row).then_some(row - 9)).collect::<Int32Array>(),
+        ));
+        there_and_back(Arc::new(
+            rows.clone().map(|row| some(row).then_some(-i64::from(row))).collect::<Int64Array>(),
+        ));
+        there_and_back(Arc::new(
+            rows.clone().map(|row| some(row).then_some(f64::from(row) / 3.0)).collect::<Float64Array>(),
+        ));
+        there_and_back(Arc::new(
+            rows.clone().map(|row| some(row).then_some(row.to_string())).collect::<StringArray>(),
+        ));
+        there_and_back(Arc::new(rows.clone().map(|row| Some(row as i16)).collect::<Int16Array>()));
+        there_and_back(Arc::new(Int16Array::new_null(65)));
+        there_and_back(Arc::new(BooleanArray::from(vec![true; 64])));
+    }
+
+    #[test]
+    fn a_place_that_does_not_fit_a_byte_is_refused() {
+        let column: ArrayRef = Arc::new(Int16Array::from(vec![255]));
+        assert!(write(&column, &DataType::FixedSizeBinary(1)).is_none());
+    }
+}
