@@ -89,37 +89,47 @@ impl Ingest {
             return Err(ImportError::UnknownKind { kind: kind.to_owned(), suggestion: None }.into());
         }
         let Rows { batch, origins } = rows;
-        let mut columns = self.open(table, &batch)?;
+        let columns = self.open(table, &batch)?;
         let (keep, places) = self.places(table, &columns, &origins)?;
         if keep.is_empty() {
             return Ok(());
         }
         let ordinals: Vec<u32> = places.iter().map(|place| place.ordinal).collect();
         let hashes = self.finders(table, &columns, &keep, &ordinals)?;
+        let mut rows = if keep.len() == batch.num_rows() {
+            columns
+        } else {
+            pick(table, &columns, &UInt32Array::from(keep.clone()))?
+        };
         // Records hold the contact's ordinal instead of its id, then their hash and origin.
-        if let Some(id) = columns.first_mut() {
-            *id = None;
+        if let Some(id) = rows.first_mut() {
+            *id = Some(Arc::new(UInt32Array::from(ordinals)));
         }
-        let whole = keep.len() == batch.num_rows();
-        for (shard, picked) in by_shard(&places) {
-            let rows =
-                UInt32Array::from_iter_values(picked.iter().filter_map(|place| keep.get(*place)).copied());
-            let all = whole && picked.len() == batch.num_rows();
-            let mut part = if all { columns.clone() } else { pick(table, &columns, &rows)? };
-            let ordinals = picked.iter().filter_map(|place| ordinals.get(*place)).copied();
-            if let Some(slot) = part.first_mut() {
-                *slot = Some(Arc::new(UInt32Array::from_iter_values(ordinals)));
+        rows.push(Some(short_hashes(&hashes)?));
+        let origins: Vec<u64> =
+            keep.iter().filter_map(|row| origins.values().get(*row as usize)).copied().collect();
+        let push = |shard, mut rows: Vec<Option<ArrayRef>>, origins: Vec<u64>| {
+            let length = origins.len();
+            let (first_origin, origins) = in_a_row(origins);
+            rows.push(origins);
+            let batch = Batch { rows: length, first_origin, columns: rows };
+            let id = PartitionId { table: number, shard };
+            if self.waiting.push(id, batch, self.dataset.dir())? {
+                Ok(())
+            } else {
+                Err(table.misfit(WRITTEN))
             }
-            part.push(Some(short_hashes(picked.iter().filter_map(|place| hashes.get(*place)).copied())?));
-            let origins = rows.values().iter().filter_map(|row| origins.values().get(*row as usize)).copied();
-            let (first_origin, origins) = in_a_row(origins.collect());
-            part.push(origins);
-            let batch = Batch { rows: rows.len(), first_origin, columns: part };
-            if !self.waiting.push(PartitionId { table: number, shard }, batch, self.dataset.dir())? {
-                return Err(table.misfit(WRITTEN));
+        };
+        match places.first() {
+            Some(first) if places.iter().all(|place| place.shard == first.shard) => {
+                push(first.shard, rows, origins)
             }
+            _ => by_shard(&places).into_iter().try_for_each(|(shard, picked)| {
+                let numbers = UInt32Array::from_iter_values(picked.iter().map(|place| *place as u32));
+                let origins = picked.iter().filter_map(|place| origins.get(*place)).copied().collect();
+                push(shard, pick(table, &rows, &numbers)?, origins)
+            }),
         }
-        Ok(())
     }
 
     /// The columns of a batch, after its rows were counted.
@@ -257,24 +267,25 @@ pub(super) fn origin(first: Option<u64>, column: Option<&ArrayRef>, row: usize) 
     column?.as_primitive_opt::<UInt64Type>()?.values().get(row).copied().map(Origin)
 }
 
-fn short_hashes(hashes: impl Iterator<Item = u64>) -> Result<ArrayRef> {
-    let mut bytes = Vec::new();
+fn short_hashes(hashes: &[u64]) -> Result<ArrayRef> {
+    let mut bytes = Vec::with_capacity(hashes.len() * RECORD_HASH_BYTES);
     for hash in hashes {
-        bytes.extend(hash.to_le_bytes().into_iter().take(RECORD_HASH_BYTES));
+        bytes.extend_from_slice(hash.to_le_bytes().get(..RECORD_HASH_BYTES).unwrap_or_default());
     }
     let array = FixedSizeBinaryArray::try_new(RECORD_HASH_BYTES as i32, Buffer::from_vec(bytes), None);
-    let array =
-        array.map_err(|_| Error::Mismatch { table: "import".to_owned(), what: "hashes".to_owned() })?;
-    Ok(Arc::new(array))
+    let misfit = |_| Error::Mismatch { table: "import".to_owned(), what: "hashes".to_owned() };
+    Ok(Arc::new(array.map_err(misfit)?))
 }
 
 /// The numbers of a column of hashes.
 pub(super) fn long_hashes(array: &ArrayRef) -> Option<Vec<u64>> {
     let array = array.as_fixed_size_binary_opt()?;
-    let long = |hash: Option<&[u8]>| {
-        Some(hash?.iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)))
+    let long = |row| {
+        let mut bytes = [0; 8];
+        bytes.iter_mut().zip(array.value(row)).for_each(|(to, from)| *to = *from);
+        u64::from_le_bytes(bytes)
     };
-    array.iter().map(long).collect()
+    Some((0..array.len()).map(long).collect())
 }
 
 /// Groups places by shard, each group in order.

@@ -73,10 +73,12 @@ impl ContactMap {
     }
 }
 
+type Ends = (Box<[u8]>, Box<[u8]>);
+
 /// First and last contact id of each shard, in the order of their bytes.
 #[derive(Default)]
 pub(crate) struct Ranges {
-    shards: Vec<Option<(Box<[u8]>, Box<[u8]>)>>,
+    shards: Vec<Option<Ends>>,
     other_than_ascii: bool,
 }
 
@@ -105,7 +107,7 @@ impl Ranges {
             Some(ends) if !self.other_than_ascii => ends,
             _ => (&[][..], &[u8::MAX][..]),
         };
-        let may = |range: &Option<(Box<[u8]>, Box<[u8]>)>| {
+        let may = |range: &Option<Ends>| {
             range.as_ref().is_some_and(|(first, last)| first.as_ref() <= high && last.as_ref() >= low)
         };
         (0..).zip(&self.shards).filter(|(_, range)| may(range)).map(|(shard, _)| shard).collect()

@@ -201,11 +201,11 @@ impl Partition<'_> {
             return Ok(Vec::new());
         }
         let columns = self.taken.look(self.table.place(ORIGIN)?)?;
-        let batches = columns.iter().zip(self.taken.origins()).zip(self.by_batch(rows));
-        let of_batch = |((column, first), rows): ((&Option<ArrayRef>, &Option<u64>), Vec<(usize, usize)>)| {
-            rows.into_iter().map(|(_, row)| origin(*first, column.as_ref(), row)).collect::<Vec<_>>()
-        };
-        batches.flat_map(of_batch).collect::<Option<_>>().ok_or_else(|| self.misfit())
+        let mut found = Vec::with_capacity(rows.len());
+        for ((column, first), rows) in columns.iter().zip(self.taken.origins()).zip(self.by_batch(rows)) {
+            found.extend(rows.into_iter().map(|(_, row)| origin(*first, column.as_ref(), row)));
+        }
+        found.into_iter().collect::<Option<_>>().ok_or_else(|| self.misfit())
     }
 
     fn keys(&self) -> Result<Keys> {

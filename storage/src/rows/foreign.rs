@@ -19,6 +19,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, DictionaryArray, PrimitiveArray, StringArray, UInt32Array,
 };
+use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::compute::{CastOptions, cast_with_options, take};
 use arrow::datatypes::{
     ArrowDictionaryKeyType, ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int32Type,
@@ -146,7 +147,7 @@ impl ForeignColumn {
         let texts = column.as_string::<i32>();
         let field = self.encoder.field();
         if field.ty == FieldType::Text && !has_form(field) && stored_as_is(texts) {
-            return Arc::clone(column);
+            return tight(texts).unwrap_or_else(|| Arc::clone(column));
         }
         for row in 0..texts.len() {
             if texts.is_null(row) {
@@ -199,6 +200,19 @@ fn narrow(keys: &UInt32Array, texts: ArrayRef) -> Option<ArrayRef> {
         0x100..=0xffff => of::<UInt16Type>(keys, texts),
         _ => of::<UInt32Type>(keys, texts),
     }
+}
+
+/// A copy without the room that a reader left for more: rows wait long. `None` when there is little of it.
+fn tight(texts: &StringArray) -> Option<ArrayRef> {
+    let offsets = texts.value_offsets();
+    let end = usize::try_from(*offsets.last()?).ok()?;
+    let (room, used) = (texts.get_buffer_memory_size(), end + size_of_val(offsets));
+    if room <= used + used / 8 {
+        return None;
+    }
+    let values = Buffer::from(texts.value_data().get(..end)?);
+    let offsets = OffsetBuffer::new(offsets.to_vec().into());
+    Some(Arc::new(StringArray::try_new(offsets, values, texts.nulls().cloned()).ok()?))
 }
 
 /// ASCII without empty cells: nothing to normalise, nothing missing.
