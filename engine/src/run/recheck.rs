@@ -9,8 +9,10 @@ use arrow::array::{Array, Int16Array, Int32Array, Int64Array, RecordBatch, Strin
 use hyperseg_dsl::schema::{Channel, Class, Purpose, RecordKind};
 use hyperseg_dsl::semantics::{Consent, Facts, Suppression, judge};
 use hyperseg_dsl::value::{Day, When, unpack_date, unpack_time};
+use hyperseg_storage::file::Bounds;
 use hyperseg_storage::layout::ORDINAL;
-use hyperseg_storage::{Dataset, FileEntry, KeyScope, Snapshot};
+use hyperseg_storage::scope::OpenFile;
+use hyperseg_storage::{Dataset, KeyScope, Snapshot};
 
 use crate::error::{Error, Result};
 use crate::request::Request;
@@ -99,7 +101,8 @@ impl<'a> Recheck<'a> {
     fn consents(&self, shard: u32, wanted: &[bool], recipients: &mut Recipients<'a>) -> Result<()> {
         let kind = self.kind("consent")?;
         let columns = [ORDINAL, "at", "status", "channel", "purpose", "decision", "scope", "end"];
-        self.records(shard, kind, &columns, |batch| {
+        let own = place(kind, "channel", self.channel.name())?;
+        self.records(shard, kind, &columns, Some(("channel", own)), |batch| {
             let at: &Int64Array = column(batch, "at")?;
             let end: &Int64Array = column(batch, "end")?;
             let scope: &StringArray = column(batch, "scope")?;
@@ -137,7 +140,7 @@ impl<'a> Recheck<'a> {
         let bounces = kind == "email_bounce";
         let columns: &[&str] =
             if bounces { &[ORDINAL, "at", "status", "bounce"] } else { &[ORDINAL, "at", "status"] };
-        self.records(shard, record, columns, |batch| {
+        self.records(shard, record, columns, None, |batch| {
             let at: &Int64Array = column(batch, "at")?;
             let status = Categories::of(record, batch, "status")?;
             let bounce = if bounces { Some(Categories::of(record, batch, "bounce")?) } else { None };
@@ -158,30 +161,52 @@ impl<'a> Recheck<'a> {
         self.snapshot.schema().record(name).ok_or_else(unreadable)
     }
 
+    /// Calls `take` with the records of a kind: all, or at least all that have this category, or none at all, in a field.
     fn records(
         &self,
         shard: u32,
         kind: &RecordKind,
         columns: &[&str],
+        only: Option<(&str, i64)>,
         mut take: impl FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
         for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class]) {
-            self.file(entry, columns, &mut take)?;
+            let open = self.scope.open(self.dataset, entry)?;
+            let rows = only.and_then(|(field, place)| blocks(&open, field, place));
+            for batch in open.read(columns, rows.as_deref())? {
+                take(&batch?)?;
+            }
         }
         Ok(())
     }
+}
 
-    fn file(
-        &self,
-        entry: &FileEntry,
-        columns: &[&str],
-        take: &mut impl FnMut(&RecordBatch) -> Result<()>,
-    ) -> Result<()> {
-        for batch in self.scope.read(self.dataset, entry, columns, None)? {
-            take(&batch?)?;
+/// Rows of the blocks in which a field may have a category or be missing.
+fn blocks(open: &OpenFile, field: &str, place: i64) -> Option<Vec<Range<u64>>> {
+    let blocks = &open.directory(field)?.blocks;
+    let size = u64::from(open.page_rows());
+    let mut ranges: Vec<Range<u64>> = Vec::new();
+    for (number, block) in (0..).zip(blocks) {
+        let possible = match &block.bounds {
+            Bounds::Int { min, max, .. } => (*min..=*max).contains(&place),
+            Bounds::Unknown | Bounds::Float { .. } | Bounds::Text { .. } => true,
+        };
+        if possible || block.missing > 0 {
+            let rows = number * size..open.rows().min((number + 1) * size);
+            match ranges.last_mut() {
+                Some(last) if last.end == rows.start => last.end = rows.end,
+                _ => ranges.push(rows),
+            }
         }
-        Ok(())
     }
+    Some(ranges)
+}
+
+/// Number of a category.
+fn place(kind: &RecordKind, field: &str, category: &str) -> Result<i64> {
+    let categories = &kind.field(field).ok_or_else(unreadable)?.categories;
+    let place = categories.iter().position(|known| known == category).ok_or_else(unreadable)?;
+    i64::try_from(place).map_err(|_| unreadable())
 }
 
 /// Calls `take` with row and ordinal for each row of a recipient.

@@ -369,3 +369,125 @@ fn column(expr: &Arc<dyn PhysicalExpr>) -> Option<String> {
 fn literal(expr: &Arc<dyn PhysicalExpr>) -> Option<&ScalarValue> {
     expr.downcast_ref::<Literal>().map(Literal::value)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use arrow::array::{
+        Array, ArrayRef, BooleanArray, Float64Array, Int16Array, Int64Array, RecordBatch, StringArray,
+    };
+    use arrow::datatypes::{Field, Schema};
+    use datafusion::common::DFSchema;
+    use datafusion::execution::context::ExecutionProps;
+    use datafusion::logical_expr::{Expr, binary_expr, cast, col, lit};
+    use datafusion::physical_expr::create_physical_expr;
+    use hyperseg_storage::file::PageDirectory;
+
+    use super::*;
+
+    /// Numbers that look random.
+    struct Dice(u64);
+
+    impl Dice {
+        fn roll(&mut self, sides: u64) -> u64 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) % sides
+        }
+    }
+
+    fn batch(dice: &mut Dice) -> RecordBatch {
+        let rows = 1 + dice.roll(4);
+        let missing = dice.roll(3);
+        let mut value = |sides: u64| -> Vec<Option<u64>> {
+            let low = dice.roll(sides);
+            let there = |dice: &mut Dice| missing == 0 || dice.roll(3) >= missing;
+            (0..rows).map(|_| there(dice).then(|| low + dice.roll(3))).collect()
+        };
+        let places: ArrayRef = Arc::new(value(6).iter().map(|v| v.map(|v| v as i16)).collect::<Int16Array>());
+        let times: ArrayRef = Arc::new(value(24).iter().map(|v| v.map(|v| v as i64)).collect::<Int64Array>());
+        let reals: ArrayRef =
+            Arc::new(value(6).iter().map(|v| v.map(|v| v as f64 / 2.0)).collect::<Float64Array>());
+        let codes: ArrayRef =
+            Arc::new(value(5).iter().map(|v| v.map(|v| format!("E1{v}"))).collect::<StringArray>());
+        let flags: ArrayRef = Arc::new(value(2).iter().map(|v| v.map(|v| v > 1)).collect::<BooleanArray>());
+        let columns = [("place", places), ("time", times), ("real", reals), ("code", codes), ("flag", flags)];
+        let fields = columns.iter().map(|(name, values)| Field::new(*name, values.data_type().clone(), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        RecordBatch::try_new(schema, columns.into_iter().map(|(_, values)| values).collect()).unwrap()
+    }
+
+    fn expr(dice: &mut Dice, depth: u64) -> Expr {
+        let compare = |dice: &mut Dice, left: Expr, right: Expr| {
+            use Operator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+            let operator = [Eq, NotEq, Lt, LtEq, Gt, GtEq][dice.roll(6) as usize];
+            if dice.roll(5) == 0 {
+                binary_expr(right, operator, left)
+            } else {
+                binary_expr(left, operator, right)
+            }
+        };
+        if depth > 0 && dice.roll(3) > 0 {
+            let left = expr(dice, depth - 1);
+            return match dice.roll(4) {
+                0 => !left,
+                1 => left.or(expr(dice, depth - 1)),
+                2 => col("place").is_null().or(col("place").in_list(vec![lit(2_i16), lit(5_i16)], true)),
+                _ => left.and(expr(dice, depth - 1)),
+            };
+        }
+        let number = dice.roll(9) as i16;
+        match dice.roll(9) {
+            0 => compare(dice, col("place"), lit(number)),
+            1 => col("place").in_list(vec![lit(number), lit(3_i16), lit(4_i16)], dice.roll(2) == 0),
+            2 => compare(dice, col("time"), lit(i64::from(number) * 3)),
+            3 => binary_expr(col("time"), Operator::BitwiseAnd, lit(3_i64)).eq(lit(i64::from(number % 4))),
+            4 => compare(dice, col("real"), lit(f64::from(number) / 2.0)),
+            5 => {
+                let wide = cast(col("place"), DataType::Float64);
+                compare(dice, wide, lit(f64::from(number) / 2.0))
+            }
+            6 => compare(dice, col("code"), lit(format!("E1{number}"))),
+            7 => [col("flag"), col("code").is_not_null(), col("flag").is_null()][number as usize % 3].clone(),
+            _ => lit(ScalarValue::Boolean([None, Some(true), Some(false)][number as usize % 3])),
+        }
+    }
+
+    #[test]
+    fn no_outcome_is_overlooked_and_most_are_told() {
+        let mut dice = Dice(1);
+        let (mut told, mut rounds) = (0, 0);
+        for _ in 0..20_000 {
+            let batch = batch(&mut dice);
+            let expr = expr(&mut dice, 3);
+            let schema = DFSchema::try_from(batch.schema()).unwrap();
+            let physical = create_physical_expr(&expr, &schema, &ExecutionProps::new()).unwrap();
+            let rows = u32::try_from(batch.num_rows()).unwrap();
+            let names = batch.schema();
+            let blocks: HashMap<&str, PageDirectory> = names
+                .fields()
+                .iter()
+                .zip(batch.columns())
+                .map(|(field, values)| (field.name().as_str(), PageDirectory::of_values(values, 1 << 14)))
+                .collect();
+            let block = |name: &str| blocks.get(name).and_then(|directory| directory.blocks.first());
+            let judged = Test::of(&physical).outcomes(rows, &block);
+            let found = physical.evaluate(&batch).unwrap().into_array(batch.num_rows()).unwrap();
+            let found = arrow::compute::cast(&found, &DataType::Boolean).unwrap();
+            let found = found.as_any().downcast_ref::<BooleanArray>().unwrap();
+            let mut seen = 0;
+            for answer in found {
+                let (allowed, bit) = match answer {
+                    Some(true) => (judged.can_be_true(), 1),
+                    Some(false) => (judged.can_be_false(), 2),
+                    None => (judged.can_be_unknown(), 4),
+                };
+                assert!(allowed, "{expr} over {batch:?}: {judged:?} but {answer:?}");
+                seen |= bit;
+            }
+            rounds += 1;
+            told += u32::from(judged == Outcomes(seen));
+        }
+        assert!(told * 10 > rounds * 6, "only {told} of {rounds} exactly");
+    }
+}

@@ -86,6 +86,14 @@ pub struct PageDirectory {
 }
 
 impl PageDirectory {
+    /// The blocks of a column by itself; it has no pages.
+    #[must_use]
+    pub fn of_values(values: &ArrayRef, block_rows: usize) -> Self {
+        let mut this = Self::default();
+        this.push_blocks(values, block_rows, true);
+        this
+    }
+
     /// Adds the blocks of a batch that starts with a block. `texts` says whether bounds of texts are worth keeping.
     pub(super) fn push_blocks(&mut self, values: &ArrayRef, block_rows: usize, texts: bool) {
         if matches!(values.data_type(), DataType::List(_)) {
