@@ -7,8 +7,8 @@
 //!      ─without duplicates, clustered, by class→ files in parallel ─→ commit
 //! ```
 //!
-//! A reader that is done with a table says so ([`Ingest::write_table`]), and its files are written while it reads the
-//! next one; what is left is written by [`Ingest::finish`].
+//! A reader that is done with a table, or with some of its shards, may say so: their files are written while it reads on.
+//! What is left is written by [`Ingest::finish`].
 //!
 //! * Every row read is stored, a duplicate, or refused with file, line and reason; the books are checked per table.
 //! * The same rows again change nothing: no file, no generation.

@@ -195,7 +195,7 @@ fn a_table_that_was_written_takes_no_more_rows() {
     let world = World::new();
     let intent = world.dataset.audit().unwrap().intent(IntentBody::new("import")).unwrap();
     let ingest = Ingest::begin(&world.dataset, intent, ImportOptions::new(0)).unwrap();
-    ingest.write_table("email_open").unwrap();
+    ingest.while_writing(|writing| writing.start("email_open", None)).unwrap();
     let schema = ingest.schema().clone();
     let batch = Builder::records(&schema, schema.record("email_open").unwrap()).finish();
     let error = ingest.records("email_open", batch).unwrap_err().to_string();

@@ -1,7 +1,7 @@
 //! The end of an import: waiting rows become files, and all of them one commit.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array, new_null_array};
 use arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSchema, SchemaRef, UInt32Type};
@@ -20,8 +20,59 @@ use crate::layout;
 /// Rows of a row group: large enough to scan fast, small enough that statistics prune.
 pub(super) const ROWS_PER_GROUP: usize = 1 << 20;
 
+/// Part of the memory budget that the partitions being written share.
+const WAVE: u64 = 4;
+/// Between two looks whether there is something to help with.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
+
 /// Tables that can forbid to approach a contact.
 const SUPPRESSING: [&str; 5] = ["contact", "consent", "email_bounce", "email_complaint", "email_unsubscribe"];
+
+/// Partitions that are being written while their reader goes on.
+pub(crate) struct Writing<'s, 'scope> {
+    ingest: &'scope Ingest,
+    scope: &'s rayon::Scope<'scope>,
+    /// Bytes of partitions that were started and are not written.
+    backlog: &'scope AtomicU64,
+    failed: &'scope Mutex<Option<Error>>,
+}
+
+impl<'scope> Writing<'_, 'scope> {
+    /// Writes what waits of a table, in all shards or some; it takes no more rows there. Comes back at once, unless too
+    /// much is being written already: then it helps first.
+    ///
+    /// # Errors
+    /// Something that was started before could not be written.
+    pub(crate) fn start(&self, table: &str, shards: Option<Vec<u32>>) -> Result<()> {
+        let Self { ingest, backlog, failed, .. } = *self;
+        for (id, bytes) in ingest.close(table, shards.as_deref())? {
+            // As much as a wave of the end may be, or one partition alone.
+            let most = (ingest.options.memory_budget / WAVE).saturating_sub(bytes);
+            while backlog.load(Ordering::Acquire) > most {
+                if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                    std::thread::sleep(PAUSE);
+                }
+            }
+            if let Some(error) = lock(failed).take() {
+                return Err(error);
+            }
+            backlog.fetch_add(bytes, Ordering::AcqRel);
+            // Taken out now: from here on it is no part of what waits, and is not sealed any more.
+            let taken = ingest.waiting.take(id)?;
+            self.scope.spawn(move |_| {
+                if let Err(error) = ingest.write_taken(id, taken) {
+                    lock(failed).get_or_insert(error);
+                }
+                backlog.fetch_sub(bytes, Ordering::AcqRel);
+            });
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Ingest {
     /// Writes what waits, commits it, and closes the audit intent with the report. When there is nothing new, nothing
@@ -54,29 +105,32 @@ impl Ingest {
         self.intent.abort(reason)
     }
 
-    /// Writes what waits of a table; it takes no more rows. For readers that are done with a table, so that its rows
-    /// need not wait for the others.
-    pub(crate) fn write_table(&self, name: &str) -> Result<()> {
-        let (number, table) = self.table(name)?;
-        table.closed.store(true, Ordering::Release);
-        if self.in_vain() {
-            return Ok(());
-        }
-        self.write_partitions(self.waiting.partitions(Some(number)), |_| ())
+    /// Runs a reader beside the writing of what it is done with ([`Writing::start`]), and waits for both.
+    pub(crate) fn while_writing(
+        &self,
+        read: impl FnOnce(&Writing<'_, '_>) -> Result<()> + Send,
+    ) -> Result<()> {
+        let (backlog, failed) = (AtomicU64::new(0), Mutex::new(None));
+        let done =
+            rayon::scope(|scope| read(&Writing { ingest: self, scope, backlog: &backlog, failed: &failed }));
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(done, Err)
     }
 
-    /// The same for a table in some shards.
-    pub(crate) fn write_shards(&self, name: &str, shards: &[u32]) -> Result<()> {
-        let (number, _) = self.table(name)?;
-        for shard in shards {
+    /// Takes no more rows of a table, in all shards or some, and gives the partitions that wait of it.
+    fn close(&self, name: &str, shards: Option<&[u32]>) -> Result<Vec<(PartitionId, u64)>> {
+        let (number, table) = self.table(name)?;
+        for shard in shards.unwrap_or_default() {
             self.waiting.close(PartitionId { table: number, shard: *shard });
         }
+        if shards.is_none() {
+            table.closed.store(true, Ordering::Release);
+        }
         if self.in_vain() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut partitions = self.waiting.partitions(Some(number));
-        partitions.retain(|(id, _)| shards.contains(&id.shard));
-        self.write_partitions(partitions, |_| ())
+        partitions.retain(|(id, _)| shards.is_none_or(|shards| shards.contains(&id.shard)));
+        Ok(partitions)
     }
 
     fn write_all(&self) -> Result<()> {
@@ -100,29 +154,33 @@ impl Ingest {
 
     fn write_partitions(&self, partitions: Vec<(PartitionId, u64)>, done: impl Fn(u64) + Sync) -> Result<()> {
         // A column is put in order while those before it are there in both orders: twice the rows at most.
-        for wave in waves(partitions, self.options.memory_budget / 4) {
+        for wave in waves(partitions, self.options.memory_budget / WAVE) {
             wave.into_par_iter().try_for_each(|id| {
-                let rows = self.write_partition(id)?;
-                done(self.written.fetch_add(rows, Ordering::Relaxed) + rows);
+                self.write_partition(id)?;
+                done(self.written.load(Ordering::Relaxed));
                 Ok::<(), Error>(())
             })?;
         }
         Ok(())
     }
 
-    fn write_partition(&self, id: PartitionId) -> Result<u64> {
+    fn write_partition(&self, id: PartitionId) -> Result<()> {
+        self.write_taken(id, self.waiting.take(id)?)
+    }
+
+    fn write_taken(&self, id: PartitionId, taken: Taken<'_>) -> Result<()> {
         let table = self.tables.get(usize::from(id.table));
         let table = table.ok_or_else(|| Error::Mismatch {
             table: "import".to_owned(),
             what: "rows of no table".to_owned(),
         })?;
-        let taken = self.waiting.take(id)?;
         let rows = taken.rows().iter().sum::<usize>() as u64;
         match &table.kind {
             None => self.write_contacts(table, id.shard, &taken)?,
             Some(kind) => self.write_records(table, kind, id.shard, taken)?,
         }
-        Ok(rows)
+        self.written.fetch_add(rows, Ordering::Relaxed);
+        Ok(())
     }
 
     fn write_contacts(&self, table: &Table, shard: u32, taken: &Taken<'_>) -> Result<()> {

@@ -45,21 +45,23 @@ pub fn import_population(dataset: &Dataset, dir: &Path, options: ImportOptions) 
         // All headers are looked at now: a column nobody knows is told before anything is read.
         let steps: Vec<Vec<Step<'_>>> =
             records.into_iter().map(|table| steps(shared, table)).collect::<Result<_>>()?;
-        // What a step completes is written during the next one.
-        let mut complete = Complete { table: CONTACTS, shards: None };
-        for Step { rows, then } in steps.into_iter().flatten() {
-            let (written, read) = rayon::join(|| complete.write(shared), || rows.import(shared));
-            written.and(read)?;
-            complete = then;
-        }
-        complete.write(shared)
+        // What a step completes is written during the next ones.
+        shared.while_writing(|writing| {
+            writing.start(CONTACTS, None)?;
+            for Step { rows, table, complete } in steps.into_iter().flatten() {
+                rows.import(shared)?;
+                writing.start(table, complete)?;
+            }
+            Ok(())
+        })
     })
 }
 
-/// Some rows of a table, and what is complete when they were read.
+/// Some rows of a table, and the shards of which no more come; `None` for all.
 struct Step<'t> {
     rows: StepRows<'t>,
-    then: Complete<'t>,
+    table: &'t str,
+    complete: Option<Vec<u32>>,
 }
 
 enum StepRows<'t> {
@@ -67,37 +69,19 @@ enum StepRows<'t> {
     Parquet(Vec<parquet::Task>),
 }
 
-/// A table, or some shards of it, of which no more rows come.
-struct Complete<'t> {
-    table: &'t str,
-    shards: Option<Vec<u32>>,
-}
-
-fn steps<'t>(ingest: &Ingest, table: &'t TableFile) -> Result<Vec<Step<'t>>> {
-    let all = |table: &'t TableFile| Complete { table: table.table(), shards: None };
-    if table.format == Format::Csv {
-        return Ok(vec![Step { rows: StepRows::Csv(table), then: all(table) }]);
+fn steps<'t>(ingest: &Ingest, file: &'t TableFile) -> Result<Vec<Step<'t>>> {
+    let table = file.table();
+    if file.format == Format::Csv {
+        return Ok(vec![Step { rows: StepRows::Csv(file), table, complete: None }]);
     }
-    let mut steps: Vec<Step<'t>> = parquet::tasks(ingest, table)?
+    let mut steps: Vec<Step<'t>> = parquet::tasks(ingest, file)?
         .into_iter()
-        .map(|(tasks, shards)| Step {
-            rows: StepRows::Parquet(tasks),
-            then: Complete { table: table.table(), shards: Some(shards) },
-        })
+        .map(|(tasks, shards)| Step { rows: StepRows::Parquet(tasks), table, complete: Some(shards) })
         .collect();
     if let Some(last) = steps.last_mut() {
-        last.then = all(table);
+        last.complete = None;
     }
     Ok(steps)
-}
-
-impl Complete<'_> {
-    fn write(&self, ingest: &Ingest) -> Result<()> {
-        match &self.shards {
-            None => ingest.write_table(self.table),
-            Some(shards) => ingest.write_shards(self.table, shards),
-        }
-    }
 }
 
 impl StepRows<'_> {
