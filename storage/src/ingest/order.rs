@@ -1,4 +1,7 @@
-//! The order in which a file holds its records: class, cluster field, time, contact.
+//! The order in which a file holds its records: class, what counts before what is hidden, cluster field, time, contact.
+//!
+//! Records that never count unless asked for (entered in error, cancelled, refuted, opened by a machine) lie behind
+//! the others, so that nearly every block of a file is known to hold none of them.
 //!
 //! In: what a partition's rows have of these. Out: the rows in this order, cut by class. Rows that agree in all of them
 //! are told apart by their hash, and at last by a digest of what they say: the order of arrival never shows.
@@ -16,6 +19,8 @@ pub(super) const ROWS_MAX: usize = 1 << 30;
 pub(super) struct Keys {
     /// Class, or one for all rows.
     pub(super) classes: Column<u8>,
+    /// Does not count unless asked for by name.
+    pub(super) hidden: Column<bool>,
     /// Rank of the cluster field; [`MISSING`] comes last.
     pub(super) clusters: Column<u32>,
     pub(super) times: Vec<i64>,
@@ -37,7 +42,7 @@ impl<T: Copy + Default> Column<T> {
     }
 }
 
-/// How a key is laid out: group (class and cluster), time, ordinal when there is room, row.
+/// How a key is laid out: group (class, hiddenness and cluster), time, ordinal when there is room, row.
 struct Layout {
     ranks: u64,
     earliest: i64,
@@ -59,7 +64,7 @@ impl Layout {
         let time_bits = bits(latest.wrapping_sub(earliest) as u64);
         let row_bits = bits(keys.times.len() as u64);
         let ordinal_bits = bits(u64::from(keys.ordinals.iter().copied().max().unwrap_or_default()));
-        let group_bits = bits(ranks * (u64::from(u8::MAX) + 1));
+        let group_bits = bits(2 * ranks * (u64::from(u8::MAX) + 1));
         let fits = group_bits + time_bits + ordinal_bits + row_bits <= u128::BITS;
         Self { ranks, earliest, time_bits, ordinal_bits: if fits { ordinal_bits } else { 0 }, row_bits }
     }
@@ -69,7 +74,8 @@ impl Layout {
             MISSING => self.ranks - 1,
             rank => u64::from(rank),
         };
-        let group = u64::from(keys.classes.get(row)) * self.ranks + rank;
+        let group = 2 * u64::from(keys.classes.get(row)) + u64::from(keys.hidden.get(row));
+        let group = group * self.ranks + rank;
         let time = keys.times.get(row).copied().unwrap_or_default().wrapping_sub(self.earliest) as u64;
         let mut key = u128::from(group) << self.time_bits | u128::from(time);
         if self.ordinal_bits > 0 {
@@ -81,7 +87,7 @@ impl Layout {
 
     fn class(&self, key: u128) -> u8 {
         let group = (key >> (self.row_bits + self.ordinal_bits + self.time_bits)) as u64;
-        u8::try_from(group / self.ranks).unwrap_or(u8::MAX)
+        u8::try_from(group / (2 * self.ranks)).unwrap_or(u8::MAX)
     }
 }
 
@@ -139,10 +145,15 @@ mod tests {
     fn check(times: Vec<i64>, clusters: Vec<u32>, classes: Vec<u8>, gone: &[u32]) {
         let ordinals: Vec<u32> = (0..times.len() as u32).map(|row| row.wrapping_mul(7) % 5).collect();
         let mut expected: Vec<u32> = (0..times.len() as u32).filter(|row| !gone.contains(row)).collect();
-        let of = |row: u32| (classes[row as usize], clusters[row as usize], times[row as usize]);
+        let hidden: Vec<bool> = (0..times.len()).map(|row| row % 3 == 1).collect();
+        let of = |row: u32| {
+            let row = row as usize;
+            (classes[row], hidden[row], clusters[row], times[row])
+        };
         expected.sort_by_key(|row| of(*row));
         let keys = Keys {
             classes: Column::Each(classes.clone()),
+            hidden: Column::Each(hidden.clone()),
             clusters: Column::Each(clusters.clone()),
             times: times.clone(),
             ordinals: ordinals.clone(),
@@ -162,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_lie_by_class_cluster_time_and_contact() {
+    fn rows_lie_by_class_hiddenness_cluster_time_and_contact() {
         check(vec![5, -3, 5, 5, 0, 0, 9], vec![2, 2, MISSING, 0, 1, 1, 0], vec![1, 1, 0, 3, 0, 0, 1], &[3]);
         check(vec![i64::MIN, i64::MAX, 0, 0, 0], vec![0, MISSING, 0, 0, 1 << 27], vec![0; 5], &[]);
         check(vec![], vec![], vec![], &[]);

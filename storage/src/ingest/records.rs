@@ -245,6 +245,7 @@ impl Partition<'_> {
         };
         Ok(Keys {
             classes: classes(self.ingest.schema(), self.kind, codes.as_ref()),
+            hidden: self.hidden()?,
             clusters,
             times: self.numbers(AT, |array, all| {
                 all.extend_from_slice(array.as_primitive_opt::<Int64Type>()?.values());
@@ -255,6 +256,43 @@ impl Partition<'_> {
                 Some(())
             })?,
         })
+    }
+
+    /// Which rows the kind hides unless they are asked for by name.
+    fn hidden(&self) -> Result<Column<bool>> {
+        let mut hidden: Option<Vec<bool>> = None;
+        for (name, values) in &self.kind.hidden {
+            let field = self.kind.field(name).ok_or_else(|| self.misfit())?;
+            let own: Vec<bool> = match field.ty {
+                FieldType::Bool => self.flags(name, values.iter().any(|value| value == "true"))?,
+                _ => {
+                    let is_hidden: Vec<bool> =
+                        field.categories.iter().map(|own| values.contains(own)).collect();
+                    let hides = |place: u32| is_hidden.get(place as usize).copied().unwrap_or(false);
+                    self.categories(name)?.into_iter().map(hides).collect()
+                }
+            };
+            hidden = Some(match hidden {
+                None => own,
+                Some(before) => before.iter().zip(&own).map(|(a, b)| a | b).collect(),
+            });
+        }
+        Ok(hidden.filter(|hidden| hidden.contains(&true)).map_or(Column::One(false), Column::Each))
+    }
+
+    /// Whether a flag has a value; not where it is missing.
+    fn flags(&self, name: &str, wanted: bool) -> Result<Vec<bool>> {
+        let mut all = Vec::new();
+        for (array, rows) in self.taken.look(self.table.place(name)?)?.iter().zip(self.taken.rows()) {
+            match array {
+                None => all.extend(std::iter::repeat_n(false, *rows)),
+                Some(array) => {
+                    let values = array.as_boolean_opt().ok_or_else(|| self.misfit())?;
+                    all.extend(values.iter().map(|flag| flag == Some(wanted)));
+                }
+            }
+        }
+        Ok(all)
     }
 
     fn coded(&self, name: &str) -> Result<Coded> {

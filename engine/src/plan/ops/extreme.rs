@@ -142,6 +142,7 @@ impl SetOperator for ExtremeRecord {
         shard.reservation.try_grow(shard.contacts * 2 * size_of::<i64>())?;
         let mut contacts = Contacts::new(shard.contacts, self.extreme);
         let rows = shard.counter("rows");
+        let mut candidates = vec![0_u16; PIECE_ROWS];
         while let Some(batch) = input.try_next().await? {
             let tests = self.test.evaluate(&batch)?.into_array(batch.num_rows())?;
             let tests = tests
@@ -152,15 +153,25 @@ impl SetOperator for ExtremeRecord {
             let at: &Int64Array = column(&batch, "at")?;
             let recorded: &Int64Array = column(&batch, "recorded_at")?;
             rows.add(batch.num_rows());
-            for (row, (&ordinal, &at)) in ordinals.values().iter().zip(at.values()).enumerate() {
-                contacts.take(ordinal, at, || {
-                    let seen = match (tests.is_valid(row), tests.is_valid(row) && tests.value(row)) {
-                        (false, _) => Seen::Unknown,
-                        (true, true) => Seen::True,
-                        (true, false) => Seen::False,
+            let mut start = 0;
+            let pieces = ordinals.values().chunks(PIECE_ROWS).zip(at.values().chunks(PIECE_ROWS));
+            for (ordinals, times) in pieces {
+                for &piece_row in contacts.candidates(ordinals, times, &mut candidates) {
+                    let place = usize::from(piece_row);
+                    let (Some(&ordinal), Some(&at)) = (ordinals.get(place), times.get(place)) else {
+                        continue;
                     };
-                    (recorded.is_valid(row).then(|| recorded.value(row)), seen)
-                })?;
+                    let row = start + place;
+                    contacts.take(ordinal, at, || {
+                        let seen = match (tests.is_valid(row), tests.is_valid(row) && tests.value(row)) {
+                            (false, _) => Seen::Unknown,
+                            (true, true) => Seen::True,
+                            (true, false) => Seen::False,
+                        };
+                        (recorded.is_valid(row).then(|| recorded.value(row)), seen)
+                    })?;
+                }
+                start += ordinals.len();
             }
         }
         Ok(contacts.answer())
@@ -180,6 +191,8 @@ struct Contacts {
     better: Keys,
 }
 
+/// Rows that are looked up together: what they touch fits into the processor's nearest caches.
+const PIECE_ROWS: usize = 1 << 11;
 /// No record yet.
 const NOTHING: i64 = i64::MIN;
 /// See [`Contacts::several`].
@@ -191,6 +204,23 @@ impl Contacts {
     fn new(contacts: usize, extreme: Extreme) -> Self {
         let (keys, recorded) = (vec![NOTHING; contacts], vec![UNRECORDED; contacts]);
         Self { keys, recorded, several: HashMap::new(), better: Keys::new(extreme) }
+    }
+
+    /// Rows of a piece that may be better than what is known. Looking all of them up first, without acting on any,
+    /// lets the processor wait for many places of memory at once.
+    fn candidates<'c>(&self, ordinals: &[u32], times: &[i64], found: &'c mut [u16]) -> &'c [u16] {
+        let sign = self.better.sign;
+        let mut count = 0;
+        for (row, (&ordinal, &at)) in (0_u16..).zip(ordinals.iter().zip(times)) {
+            // An ordinal beyond the shard is a candidate, to be refused.
+            let key = self.keys.get(ordinal as usize).copied().unwrap_or(SEVERAL);
+            let candidate = (key == SEVERAL) | (at & 3 != 0) | (sign.wrapping_mul(at) >= key & !3);
+            if let Some(place) = found.get_mut(count) {
+                *place = row;
+            }
+            count += usize::from(candidate);
+        }
+        found.get(..count).unwrap_or_default()
     }
 
     /// Takes a record; `rest` is when it was recorded, and what the test says of it.
