@@ -1,6 +1,7 @@
 //! `anniversary(date)`: a yearly return of the date falls into a range of days.
 
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, BooleanArray, Int32Array};
 use arrow::datatypes::DataType;
@@ -20,14 +21,44 @@ pub(crate) struct Returns {
 
 /// TRUE when a year after the date's own has its return in the range; null when the date is missing.
 pub(crate) fn anniversary(returns: Returns, date: Expr) -> Expr {
-    ScalarUDF::from(Anniversary { signature: Signature::any(1, Volatility::Immutable), returns })
-        .call(vec![date])
+    let signature = Signature::any(1, Volatility::Immutable);
+    ScalarUDF::from(Anniversary { signature, returns, days: Days::default() }).call(vec![date])
+}
+
+/// For each day from [`Days::FIRST`] to the end of the year before the range: whether a return of it lies in the range.
+/// Worked out when it is first needed; it follows from the range, and so takes no part in comparing functions.
+#[derive(Debug, Default)]
+struct Days(OnceLock<Vec<bool>>);
+
+impl Days {
+    /// 1880-01-01 as days since 1970-01-01; earlier dates are worked out one by one.
+    const FIRST: i32 = -32_872;
+
+    fn get(&self, first: NaiveDate, last: NaiveDate) -> &[bool] {
+        self.0.get_or_init(|| {
+            let dates = day_from_epoch(Self::FIRST).map(|day| day.iter_days()).into_iter().flatten();
+            dates.take_while(|day| day.year() < first.year()).map(|day| returns(day, first, last)).collect()
+        })
+    }
+}
+
+impl PartialEq for Days {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Days {}
+
+impl Hash for Days {
+    fn hash<H: Hasher>(&self, _state: &mut H) {}
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Anniversary {
     signature: Signature,
     returns: Returns,
+    days: Days,
 }
 
 impl ScalarUDFImpl for Anniversary {
@@ -49,13 +80,15 @@ impl ScalarUDFImpl for Anniversary {
         let Some(dates) = dates else { return internal_err!("anniversary takes a date") };
         let range = day_from_epoch(self.returns.first).zip(day_from_epoch(self.returns.last));
         let Some((first, last)) = range else { return internal_err!("a range beyond the calendar") };
-        let answers = (0..dates.len()).map(|row| {
-            if dates.is_null(row) {
-                None
-            } else {
-                unpack_date(dates.value(row)).map(|date| returns(date, first, last))
+        let days = self.days.get(first, last);
+        let answer = |packed: i32| {
+            let day = usize::try_from((packed >> 2) - Days::FIRST).ok().filter(|_| packed & 3 == 0);
+            match day.and_then(|day| days.get(day)) {
+                Some(answer) => Some(*answer),
+                None => unpack_date(packed).map(|date| returns(date, first, last)),
             }
-        });
+        };
+        let answers = dates.iter().map(|date| date.and_then(answer));
         Ok(ColumnarValue::Array(Arc::new(answers.collect::<BooleanArray>())))
     }
 }
@@ -87,5 +120,13 @@ mod tests {
         assert!(hit("2004-02-29", "2024-02-29", "2024-03-01"));
         assert!(!hit("2026-01-02", "2025-12-28", "2026-01-04"), "the date itself is no return");
         assert!(hit("2026-01-02", "2020-01-01", "2027-06-01"));
+        let (first, last) = (day("2025-12-28"), day("2026-01-04"));
+        let days = Days::default();
+        let table = days.get(first, last);
+        assert_eq!(hyperseg_dsl::value::days_since_epoch(day("1880-01-01")), Days::FIRST);
+        for (answer, day) in table.iter().zip(day("1880-01-01").iter_days()) {
+            assert_eq!(*answer, returns(day, first, last), "{day}");
+        }
+        assert_eq!(table.len(), (day("2025-01-01") - day("1880-01-01")).num_days() as usize);
     }
 }

@@ -47,14 +47,19 @@ impl Tables {
     pub(crate) fn contact_scan(&self, class: Class) -> Result<LogicalPlanBuilder> {
         let files = self.by_shard(|shard| self.snapshot.contact_files(class, shard).collect());
         let schema = contact_schema(self.snapshot.schema(), class);
-        let source = Source { schema, shards: files, sealed: Arc::clone(&self.sealed) };
+        let source = Source { schema, shards: files, sealed: Arc::clone(&self.sealed), bytes: true };
         scan_of(&format!("contact_{}", class.name().replace('.', "_")), source)
     }
 
     /// The records of a kind, in the files of these classes.
     pub(crate) fn record_scan(&self, kind: &RecordKind, classes: &[Class]) -> Result<LogicalPlanBuilder> {
         let files = self.by_shard(|shard| self.snapshot.record_files(&kind.name, shard, classes).collect());
-        let source = Source { schema: record_schema(kind), shards: files, sealed: Arc::clone(&self.sealed) };
+        let source = Source {
+            schema: record_schema(kind),
+            shards: files,
+            sealed: Arc::clone(&self.sealed),
+            bytes: false,
+        };
         scan_of(&kind.name, source)
     }
 

@@ -5,6 +5,7 @@
 //!      provider                                 scan                       outcomes        source       work
 //! ```
 
+mod lookup;
 mod outcomes;
 mod provider;
 mod scan;

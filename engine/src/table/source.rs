@@ -35,6 +35,8 @@ pub(crate) struct Source {
     /// Files by shard, in the order of their ordinals.
     pub(crate) shards: Vec<Vec<SealedFile>>,
     pub(crate) sealed: Arc<Sealed>,
+    /// Categories and flags are written as bytes: a table of contacts.
+    pub(crate) bytes: bool,
 }
 
 impl Source {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, BooleanArray, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{and, and_kleene, filter_record_batch, prep_null_mask_filter};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Schema};
 use datafusion::common::{Result, internal_err};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::reassign_expr_columns;
@@ -14,6 +14,7 @@ use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricB
 use hyperseg_storage::layout::ORDINAL;
 use hyperseg_storage::scope::{Batches, OpenFile};
 
+use super::lookup::Lookup;
 use super::outcomes::Outcomes;
 use super::scan::{Order, Output, in_order};
 use super::source::{SealedFile, storage};
@@ -75,8 +76,11 @@ enum Stretch {
 #[derive(Debug)]
 struct Reading {
     columns: Vec<String>,
-    /// Expressions over these columns; whether UNKNOWN is tallied.
+    /// Tests of bytes, by their column.
+    lookups: Vec<(String, Lookup)>,
+    /// Expressions over the columns `evaluated`; whether UNKNOWN is tallied.
     tests: Vec<(Arc<dyn PhysicalExpr>, bool)>,
+    evaluated: Vec<String>,
 }
 
 /// The batches of a scan in one shard.
@@ -199,8 +203,12 @@ impl Work {
             }
         };
         let columns: Vec<&str> = reading.columns.iter().map(String::as_str).collect();
-        let batches = open.read(&columns, Some(rows)).map_err(storage)?;
-        self.reading = Some((batches, reading));
+        let batches = if reading.lookups.is_empty() {
+            open.read(&columns, Some(rows))
+        } else {
+            open.read_written(&columns, Some(rows))
+        };
+        self.reading = Some((batches.map_err(storage)?, reading));
         Ok(())
     }
 
@@ -225,19 +233,58 @@ impl Work {
             places.push(schema.index_of(ORDINAL)?);
         }
         let read = schema.project(&places)?;
-        let tests = open
+        let names = |schema: &Schema| schema.fields().iter().map(|field| field.name().clone()).collect();
+        let (mut lookups, mut left) = (Vec::new(), Vec::new());
+        for condition in open {
+            let lookup = match (&self.order.output, condition.columns.as_slice()) {
+                (Output::Truth, [column]) if self.order.source.bytes => {
+                    Lookup::of(&condition.expr, &read, column)?.map(|lookup| (column.clone(), lookup))
+                }
+                _ => None,
+            };
+            match lookup {
+                Some(lookup) => lookups.push(lookup),
+                None => left.push(condition),
+            }
+        }
+        // With lookups, the others are evaluated over their own columns only.
+        let evaluated = if lookups.is_empty() {
+            read.clone()
+        } else {
+            let asked = |name: &String| left.iter().any(|condition| condition.columns.contains(name));
+            let places: Vec<usize> =
+                (0..read.fields().len()).filter(|&place| asked(read.field(place).name())).collect();
+            read.project(&places)?
+        };
+        let tests = left
             .iter()
             .map(|condition| {
-                Ok((reassign_expr_columns(Arc::clone(&condition.expr), &read)?, condition.tallied))
+                Ok((reassign_expr_columns(Arc::clone(&condition.expr), &evaluated)?, condition.tallied))
             })
             .collect::<Result<_>>()?;
-        Ok(Reading { columns: read.fields().iter().map(|field| field.name().clone()).collect(), tests })
+        Ok(Reading { columns: names(&read), lookups, tests, evaluated: names(&evaluated) })
     }
 
     fn evaluate(&self, batch: &RecordBatch, reading: &Reading) -> Result<Option<RecordBatch>> {
         match &self.order.output {
             Output::Truth => {
                 let mut truth: Option<BooleanArray> = None;
+                for (name, lookup) in &reading.lookups {
+                    let bytes = batch.column_by_name(name).and_then(|bytes| bytes.as_fixed_size_binary_opt());
+                    let Some(bytes) = bytes else { return internal_err!("a column that is no bytes") };
+                    let answers = lookup.answers(bytes.value_data());
+                    truth = Some(match truth {
+                        None => answers,
+                        Some(before) => and_kleene(&before, &answers)?,
+                    });
+                }
+                let converted;
+                let batch = if reading.lookups.is_empty() || reading.tests.is_empty() {
+                    batch
+                } else {
+                    converted = self.converted(batch, &reading.evaluated)?;
+                    &converted
+                };
                 for (test, _) in &reading.tests {
                     let answers = truths(test, batch)?;
                     truth = Some(match truth {
@@ -289,6 +336,16 @@ impl Work {
                 Ok(Some(kept))
             }
         }
+    }
+
+    /// These columns as they are read, of a batch as it is written.
+    fn converted(&self, batch: &RecordBatch, columns: &[String]) -> Result<RecordBatch> {
+        let Some(open) = &self.open else { return internal_err!("rows of no file") };
+        let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let schema = batch.schema();
+        let places = names.iter().map(|name| schema.index_of(name)).collect::<Result<Vec<_>, _>>()?;
+        let batch = batch.project(&places)?;
+        open.reader(&names).and_then(|reader| reader.read(&batch)).map_err(storage)
     }
 
     /// Rows whose answer is known.
@@ -396,7 +453,7 @@ fn extend(ranges: &mut Vec<Range<u64>>, rows: Range<u64>) {
 }
 
 /// Evaluates a Boolean expression; null is UNKNOWN.
-fn truths(expr: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<BooleanArray> {
+pub(super) fn truths(expr: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<BooleanArray> {
     let array = expr.evaluate(batch)?.into_array(batch.num_rows())?;
     if let Some(answers) = array.as_any().downcast_ref::<BooleanArray>() {
         return Ok(answers.clone());

@@ -12,5 +12,6 @@ mod read;
 mod write;
 
 pub use directory::{Block, Bounds, PageDirectory, PagePlace};
+pub use form::{MISSING_BYTE, Reader};
 pub use read::DataFile;
 pub(crate) use write::FileWriter;

@@ -59,16 +59,35 @@ impl OpenFile {
     /// # Errors
     /// A range is not of the file. Errors of rows come out of the iterator; a column outside the scope is one.
     pub fn read(&self, columns: &[&str], rows: Option<&[Range<u64>]>) -> Result<Batches> {
-        let schema = &self.schema;
-        let projected: Vec<usize> = schema
-            .fields()
-            .iter()
-            .enumerate()
-            .filter(|(_, field)| columns.contains(&field.name().as_str()))
-            .map(|(place, _)| place)
-            .collect();
-        let schema = Arc::new(self.schema.project(&projected).map_err(|_| undecodable(&self.file))?);
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), projected);
+        self.batches(columns, rows, true)
+    }
+
+    /// As [`Self::read`], with the columns as they are written ([`crate::file::Reader`]): categories and flags of contacts
+    /// are bytes.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_written(&self, columns: &[&str], rows: Option<&[Range<u64>]>) -> Result<Batches> {
+        self.batches(columns, rows, false)
+    }
+
+    /// Makes columns as they are read from columns as they are written.
+    ///
+    /// # Errors
+    /// The file has no such column.
+    pub fn reader(&self, columns: &[&str]) -> Result<Reader> {
+        let places = self.places(columns);
+        Ok(Reader { schema: Arc::new(self.schema.project(&places).map_err(|_| undecodable(&self.file))?) })
+    }
+
+    fn places(&self, columns: &[&str]) -> Vec<usize> {
+        let fields = self.schema.fields().iter().enumerate();
+        fields.filter(|(_, field)| columns.contains(&field.name().as_str())).map(|(place, _)| place).collect()
+    }
+
+    fn batches(&self, columns: &[&str], rows: Option<&[Range<u64>]>, convert: bool) -> Result<Batches> {
+        let form = self.reader(columns)?;
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.places(columns));
         let figures = Arc::new(Fetched::default());
         let input = Pages { file: self.file.clone(), figures: Arc::clone(&figures) };
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata.clone())
@@ -79,8 +98,7 @@ impl OpenFile {
             builder = builder.with_row_groups(groups).with_row_selection(selection);
         }
         let reader = builder.build().map_err(|_| undecodable(&self.file))?;
-        let form = Reader { schema };
-        Ok(Batches { file: self.file.clone(), form, reader: Some(reader), figures })
+        Ok(Batches { file: self.file.clone(), form, convert, reader: Some(reader), figures })
     }
 
     /// The row groups that hold wanted rows, and the wanted rows among theirs.
@@ -141,6 +159,7 @@ struct Fetched {
 pub struct Batches {
     file: DataFile,
     form: Reader,
+    convert: bool,
     reader: Option<ParquetRecordBatchReader>,
     figures: Arc<Fetched>,
 }
@@ -170,7 +189,8 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.reader.as_mut()?.next() {
-            Some(Ok(batch)) => Some(self.form.read(&batch, self.file.name())),
+            Some(Ok(batch)) if self.convert => Some(self.form.read(&batch)),
+            Some(Ok(batch)) => Some(Ok(batch)),
             Some(Err(_)) => {
                 self.reader = None;
                 Some(Err(undecodable(&self.file)))
