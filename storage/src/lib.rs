@@ -9,6 +9,7 @@
 //! way to write a file, and it encrypts. `docs/` of this crate describes files, keys, audit log and imports.
 
 pub mod audit;
+pub mod bits;
 mod crypto;
 pub mod dataset;
 pub mod error;

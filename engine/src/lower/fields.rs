@@ -1,8 +1,8 @@
 //! Tests of single fields as expressions over their columns; null is UNKNOWN.
 
 use chrono::NaiveDate;
-use datafusion::common::{Result, exec_err, internal_datafusion_err, internal_err};
-use datafusion::logical_expr::{Expr, cast, col, lit, when};
+use datafusion::common::{Result, ScalarValue, exec_err, internal_datafusion_err, internal_err};
+use datafusion::logical_expr::{Expr, cast, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, Field, FieldType};
 use hyperseg_dsl::segment::{Cmp, CodePattern, CodeSet, FieldTest, Operand, Test, Window};
@@ -40,23 +40,28 @@ pub(super) fn field_test(test: &FieldTest, fields: &[Field], clock: &Clock) -> R
             Value::Text(constant) => Ok(text(TextTest::new(*op, constant)?, col(&field.name))),
             _ => internal_err!("a text was expected"),
         },
-        Test::Compare(cmp, operand) => compare(field, &value(field, fields), *cmp, operand, clock),
-        Test::In(operands) => one_of(field, &value(field, fields), operands, clock),
+        Test::Compare(cmp, operand) => {
+            Ok(if_a_number(compare(field, &col(&field.name), *cmp, operand, clock)?, field, fields))
+        }
+        Test::In(operands) => {
+            Ok(if_a_number(one_of(field, &col(&field.name), operands, clock)?, field, fields))
+        }
         Test::Between(low, high) => {
-            let column = value(field, fields);
+            let column = col(&field.name);
             let low = compare(field, &column, Cmp::Ge, low, clock)?;
-            Ok(low.and(compare(field, &column, Cmp::Le, high, clock)?))
+            let both = low.and(compare(field, &column, Cmp::Le, high, clock)?);
+            Ok(if_a_number(both, field, fields))
         }
     }
 }
 
-/// The field as it is compared. The value of a result such as `<5.7` is not a number yet: UNKNOWN.
-fn value(field: &Field, fields: &[Field]) -> Expr {
-    let plain = col(&field.name);
+/// The test of a value; the value of a result such as `<5.7` is not a number yet, and every test of it UNKNOWN.
+fn if_a_number(test: Expr, field: &Field, fields: &[Field]) -> Expr {
     if field.name == "value" && fields.iter().any(|other| other.name == "comparator") {
-        return when(col("comparator").is_null(), plain.clone()).end().unwrap_or(plain);
+        let exact = || col("comparator").is_null();
+        return exact().and(test).or((!exact()).and(lit(ScalarValue::Boolean(None))));
     }
-    plain
+    test
 }
 
 /// A value is there. Never null.

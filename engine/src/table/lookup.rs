@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::Result;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::reassign_expr_columns;
+use hyperseg_storage::bits::byte_of;
 use hyperseg_storage::file::MISSING_BYTE;
 
 use super::work::truths;
@@ -51,20 +52,21 @@ impl Lookup {
 
     /// The answers for a column.
     pub(super) fn answers(&self, bytes: &[u8]) -> BooleanArray {
-        let words = bytes.len().div_ceil(64);
-        let (mut certain, mut known) = (Vec::with_capacity(words), Vec::with_capacity(words));
-        for chunk in bytes.chunks(64) {
-            let (mut is_true, mut is_possible) = (0_u64, 0_u64);
-            for (bit, byte) in chunk.iter().enumerate() {
+        let length = bytes.len().div_ceil(8);
+        let (mut certain, mut known) = (Vec::with_capacity(length), Vec::with_capacity(length));
+        for chunk in bytes.chunks(8) {
+            let (mut is_true, mut is_known) = ([0_u8; 8], [0_u8; 8]);
+            for ((byte, is_true), is_known) in chunk.iter().zip(&mut is_true).zip(&mut is_known) {
                 // A byte is always a place of the table.
-                let answer = u64::from(self.answers.get(usize::from(*byte)).copied().unwrap_or_default());
-                is_true |= (answer & 1) << bit;
-                is_possible |= (answer >> 1) << bit;
+                let answer = self.answers.get(usize::from(*byte)).copied().unwrap_or_default();
+                *is_true = answer & 1;
+                *is_known = answer & 1 | !(answer >> 1) & 1;
             }
-            certain.push(is_true);
-            known.push(is_true | !is_possible);
+            certain.push(byte_of(is_true));
+            known.push(byte_of(is_known));
         }
-        let bits = |words: Vec<u64>| BooleanBuffer::new(Buffer::from_vec(words), 0, bytes.len());
+        let bits =
+            |bytes_of_bits: Vec<u8>| BooleanBuffer::new(Buffer::from_vec(bytes_of_bits), 0, bytes.len());
         let known = NullBuffer::new(bits(known));
         BooleanArray::new(bits(certain), (known.null_count() > 0).then_some(known))
     }

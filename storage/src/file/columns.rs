@@ -99,10 +99,16 @@ impl Role {
             return Self::Ordered;
         }
         match field.map(|field| field.ty) {
-            // A byte each.
-            Some(FieldType::Category | FieldType::Bool) if *table == TableId::Contact => {
-                Self::Plain { text: false }
-            }
+            // A byte each, or plain numbers: contacts are few beside records, and read in full.
+            Some(
+                FieldType::Category
+                | FieldType::Bool
+                | FieldType::Int
+                | FieldType::Number
+                | FieldType::Money
+                | FieldType::Date
+                | FieldType::Time,
+            ) if *table == TableId::Contact => Self::Plain { text: false },
             Some(FieldType::Category | FieldType::Categories | FieldType::Bool) => {
                 Self::Repeating { text: false }
             }

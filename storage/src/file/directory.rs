@@ -90,19 +90,27 @@ impl PageDirectory {
     #[must_use]
     pub fn of_values(values: &ArrayRef, block_rows: usize) -> Self {
         let mut this = Self::default();
-        this.push_blocks(values, block_rows, true);
+        this.push_blocks(values, 0, block_rows, true);
         this
     }
 
-    /// Adds the blocks of a batch that starts with a block. `texts` says whether bounds of texts are worth keeping.
-    pub(super) fn push_blocks(&mut self, values: &ArrayRef, block_rows: usize, texts: bool) {
-        if matches!(values.data_type(), DataType::List(_)) {
+    /// Adds the rows of a batch, which come after `before` others, to the blocks. `texts` says whether bounds of texts
+    /// are worth keeping.
+    pub(super) fn push_blocks(&mut self, values: &ArrayRef, before: u64, block_rows: usize, texts: bool) {
+        if matches!(values.data_type(), DataType::List(_)) || block_rows == 0 {
             return;
         }
+        let filled = usize::try_from(before % block_rows as u64).unwrap_or_default();
+        let mut room = block_rows - filled;
         let mut start = 0;
         while start < values.len() {
-            let length = block_rows.min(values.len() - start);
-            self.blocks.push(Block::of(&values.slice(start, length), texts));
+            let length = room.min(values.len() - start);
+            let block = Block::of(&values.slice(start, length), texts);
+            match self.blocks.last_mut() {
+                Some(last) if room < block_rows => last.extend(block),
+                _ => self.blocks.push(block),
+            }
+            room = block_rows;
             start += length;
         }
     }
@@ -155,6 +163,25 @@ impl Block {
     fn of(values: &ArrayRef, texts: bool) -> Self {
         let missing = u32::try_from(values.null_count()).unwrap_or(u32::MAX);
         Self { missing, bounds: Bounds::of(values, texts).unwrap_or(Bounds::Unknown) }
+    }
+
+    /// Takes the rows of another block.
+    fn extend(&mut self, other: Self) {
+        self.missing = self.missing.saturating_add(other.missing);
+        let bounds = match (&self.bounds, other.bounds) {
+            (Bounds::Int { min, max, precisions }, Bounds::Int { min: low, max: high, precisions: more }) => {
+                Bounds::Int { min: low.min(*min), max: high.max(*max), precisions: precisions | more }
+            }
+            (Bounds::Float { min, max }, Bounds::Float { min: low, max: high }) => {
+                Bounds::Float { min: low.min(*min), max: high.max(*max) }
+            }
+            (Bounds::Text { min, max }, Bounds::Text { min: low, max: high }) => {
+                Bounds::Text { min: low.min(min.clone()), max: high.max(max.clone()) }
+            }
+            // Nothing is known of one part, and so of the whole.
+            (_, _) => Bounds::Unknown,
+        };
+        self.bounds = bounds;
     }
 }
 
@@ -295,11 +322,11 @@ mod tests {
             blocks: Vec::new(),
         };
         let column: ArrayRef = Arc::new(Int64Array::from(vec![Some(4), Some(9), None, None, Some(-3)]));
-        directory.push_blocks(&column, 2, true);
+        directory.push_blocks(&column, 0, 2, true);
         let column: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), Some("a"), Some(&"x".repeat(65))]));
-        directory.push_blocks(&column, 2, true);
+        directory.push_blocks(&column, 0, 2, true);
         let column: ArrayRef = Arc::new(Float64Array::from(vec![1.5, -2.0]));
-        directory.push_blocks(&column, 2, true);
+        directory.push_blocks(&column, 0, 2, true);
         directory
     }
 
@@ -318,6 +345,28 @@ mod tests {
         assert_eq!(blocks[3].bounds, Bounds::Text { min: "a".to_owned(), max: "b".to_owned() });
         assert_eq!(blocks[4].bounds, Bounds::Unknown, "long texts have no bounds");
         assert_eq!(blocks[5].bounds, Bounds::Float { min: -2.0, max: 1.5 });
+    }
+
+    #[test]
+    fn blocks_are_the_same_however_their_rows_arrive() {
+        let all: ArrayRef =
+            Arc::new((0..100).map(|row| (row % 9 > 2).then_some(row * 7 % 50)).collect::<Int64Array>());
+        for block_rows in [1, 4, 16, 64, 128] {
+            let whole = PageDirectory::of_values(&all, block_rows);
+            for piece in [1, 3, 10, 99] {
+                let mut pieces = PageDirectory::default();
+                for start in (0..100).step_by(piece) {
+                    let rows = all.slice(start, piece.min(100 - start));
+                    pieces.push_blocks(&rows, start as u64, block_rows, true);
+                }
+                assert_eq!(pieces.blocks.len(), whole.blocks.len());
+                for (piece, whole) in pieces.blocks.iter().zip(&whole.blocks) {
+                    assert_eq!(piece.missing, whole.missing);
+                    // A piece without a value says nothing of its bounds.
+                    assert!(piece.bounds == whole.bounds || piece.bounds == Bounds::Unknown);
+                }
+            }
+        }
     }
 
     #[test]

@@ -24,9 +24,10 @@ use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, FixedSizeBinaryArray, PrimitiveArray,
     RecordBatch,
 };
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Float64Type, Int16Type, Int32Type, Int64Type, Schema, SchemaRef};
 
+use crate::bits::packed;
 use crate::dataset::TableId;
 use crate::error::{Error, Result};
 
@@ -165,26 +166,6 @@ fn present<V>(values: &[V], is_there: impl Fn(&V) -> bool) -> Option<NullBuffer>
     // Looking for one first is quick, and most columns have nothing missing. Pieces are looked at without branches.
     let any = values.chunks(256).any(|piece| piece.iter().fold(false, |any, value| any | !is_there(value)));
     any.then(|| NullBuffer::new(packed(values, is_there)))
-}
-
-/// A bit for each value.
-fn packed<V>(values: &[V], holds: impl Fn(&V) -> bool) -> BooleanBuffer {
-    let mut words = Vec::with_capacity(values.len().div_ceil(64));
-    let mut chunks = values.chunks_exact(64);
-    for chunk in &mut chunks {
-        let mut word = 0_u64;
-        for (bit, value) in chunk.iter().enumerate() {
-            word |= u64::from(holds(value)) << bit;
-        }
-        words.push(word);
-    }
-    let rest = chunks.remainder();
-    if !rest.is_empty() {
-        words.push(
-            rest.iter().enumerate().fold(0, |word, (bit, value)| word | u64::from(holds(value)) << bit),
-        );
-    }
-    BooleanBuffer::new(Buffer::from_vec(words), 0, values.len())
 }
 
 #[cfg(test)]

@@ -153,7 +153,7 @@ impl FileWriter<'_> {
         let mut rows = 0;
         for (number, group) in row_groups(batches, rows_per_group).iter().enumerate() {
             let encoders = factory.create_column_writers(number).map_err(fail)?;
-            let chunks = self.encode_group(columns, group, encoders, &mut directories)?;
+            let chunks = self.encode_group(columns, group, rows, encoders, &mut directories)?;
             let mut row_group = writer.next_row_group().map_err(fail)?;
             for (mut chunk, directory) in chunks.into_iter().zip(&mut directories) {
                 // Parquet's own index of pages could only be read with the keys of all columns.
@@ -181,11 +181,13 @@ impl FileWriter<'_> {
         Ok(Written { rows, bytes, sha256, directories })
     }
 
-    /// Encodes the columns of a row group in parallel and adds its blocks to the directories.
+    /// Encodes the columns of a row group, which comes after so many rows, in parallel and adds its blocks to the
+    /// directories.
     fn encode_group(
         &self,
         columns: &SchemaRef,
         group: &[RecordBatch],
+        before: u64,
         encoders: Vec<ArrowColumnWriter>,
         directories: &mut [PageDirectory],
     ) -> Result<Vec<ArrowColumnChunk>> {
@@ -201,9 +203,11 @@ impl FileWriter<'_> {
         work.enumerate()
             .map(|(place, ((mut encoder, directory), field))| {
                 let texts = bounds_of_texts(self.schema, &self.place.table, field.name());
+                let mut before = before;
                 for batch in group {
                     let Some(values) = batch.columns().get(place) else { continue };
-                    directory.push_blocks(values, block_rows, texts);
+                    directory.push_blocks(values, before, block_rows, texts);
+                    before += values.len() as u64;
                     let written = form::write(values, field.data_type())
                         .ok_or_else(|| mismatch(&self.place, "a value does not fit the layout"))?;
                     for leaf in compute_leaves(field, &written).map_err(failed)? {

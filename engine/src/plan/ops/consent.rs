@@ -17,9 +17,9 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::TryStreamExt;
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::value::{When, unpack_time};
+use hyperseg_storage::bits::packed;
 use hyperseg_storage::layout::ORDINAL;
 
-use super::record_set::bits;
 use super::single;
 use crate::plan::exec::{SetOperator, ShardContext, column};
 use crate::sets::ShardSet;
@@ -96,7 +96,7 @@ impl SetOperator for ConsentBlocks {
         }
         let needs_grant = self.consent.needs_grant;
         let blocked = |state: &State| state.refused || (needs_grant && !state.granted);
-        Ok(ShardSet::two_valued(bits(&states, blocked)))
+        Ok(ShardSet::two_valued(packed(&states, blocked)))
     }
 }
 

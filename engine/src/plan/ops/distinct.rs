@@ -20,10 +20,11 @@ use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::TryStreamExt;
+use hyperseg_storage::bits::packed;
 use hyperseg_storage::layout::ORDINAL;
 
 use super::days::LocalDays;
-use super::record_set::{CountTest, bits};
+use super::record_set::CountTest;
 use super::single;
 use crate::plan::exec::{SetOperator, ShardContext, column};
 use crate::sets::ShardSet;
@@ -80,7 +81,7 @@ impl SetOperator for CountDistinct {
             let count = counts.get_mut(ordinal as usize);
             *count.ok_or_else(|| internal_datafusion_err!("an ordinal beyond its shard"))? += 1;
         }
-        Ok(ShardSet::two_valued(bits(&counts, |count| self.test.holds(*count))))
+        Ok(ShardSet::two_valued(packed(&counts, |count| self.test.holds(*count))))
     }
 }
 

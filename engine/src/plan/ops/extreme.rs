@@ -19,10 +19,10 @@ use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::TryStreamExt;
+use hyperseg_storage::bits::packed;
 use hyperseg_storage::layout::ORDINAL;
 
 use super::days::LocalDays;
-use super::record_set::bits;
 use super::single;
 use crate::plan::exec::{SetOperator, ShardContext, column};
 use crate::sets::ShardSet;
@@ -139,7 +139,7 @@ impl SetOperator for ExtremeRecord {
 
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
         let mut input = single(inputs)?;
-        shard.reservation.try_grow(shard.contacts * 2 * size_of::<i64>())?;
+        shard.reservation.try_grow(shard.contacts * (size_of::<(i64, i64)>() + size_of::<i16>()))?;
         let mut contacts = Contacts::new(shard.contacts, self.extreme);
         let rows = shard.counter("rows");
         let mut candidates = vec![0_u16; PIECE_ROWS];
@@ -181,14 +181,20 @@ impl SetOperator for ExtremeRecord {
 /// The best record of each contact so far.
 ///
 /// As a rule a contact has one best record, known to the instant: then its key is the instant with what was seen in the
-/// two bits that instants leave free, in an array small enough for the processor's cache. Who has two records of one
+/// two bits that instants leave free. Who has two records of one
 /// instant, or one known only to the day, is `SEVERAL` and has a full state.
 struct Contacts {
-    keys: Vec<i64>,
-    /// Raw; of the record behind the key.
-    recorded: Vec<i64>,
+    /// Key, and `recorded_at` of the record behind it, as stored.
+    best: Vec<(i64, i64)>,
+    /// The upper bits of the keys: small enough for the processor's nearest cache, and mostly all that is needed.
+    coarse: Vec<i16>,
     several: HashMap<u32, State>,
     better: Keys,
+}
+
+/// The upper bits of an instant's key, in units of 19 hours around 1970; what lies beyond 70 years counts as that.
+fn coarse(key: i64) -> i16 {
+    i16::try_from(key >> 38).unwrap_or(if key < 0 { i16::MIN } else { i16::MAX })
 }
 
 /// Rows that are looked up together: what they touch fits into the processor's nearest caches.
@@ -202,8 +208,9 @@ const UNRECORDED: i64 = i64::MIN;
 
 impl Contacts {
     fn new(contacts: usize, extreme: Extreme) -> Self {
-        let (keys, recorded) = (vec![NOTHING; contacts], vec![UNRECORDED; contacts]);
-        Self { keys, recorded, several: HashMap::new(), better: Keys::new(extreme) }
+        let best = vec![(NOTHING, UNRECORDED); contacts];
+        let coarse = vec![i16::MIN; contacts];
+        Self { best, coarse, several: HashMap::new(), better: Keys::new(extreme) }
     }
 
     /// Rows of a piece that may be better than what is known. Looking all of them up first, without acting on any,
@@ -213,8 +220,8 @@ impl Contacts {
         let mut count = 0;
         for (row, (&ordinal, &at)) in (0_u16..).zip(ordinals.iter().zip(times)) {
             // An ordinal beyond the shard is a candidate, to be refused.
-            let key = self.keys.get(ordinal as usize).copied().unwrap_or(SEVERAL);
-            let candidate = (key == SEVERAL) | (at & 3 != 0) | (sign.wrapping_mul(at) >= key & !3);
+            let best = self.coarse.get(ordinal as usize).copied().unwrap_or(i16::MIN);
+            let candidate = (at & 3 != 0) | (coarse(sign.wrapping_mul(at)) >= best);
             if let Some(place) = found.get_mut(count) {
                 *place = row;
             }
@@ -226,7 +233,8 @@ impl Contacts {
     /// Takes a record; `rest` is when it was recorded, and what the test says of it.
     fn take(&mut self, ordinal: u32, at: i64, rest: impl FnOnce() -> (Option<i64>, Seen)) -> Result<()> {
         let place = ordinal as usize;
-        let (Some(key), Some(recorded)) = (self.keys.get_mut(place), self.recorded.get_mut(place)) else {
+        let (Some((key, recorded)), Some(upper)) = (self.best.get_mut(place), self.coarse.get_mut(place))
+        else {
             return internal_err!("an ordinal beyond its shard");
         };
         // Instants have 0 in the two lowest bits.
@@ -239,6 +247,7 @@ impl Contacts {
             if instant > best {
                 let (recorded_at, seen) = rest();
                 *key = instant | seen.bits();
+                *upper = coarse(instant);
                 *recorded = recorded_at.unwrap_or(UNRECORDED);
                 return Ok(());
             }
@@ -250,6 +259,7 @@ impl Contacts {
             };
             self.several.insert(ordinal, state);
             *key = SEVERAL;
+            *upper = i16::MIN;
         }
         let Some(state) = self.several.get_mut(&ordinal) else { return internal_err!("a state was lost") };
         let (recorded_at, seen) = rest();
@@ -268,12 +278,12 @@ impl Contacts {
     }
 
     fn answer(&self) -> ShardSet {
-        let truth = Seen::True.bits();
-        let falsehood = Seen::False.bits();
-        let mut certain = BooleanBufferBuilder::new(self.keys.len());
-        let mut possible = BooleanBufferBuilder::new(self.keys.len());
-        certain.append_buffer(&bits(&self.keys, |&key| key != SEVERAL && key != NOTHING && key & 3 == truth));
-        possible.append_buffer(&bits(&self.keys, |&key| key == NOTHING || key & 3 != falsehood));
+        let (truth, falsehood) = (Seen::True.bits(), Seen::False.bits());
+        let is_true = |&(key, _): &(i64, i64)| key != SEVERAL && key != NOTHING && key & 3 == truth;
+        let mut certain = BooleanBufferBuilder::new(self.best.len());
+        let mut possible = BooleanBufferBuilder::new(self.best.len());
+        certain.append_buffer(&packed(&self.best, is_true));
+        possible.append_buffer(&packed(&self.best, |&(key, _)| key == NOTHING || key & 3 != falsehood));
         for (&ordinal, state) in &self.several {
             certain.set_bit(ordinal as usize, state.answer() == Seen::True);
             possible.set_bit(ordinal as usize, state.answer() != Seen::False);

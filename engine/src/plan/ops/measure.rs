@@ -19,9 +19,9 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::TryStreamExt;
 use hyperseg_dsl::segment::Aggregate;
+use hyperseg_storage::bits::packed;
 use hyperseg_storage::layout::ORDINAL;
 
-use super::record_set::bits;
 use super::single;
 use crate::plan::exec::{SetOperator, ShardContext, column};
 use crate::sets::ShardSet;
@@ -236,12 +236,12 @@ impl SetOperator for Measure {
             let holds = |median: &Option<f64>| {
                 median.is_some_and(|median| self.bounds.hold(Made::Real(median), false))
             };
-            (bits(&medians, holds), bits(&states, |state| state.values > 0 && !state.inexact))
+            (packed(&medians, holds), packed(&states, |state| state.values > 0 && !state.inexact))
         } else {
             let holds = |state: &State| {
                 state.values > 0 && self.bounds.hold(state.made(self.function, reals), on_grid)
             };
-            (bits(&states, holds), bits(&states, |state| state.values > 0 && !state.inexact))
+            (packed(&states, holds), packed(&states, |state| state.values > 0 && !state.inexact))
         };
         let certain = &certain & &known;
         let possible = &certain | &!&known;

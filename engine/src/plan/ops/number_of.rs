@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use datafusion::common::Result;
 use datafusion::physical_plan::SendableRecordBatchStream;
 
-use super::record_set::bits;
+use hyperseg_storage::bits::packed;
+
 use crate::functions::NumberOf;
 use crate::plan::exec::{SetOperator, ShardContext, read_set};
 use crate::sets::ShardSet;
@@ -38,8 +39,8 @@ impl SetOperator for CountSets {
                 count.1 += u32::from(possible);
             }
         }
-        let certain = bits(&counts, |&(certain, possible)| self.number.judge(certain, possible).0);
-        let possible = bits(&counts, |&(certain, possible)| self.number.judge(certain, possible).1);
+        let certain = packed(&counts, |&(certain, possible)| self.number.judge(certain, possible).0);
+        let possible = packed(&counts, |&(certain, possible)| self.number.judge(certain, possible).1);
         Ok(ShardSet::new(certain, possible))
     }
 }

@@ -135,15 +135,6 @@ async fn counts<C: Clone + Default>(
     Ok(counts)
 }
 
-/// A bitmap of the states for which something holds.
-pub(super) fn bits<S>(states: &[S], holds: impl Fn(&S) -> bool) -> BooleanBuffer {
-    let words: Vec<u64> = states
-        .chunks(64)
-        .map(|chunk| chunk.iter().rev().fold(0, |word, state| word << 1 | u64::from(holds(state))))
-        .collect();
-    BooleanBuffer::new(Buffer::from_vec(words), 0, states.len())
-}
-
 fn beyond<T>() -> Result<T> {
     internal_err!("an ordinal beyond its shard")
 }
