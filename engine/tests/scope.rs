@@ -7,6 +7,8 @@ mod support;
 #[allow(dead_code)]
 #[path = "support/clientele.rs"]
 mod clientele;
+#[path = "scope/economy.rs"]
+mod economy;
 #[path = "scope/pruning.rs"]
 mod pruning;
 

@@ -35,14 +35,14 @@ impl MerkleTree {
         self.leaves = self.leaves.saturating_add(1);
     }
 
-    /// Appends all leaves of another tree, which was built elsewhere meanwhile. Fast when this tree's number of leaves
-    /// is a multiple of a power of two that the other's is not greater than; otherwise wrong, and refused: the other
-    /// tree comes back.
+    /// Appends all leaves of another tree, which was built elsewhere meanwhile. This tree's number of leaves must be a
+    /// multiple of a power of two that the other's does not exceed; otherwise the other tree comes back.
     ///
     /// # Errors
     /// The other tree does not fit behind this one.
     pub fn append(&mut self, other: Self) -> Result<(), Self> {
-        let aligned = other.leaves.checked_next_power_of_two().is_some_and(|size| self.leaves % size == 0);
+        let aligned =
+            other.leaves.checked_next_power_of_two().is_some_and(|size| self.leaves.is_multiple_of(size));
         if !aligned {
             return Err(other);
         }

@@ -83,7 +83,7 @@ fn columns_outside_the_scope_stay_sealed() {
     let scope = KeyScope::arm(&world.dataset, &snapshot, &intent, wants).unwrap();
 
     let rows: usize = scope
-        .read(&world.dataset, entry, &["spoken_languages", "ord"], Some(vec![200..400]))
+        .read(&world.dataset, entry, &["spoken_languages", "ord"], Some(std::iter::once(200..400).collect()))
         .unwrap()
         .map(|batch| batch.unwrap().num_rows())
         .sum();

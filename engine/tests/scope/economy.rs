@@ -1,0 +1,88 @@
+//! What was read is not read again, and what cannot change the answer is not read at all.
+
+use hyperseg_engine::{CountReport, Guards};
+use hyperseg_testdata::worlds::World;
+
+use crate::clientele::{ask, clientele};
+use crate::support::{Fixture, Layout};
+
+const ALL: &str =
+    "segment s where gender = female and age >= 18 and has condition and count(email_open) >= 1";
+
+fn fixture(world: &World, kept_bytes_max: usize) -> Fixture {
+    Fixture::new(world, Layout { shard_contacts: 40, page_rows: 8, kept_bytes_max, ..Layout::default() })
+}
+
+fn count(fixture: &Fixture, world: &World, source: &str) -> CountReport {
+    fixture.engine.count_blocking(&ask(source, world)).unwrap()
+}
+
+#[test]
+fn a_recount_reads_what_was_edited_and_is_audited_as_if_it_had_read_all() {
+    let world = clientele(120);
+    let (keeping, forgetful) = (fixture(&world, 1 << 20), fixture(&world, 0));
+    let first = count(&keeping, &world, ALL);
+    assert!(first.scope.counters.rows_decoded > 0);
+    let again = count(&keeping, &world, ALL);
+    assert_eq!(again.matched, first.matched);
+    assert_eq!((again.scope.counters.rows_decoded, again.scope.counters.bytes_read), (0, 0));
+    assert_eq!(again.scope.columns, first.scope.columns);
+    assert_eq!(again.scope.key_ids, first.scope.key_ids);
+    let edited = ALL.replace("age >= 18", "age >= 40");
+    let (kept, read) = (count(&keeping, &world, &edited), count(&forgetful, &world, &edited));
+    assert_eq!(kept.matched, read.matched);
+    let age_alone = count(&forgetful, &world, "segment s where age >= 40").scope.counters.rows_decoded;
+    assert_eq!(kept.scope.counters.rows_decoded, age_alone);
+    assert!(read.scope.counters.rows_decoded > age_alone);
+}
+
+#[test]
+fn rows_that_were_unknown_are_told_again() {
+    let world = clientele(120);
+    let fixture = fixture(&world, 1 << 20);
+    let request = ask("segment s where has lab(value > 6)", &world);
+    let first = fixture.engine.funnel_blocking(&request).unwrap();
+    let again = fixture.engine.funnel_blocking(&request).unwrap();
+    assert_eq!(first.criteria, again.criteria);
+    assert_eq!(again.count.scope.counters.rows_decoded, 0);
+}
+
+#[test]
+fn a_leaf_that_stands_twice_is_read_once() {
+    let world = clientele(120);
+    let fixture = fixture(&world, 0);
+    let once = count(&fixture, &world, "segment s where has condition");
+    let twice = count(&fixture, &world, "segment s where has condition and (has condition or has condition)");
+    assert_eq!(twice.matched, once.matched);
+    assert_eq!(twice.scope.counters.rows_decoded, once.scope.counters.rows_decoded);
+}
+
+#[test]
+fn a_count_stops_when_nobody_is_left_and_a_funnel_does_not() {
+    let world = clientele(120);
+    let fixture = fixture(&world, 0);
+    let request = ask("segment s where has condition and age >= 18 and nobody", &world);
+    let count = fixture.engine.count_blocking(&request).unwrap();
+    assert_eq!((count.matched, count.scope.counters.rows_decoded), (0, 0));
+    let funnel = fixture.engine.funnel_blocking(&request).unwrap();
+    assert!(funnel.count.scope.counters.rows_decoded > 0);
+    assert!(funnel.criteria.iter().any(|criterion| criterion.is_true > 0));
+}
+
+#[test]
+fn a_short_list_reads_few_pages_of_identity() {
+    let world = clientele(400);
+    let layout = Layout { shard_contacts: 400, page_rows: 8, ..Layout::default() };
+    let fixture = Fixture::new(&world, layout);
+    let run = |source: &str| {
+        let recipients = fixture.engine.run_blocking(&ask(source, &world), Guards::default()).unwrap();
+        let receipt = recipients.receipt().clone();
+        (receipt.released, receipt.scope.counters)
+    };
+    let header = "segment s purpose treatment channel email where";
+    let (everyone, all) = run(&format!("{header} everyone"));
+    let id = world.contacts[7].id().to_owned();
+    let (one, few) = run(&format!("{header} contact_id = \"{id}\""));
+    assert!(everyone > 100 && one <= 1, "{everyone} and {one}");
+    assert!(few.pages_read < all.pages_read, "{few:?} {all:?}");
+}
