@@ -78,6 +78,7 @@ mod tests {
     use arrow::datatypes::Field;
     use datafusion::common::DFSchema;
     use datafusion::execution::context::ExecutionProps;
+    use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
     use datafusion::logical_expr::{col, lit};
     use datafusion::physical_expr::create_physical_expr;
 
@@ -92,7 +93,13 @@ mod tests {
         ]);
         let plan = DFSchema::try_from(schema.clone()).unwrap();
         let lookup = |expr, column| {
-            let expr = create_physical_expr(&expr, &plan, &ExecutionProps::new()).unwrap();
+            let expr = create_physical_expr(
+                &expr,
+                &plan,
+                &ExecutionProps::new(),
+                &PhysicalPlanningContext::default(),
+            )
+            .unwrap();
             Lookup::of(&expr, &schema, column).unwrap()
         };
         let bytes: Vec<u8> = (0..200).map(|row| [3, 7, MISSING_BYTE, 254][row % 4]).collect();

@@ -380,6 +380,7 @@ mod tests {
     use arrow::datatypes::{Field, Schema};
     use datafusion::common::DFSchema;
     use datafusion::execution::context::ExecutionProps;
+    use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
     use datafusion::logical_expr::{Expr, binary_expr, cast, col, lit};
     use datafusion::physical_expr::create_physical_expr;
     use hyperseg_storage::file::PageDirectory;
@@ -461,7 +462,13 @@ mod tests {
             let batch = batch(&mut dice);
             let expr = expr(&mut dice, 3);
             let schema = DFSchema::try_from(batch.schema()).unwrap();
-            let physical = create_physical_expr(&expr, &schema, &ExecutionProps::new()).unwrap();
+            let physical = create_physical_expr(
+                &expr,
+                &schema,
+                &ExecutionProps::new(),
+                &PhysicalPlanningContext::default(),
+            )
+            .unwrap();
             let rows = u32::try_from(batch.num_rows()).unwrap();
             let names = batch.schema();
             let blocks: HashMap<&str, PageDirectory> = names

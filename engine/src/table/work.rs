@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::{and, and_kleene, filter_record_batch, prep_null_mask_filter};
-use arrow::datatypes::{DataType, Schema};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::compute::{and_kleene, concat, filter_record_batch, prep_null_mask_filter};
+use arrow::datatypes::{DataType, FieldRef, Int32Type, Schema};
 use datafusion::common::{Result, internal_err};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::reassign_expr_columns;
@@ -78,9 +78,42 @@ struct Reading {
     columns: Vec<String>,
     /// Tests of bytes, by their column.
     lookups: Vec<(String, Lookup)>,
-    /// Expressions over the columns `evaluated`; whether UNKNOWN is tallied.
-    tests: Vec<(Arc<dyn PhysicalExpr>, bool)>,
+    tests: Vec<OpenTest>,
+    /// Columns of the tests and of the output.
     evaluated: Vec<String>,
+}
+
+/// A condition that is open.
+#[derive(Debug)]
+struct OpenTest {
+    /// Over the columns `evaluated`.
+    expr: Arc<dyn PhysicalExpr>,
+    /// Its column and the expression over that alone, when it has only one.
+    alone: Option<(FieldRef, Arc<dyn PhysicalExpr>)>,
+    /// UNKNOWN is tallied.
+    tallied: bool,
+}
+
+impl OpenTest {
+    /// The answers for a column of numbers into a dictionary, each text of which is tested once; `None` when it is not one.
+    fn coded(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
+        let Some((field, expr)) = &self.alone else { return Ok(None) };
+        let Some(codes) =
+            batch.column_by_name(field.name()).and_then(|codes| codes.as_dictionary_opt::<Int32Type>())
+        else {
+            return Ok(None);
+        };
+        let schema = Arc::new(Schema::new(vec![Arc::clone(field)]));
+        // Behind the texts, what the test says of a missing one.
+        let texts = concat(&[codes.values().as_ref(), new_null_array(field.data_type(), 1).as_ref()])?;
+        let missing = texts.len() - 1;
+        let answers = truths(expr, &RecordBatch::try_new(schema, vec![texts])?)?;
+        let answer = |code: Option<i32>| {
+            let place = code.and_then(|code| usize::try_from(code).ok()).unwrap_or(missing);
+            (place < answers.len() && answers.is_valid(place)).then(|| answers.value(place))
+        };
+        Ok(Some(codes.keys().iter().map(answer).collect()))
+    }
 }
 
 /// The batches of a scan in one shard.
@@ -203,11 +236,7 @@ impl Work {
             }
         };
         let columns: Vec<&str> = reading.columns.iter().map(String::as_str).collect();
-        let batches = if reading.lookups.is_empty() {
-            open.read(&columns, Some(rows))
-        } else {
-            open.read_written(&columns, Some(rows))
-        };
+        let batches = open.read_written(&columns, Some(rows));
         self.reading = Some((batches.map_err(storage)?, reading));
         Ok(())
     }
@@ -247,19 +276,28 @@ impl Work {
                 None => left.push(condition),
             }
         }
-        // With lookups, the others are evaluated over their own columns only.
-        let evaluated = if lookups.is_empty() {
-            read.clone()
-        } else {
-            let asked = |name: &String| left.iter().any(|condition| condition.columns.contains(name));
-            let places: Vec<usize> =
-                (0..read.fields().len()).filter(|&place| asked(read.field(place).name())).collect();
-            read.project(&places)?
+        let output = |name: &String| match &self.order.output {
+            Output::Columns(columns) => columns.contains(name),
+            Output::Truth => false,
         };
+        let asked = |name: &String| left.iter().any(|condition| condition.columns.contains(name));
+        let places: Vec<usize> = (0..read.fields().len())
+            .filter(|&place| asked(read.field(place).name()) || output(read.field(place).name()))
+            .collect();
+        let evaluated = read.project(&places)?;
         let tests = left
             .iter()
             .map(|condition| {
-                Ok((reassign_expr_columns(Arc::clone(&condition.expr), &evaluated)?, condition.tallied))
+                let over = |schema: &Schema| reassign_expr_columns(Arc::clone(&condition.expr), schema);
+                let alone = match condition.columns.as_slice() {
+                    [column] => {
+                        let field = Arc::new(read.field_with_name(column)?.clone());
+                        let expr = over(&Schema::new(vec![Arc::clone(&field)]))?;
+                        Some((field, expr))
+                    }
+                    _ => None,
+                };
+                Ok(OpenTest { expr: over(&evaluated)?, alone, tallied: condition.tallied })
             })
             .collect::<Result<_>>()?;
         Ok(Reading { columns: names(&read), lookups, tests, evaluated: names(&evaluated) })
@@ -278,15 +316,9 @@ impl Work {
                         Some(before) => and_kleene(&before, &answers)?,
                     });
                 }
-                let converted;
-                let batch = if reading.lookups.is_empty() || reading.tests.is_empty() {
-                    batch
-                } else {
-                    converted = self.converted(batch, &reading.evaluated)?;
-                    &converted
-                };
-                for (test, _) in &reading.tests {
-                    let answers = truths(test, batch)?;
+                let batch = &self.converted(batch, &reading.evaluated)?;
+                for OpenTest { expr, .. } in &reading.tests {
+                    let answers = truths(expr, batch)?;
                     truth = Some(match truth {
                         None => answers,
                         Some(before) => and_kleene(&before, &answers)?,
@@ -298,22 +330,36 @@ impl Work {
             Output::Columns(_) => {
                 let mut selected: Option<BooleanArray> = None;
                 let mut tallied: Option<BooleanArray> = None;
-                for (test, is_tallied) in &reading.tests {
-                    if selected.as_ref().is_some_and(|selected| !selected.has_true()) {
-                        return Ok(None);
-                    }
-                    let answers = truths(test, batch)?;
-                    if *is_tallied {
-                        tallied = Some(match tallied {
-                            None => answers,
-                            Some(before) => and_kleene(&before, &answers)?,
-                        });
+                let mut add = |answers: BooleanArray, is_tallied: bool| -> Result<bool> {
+                    let (place, answers) = if is_tallied {
+                        (&mut tallied, answers)
                     } else {
-                        let answers = without_nulls(answers);
-                        selected = Some(match selected {
-                            None => answers,
-                            Some(before) => and(&before, &answers)?,
-                        });
+                        (&mut selected, without_nulls(answers))
+                    };
+                    let joined = match place.take() {
+                        None => answers,
+                        Some(before) => and_kleene(&before, &answers)?,
+                    };
+                    let possible = joined.null_count() > 0 || joined.has_true();
+                    *place = Some(joined);
+                    Ok(possible)
+                };
+                // Codes first: they need no texts, and often leave nothing to do.
+                let mut left = Vec::with_capacity(reading.tests.len());
+                for test in &reading.tests {
+                    match test.coded(batch)? {
+                        Some(answers) => {
+                            if !add(answers, test.tallied)? {
+                                return Ok(None);
+                            }
+                        }
+                        None => left.push(test),
+                    }
+                }
+                let batch = &self.converted(batch, &reading.evaluated)?;
+                for OpenTest { expr, tallied, .. } in left {
+                    if !add(truths(expr, batch)?, *tallied)? {
+                        return Ok(None);
                     }
                 }
                 if let Some(tallied) = tallied {
@@ -344,6 +390,10 @@ impl Work {
         let names: Vec<&str> = columns.iter().map(String::as_str).collect();
         let schema = batch.schema();
         let places = names.iter().map(|name| schema.index_of(name)).collect::<Result<Vec<_>, _>>()?;
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        if places.is_empty() {
+            return Ok(RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &rows)?);
+        }
         let batch = batch.project(&places)?;
         open.reader(&names).and_then(|reader| reader.read(&batch)).map_err(storage)
     }

@@ -25,6 +25,7 @@ use arrow::array::{
     RecordBatch,
 };
 use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Int16Type, Int32Type, Int64Type, Schema, SchemaRef};
 
 use crate::bits::packed;
@@ -139,6 +140,7 @@ fn read(values: &ArrayRef, wanted: &DataType) -> Option<ArrayRef> {
         (DataType::Int32, DataType::Int32) => with_nulls::<Int32Type>(values, |value| *value != i32::MIN)?,
         (DataType::Int64, DataType::Int64) => with_nulls::<Int64Type>(values, |value| *value != i64::MIN)?,
         (DataType::Float64, DataType::Float64) => with_nulls::<Float64Type>(values, |value| !value.is_nan())?,
+        (DataType::Dictionary(_, _), DataType::Utf8) => cast(values, wanted).ok()?,
         (written, wanted) if written == wanted => Arc::clone(values),
         _ => return None,
     })

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::file::page_index::offset_index::{OffsetIndexMetaData, PageLocation};
 
 use super::FileScope;
@@ -52,8 +52,16 @@ impl OpenFile {
         }
         let index = offset_index(entry, &metadata, &directories);
         let metadata = metadata.into_builder().set_offset_index(Some(index)).build();
-        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
-            .map_err(|_| Error::corrupt(file.name(), "its schema is not one of ours"))?;
+        let foreign = |_| Error::corrupt(file.name(), "its schema is not one of ours");
+        let plain =
+            ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new()).map_err(foreign)?;
+        let metadata = match with_dictionaries(&plain) {
+            None => plain,
+            Some(schema) => {
+                let options = ArrowReaderOptions::new().with_schema(schema);
+                ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options).map_err(foreign)?
+            }
+        };
         Ok(Self {
             file,
             metadata,
@@ -88,6 +96,27 @@ impl OpenFile {
     pub fn directory(&self, leaf: &str) -> Option<&PageDirectory> {
         self.directories.get(leaf)
     }
+}
+
+/// The schema in which texts written with a dictionary stay numbers and a dictionary; `None` when there are none.
+/// Columns that are closed do not say how they are written.
+fn with_dictionaries(metadata: &ArrowReaderMetadata) -> Option<SchemaRef> {
+    let groups = metadata.metadata().row_groups();
+    let mut any = false;
+    let fields = metadata.schema().fields().iter().enumerate().map(|(place, field)| {
+        let coded = |group: &RowGroupMetaData| {
+            group.columns().get(place).is_some_and(|chunk| chunk.dictionary_page_offset().is_some())
+        };
+        if *field.data_type() == DataType::Utf8 && !groups.is_empty() && groups.iter().all(coded) {
+            any = true;
+            let coded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            Arc::new(field.as_ref().clone().with_data_type(coded))
+        } else {
+            Arc::clone(field)
+        }
+    });
+    let fields: Vec<FieldRef> = fields.collect();
+    any.then(|| Arc::new(Schema::new_with_metadata(fields, metadata.schema().metadata().clone())))
 }
 
 /// Whether a directory can be that of this column: pages tile the end of each chunk, blocks tile the rows.
