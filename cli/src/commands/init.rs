@@ -37,7 +37,7 @@ pub struct Init {
     /// Write the recovery kit into this new file (0600) instead of showing it.
     #[arg(long, value_name = "FILE")]
     recovery_kit: Option<PathBuf>,
-    /// Contacts per shard; every shard has files of its own [default: 262144].
+    /// Contacts per shard; every shard has files of its own [default: 131072].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
     shard_contacts: Option<u32>,
 }

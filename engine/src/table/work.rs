@@ -90,11 +90,17 @@ struct OpenTest {
     expr: Arc<dyn PhysicalExpr>,
     /// Its column and the expression over that alone, when it has only one.
     alone: Option<(FieldRef, Arc<dyn PhysicalExpr>)>,
+    /// Its columns.
+    columns: Vec<String>,
     /// UNKNOWN is tallied.
     tallied: bool,
 }
 
 impl OpenTest {
+    fn reads(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column == name)
+    }
+
     /// The answers for a column of numbers into a dictionary, each text of which is tested once; `None` when it is not one.
     fn coded(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
         let Some((field, expr)) = &self.alone else { return Ok(None) };
@@ -297,7 +303,8 @@ impl Work {
                     }
                     _ => None,
                 };
-                Ok(OpenTest { expr: over(&evaluated)?, alone, tallied: condition.tallied })
+                let columns = condition.columns.clone();
+                Ok(OpenTest { expr: over(&evaluated)?, alone, columns, tallied: condition.tallied })
             })
             .collect::<Result<_>>()?;
         Ok(Reading { columns: names(&read), lookups, tests, evaluated: names(&evaluated) })
@@ -316,7 +323,7 @@ impl Work {
                         Some(before) => and_kleene(&before, &answers)?,
                     });
                 }
-                let batch = &self.converted(batch, &reading.evaluated)?;
+                let batch = &self.converted(batch, &reading.evaluated, |_| true)?;
                 for OpenTest { expr, .. } in &reading.tests {
                     let answers = truths(expr, batch)?;
                     truth = Some(match truth {
@@ -327,7 +334,7 @@ impl Work {
                 let truth = truth.unwrap_or_else(|| BooleanArray::from(vec![true; batch.num_rows()]));
                 Ok(Some(RecordBatch::try_new(Arc::clone(&self.order.schema), vec![Arc::new(truth)])?))
             }
-            Output::Columns(_) => {
+            Output::Columns(output) => {
                 let mut selected: Option<BooleanArray> = None;
                 let mut tallied: Option<BooleanArray> = None;
                 let mut add = |answers: BooleanArray, is_tallied: bool| -> Result<bool> {
@@ -356,7 +363,10 @@ impl Work {
                         None => left.push(test),
                     }
                 }
-                let batch = &self.converted(batch, &reading.evaluated)?;
+                let is_needed = |name: &str| {
+                    output.iter().any(|own| own == name) || left.iter().any(|test| test.reads(name))
+                };
+                let batch = &self.converted(batch, &reading.evaluated, is_needed)?;
                 for OpenTest { expr, tallied, .. } in left {
                     if !add(truths(expr, batch)?, *tallied)? {
                         return Ok(None);
@@ -384,18 +394,33 @@ impl Work {
         }
     }
 
-    /// These columns as they are read, of a batch as it is written.
-    fn converted(&self, batch: &RecordBatch, columns: &[String]) -> Result<RecordBatch> {
+    /// These columns as they are read, of a batch as it is written; those that nobody needs any more are missing.
+    fn converted(
+        &self,
+        batch: &RecordBatch,
+        columns: &[String],
+        is_needed: impl Fn(&str) -> bool,
+    ) -> Result<RecordBatch> {
         let Some(open) = &self.open else { return internal_err!("rows of no file") };
-        let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-        let schema = batch.schema();
-        let places = names.iter().map(|name| schema.index_of(name)).collect::<Result<Vec<_>, _>>()?;
-        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        if places.is_empty() {
-            return Ok(RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &rows)?);
+        let names: Vec<&str> = columns.iter().map(String::as_str).filter(|name| is_needed(name)).collect();
+        let written = batch.schema();
+        let places = names.iter().map(|name| written.index_of(name)).collect::<Result<Vec<_>, _>>()?;
+        let found = open
+            .reader(&names)
+            .and_then(|reader| reader.read(&batch.project(&places).unwrap_or_else(|_| batch.clone())))
+            .map_err(storage)?;
+        let mut fields = Vec::with_capacity(columns.len());
+        let mut arrays = Vec::with_capacity(columns.len());
+        for name in columns {
+            let field = self.order.source.schema.field_with_name(name)?.clone().with_nullable(true);
+            arrays.push(match found.column_by_name(name) {
+                Some(array) => Arc::clone(array),
+                None => new_null_array(field.data_type(), batch.num_rows()),
+            });
+            fields.push(field);
         }
-        let batch = batch.project(&places)?;
-        open.reader(&names).and_then(|reader| reader.read(&batch)).map_err(storage)
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &rows)?)
     }
 
     /// Rows whose answer is known.

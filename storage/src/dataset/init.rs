@@ -21,9 +21,9 @@ use crate::audit::{AuditLog, IntentBody};
 use crate::error::{Error, Result};
 use crate::keyring::{KeyClass, Keyring, NewSlot, RecoveryKit};
 
-const SHARD_CONTACTS_DEFAULT: u32 = 1 << 18;
+const SHARD_CONTACTS_DEFAULT: u32 = 1 << 17;
 const SHARD_CONTACTS_MAX: u32 = 1 << 24;
-const PAGE_ROWS_DEFAULT: u32 = 1 << 14;
+const PAGE_ROWS_DEFAULT: u32 = 1 << 13;
 const PAGE_ROWS_MAX: u32 = 1 << 16;
 /// The audit log makes this itself.
 const AUDIT: &str = "audit";

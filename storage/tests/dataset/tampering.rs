@@ -245,7 +245,7 @@ fn directories_that_are_no_dataset() {
     let cases = [
         (good.replace("\"version\": 1", "\"version\": 2"), ErrorKind::Runtime),
         (good.replace("\"version\"", "\"colour\": 1, \"version\""), ErrorKind::Integrity),
-        (good.replace("262144", "0"), ErrorKind::Integrity),
+        (good.replace("131072", "0"), ErrorKind::Integrity),
         (good[..20].to_owned(), ErrorKind::Integrity),
     ];
     for (text, kind) in cases {
@@ -255,7 +255,7 @@ fn directories_that_are_no_dataset() {
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains("dataset.json"), "{error}");
     }
-    fs::write(&path, good.replace("262144", "1024")).unwrap();
+    fs::write(&path, good.replace("131072", "1024")).unwrap();
     let error = Dataset::open(&world.dir, keyring()).unwrap().snapshot().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Integrity, "the sealed manifest knows better: {error}");
 }
