@@ -110,13 +110,16 @@ impl SetPlanner {
     }
 }
 
+/// A scan with what was moved into it, and the expressions that were not.
+type PushedDown = (Arc<dyn ExecutionPlan>, Vec<Arc<dyn PhysicalExpr>>);
+
 /// Moves the filter of a leaf into its scan, which can judge whole blocks; what is left are the expressions over the
 /// rows that the leaf gets.
 fn push_down(
     operation: &Operation,
     input: &Arc<dyn ExecutionPlan>,
     exprs: &[Arc<dyn PhysicalExpr>],
-) -> Result<(Arc<dyn ExecutionPlan>, Vec<Arc<dyn PhysicalExpr>>)> {
+) -> Result<PushedDown> {
     let Some(scan) = input.downcast_ref::<EncryptedScan>() else {
         return internal_err!("{} over something that is no scan", operation.name());
     };

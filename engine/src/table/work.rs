@@ -513,7 +513,7 @@ impl Judged {
 
     fn stretches(self, rows: u64, all: Mask) -> Vec<Stretch> {
         if self.answers && self.found.len() > STRETCHES_MAX {
-            return vec![Stretch::Open { mask: all, rows: vec![0..rows] }];
+            return vec![Stretch::Open { mask: all, rows: std::iter::once(0..rows).collect() }];
         }
         self.found
     }
