@@ -194,7 +194,7 @@ impl Ingest {
         &self.ranges
     }
 
-    /// Takes contacts: a batch with `contact_id` and any of the contact's columns, as [`rows::Builder`] makes them.
+    /// Takes contacts: a batch with `contact_id` and any of the contact's columns, as [`crate::rows::Builder`] makes them.
     ///
     /// # Errors
     /// A column does not fit, or the temporary file cannot be written.
