@@ -405,15 +405,17 @@ impl Work {
         let names: Vec<&str> = columns.iter().map(String::as_str).filter(|name| is_needed(name)).collect();
         let written = batch.schema();
         let places = names.iter().map(|name| written.index_of(name)).collect::<Result<Vec<_>, _>>()?;
-        let found = open
-            .reader(&names)
-            .and_then(|reader| reader.read(&batch.project(&places).unwrap_or_else(|_| batch.clone())))
-            .map_err(storage)?;
+        let found = if places.is_empty() {
+            None
+        } else {
+            let batch = batch.project(&places)?;
+            Some(open.reader(&names).and_then(|reader| reader.read(&batch)).map_err(storage)?)
+        };
         let mut fields = Vec::with_capacity(columns.len());
         let mut arrays = Vec::with_capacity(columns.len());
         for name in columns {
             let field = self.order.source.schema.field_with_name(name)?.clone().with_nullable(true);
-            arrays.push(match found.column_by_name(name) {
+            arrays.push(match found.as_ref().and_then(|found| found.column_by_name(name)) {
                 Some(array) => Arc::clone(array),
                 None => new_null_array(field.data_type(), batch.num_rows()),
             });
