@@ -6,8 +6,7 @@ use hyperseg_testdata::worlds::World;
 use crate::clientele::{ask, clientele};
 use crate::support::{Fixture, Layout};
 
-const ALL: &str =
-    "segment s where gender = female and age >= 18 and has condition and count(email_open) >= 1";
+const ALL: &str = "segment s where gender = female and age >= 18 and has condition";
 
 fn fixture(world: &World, kept_bytes_max: usize) -> Fixture {
     Fixture::new(world, Layout { shard_contacts: 40, page_rows: 8, kept_bytes_max, ..Layout::default() })

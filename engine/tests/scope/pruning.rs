@@ -3,13 +3,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array};
-use hyperseg_dsl::schema::Schema;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use hyperseg_dsl::value::{When, pack_time};
 use hyperseg_engine::Counters;
 use hyperseg_storage::audit::IntentBody;
 use hyperseg_storage::ingest::{ImportOptions, Ingest};
-use hyperseg_storage::rows::Builder;
 use hyperseg_testdata::worlds::World;
 
 use crate::clientele::{ask, clientele};
@@ -19,23 +17,15 @@ const DAY: i64 = 86_400_000_000;
 
 /// Imports portal logins, one every `step` microseconds before `end`, dealt out to the contacts in turn.
 fn logins(fixture: &Fixture, world: &World, name: &str, rows: usize, end: i64, step: i64) {
-    let schema = Schema::built_in();
-    let empty = Builder::records(&schema, schema.record("portal_login").unwrap()).finish().schema();
-    let columns = empty.fields().iter().map(|field| -> ArrayRef {
-        match field.name().as_str() {
-            "contact_id" => Arc::new(StringArray::from_iter_values(
-                (0..rows).map(|row| world.contacts[row % world.contacts.len()].id()),
-            )),
-            "record_id" => {
-                Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("{name}{row}"))))
-            }
-            "at" => Arc::new(Int64Array::from_iter_values(
-                (0..rows).map(|row| pack_time(When::Instant(end - row as i64 * step))),
-            )),
-            _ => new_null_array(field.data_type(), rows),
-        }
-    });
-    let batch = RecordBatch::try_new(Arc::clone(&empty), columns.collect()).unwrap();
+    let ids = (0..rows).map(|row| world.contacts[row % world.contacts.len()].id());
+    let moments = (0..rows).map(|row| pack_time(When::Instant(end - row as i64 * step)));
+    let columns: [(&str, ArrayRef); 3] = [
+        ("contact_id", Arc::new(StringArray::from_iter_values(ids))),
+        ("record_id", Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("{name}{row}"))))),
+        ("at", Arc::new(Int64Array::from_iter_values(moments))),
+    ];
+    let batch =
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, values)| (name, values, true))).unwrap();
     let dataset = fixture.engine.dataset();
     let intent = dataset.audit().unwrap().intent(IntentBody::new("import")).unwrap();
     let ingest = Ingest::begin(dataset, intent, ImportOptions::new(world.now_micros)).unwrap();
