@@ -102,11 +102,12 @@ impl Dataset {
             return Err(Error::Rollback { found, anchored });
         }
         let generation = newest.ok_or(Error::FileMissing { file: manifest::file_name(1) })?;
-        // A generation never changes: the one in memory has been proved.
-        if let Some(known) = self.known(generation) {
+        // Read again although the generation is known: that somebody changed it is noticed at once, not at the next
+        // start.
+        let (bytes, hash) = manifest::read(self.dir(), generation)?;
+        if let Some(known) = self.known(generation, hash) {
             return Ok(known);
         }
-        let (bytes, hash) = manifest::read(self.dir(), generation)?;
         let snapshot = Arc::new(Snapshot::new(self.open_manifest(generation, &bytes)?, hash));
         if generation > anchored {
             // Its writer died before it could say so; from now on going back behind it is noticed.
@@ -116,9 +117,12 @@ impl Dataset {
         Ok(snapshot)
     }
 
-    fn known(&self, generation: u64) -> Option<Arc<Snapshot>> {
+    fn known(&self, generation: u64, hash: Digest) -> Option<Arc<Snapshot>> {
         let current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.as_ref().filter(|known| known.generation() == generation).map(Arc::clone)
+        current
+            .as_ref()
+            .filter(|known| known.generation() == generation && known.manifest_hash() == hash.0)
+            .map(Arc::clone)
     }
 
     fn remember(&self, snapshot: &Arc<Snapshot>) {
