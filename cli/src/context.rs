@@ -182,7 +182,8 @@ impl Context {
         let snapshot = dataset.snapshot()?;
         let (source, segment) = self.bind(&place, snapshot.schema())?;
         let clock = self.clock(snapshot.zone())?;
-        let engine = Engine::new(dataset, Limits::default());
+        // The process asks once: nothing is worth keeping for a later question.
+        let engine = Engine::new(dataset, Limits { kept_bytes_max: 0, ..Limits::default() });
         let request = Request {
             source: source.text,
             segment,
