@@ -162,14 +162,24 @@ pub struct Field {
     pub categories: Vec<String>,
 }
 
-/// How the rows of a record kind lie in a file: first by this, then by time.
+/// How the rows of a record kind lie in a file: first by this, then by [`Within`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cluster {
-    /// By time alone.
+    /// Not by any field.
     Time,
-    /// By this field, then by time.
+    /// By this field.
     Field(String),
+}
+
+/// How the rows of a cluster lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Within {
+    /// By time, then by contact: windows end where blocks end.
+    Time,
+    /// By contact, then by time: what is asked of a few contacts is in a few blocks.
+    Contact,
 }
 
 /// A kind of record.
@@ -185,6 +195,8 @@ pub struct RecordKind {
     pub fields: Vec<Field>,
     /// Clustering in files.
     pub cluster: Cluster,
+    /// Order within a cluster.
+    pub within: Within,
     /// Values that keep a record from counting unless its filter names the field.
     pub hidden: Vec<(String, Vec<String>)>,
     /// Statuses that say a record is over; such a record without `end` is not active.

@@ -1,6 +1,6 @@
 //! Record kinds.
 
-use super::{Class, Cluster, Family, Field, FieldType, RecordKind, categories};
+use super::{Class, Cluster, Family, Field, FieldType, RecordKind, Within, categories};
 
 /// Values that mean a record never happened or is not meant yet.
 const NOT_COUNTED: &[&str] = &["not_done", "cancelled", "entered_in_error", "draft"];
@@ -24,6 +24,7 @@ impl Kind {
             family,
             fields: Vec::new(),
             cluster: Cluster::Time,
+            within: Within::Time,
             hidden: vec![("status".to_owned(), hidden)],
             ended: Vec::new(),
             schedule: false,
@@ -55,6 +56,11 @@ impl Kind {
 
     fn clustered(mut self, field: &str) -> Self {
         self.kind.cluster = Cluster::Field(field.to_owned());
+        self
+    }
+
+    fn by_contact(mut self) -> Self {
+        self.kind.within = Within::Contact;
         self
     }
 
@@ -248,7 +254,9 @@ fn behavioural() -> Vec<Kind> {
             .field("basis", Text)
             .field("end", Time)
             .field("document", Text)
-            .clustered("channel"),
+            .clustered("channel")
+            // Gates ask for the records of those who match, never for a time.
+            .by_contact(),
     );
     kinds.push(
         kind("delivery", &["released"])

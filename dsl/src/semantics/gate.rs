@@ -250,17 +250,16 @@ pub(super) fn age(contact: &Contact, day: Day) -> Option<i64> {
 /// What the consent records say for a channel and a purpose: the decision of the latest moment, a refusal winning
 /// over a grant of the same moment. Where the purpose needs no authorization, silence is consent.
 fn consented(records: &[Consent<'_>], purpose: Purpose, channel: Channel, clock: &Clock) -> bool {
-    let decisions: Vec<Decision> = records
+    let decisions = records
         .iter()
         .filter(|record| record.channel.is_none_or(|own| own == channel.name()))
         .filter(|record| record.purpose.is_none_or(|own| own == purpose.name()))
         .filter(|record| !matches!(record.status, Some("draft" | "entered_in_error")))
-        .filter_map(|record| decision(record, clock))
-        .collect();
-    let Some(latest) = decisions.iter().map(|decision| decision.moment).max() else {
+        .filter_map(|record| decision(record, clock));
+    let Some(latest) = decisions.clone().map(|decision| decision.moment).max() else {
         return !purpose.needs_authorization();
     };
-    let mut last = decisions.iter().filter(|decision| decision.moment == latest);
+    let mut last = decisions.filter(|decision| decision.moment == latest);
     if last.clone().any(|decision| !decision.grants) {
         return false;
     }

@@ -120,13 +120,17 @@ impl Lowering<'_> {
         tests.push(not_after(&self.clock));
         tests.push(not_hidden(kind, "status", &[category("draft"), category("entered_in_error")])?);
         tests.push(not_hidden(kind, "decision", &[category("pending")])?);
+        // A grant that is limited to something says nothing.
+        let grant = place(kind, "decision", "grant")?;
+        let refusal = col("decision").is_null().or(col("decision").not_eq(lit(grant)));
+        tests.push(refusal.or(col("scope").is_null()).or(col("scope").eq(lit("all"))));
         let mut scan = self.tables.record_scan(kind, &[kind.class])?;
         if let Some(tests) = conjunction(tests) {
             scan = scan.filter(tests)?;
         }
         let consent = Consent {
             needs_grant: purpose.needs_authorization(),
-            grant: place(kind, "decision", "grant")?,
+            grant,
             as_of_micros: self.clock.as_of_micros,
             zone: self.clock.zone,
         };

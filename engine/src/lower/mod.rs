@@ -192,8 +192,8 @@ impl Lowering<'_> {
                 self.record_leaf(operation, selector, asked, label)
             }
             ContactTest::One { which, selector, test } => {
-                let asked = vec![self.record_test(selector, test)?];
-                self.record_leaf(records::extreme(*which, self.clock.zone), selector, asked, label)
+                let (operation, asked) = self.one(*which, selector, test)?;
+                self.record_leaf(operation, selector, asked, label)
             }
             ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. } => {
                 internal_err!("a field of no known class")

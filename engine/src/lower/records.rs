@@ -1,6 +1,5 @@
 //! Tests of records: the scan of a kind's files with what can be pushed to it, and the leaf above.
 
-use chrono_tz::Tz;
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
@@ -11,20 +10,11 @@ use hyperseg_dsl::value::Value;
 use hyperseg_storage::TableId;
 
 use super::time::{Stretch, sees_the_future, stretch};
-use super::{Lowering, fields, logic_expr, node};
+use super::{Lowering, fields, literal, logic_expr, node};
 use crate::plan::ops::Operation;
 use crate::plan::ops::distinct::Sameness;
 use crate::plan::ops::extreme::Extreme;
 use crate::plan::ops::record_set::CountTest;
-
-/// The operation of `latest` and `earliest`.
-pub(super) fn extreme(which: Which, zone: Tz) -> Operation {
-    let latest = match which {
-        Which::Latest => true,
-        Which::Earliest => false,
-    };
-    Operation::ExtremeRecord(Extreme { latest, zone })
-}
 
 /// A selector split into what decides before the leaf and what the leaf decides itself.
 struct Split {
@@ -58,13 +48,54 @@ impl Lowering<'_> {
         Ok(node(operation, label, exprs, vec![scan.build()?]))
     }
 
-    /// What `latest` and `earliest` ask of their record.
-    pub(super) fn record_test(&self, selector: &Selector, test: &Filter) -> Result<Expr> {
+    /// The operation of `latest` and `earliest`, and what it asks of records.
+    pub(super) fn one(
+        &self,
+        which: Which,
+        selector: &Selector,
+        test: &Filter,
+    ) -> Result<(Operation, Vec<Expr>)> {
+        let latest = match which {
+            Which::Latest => true,
+            Which::Earliest => false,
+        };
+        if let Some(days) = self.days_asked(test)? {
+            let (low, high) = days.day_bounds().unwrap_or_default();
+            let (low, high) = (low.and_then(|low| low.pred_opt()), high.and_then(|high| high.succ_opt()));
+            let beyond = if latest {
+                high.map(|after| Stretch::days(&self.clock, Some(after), None))
+            } else {
+                low.map(|before| Stretch::days(&self.clock, None, Some(before)))
+            };
+            let at = col("at");
+            let beyond = beyond.map_or_else(|| lit(false), |beyond| beyond.time_test(&at));
+            return Ok((Operation::ExtremeDay { latest }, vec![beyond, days.time_test(&at)]));
+        }
         let kind = self
             .schema()
             .record(&selector.record)
             .ok_or_else(|| internal_datafusion_err!("a record kind that the schema does not have"))?;
-        self.filter_expr(kind, test)
+        let extreme = Extreme { latest, zone: self.clock.zone };
+        Ok((Operation::ExtremeRecord(extreme), vec![self.filter_expr(kind, test)?]))
+    }
+
+    /// The whole days in which `at` has to lie, when that is all that is asked of a record.
+    fn days_asked(&self, test: &Filter) -> Result<Option<Stretch>> {
+        let Logic::Leaf(FieldTest { field, test, .. }) = test else { return Ok(None) };
+        let stretch = match test {
+            Test::Window(window) => stretch(window, &self.clock)?,
+            Test::Between(low, high) => match (literal(low)?, literal(high)?) {
+                (Value::Date(low), Value::Date(high)) => Stretch::days(&self.clock, Some(*low), Some(*high)),
+                _ => return Ok(None),
+            },
+            Test::Compare(..)
+            | Test::In(_)
+            | Test::Text(..)
+            | Test::Codes(_)
+            | Test::Known
+            | Test::Missing => return Ok(None),
+        };
+        Ok(Some(stretch).filter(|stretch| field == "at" && stretch.day_bounds().is_some()))
     }
 
     /// How records, days or values are counted.

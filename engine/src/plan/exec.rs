@@ -25,6 +25,7 @@ use tokio::sync::OnceCell;
 
 use super::leaf_cache::Slot;
 use crate::sets::ShardSet;
+use crate::table::{Candidates, EncryptedScan};
 
 /// What an operator does with the inputs of one shard.
 #[async_trait]
@@ -131,6 +132,15 @@ impl SetExec {
         let plan =
             Self::try_new(operator, self.label.clone(), inputs, shards, self.answers.clone(), self.at_once)?;
         Ok(Arc::new(plan))
+    }
+
+    /// A leaf that reads what concerns some contacts, and whose answers are not kept; `None` when it is no leaf.
+    pub(crate) fn limited_to(&self, candidates: &Arc<Candidates>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let ([input], true) = (self.inputs.as_slice(), self.answers.is_some()) else { return Ok(None) };
+        let Some(scan) = input.downcast_ref::<EncryptedScan>() else { return Ok(None) };
+        let (operator, shards) = (Arc::clone(&self.operator), Arc::clone(&self.shards));
+        let inputs: Vec<Arc<dyn ExecutionPlan>> = vec![Arc::new(scan.limited_to(candidates))];
+        Ok(Some(Arc::new(Self::try_new(operator, self.label.clone(), inputs, shards, None, false)?)))
     }
 
     /// The operator.

@@ -18,8 +18,10 @@ use super::exec::{Answers, SetExec};
 use super::leaf_cache::{LeafCache, LeafKey};
 use super::node::SetNode;
 use super::ops::Operation;
+use super::ops::gate::Gate;
 use super::recipients::{RecipientsExec, RecipientsNode};
-use crate::table::EncryptedScan;
+use crate::report::Reason;
+use crate::table::{Candidates, EncryptedScan};
 
 /// DataFusion's planner with ours for the extension nodes.
 #[derive(Clone, Debug)]
@@ -77,6 +79,9 @@ impl ExtensionPlanner for SetPlanner {
                 exprs.push(planner.create_physical_expr(expr, input.schema(), session, context)?);
             }
         }
+        if let Operation::Gate(reasons) = &node.operation {
+            return self.gate(node, reasons, physical_inputs).map(Some);
+        }
         let (scan, logical) = match (physical_inputs, logical_inputs) {
             ([scan], [logical]) if node.operation.is_leaf() => (scan, *logical),
             _ => {
@@ -105,9 +110,39 @@ impl ExtensionPlanner for SetPlanner {
 }
 
 impl SetPlanner {
+    /// The gate, whose own leaves read what concerns those who match. Their answers mean nothing to anybody else: a leaf
+    /// that is a criterion, too, stays as it is, and none of them is kept.
+    fn gate(
+        &self,
+        node: &SetNode,
+        reasons: &[Reason],
+        inputs: &[Arc<dyn ExecutionPlan>],
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let [matched, blocked @ ..] = inputs else { return internal_err!("a gate without criteria") };
+        let candidates = Arc::new(Candidates::new(self.of.shards.len()));
+        let mut planned = vec![Arc::clone(matched)];
+        for (input, reason) in blocked.iter().zip(reasons) {
+            let own = *reason != Reason::Excluded && !is_part(input, matched);
+            let limited = match input.downcast_ref::<SetExec>() {
+                Some(leaf) if own => leaf.limited_to(&candidates)?,
+                Some(_) | None => None,
+            };
+            planned.push(limited.unwrap_or_else(|| Arc::clone(input)));
+        }
+        let operator = Arc::new(Gate { reasons: reasons.to_vec(), candidates });
+        let shards = Arc::clone(&self.of.shards);
+        // Never at once: the gates ask about those who match, who have to be known.
+        Ok(Arc::new(SetExec::try_new(operator, node.label.clone(), planned, shards, None, false)?))
+    }
+
     fn leaves(&self) -> MutexGuard<'_, HashMap<LeafKey, Arc<dyn ExecutionPlan>>> {
         self.leaves.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a plan is this one or has it somewhere below.
+fn is_part(part: &Arc<dyn ExecutionPlan>, plan: &Arc<dyn ExecutionPlan>) -> bool {
+    Arc::ptr_eq(part, plan) || plan.children().into_iter().any(|child| is_part(part, child))
 }
 
 /// A scan with what was moved into it, and the expressions that were not.
@@ -127,13 +162,16 @@ fn push_down(
         [predicate] if *operation == Operation::FieldSet => {
             Ok((Arc::new(scan.answering(predicate)?), vec![]))
         }
+        [filter, questions @ ..] if operation.asks_the_scan() => {
+            Ok((Arc::new(scan.selecting(filter, operation.columns(), questions)?), vec![]))
+        }
         [filter, asked @ ..] => {
             let named: Vec<_> = asked.iter().flat_map(collect_columns).collect();
             let mut columns: Vec<&str> = operation.columns().to_vec();
             columns.extend(named.iter().map(|column| column.name()));
             columns.sort_unstable();
             columns.dedup();
-            let scan = scan.selecting(filter, &columns)?;
+            let scan = scan.selecting(filter, &columns, &[])?;
             let schema = scan.schema();
             let asked = asked.iter().map(|expr| reassign_expr_columns(Arc::clone(expr), &schema));
             let asked = asked.collect::<Result<_>>()?;

@@ -5,10 +5,13 @@
 
 use std::ops::Range;
 
-use arrow::array::{Array, Int16Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array};
+use arrow::array::{
+    Array, DictionaryArray, Int16Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
+};
+use arrow::datatypes::Int32Type;
 use hyperseg_dsl::schema::{Channel, Class, Purpose, RecordKind};
 use hyperseg_dsl::semantics::{Consent, Facts, Suppression, judge};
-use hyperseg_dsl::value::{Day, When, unpack_date, unpack_time};
+use hyperseg_dsl::value::{Day, unpack_date, unpack_time};
 use hyperseg_storage::file::Bounds;
 use hyperseg_storage::layout::ORDINAL;
 use hyperseg_storage::scope::OpenFile;
@@ -16,6 +19,9 @@ use hyperseg_storage::{Dataset, KeyScope, Snapshot};
 
 use crate::error::{Error, Result};
 use crate::request::Request;
+
+/// Kinds of record that suppress e-mail.
+const SUPPRESSIONS: [&str; 3] = ["email_bounce", "email_complaint", "email_unsubscribe"];
 
 /// What the check reads with.
 pub(super) struct Recheck<'a> {
@@ -27,17 +33,107 @@ pub(super) struct Recheck<'a> {
     pub(super) channel: Channel,
 }
 
-/// The recipients of a shard, and where in the shard they are.
+/// The recipients of a shard.
 struct Recipients<'a> {
     /// Ascending.
     ordinals: &'a [u32],
-    facts: Vec<Facts<'a>>,
+    /// By contact of the shard: place among the recipients.
+    places: Vec<u32>,
 }
 
+const NOBODY: u32 = u32::MAX;
+
 impl<'a> Recipients<'a> {
-    fn of(&mut self, ordinal: u32) -> Option<&mut Facts<'a>> {
-        self.facts.get_mut(self.ordinals.binary_search(&ordinal).ok()?)
+    fn new(ordinals: &'a [u32], contacts: u32) -> Result<Self> {
+        let mut places = vec![NOBODY; contacts as usize];
+        for (place, &ordinal) in (0..).zip(ordinals) {
+            *places.get_mut(ordinal as usize).ok_or_else(unreadable)? = place;
+        }
+        Ok(Self { ordinals, places })
     }
+
+    /// Rows of recipients among these of a file, or all of these when nearly everybody is one.
+    fn rows(&self, open: &OpenFile, among: Option<Vec<Range<u64>>>) -> Result<Option<Vec<Range<u64>>>> {
+        if self.ordinals.len() > self.places.len() / 4 {
+            return Ok(among);
+        }
+        let among = among.unwrap_or_else(|| std::iter::once(0..open.rows()).collect());
+        let mut rows = among.iter().flat_map(Range::clone);
+        let mut own: Vec<Range<u64>> = Vec::new();
+        for batch in open.read(&[ORDINAL], Some(&among))? {
+            let batch = batch?;
+            let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
+            for ordinal in ordinals.values() {
+                let row = rows.next().ok_or_else(unreadable)?;
+                if *self.places.get(*ordinal as usize).ok_or_else(unreadable)? != NOBODY {
+                    match own.last_mut() {
+                        Some(last) if last.end == row => last.end += 1,
+                        _ => own.push(row..row + 1),
+                    }
+                }
+            }
+        }
+        if rows.next().is_some() { Err(unreadable()) } else { Ok(Some(own)) }
+    }
+
+    /// Calls `take` with row and place for each row of a recipient.
+    fn each(&self, batch: &RecordBatch, mut take: impl FnMut(usize, u32) -> Result<()>) -> Result<()> {
+        let ordinals: &UInt32Array = column(batch, ORDINAL)?;
+        for (row, &ordinal) in ordinals.values().iter().enumerate() {
+            let place = *self.places.get(ordinal as usize).ok_or_else(unreadable)?;
+            if place != NOBODY {
+                take(row, place)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Rows of recipients, those of each together.
+struct Gathered<T> {
+    /// Place of the recipient and row; sorted.
+    rows: Vec<(u32, T)>,
+    next: usize,
+}
+
+impl<T> Gathered<T> {
+    fn new(mut rows: Vec<(u32, T)>) -> Self {
+        // Files that lie by contact leave nothing to do.
+        rows.sort_by_key(|(place, _)| *place);
+        Self { rows, next: 0 }
+    }
+
+    /// The rows of the recipient at this place; places are asked for in order.
+    fn of(&mut self, place: u32) -> impl Iterator<Item = &T> {
+        let rest = self.rows.get(self.next..).unwrap_or_default();
+        let own = rest.iter().take_while(|(other, _)| *other == place).count();
+        self.next += own;
+        rest.iter().take(own).map(|(_, row)| row)
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.next == self.rows.len()
+    }
+}
+
+/// A consent record: categories by number, the rest as stored.
+struct StoredConsent {
+    at: i64,
+    end: Option<i64>,
+    status: Option<u16>,
+    channel: Option<u16>,
+    purpose: Option<u16>,
+    decision: Option<u16>,
+    scope: Option<&'static str>,
+}
+
+/// A bounce, complaint or cancellation.
+struct StoredSuppression {
+    /// Place among [`SUPPRESSIONS`].
+    kind: usize,
+    at: i64,
+    status: Option<u16>,
+    bounce: Option<u16>,
 }
 
 impl<'a> Recheck<'a> {
@@ -45,153 +141,181 @@ impl<'a> Recheck<'a> {
     pub(super) fn shard(&self, shard: u32, rows: &RecordBatch) -> Result<()> {
         let ordinals: &UInt32Array = column(rows, ORDINAL)?;
         let addresses: &StringArray = column(rows, self.channel.address_field())?;
-        let facts = (0..rows.num_rows())
-            .map(|row| Facts { has_address: addresses.is_valid(row), ..Facts::default() })
-            .collect();
         let contacts = self.snapshot.shards().get(shard as usize).map_or(0, |shard| shard.contacts);
-        let mut is_recipient = vec![false; contacts as usize];
-        for &ordinal in ordinals.values() {
-            *is_recipient.get_mut(ordinal as usize).ok_or_else(unreadable)? = true;
-        }
-        let mut recipients = Recipients { ordinals: ordinals.values(), facts };
-        self.dates(shard, &mut recipients)?;
-        self.consents(shard, &is_recipient, &mut recipients)?;
+        let recipients = Recipients::new(ordinals.values(), contacts)?;
+        let dates = self.dates(shard, &recipients)?;
+        let mut consents = Gathered::new(self.consents(shard, &recipients)?);
+        let mut suppressions = Vec::new();
         if self.channel == Channel::Email {
-            for kind in ["email_bounce", "email_complaint", "email_unsubscribe"] {
-                self.suppressions(shard, kind, &is_recipient, &mut recipients)?;
+            for kind in 0..SUPPRESSIONS.len() {
+                self.suppressions(shard, kind, &recipients, &mut suppressions)?;
             }
         }
-        let blocked = |facts: &&Facts<'_>| {
+        let mut suppressions = Gathered::new(suppressions);
+        let of_consents = Names::of(self.kind("consent")?, &["status", "channel", "purpose", "decision"])?;
+        let of_suppressions = SUPPRESSIONS
+            .iter()
+            .map(|kind| Names::of(self.kind(kind)?, &["status", "bounce"]))
+            .collect::<Result<Vec<_>>>()?;
+        let (mut blocked, mut facts) = (0_u64, Facts::default());
+        for (place, (deceased_on, birth_date)) in (0..).zip(dates) {
+            facts.deceased_on = deceased_on;
+            facts.birth_date = birth_date;
+            facts.has_address = addresses.is_valid(place as usize);
+            facts.consents.clear();
+            for stored in consents.of(place) {
+                facts.consents.push(Consent {
+                    at: unpack_time(stored.at).ok_or_else(unreadable)?,
+                    end: stored.end.map(|end| unpack_time(end).ok_or_else(unreadable)).transpose()?,
+                    status: of_consents.get(0, stored.status)?,
+                    channel: of_consents.get(1, stored.channel)?,
+                    purpose: of_consents.get(2, stored.purpose)?,
+                    decision: of_consents.get(3, stored.decision)?,
+                    scope: stored.scope,
+                });
+            }
+            facts.suppressions.clear();
+            for stored in suppressions.of(place) {
+                let names = of_suppressions.get(stored.kind).ok_or_else(unreadable)?;
+                facts.suppressions.push(Suppression {
+                    kind: SUPPRESSIONS.get(stored.kind).ok_or_else(unreadable)?,
+                    at: unpack_time(stored.at).ok_or_else(unreadable)?,
+                    status: names.get(0, stored.status)?,
+                    bounce: names.get(1, stored.bounce)?,
+                });
+            }
             let request = self.request;
-            judge(facts, Some(self.purpose), Some(self.channel), &request.clock, request.now_micros).is_some()
-        };
-        let blocked = recipients.facts.iter().filter(blocked).count();
-        if blocked > 0 { Err(Error::Recheck { contacts: blocked as u64 }) } else { Ok(()) }
+            let reason =
+                judge(&facts, Some(self.purpose), Some(self.channel), &request.clock, request.now_micros);
+            blocked += u64::from(reason.is_some());
+        }
+        if !consents.is_used_up() || !suppressions.is_used_up() {
+            return Err(unreadable());
+        }
+        if blocked > 0 { Err(Error::Recheck { contacts: blocked }) } else { Ok(()) }
     }
 
-    /// Dates of the recipients. The files of a shard hold its contacts in order, one row each.
-    fn dates(&self, shard: u32, recipients: &mut Recipients<'a>) -> Result<()> {
+    /// Dates of death and birth of the recipients. The files of a shard hold its contacts in order, one row each.
+    fn dates(&self, shard: u32, recipients: &Recipients<'_>) -> Result<Vec<(Option<Day>, Option<Day>)>> {
         let names: &[&str] =
             if self.purpose.adults_only() { &["deceased_on", "birth_date"] } else { &["deceased_on"] };
         let mut first = 0_u64;
-        let mut done = 0;
+        let mut dates = Vec::with_capacity(recipients.ordinals.len());
         for entry in self.snapshot.contact_files(Class::Demographic, shard) {
             let end = first.saturating_add(entry.rows);
             let here = recipients.ordinals.partition_point(|&ordinal| u64::from(ordinal) < end);
-            let rows = ranges(recipients.ordinals.get(done..here).unwrap_or_default(), first);
+            let rows = ranges(recipients.ordinals.get(dates.len()..here).unwrap_or_default(), first);
             for batch in self.scope.read(self.dataset, entry, names, Some(rows))? {
                 let batch = batch?;
                 for row in 0..batch.num_rows() {
-                    let facts = recipients.facts.get_mut(done).ok_or_else(unreadable)?;
-                    facts.deceased_on = date(&batch, "deceased_on", row)?;
-                    if self.purpose.adults_only() {
-                        facts.birth_date = date(&batch, "birth_date", row)?;
-                    }
-                    done += 1;
+                    let died = date(&batch, "deceased_on", row)?;
+                    let born =
+                        if self.purpose.adults_only() { date(&batch, "birth_date", row)? } else { None };
+                    dates.push((died, born));
                 }
             }
-            if done != here {
+            if dates.len() != here {
                 return Err(unreadable());
             }
             first = end;
         }
-        if done == recipients.facts.len() { Ok(()) } else { Err(unreadable()) }
+        if dates.len() == recipients.ordinals.len() { Ok(dates) } else { Err(unreadable()) }
     }
 
-    fn consents(&self, shard: u32, wanted: &[bool], recipients: &mut Recipients<'a>) -> Result<()> {
+    fn consents(&self, shard: u32, recipients: &Recipients<'_>) -> Result<Vec<(u32, StoredConsent)>> {
         let kind = self.kind("consent")?;
         let columns = [ORDINAL, "at", "status", "channel", "purpose", "decision", "scope", "end"];
         let own = place(kind, "channel", self.channel.name())?;
-        self.records(shard, kind, &columns, Some(("channel", own)), |batch| {
-            let at: &Int64Array = column(batch, "at")?;
-            let end: &Int64Array = column(batch, "end")?;
-            let scope: &StringArray = column(batch, "scope")?;
-            let status = Categories::of(kind, batch, "status")?;
-            let channel = Categories::of(kind, batch, "channel")?;
-            let purpose = Categories::of(kind, batch, "purpose")?;
-            let decision = Categories::of(kind, batch, "decision")?;
-            each(batch, wanted, |row, ordinal| {
-                let consent = Consent {
-                    at: when(at, row)?.ok_or_else(unreadable)?,
-                    end: when(end, row)?,
-                    status: status.get(row)?,
-                    channel: channel.get(row)?,
-                    purpose: purpose.get(row)?,
-                    decision: decision.get(row)?,
-                    // What a scope is limited to does not matter, only whether it is.
-                    scope: scope
-                        .is_valid(row)
-                        .then(|| if scope.value(row) == "all" { "all" } else { "limited" }),
-                };
-                recipients.of(ordinal).ok_or_else(unreadable)?.consents.push(consent);
-                Ok(())
-            })
-        })
+        let mut found = Vec::with_capacity(recipients.ordinals.len());
+        for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class]) {
+            let open = self.scope.open(self.dataset, entry)?;
+            let rows = recipients.rows(&open, blocks(&open, ("channel", own), recipients))?;
+            for batch in open.read_coded(&columns, rows.as_deref())? {
+                let batch = batch?;
+                let at: &Int64Array = column(&batch, "at")?;
+                let end: &Int64Array = column(&batch, "end")?;
+                let scope = Scopes::of(&batch)?;
+                let categories = |name| column::<Int16Array>(&batch, name);
+                let (status, channel) = (categories("status")?, categories("channel")?);
+                let (purpose, decision) = (categories("purpose")?, categories("decision")?);
+                recipients.each(&batch, |row, place| {
+                    let consent = StoredConsent {
+                        at: number(at, row).ok_or_else(unreadable)?,
+                        end: number(end, row),
+                        status: category(status, row)?,
+                        channel: category(channel, row)?,
+                        purpose: category(purpose, row)?,
+                        decision: category(decision, row)?,
+                        scope: scope.get(row)?,
+                    };
+                    found.push((place, consent));
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(found)
     }
 
     fn suppressions(
         &self,
         shard: u32,
-        kind: &'static str,
-        wanted: &[bool],
-        recipients: &mut Recipients<'a>,
+        kind: usize,
+        recipients: &Recipients<'_>,
+        found: &mut Vec<(u32, StoredSuppression)>,
     ) -> Result<()> {
-        let record = self.kind(kind)?;
-        let bounces = kind == "email_bounce";
+        let name = *SUPPRESSIONS.get(kind).ok_or_else(unreadable)?;
+        let bounces = name == "email_bounce";
         let columns: &[&str] =
             if bounces { &[ORDINAL, "at", "status", "bounce"] } else { &[ORDINAL, "at", "status"] };
-        self.records(shard, record, columns, None, |batch| {
-            let at: &Int64Array = column(batch, "at")?;
-            let status = Categories::of(record, batch, "status")?;
-            let bounce = if bounces { Some(Categories::of(record, batch, "bounce")?) } else { None };
-            each(batch, wanted, |row, ordinal| {
-                let suppression = Suppression {
-                    kind,
-                    at: when(at, row)?.ok_or_else(unreadable)?,
-                    status: status.get(row)?,
-                    bounce: bounce.as_ref().map(|bounce| bounce.get(row)).transpose()?.flatten(),
-                };
-                recipients.of(ordinal).ok_or_else(unreadable)?.suppressions.push(suppression);
-                Ok(())
-            })
-        })
+        for entry in self.snapshot.record_files(name, shard, &[self.kind(name)?.class]) {
+            for batch in self.scope.read(self.dataset, entry, columns, None)? {
+                let batch = batch?;
+                let at: &Int64Array = column(&batch, "at")?;
+                let status: &Int16Array = column(&batch, "status")?;
+                let bounce = if bounces { Some(column::<Int16Array>(&batch, "bounce")?) } else { None };
+                recipients.each(&batch, |row, place| {
+                    let suppression = StoredSuppression {
+                        kind,
+                        at: number(at, row).ok_or_else(unreadable)?,
+                        status: category(status, row)?,
+                        bounce: bounce.map(|bounce| category(bounce, row)).transpose()?.flatten(),
+                    };
+                    found.push((place, suppression));
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
     }
 
     fn kind(&self, name: &str) -> Result<&'a RecordKind> {
         self.snapshot.schema().record(name).ok_or_else(unreadable)
     }
-
-    /// Calls `take` with the records of a kind: all, or at least all that have this category, or none at all, in a field.
-    fn records(
-        &self,
-        shard: u32,
-        kind: &RecordKind,
-        columns: &[&str],
-        only: Option<(&str, i64)>,
-        mut take: impl FnMut(&RecordBatch) -> Result<()>,
-    ) -> Result<()> {
-        for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class]) {
-            let open = self.scope.open(self.dataset, entry)?;
-            let rows = only.and_then(|(field, place)| blocks(&open, field, place));
-            for batch in open.read(columns, rows.as_deref())? {
-                take(&batch?)?;
-            }
-        }
-        Ok(())
-    }
 }
 
-/// Rows of the blocks in which a field may have a category or be missing.
-fn blocks(open: &OpenFile, field: &str, place: i64) -> Option<Vec<Range<u64>>> {
-    let blocks = &open.directory(field)?.blocks;
+/// Rows of the blocks that may hold a recipient's records with this category, or none at all, in a field.
+fn blocks(
+    open: &OpenFile,
+    (field, category): (&str, i64),
+    recipients: &Recipients<'_>,
+) -> Option<Vec<Range<u64>>> {
+    let (categories, contacts) = (&open.directory(field)?.blocks, &open.directory(ORDINAL)?.blocks);
     let size = u64::from(open.page_rows());
     let mut ranges: Vec<Range<u64>> = Vec::new();
-    for (number, block) in (0..).zip(blocks) {
-        let possible = match &block.bounds {
-            Bounds::Int { min, max, .. } => (*min..=*max).contains(&place),
+    for (number, (categories, contacts)) in (0..).zip(categories.iter().zip(contacts)) {
+        let own = match &categories.bounds {
+            Bounds::Int { min, max, .. } => (*min..=*max).contains(&category),
             Bounds::Unknown | Bounds::Float { .. } | Bounds::Text { .. } => true,
         };
-        if possible || block.missing > 0 {
+        let somebody = match &contacts.bounds {
+            Bounds::Int { min, max, .. } => {
+                let ordinals = recipients.ordinals;
+                ordinals.partition_point(|ordinal| i64::from(*ordinal) < *min)
+                    < ordinals.partition_point(|ordinal| i64::from(*ordinal) <= *max)
+            }
+            Bounds::Unknown | Bounds::Float { .. } | Bounds::Text { .. } => true,
+        };
+        if (own || categories.missing > 0) && somebody {
             let rows = number * size..open.rows().min((number + 1) * size);
             match ranges.last_mut() {
                 Some(last) if last.end == rows.start => last.end = rows.end,
@@ -209,17 +333,6 @@ fn place(kind: &RecordKind, field: &str, category: &str) -> Result<i64> {
     i64::try_from(place).map_err(|_| unreadable())
 }
 
-/// Calls `take` with row and ordinal for each row of a recipient.
-fn each(batch: &RecordBatch, wanted: &[bool], mut take: impl FnMut(usize, u32) -> Result<()>) -> Result<()> {
-    let ordinals: &UInt32Array = column(batch, ORDINAL)?;
-    for (row, &ordinal) in ordinals.values().iter().enumerate() {
-        if *wanted.get(ordinal as usize).ok_or_else(unreadable)? {
-            take(row, ordinal)?;
-        }
-    }
-    Ok(())
-}
-
 /// Rows of a file that starts with this contact of the shard.
 fn ranges(ordinals: &[u32], first: u64) -> Vec<Range<u64>> {
     let mut ranges: Vec<Range<u64>> = Vec::new();
@@ -233,29 +346,61 @@ fn ranges(ordinals: &[u32], first: u64) -> Vec<Range<u64>> {
     ranges
 }
 
-/// A column of categories by name.
-struct Categories<'a, 'b> {
-    places: &'b Int16Array,
-    names: &'a [String],
+/// What each row's scope is limited to does not matter, only whether it is.
+enum Scopes<'b> {
+    Texts(&'b StringArray),
+    Coded(&'b Int32Array, Vec<Option<&'static str>>),
 }
 
-impl<'a, 'b> Categories<'a, 'b> {
-    fn of(kind: &'a RecordKind, batch: &'b RecordBatch, name: &str) -> Result<Self> {
-        let field = kind.field(name).ok_or_else(unreadable)?;
-        Ok(Self { places: column(batch, name)?, names: &field.categories })
+impl<'b> Scopes<'b> {
+    fn of(batch: &'b RecordBatch) -> Result<Self> {
+        if let Ok(texts) = column(batch, "scope") {
+            return Ok(Self::Texts(texts));
+        }
+        let coded: &DictionaryArray<Int32Type> = column(batch, "scope")?;
+        let texts: &StringArray = coded.values().as_any().downcast_ref().ok_or_else(unreadable)?;
+        Ok(Self::Coded(coded.keys(), (0..texts.len()).map(|code| scope(texts, code)).collect()))
     }
 
-    fn get(&self, row: usize) -> Result<Option<&'a str>> {
-        if self.places.is_null(row) {
-            return Ok(None);
+    fn get(&self, row: usize) -> Result<Option<&'static str>> {
+        match self {
+            Self::Texts(texts) => Ok(scope(texts, row)),
+            Self::Coded(codes, _) if codes.is_null(row) => Ok(None),
+            Self::Coded(codes, scopes) => {
+                let code = usize::try_from(codes.value(row)).map_err(|_| unreadable())?;
+                scopes.get(code).copied().ok_or_else(unreadable)
+            }
         }
-        let name = usize::try_from(self.places.value(row)).ok().and_then(|place| self.names.get(place));
+    }
+}
+
+fn scope(texts: &StringArray, place: usize) -> Option<&'static str> {
+    texts.is_valid(place).then(|| if texts.value(place) == "all" { "all" } else { "limited" })
+}
+
+/// Categories of the fields of a kind, by number.
+struct Names<'a>(Vec<&'a [String]>);
+
+impl<'a> Names<'a> {
+    fn of(kind: &'a RecordKind, fields: &[&str]) -> Result<Self> {
+        let names = |name: &&str| kind.field(name).map(|field| field.categories.as_slice());
+        Ok(Self(fields.iter().map(names).collect::<Option<_>>().ok_or_else(unreadable)?))
+    }
+
+    /// The category of the field at this place.
+    fn get(&self, field: usize, category: Option<u16>) -> Result<Option<&'a str>> {
+        let Some(category) = category else { return Ok(None) };
+        let name = self.0.get(field).and_then(|names| names.get(usize::from(category)));
         name.map(|name| Some(name.as_str())).ok_or_else(unreadable)
     }
 }
 
-fn when(column: &Int64Array, row: usize) -> Result<Option<When>> {
-    column.is_valid(row).then(|| unpack_time(column.value(row)).ok_or_else(unreadable)).transpose()
+fn category(places: &Int16Array, row: usize) -> Result<Option<u16>> {
+    places.is_valid(row).then(|| u16::try_from(places.value(row)).map_err(|_| unreadable())).transpose()
+}
+
+fn number(column: &Int64Array, row: usize) -> Option<i64> {
+    column.is_valid(row).then(|| column.value(row))
 }
 
 fn date(batch: &RecordBatch, name: &str, row: usize) -> Result<Option<Day>> {

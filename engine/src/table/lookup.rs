@@ -14,9 +14,9 @@ use datafusion::physical_expr::utils::reassign_expr_columns;
 use hyperseg_storage::bits::byte_of;
 use hyperseg_storage::file::MISSING_BYTE;
 
-use super::work::truths;
+use super::reading::truths;
 
-/// Answers by byte: bit 0 says certainly TRUE, bit 1 possibly.
+/// Answers by byte: bit 0 says TRUE, bit 1 known.
 #[derive(Debug)]
 pub(super) struct Lookup {
     answers: [u8; 256],
@@ -43,8 +43,8 @@ impl Lookup {
         for (answer, truth) in answers.iter_mut().zip(&found) {
             *answer = match truth {
                 Some(true) => 0b11,
-                None => 0b10,
-                Some(false) => 0,
+                Some(false) => 0b10,
+                None => 0,
             };
         }
         Ok(Some(Self { answers }))
@@ -54,16 +54,22 @@ impl Lookup {
     pub(super) fn answers(&self, bytes: &[u8]) -> BooleanArray {
         let length = bytes.len().div_ceil(8);
         let (mut certain, mut known) = (Vec::with_capacity(length), Vec::with_capacity(length));
-        for chunk in bytes.chunks(8) {
-            let (mut is_true, mut is_known) = ([0_u8; 8], [0_u8; 8]);
-            for ((byte, is_true), is_known) in chunk.iter().zip(&mut is_true).zip(&mut is_known) {
-                // A byte is always a place of the table.
-                let answer = self.answers.get(usize::from(*byte)).copied().unwrap_or_default();
-                *is_true = answer & 1;
-                *is_known = answer & 1 | !(answer >> 1) & 1;
+        let mut add = |answers: [u8; 8]| {
+            certain.push(byte_of(answers.map(|answer| answer & 1)));
+            known.push(byte_of(answers.map(|answer| answer >> 1)));
+        };
+        // Eight at a time, with nothing to decide in between; a byte is always a place of the table.
+        let answer = |byte: u8| self.answers.get(usize::from(byte)).copied().unwrap_or_default();
+        let (chunks, rest) = bytes.as_chunks::<8>();
+        for chunk in chunks {
+            add(chunk.map(answer));
+        }
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            for (to, byte) in last.iter_mut().zip(rest) {
+                *to = answer(*byte);
             }
-            certain.push(byte_of(is_true));
-            known.push(byte_of(is_known));
+            add(last);
         }
         let bits =
             |bytes_of_bits: Vec<u8>| BooleanBuffer::new(Buffer::from_vec(bytes_of_bits), 0, bytes.len());

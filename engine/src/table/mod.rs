@@ -5,13 +5,17 @@
 //!      provider                                 scan                       outcomes        source       work
 //! ```
 
+mod candidates;
+mod judged;
 mod lookup;
 mod outcomes;
 mod provider;
+mod reading;
 mod scan;
 mod source;
 mod work;
 
+pub(crate) use candidates::Candidates;
 pub(crate) use provider::scan_of;
-pub(crate) use scan::{EncryptedScan, TRUTH};
+pub(crate) use scan::{EncryptedScan, TRUTH, asked};
 pub(crate) use source::{ScopeCell, Sealed, SealedFile, Source, consecutive};

@@ -25,6 +25,7 @@ use datafusion::physical_plan::{
 };
 use hyperseg_storage::layout::ORDINAL;
 
+use super::candidates::Candidates;
 use super::outcomes::Test;
 use super::source::{SealedFile, Source, storage};
 use super::work::{Figures, Work};
@@ -60,14 +61,18 @@ pub(crate) struct Order {
     pub(crate) source: Arc<Source>,
     pub(crate) conditions: Vec<Condition>,
     pub(crate) output: Output,
+    /// Conditions whose answers are put out behind the columns, for each selected row ([`asked`]).
+    pub(crate) asked: Vec<Condition>,
     pub(crate) schema: SchemaRef,
+    /// Contacts for whom the answer matters, when it does not for all.
+    pub(crate) candidates: Option<Arc<Candidates>>,
 }
 
 impl Order {
     /// Everything the scan may read, in the order of the files.
     pub(crate) fn columns(&self) -> Vec<String> {
         let mut wanted: BTreeSet<&str> = BTreeSet::new();
-        for condition in &self.conditions {
+        for condition in self.conditions.iter().chain(&self.asked) {
             wanted.extend(condition.columns.iter().map(String::as_str));
         }
         match &self.output {
@@ -100,7 +105,14 @@ impl EncryptedScan {
         };
         let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
         let conditions = filters.iter().flat_map(|filter| conditions(filter, false)).collect();
-        Ok(Self::over(Order { source, conditions, output: Output::Columns(columns), schema }))
+        Ok(Self::over(Order {
+            source,
+            conditions,
+            output: Output::Columns(columns),
+            asked: Vec::new(),
+            schema,
+            candidates: None,
+        }))
     }
 
     fn over(order: Order) -> Self {
@@ -119,18 +131,42 @@ impl EncryptedScan {
     }
 
     /// The same scan that also selects by an expression over its output, counts the rows for which that is UNKNOWN,
-    /// and puts out these columns only.
-    pub(crate) fn selecting(&self, selection: &Arc<dyn PhysicalExpr>, output: &[&str]) -> Result<Self> {
+    /// and puts out these columns only, and behind them the answers of `questions`.
+    pub(crate) fn selecting(
+        &self,
+        selection: &Arc<dyn PhysicalExpr>,
+        output: &[&str],
+        questions: &[Arc<dyn PhysicalExpr>],
+    ) -> Result<Self> {
         let selection = self.over_files(selection)?;
         let mut added = self.order.conditions.clone();
         added.extend(conditions(&selection, true));
+        let questions = questions.iter().map(|question| Ok(condition(&self.over_files(question)?, false)));
+        let questions = questions.collect::<Result<Vec<_>>>()?;
+        let answers = (0..questions.len()).map(|place| Ok(Field::new(asked(place), DataType::Boolean, true)));
         let fields = output.iter().map(|name| self.order.schema.field_with_name(name).cloned());
+        let fields = fields.chain(answers);
         Ok(Self::over(Order {
             source: Arc::clone(&self.order.source),
             conditions: added,
             output: Output::Columns(output.iter().map(|name| (*name).to_owned()).collect()),
+            asked: questions,
             schema: Arc::new(Schema::new(fields.collect::<Result<Vec<_>, _>>()?)),
+            candidates: self.order.candidates.clone(),
         }))
+    }
+
+    /// The same scan, in which only the rows of some contacts matter.
+    pub(crate) fn limited_to(&self, candidates: &Arc<Candidates>) -> Self {
+        let order = &self.order;
+        Self::over(Order {
+            source: Arc::clone(&order.source),
+            conditions: order.conditions.clone(),
+            output: order.output.clone(),
+            asked: order.asked.clone(),
+            schema: Arc::clone(&order.schema),
+            candidates: Some(Arc::clone(candidates)),
+        })
     }
 
     /// The same scan, which says of every row whether a predicate is TRUE.
@@ -143,7 +179,9 @@ impl EncryptedScan {
             source: Arc::clone(&self.order.source),
             conditions: conditions(&predicate, false),
             output: Output::Truth,
+            asked: Vec::new(),
             schema: Arc::new(Schema::new(vec![Field::new(TRUTH, DataType::Boolean, true)])),
+            candidates: self.order.candidates.clone(),
         }))
     }
 
@@ -187,15 +225,19 @@ impl EncryptedScan {
 
 /// The parts that all have to be TRUE.
 fn conditions(expr: &Arc<dyn PhysicalExpr>, tallied: bool) -> Vec<Condition> {
-    split_conjunction(expr)
-        .into_iter()
-        .map(|part| {
-            let mut columns: Vec<String> =
-                collect_columns(part).iter().map(|column| column.name().to_owned()).collect();
-            columns.sort();
-            Condition { expr: Arc::clone(part), test: Arc::new(Test::of(part)), columns, tallied }
-        })
-        .collect()
+    split_conjunction(expr).into_iter().map(|part| condition(part, tallied)).collect()
+}
+
+fn condition(expr: &Arc<dyn PhysicalExpr>, tallied: bool) -> Condition {
+    let mut columns: Vec<String> =
+        collect_columns(expr).iter().map(|column| column.name().to_owned()).collect();
+    columns.sort();
+    Condition { expr: Arc::clone(expr), test: Arc::new(Test::of(expr)), columns, tallied }
+}
+
+/// Name of the column with the answers of the question at this place; no column of a table has such a name.
+pub(crate) fn asked(place: usize) -> String {
+    format!("asked {place}")
 }
 
 /// The batch's columns in the order of a schema.
@@ -243,12 +285,16 @@ impl DisplayAs for EncryptedScan {
             .order
             .conditions
             .iter()
+            .chain(&self.order.asked)
             .flat_map(|condition| &condition.columns)
             .map(String::as_str)
             .collect();
         if !tested.is_empty() {
             let tested: Vec<&str> = tested.into_iter().collect();
             write!(f, ", tests={}", tested.join(" "))?;
+        }
+        if self.order.candidates.is_some() {
+            write!(f, ", of those who match")?;
         }
         Ok(())
     }
@@ -286,7 +332,7 @@ impl ExecutionPlan for EncryptedScan {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        for condition in &self.order.conditions {
+        for condition in self.order.conditions.iter().chain(&self.order.asked) {
             if f(&condition.expr)? == TreeNodeRecursion::Stop {
                 return Ok(TreeNodeRecursion::Stop);
             }

@@ -2,7 +2,7 @@
 //!
 //! In: the columns of a file and its first rows. Out: Parquet's writer properties. Hot columns (ordinals, times,
 //! categories, codes, numbers) are encoded and not compressed: undoing LZ4 costs more than decrypting what it saves.
-//! Texts use ZSTD; keyed hashes do not compress, so nothing tries. Parquet keeps no statistics: the page directories do. Bloom filters are written in plaintext by
+//! Texts use ZSTD, those of identity apart; keyed hashes do not compress, so nothing tries. Parquet keeps no statistics: the page directories do. Bloom filters are written in plaintext by
 //! Parquet, so there are none.
 
 use std::collections::HashSet;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
-use hyperseg_dsl::schema::{Class, Cluster, FieldType, Schema};
+use hyperseg_dsl::schema::{Class, Cluster, FieldType, Schema, Within};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::encryption::encrypt::FileEncryptionProperties;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -53,7 +53,11 @@ pub(crate) fn properties(
         .set_dictionary_enabled(false)
         .with_file_encryption_properties(encryption);
     for (field, column) in sample.schema().fields().iter().zip(sample.columns()) {
-        let role = Role::of(schema, table, field.name(), column);
+        let role = match Role::of(schema, table, field.name(), column) {
+            // Members are scattered: a page is unpacked for every few of its rows.
+            Role::Plain { text: true } if place.class == Class::Identity => Role::Plain { text: false },
+            role => role,
+        };
         for path in leaf_paths(field.name(), field.data_type()) {
             builder = role.apply(builder, path);
         }
@@ -89,7 +93,9 @@ impl Role {
         let (field, in_order) = match table {
             TableId::Contact => (schema.contact_field(name), name == ORDINAL),
             TableId::Record(kind) => {
-                (schema.record(kind).and_then(|kind| kind.field(name)), name == "at" || name == "recorded_at")
+                let kind = schema.record(kind);
+                let by_time = kind.is_some_and(|kind| kind.within == Within::Time);
+                (kind.and_then(|kind| kind.field(name)), by_time && (name == "at" || name == "recorded_at"))
             }
         };
         if name == RECORD_HASH || name == CONTENT_HASH {

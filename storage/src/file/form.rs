@@ -114,6 +114,20 @@ impl Reader {
         let columns = columns.map(|(field, values)| read(values, field.data_type()).ok_or_else(misfit));
         RecordBatch::try_new(Arc::clone(&self.schema), columns.collect::<Result<_>>()?).map_err(|_| misfit())
     }
+
+    /// The batch as it is read, but for texts that were written as numbers into a dictionary: they stay numbers.
+    pub(crate) fn read_coded(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let misfit = || Error::corrupt("a data file", "its columns are not those of the layout");
+        let mut fields = Vec::with_capacity(batch.num_columns());
+        let mut columns = Vec::with_capacity(batch.num_columns());
+        for (field, values) in self.schema.fields().iter().zip(batch.columns()) {
+            let is_coded = matches!(values.data_type(), DataType::Dictionary(_, _));
+            let wanted = if is_coded { values.data_type() } else { field.data_type() };
+            fields.push(field.as_ref().clone().with_data_type(wanted.clone()));
+            columns.push(read(values, wanted).ok_or_else(misfit)?);
+        }
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|_| misfit())
+    }
 }
 
 fn read(values: &ArrayRef, wanted: &DataType) -> Option<ArrayRef> {

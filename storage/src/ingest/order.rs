@@ -1,4 +1,5 @@
-//! The order in which a file holds its records: class, what counts before what is hidden, cluster field, time, contact.
+//! The order in which a file holds its records: class, what counts before what is hidden, cluster field, then time and
+//! contact or contact and time.
 //!
 //! Records that never count unless asked for (entered in error, cancelled, refuted, opened by a machine) lie behind
 //! the others, so that nearly every block of a file is known to hold none of them.
@@ -8,6 +9,7 @@
 
 use std::ops::Range;
 
+use hyperseg_dsl::schema::Within;
 use rayon::slice::ParallelSliceMut;
 
 use super::texts::MISSING;
@@ -25,6 +27,8 @@ pub(super) struct Keys {
     pub(super) clusters: Column<u32>,
     pub(super) times: Vec<i64>,
     pub(super) ordinals: Vec<u32>,
+    /// Which of the two comes first.
+    pub(super) within: Within,
 }
 
 /// A value per row, or one for all.
@@ -42,13 +46,15 @@ impl<T: Copy + Default> Column<T> {
     }
 }
 
-/// How a key is laid out: group (class, hiddenness and cluster), time, ordinal when there is room, row.
+/// How a key is laid out: group (class, hiddenness and cluster), time and ordinal in their order, row. Without room for
+/// both, the second of them is left to what settles ties.
 struct Layout {
     ranks: u64,
     earliest: i64,
     time_bits: u32,
     ordinal_bits: u32,
     row_bits: u32,
+    within: Within,
 }
 
 impl Layout {
@@ -65,8 +71,12 @@ impl Layout {
         let row_bits = bits(keys.times.len() as u64);
         let ordinal_bits = bits(u64::from(keys.ordinals.iter().copied().max().unwrap_or_default()));
         let group_bits = bits(2 * ranks * (u64::from(u8::MAX) + 1));
-        let fits = group_bits + time_bits + ordinal_bits + row_bits <= u128::BITS;
-        Self { ranks, earliest, time_bits, ordinal_bits: if fits { ordinal_bits } else { 0 }, row_bits }
+        let (time_bits, ordinal_bits) = match keys.within {
+            _ if group_bits + time_bits + ordinal_bits + row_bits <= u128::BITS => (time_bits, ordinal_bits),
+            Within::Time => (time_bits, 0),
+            Within::Contact => (0, ordinal_bits),
+        };
+        Self { ranks, earliest, time_bits, ordinal_bits, row_bits, within: keys.within }
     }
 
     fn key(&self, keys: &Keys, row: usize) -> u128 {
@@ -77,10 +87,15 @@ impl Layout {
         let group = 2 * u64::from(keys.classes.get(row)) + u64::from(keys.hidden.get(row));
         let group = group * self.ranks + rank;
         let time = keys.times.get(row).copied().unwrap_or_default().wrapping_sub(self.earliest) as u64;
-        let mut key = u128::from(group) << self.time_bits | u128::from(time);
-        if self.ordinal_bits > 0 {
-            let ordinal = keys.ordinals.get(row).copied().unwrap_or_default();
-            key = key << self.ordinal_bits | u128::from(ordinal);
+        let ordinal = u64::from(keys.ordinals.get(row).copied().unwrap_or_default());
+        let (time, ordinal) = ((self.time_bits, time), (self.ordinal_bits, ordinal));
+        let parts = match self.within {
+            Within::Time => [time, ordinal],
+            Within::Contact => [ordinal, time],
+        };
+        let mut key = u128::from(group);
+        for (bits, part) in parts.into_iter().filter(|(bits, _)| *bits > 0) {
+            key = key << bits | u128::from(part);
         }
         key << self.row_bits | row as u128
     }
@@ -143,12 +158,23 @@ mod tests {
     use super::*;
 
     fn check(times: Vec<i64>, clusters: Vec<u32>, classes: Vec<u8>, gone: &[u32]) {
+        for within in [Within::Time, Within::Contact] {
+            check_within(within, times.clone(), clusters.clone(), classes.clone(), gone);
+        }
+    }
+
+    fn check_within(within: Within, times: Vec<i64>, clusters: Vec<u32>, classes: Vec<u8>, gone: &[u32]) {
         let ordinals: Vec<u32> = (0..times.len() as u32).map(|row| row.wrapping_mul(7) % 5).collect();
         let mut expected: Vec<u32> = (0..times.len() as u32).filter(|row| !gone.contains(row)).collect();
         let hidden: Vec<bool> = (0..times.len()).map(|row| row % 3 == 1).collect();
         let of = |row: u32| {
             let row = row as usize;
-            (classes[row], hidden[row], clusters[row], times[row])
+            let (time, ordinal) = (times[row], i64::from(ordinals[row]));
+            let parts = match within {
+                Within::Time => (time, ordinal),
+                Within::Contact => (ordinal, time),
+            };
+            (classes[row], hidden[row], clusters[row], parts)
         };
         expected.sort_by_key(|row| of(*row));
         let keys = Keys {
@@ -157,6 +183,7 @@ mod tests {
             clusters: Column::Each(clusters.clone()),
             times: times.clone(),
             ordinals: ordinals.clone(),
+            within,
         };
         let order = sort(&keys, gone);
         let found: Vec<_> = order.rows.iter().map(|row| of(*row)).collect();
@@ -166,9 +193,8 @@ mod tests {
         }
         assert_eq!(order.parts.iter().map(Range::len).sum::<usize>(), order.rows.len());
         for (at, pair) in order.rows.windows(2).enumerate() {
-            let key = |row: u32| (of(row), ordinals[row as usize]);
             let tied = order.ties.iter().any(|tie| tie.contains(&at) && tie.contains(&(at + 1)));
-            assert!(key(pair[0]) < key(pair[1]) || tied);
+            assert!(of(pair[0]) < of(pair[1]) || tied);
         }
     }
 

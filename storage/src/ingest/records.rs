@@ -255,6 +255,7 @@ impl Partition<'_> {
                 all.extend_from_slice(array.as_primitive_opt::<UInt32Type>()?.values());
                 Some(())
             })?,
+            within: self.kind.within,
         })
     }
 

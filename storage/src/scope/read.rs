@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
+use parquet::arrow::arrow_reader::{
+    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy,
+};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
@@ -25,6 +27,9 @@ use crate::file::DataFile;
 use crate::file::form::Reader;
 
 const BATCH_ROWS: usize = 1 << 14;
+/// Runs of wanted and unwanted texts of at least so many rows, in the mean, are read one by one; shorter ones are read
+/// together and filtered.
+const TEXT_RUN_ROWS: usize = 8;
 
 impl KeyScope {
     /// Reads columns of a file: all rows, or the given ranges, which ascend and do not overlap.
@@ -59,7 +64,15 @@ impl OpenFile {
     /// # Errors
     /// A range is not of the file. Errors of rows come out of the iterator; a column outside the scope is one.
     pub fn read(&self, columns: &[&str], rows: Option<&[Range<u64>]>) -> Result<Batches> {
-        self.batches(columns, rows, true)
+        self.batches(columns, rows, Form::Read)
+    }
+
+    /// As [`Self::read`], but texts that were written as numbers into a dictionary stay so: `Dictionary(Int32, Utf8)`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_coded(&self, columns: &[&str], rows: Option<&[Range<u64>]>) -> Result<Batches> {
+        self.batches(columns, rows, Form::Coded)
     }
 
     /// As [`Self::read`], with the columns as they are written ([`crate::file::Reader`]): categories and flags of contacts
@@ -68,7 +81,7 @@ impl OpenFile {
     /// # Errors
     /// As [`Self::read`].
     pub fn read_written(&self, columns: &[&str], rows: Option<&[Range<u64>]>) -> Result<Batches> {
-        self.batches(columns, rows, false)
+        self.batches(columns, rows, Form::Written)
     }
 
     /// Makes columns as they are read from columns as they are written.
@@ -85,8 +98,8 @@ impl OpenFile {
         fields.filter(|(_, field)| columns.contains(&field.name().as_str())).map(|(place, _)| place).collect()
     }
 
-    fn batches(&self, columns: &[&str], rows: Option<&[Range<u64>]>, convert: bool) -> Result<Batches> {
-        let form = self.reader(columns)?;
+    fn batches(&self, columns: &[&str], rows: Option<&[Range<u64>]>, form: Form) -> Result<Batches> {
+        let as_read = self.reader(columns)?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.places(columns));
         let figures = Arc::new(Fetched::default());
         let input = Pages { file: self.file.clone(), figures: Arc::clone(&figures) };
@@ -96,9 +109,18 @@ impl OpenFile {
         if let Some(rows) = rows {
             let (groups, selection) = self.selection(rows)?;
             builder = builder.with_row_groups(groups).with_row_selection(selection);
+            // Plain texts are passed over more quickly than they are made; numbers and codes are not.
+            let is_plain = |place: &usize| {
+                let field = self.metadata.schema().fields().get(*place);
+                field.is_some_and(|field| *field.data_type() == DataType::Utf8)
+            };
+            if self.places(columns).iter().any(is_plain) {
+                let policy = RowSelectionPolicy::Auto { threshold: TEXT_RUN_ROWS };
+                builder = builder.with_row_selection_policy(policy);
+            }
         }
         let reader = builder.build().map_err(|_| undecodable(&self.file))?;
-        Ok(Batches { file: self.file.clone(), form, convert, reader: Some(reader), figures })
+        Ok(Batches { file: self.file.clone(), as_read, form, reader: Some(reader), figures })
     }
 
     /// The row groups that hold wanted rows, and the wanted rows among theirs.
@@ -155,20 +177,31 @@ struct Fetched {
     bytes: AtomicU64,
 }
 
+/// How columns come out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// As they are written.
+    Written,
+    /// As they are read, coded texts apart.
+    Coded,
+    /// As they are read.
+    Read,
+}
+
 /// Record batches of a file; ends after the first error.
 pub struct Batches {
     file: DataFile,
-    form: Reader,
-    convert: bool,
+    as_read: Reader,
+    form: Form,
     reader: Option<ParquetRecordBatchReader>,
     figures: Arc<Fetched>,
 }
 
 impl Batches {
-    /// Columns of the batches.
+    /// Columns of batches as they are read.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
-        &self.form.schema
+        &self.as_read.schema
     }
 
     /// Pages fetched and decrypted so far, dictionaries among them.
@@ -189,8 +222,11 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.reader.as_mut()?.next() {
-            Some(Ok(batch)) if self.convert => Some(self.form.read(&batch)),
-            Some(Ok(batch)) => Some(Ok(batch)),
+            Some(Ok(batch)) => Some(match self.form {
+                Form::Written => Ok(batch),
+                Form::Coded => self.as_read.read_coded(&batch),
+                Form::Read => self.as_read.read(&batch),
+            }),
             Some(Err(_)) => {
                 self.reader = None;
                 Some(Err(undecodable(&self.file)))

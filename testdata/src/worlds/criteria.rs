@@ -40,7 +40,10 @@ impl<'w> Maker<'w> {
                 let selector = maker.selector();
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
                 let test = match maker.schema.record(&selector.record) {
-                    Some(kind) => maker.filter(kind, 1),
+                    Some(kind) => match kind.field("at").filter(|_| maker.dice.percent(30)) {
+                        Some(at) => maker.field_test(at, None),
+                        None => maker.filter(kind, 1),
+                    },
                     None => Logic::True,
                 };
                 Logic::Leaf(ContactTest::One { which, selector, test })

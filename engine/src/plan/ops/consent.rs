@@ -5,11 +5,12 @@
 //! out:  blocked TRUE for everyone but 7
 //! ```
 //!
-//! The scan hands over the records of the channel and purpose, or of all channels or purposes. The latest moment
+//! The scan hands over the records of the channel and purpose, or of all channels or purposes, without grants that are
+//! limited to something. The latest moment
 //! decides; a refusal known only to the day counts from the day's end, a grant from its start, so that a doubt
 //! within a day is always a refusal.
 
-use arrow::array::{Array, Int16Array, Int64Array, StringArray, UInt32Array};
+use arrow::array::{Array, Int16Array, Int64Array, UInt32Array};
 use async_trait::async_trait;
 use chrono_tz::Tz;
 use datafusion::common::{Result, internal_datafusion_err};
@@ -69,13 +70,9 @@ impl SetOperator for ConsentBlocks {
             let at: &Int64Array = column(&batch, "at")?;
             let end: &Int64Array = column(&batch, "end")?;
             let decision: &Int16Array = column(&batch, "decision")?;
-            let scope: &StringArray = column(&batch, "scope")?;
             rows.add(batch.num_rows());
             for (row, (&ordinal, &at)) in ordinals.values().iter().zip(at.values()).enumerate() {
                 let grant = decision.is_valid(row) && decision.value(row) == self.consent.grant;
-                if grant && scope.is_valid(row) && scope.value(row) != "all" {
-                    continue;
-                }
                 let moment = match unpack_time(at).ok_or_else(unreadable)? {
                     When::Instant(micros) => micros,
                     When::Day(day) if grant => clock.start_of_day(day),

@@ -7,6 +7,8 @@
 //!
 //! A gate whose answer is UNKNOWN blocks like one that is TRUE; only the author's `exclude` removes TRUE alone.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use datafusion::common::{Result, internal_err};
 use datafusion::physical_plan::SendableRecordBatchStream;
@@ -14,12 +16,15 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use crate::plan::exec::{SetOperator, ShardContext, read_set};
 use crate::report::Reason;
 use crate::sets::ShardSet;
+use crate::table::Candidates;
 
 /// The first input without the others, one per reason, in waterfall order.
 #[derive(Debug)]
 pub(crate) struct Gate {
     /// Reasons of the inputs behind the first.
     pub(crate) reasons: Vec<Reason>,
+    /// Where the scans of the other inputs learn who matched.
+    pub(crate) candidates: Arc<Candidates>,
 }
 
 /// Name of the counter of contacts that match.
@@ -39,6 +44,9 @@ impl SetOperator for Gate {
         }
         let mut left = read_set(matched, shard).await?.certain().clone();
         shard.count(MATCHED, left.count_set_bits());
+        if !self.candidates.set(shard.shard as usize, left.clone()) {
+            return internal_err!("a gate was asked twice");
+        }
         for (reason, input) in self.reasons.iter().zip(inputs) {
             if left.count_set_bits() == 0 {
                 // Nobody is left to be blocked.

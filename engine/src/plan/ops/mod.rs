@@ -5,6 +5,7 @@ pub(crate) mod criteria;
 mod days;
 pub(crate) mod distinct;
 pub(crate) mod extreme;
+pub(crate) mod extreme_day;
 pub(crate) mod field_set;
 pub(crate) mod gate;
 pub(crate) mod logic;
@@ -44,6 +45,12 @@ pub(crate) enum Operation {
     Measure(Aggregate, Bounds),
     /// The latest or earliest selected record. Expressions: the filter, the test.
     ExtremeRecord(Extreme),
+    /// The day of the latest (else of the earliest) selected record is in a window. Expressions: the filter, whether a
+    /// record is beyond the window, whether it is inside.
+    ExtremeDay {
+        /// The latest.
+        latest: bool,
+    },
     /// Consent forbids. Expressions: the filter.
     ConsentBlocks(Consent),
     /// Kleene's and of the inputs.
@@ -75,6 +82,8 @@ impl Operation {
             Self::CountDistinct(..) => "CountDistinct",
             Self::Measure(..) => "Measure",
             Self::ExtremeRecord(extreme) => extreme.name(),
+            Self::ExtremeDay { latest: true } => "LatestDay",
+            Self::ExtremeDay { latest: false } => "EarliestDay",
             Self::ConsentBlocks(_) => "ConsentBlocks",
             Self::And => "And",
             Self::Or => "Or",
@@ -91,9 +100,13 @@ impl Operation {
     pub(crate) fn columns(&self) -> &'static [&'static str] {
         match self {
             Self::FieldSet => &[],
-            Self::HasRecord | Self::CountRecords(_) | Self::CountDistinct(..) | Self::Measure(..) => &["ord"],
+            Self::HasRecord
+            | Self::CountRecords(_)
+            | Self::CountDistinct(..)
+            | Self::Measure(..)
+            | Self::ExtremeDay { .. } => &["ord"],
             Self::ExtremeRecord(_) => &["ord", "at", "recorded_at"],
-            Self::ConsentBlocks(_) => &["ord", "at", "decision", "scope", "end"],
+            Self::ConsentBlocks(_) => &["ord", "at", "decision", "end"],
             Self::And
             | Self::Or
             | Self::NumberOf(_)
@@ -113,6 +126,7 @@ impl Operation {
             | Self::CountDistinct(..)
             | Self::Measure(..)
             | Self::ExtremeRecord(_)
+            | Self::ExtremeDay { .. }
             | Self::ConsentBlocks(_) => true,
             Self::And
             | Self::Or
@@ -122,6 +136,12 @@ impl Operation {
             | Self::Criteria { .. }
             | Self::Gate(_) => false,
         }
+    }
+
+    /// Whether the scan answers the expressions behind the filter, rather than the leaf: Boolean ones, most of which are
+    /// known for whole blocks.
+    pub(crate) fn asks_the_scan(&self) -> bool {
+        matches!(self, Self::ExtremeDay { .. })
     }
 
     /// The operator that does it; `asked` are the expressions that a leaf evaluates over the rows it gets.
@@ -143,6 +163,7 @@ impl Operation {
             (Self::ExtremeRecord(extreme), Some(test)) => {
                 Arc::new(extreme::ExtremeRecord { test, extreme: *extreme })
             }
+            (Self::ExtremeDay { latest }, None) => Arc::new(extreme_day::ExtremeDay { latest: *latest }),
             (Self::ConsentBlocks(consent), None) => Arc::new(consent::ConsentBlocks { consent: *consent }),
             (Self::And, None) => Arc::new(logic::Logic::And),
             (Self::Or, None) => Arc::new(logic::Logic::Or),
@@ -150,7 +171,6 @@ impl Operation {
             (Self::Not, None) => Arc::new(logic::Logic::Not),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
             (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
-            (Self::Gate(reasons), None) => Arc::new(gate::Gate { reasons: reasons.clone() }),
             (operation, _) => return internal_err!("{} with other expressions", operation.name()),
         };
         Ok(operator)
