@@ -13,3 +13,5 @@ pub mod import;
 pub mod init;
 pub mod plan;
 pub mod run;
+pub mod status;
+pub mod verify;

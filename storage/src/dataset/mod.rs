@@ -10,9 +10,8 @@
 //!
 //! In: a directory and an unlocked keyring. Out: snapshots to read, transactions to write. The highest generation is
 //! the current one; one that does not authenticate, or is older than the audit log knows, is an integrity error and
-//! never skipped. [`Dataset::check`] looks at every byte.
+//! never skipped. [`Dataset::verify`] looks at every byte.
 
-mod check;
 mod descriptor;
 pub(crate) mod durable;
 mod entry;
@@ -21,18 +20,22 @@ mod init;
 mod manifest;
 mod snapshot;
 mod transaction;
+mod upkeep;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use check::{CheckReport, Problem};
 pub use entry::{ColumnEntry, FileEntry};
 pub(crate) use entry::{FooterEntry, Section, WrappedKey};
 pub use id::{DatasetId, FileId, TableId};
 pub use init::InitOptions;
 pub use snapshot::{ShardInfo, Snapshot};
 pub use transaction::Transaction;
+pub use upkeep::{
+    ClassStatus, DatasetVerification, Defect, DefectKind, LogStatus, Status, TableStatus, Unfinished,
+    Unopened,
+};
 
 use crate::audit::AuditLog;
 use crate::crypto::Digest;
@@ -141,6 +144,15 @@ impl Dataset {
     fn read_manifest(&self, generation: u64) -> Result<(Manifest, Digest)> {
         let (bytes, hash) = manifest::read(self.dir(), generation)?;
         Ok((self.open_manifest(generation, &bytes)?, hash))
+    }
+
+    /// That a named generation is not there, with those that are.
+    fn no_generation(&self, generation: u64) -> Result<Error> {
+        let kept = manifest::generations(self.dir())?;
+        let range = |oldest, newest| format!("generations {oldest} to {newest} are kept");
+        let kept =
+            kept.first().zip(kept.last()).map_or_else(String::new, |(oldest, newest)| range(oldest, newest));
+        Ok(Error::NoGeneration { generation, kept })
     }
 
     /// The audit log; all clones of this dataset share one handle.

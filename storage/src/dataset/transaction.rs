@@ -272,8 +272,32 @@ fn check_shards(next: &Manifest, base: &Manifest) -> Result<()> {
     Ok(())
 }
 
-/// Removes temporary files, and data files that no generation names. Only the holder of the lock may.
-fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
+/// A file that a dead writer left behind.
+pub(super) struct Leftover(String);
+
+impl Leftover {
+    /// Whether it was never written to its end.
+    pub(super) fn is_temporary(&self) -> bool {
+        self.0.rsplit('/').next().is_some_and(|name| name.starts_with(TEMPORARY))
+    }
+}
+
+/// Whether somebody writes now.
+pub(super) fn is_locked(dataset: &Dataset) -> Result<bool> {
+    let file = match File::open(dataset.dir().join(LOCK)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Error::io("open", LOCK, error)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", LOCK, error)),
+    }
+}
+
+/// Temporary files, and data files that no generation names. While somebody writes, his are among them.
+pub(super) fn leftovers(dataset: &Dataset, base: &Snapshot) -> Result<Vec<Leftover>> {
     let dir = dataset.dir();
     let strangers: Vec<String> =
         names_in(dir, DATA)?.into_iter().filter(|name| !is_file_of(base, name)).collect();
@@ -286,11 +310,14 @@ fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
     }
     let dead = strangers.into_iter().filter(|name| is_ours(name) && !kept.contains(name));
     let stale = names_in(dir, manifest::DIRECTORY)?.into_iter().filter(|name| name.starts_with(TEMPORARY));
-    let paths = dead
-        .map(|name| format!("{DATA}/{name}"))
-        .chain(stale.map(|name| format!("{}/{name}", manifest::DIRECTORY)));
-    for path in paths {
-        fs::remove_file(dir.join(&path)).map_err(|error| Error::io("remove", path, error))?;
+    let dead = dead.map(|name| Leftover(format!("{DATA}/{name}")));
+    Ok(dead.chain(stale.map(|name| Leftover(format!("{}/{name}", manifest::DIRECTORY)))).collect())
+}
+
+/// Removes what a dead writer left. Only the holder of the lock may.
+fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
+    for Leftover(path) in leftovers(dataset, base)? {
+        fs::remove_file(dataset.dir().join(&path)).map_err(|error| Error::io("remove", path, error))?;
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 pub use class::KeyClass;
@@ -38,9 +39,31 @@ const PASSPHRASE_CHARS_MIN: usize = 8;
 const KEY_FILE_SUFFIX: &str = ".key";
 const ANCHOR_SUFFIX: &str = ".anchor";
 
+/// Digits of a slot's id that people see and type.
+const SLOT_ID_DIGITS: usize = 8;
 const KEY_FILE: &str = "key file";
 const PASSPHRASE: &str = "passphrase";
 const RECOVERY: &str = "recovery code";
+
+/// A way to open a keyring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SlotInfo {
+    /// Beginning of the id of the slot's key.
+    pub id: String,
+    /// `key file`, `passphrase` or `recovery code`.
+    pub kind: &'static str,
+}
+
+impl Slot {
+    fn info(&self) -> SlotInfo {
+        let (kind, key) = match self {
+            Self::KeyFile { key, .. } => (KEY_FILE, key),
+            Self::Passphrase { key, .. } => (PASSPHRASE, key),
+            Self::Recovery { key, .. } => (RECOVERY, key),
+        };
+        SlotInfo { id: key.to_string().chars().take(SLOT_ID_DIGITS).collect(), kind }
+    }
+}
 
 /// The secret that unlocks a keyring.
 #[derive(Debug)]
@@ -153,6 +176,17 @@ impl Keyring {
         let bytes = private_file::read(path)?.ok_or_else(|| KeyringError::Missing { path: path.into() })?;
         let document = Document::parse(path, &bytes)?;
         Ok(document.body.slots.iter().any(|slot| matches!(slot, Slot::Passphrase { .. })))
+    }
+
+    /// The ways in which the keyring at a path can be opened. No secret is needed to see them, and without one nothing
+    /// proves that nobody has changed them.
+    ///
+    /// # Errors
+    /// [`KeyringError`]: missing, exposed to others, damaged.
+    pub fn slots(path: &Path) -> Result<Vec<SlotInfo>> {
+        let bytes = private_file::read(path)?.ok_or_else(|| KeyringError::Missing { path: path.into() })?;
+        let document = Document::parse(path, &bytes)?;
+        Ok(document.body.slots.iter().map(Slot::info).collect())
     }
 
     /// Who unlocked this keyring.
