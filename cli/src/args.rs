@@ -6,8 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use hyperseg_dsl::segment::ParamValues;
 
 use crate::commands::{
-    audit, check, count, demo, describe, fields, fmt, funnel, generate, import, init, plan, run, status,
-    verify,
+    audit, check, count, demo, describe, fields, fmt, funnel, generate, import, init, keys, plan, run,
+    status, verify,
 };
 use crate::failure::{Failure, Outcome};
 use crate::output::Format;
@@ -99,6 +99,7 @@ pub enum Command {
     Audit(audit::Audit),
     Verify(verify::Verify),
     Status(status::Status),
+    Keys(keys::Keys),
     Demo(demo::Demo),
 }
 

@@ -33,8 +33,8 @@ pub use init::InitOptions;
 pub use snapshot::{ShardInfo, Snapshot};
 pub use transaction::Transaction;
 pub use upkeep::{
-    ClassStatus, DatasetVerification, Defect, DefectKind, LogStatus, Status, TableStatus, Unfinished,
-    Unopened,
+    AddedSlot, ClassStatus, DatasetVerification, Defect, DefectKind, KeyInfo, KeyReport, LogStatus,
+    RootRotation, RotatedKey, Rotation, Shred, Status, TableStatus, Unfinished, Unopened,
 };
 
 use crate::audit::AuditLog;
@@ -72,6 +72,11 @@ impl Dataset {
         }
         let audit = AuditLog::open(dir, &keyring);
         Ok(Self(Arc::new(Inner { dir: dir.into(), descriptor, keyring, audit, current: Mutex::default() })))
+    }
+
+    /// The same dataset under a keyring that was changed.
+    fn with_keyring(&self, keyring: Keyring) -> Result<Self> {
+        Self::open(self.dir(), keyring)
     }
 
     /// Identity.
@@ -133,8 +138,12 @@ impl Dataset {
     }
 
     fn open_manifest(&self, generation: u64, bytes: &[u8]) -> Result<Manifest> {
-        let key = self.keyring().class_key(KeyClass::Manifest)?;
-        let manifest = manifest::open(key, self.id(), generation, bytes)?;
+        let keys = self.keyring().live_keys(KeyClass::Manifest);
+        let manifest = manifest::open(keys, self.id(), generation, bytes).or_else(|error| {
+            // A manifest under a key that was made since is not damaged: the keyring in memory is old.
+            self.keyring().check_current()?;
+            Err(error)
+        })?;
         if manifest.shard_contacts != self.0.descriptor.shard_contacts {
             return Err(Error::corrupt(descriptor::FILE, "its shard size is not that of the manifest"));
         }

@@ -96,7 +96,7 @@ impl KeyScope {
         columns: &BTreeSet<String>,
         log: &mut UnlockedLog,
     ) -> Result<FileScope> {
-        let class_key = dataset.keyring().class_key(KeyClass::Data(entry.class))?;
+        let class_key = dataset.keyring().key_of(KeyClass::Data(entry.class), &entry.key_id)?;
         let place = Place::of(*dataset.id(), entry);
         let unwrap = |name: &str, wrapped| place.unwrap(class_key, &entry.key_id, name, wrapped);
         let mut keys = HashMap::new();

@@ -20,7 +20,7 @@ use serde_json::json;
 use crate::audit::{Intent, IntentBody};
 use crate::dataset::{Dataset, FileEntry, Snapshot, manifest};
 use crate::error::{Error, ErrorKind, Result};
-use crate::keyring::KeyClass;
+use crate::keyring::{KeyClass, KeyringError};
 use crate::scope::KeyScope;
 
 /// Most defects of one kind that a report tells in words; all are counted.
@@ -332,9 +332,15 @@ impl Dataset {
         if digest != entry.sha256.0 {
             return Err(defect(DefectKind::Digest, entry, "its digest is not that of the manifest"));
         }
-        if let Err(error) = self.keyring().class_key(KeyClass::Data(entry.class)) {
-            let unopened = Some((entry.class, error.to_string()));
-            return Ok(FileProof { unopened, ..FileProof::default() });
+        match self.keyring().key_of(KeyClass::Data(entry.class), &entry.key_id) {
+            Ok(_) => {}
+            Err(Error::Keyring(
+                error @ (KeyringError::Destroyed { .. } | KeyringError::NotGranted { .. }),
+            )) => {
+                let unopened = Some((entry.class, error.to_string()));
+                return Ok(FileProof { unopened, ..FileProof::default() });
+            }
+            Err(error) => return Err(wrong(DefectKind::KeyWrap, error)),
         }
         let columns: BTreeSet<String> =
             entry.columns.iter().map(|column| column.top_level().to_owned()).collect();

@@ -27,21 +27,7 @@ impl World {
         let (dataset, _) = Dataset::init(&dir, &keyring, InitOptions::default()).unwrap();
         let transaction = dataset.begin().unwrap();
         transaction.set_shards(vec![ShardInfo { contacts: 100 }]);
-        let schema = layout::contact_schema(&Schema::built_in(), Class::Demographic);
-        let columns = schema.fields().iter().map(|field| -> ArrayRef {
-            let rows = 0..100;
-            match field.data_type() {
-                DataType::UInt32 => Arc::new(UInt32Array::from_iter_values(0..100)),
-                DataType::Int16 => Arc::new(Int16Array::from_iter_values(rows.map(|row| row % 2))),
-                DataType::Int32 => Arc::new(Int32Array::from_iter_values(0..100)),
-                DataType::Int64 => Arc::new(Int64Array::from_iter_values(0..100)),
-                DataType::Utf8 => {
-                    Arc::new(StringArray::from_iter_values(rows.map(|row| (row % 3).to_string())))
-                }
-                other => arrow::array::new_null_array(other, 100),
-            }
-        });
-        let batch = RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap();
+        let batch = demographic_rows();
         transaction.write_file(TableId::Contact, Class::Demographic, 0, &[batch], 64).unwrap();
         let intent = dataset.audit().unwrap().intent(IntentBody::new("import")).unwrap();
         transaction.commit(&intent).unwrap();
@@ -73,6 +59,23 @@ impl World {
         fs::write(&manifest_path, &good_manifest).unwrap();
         report.found.into_keys().collect()
     }
+}
+
+/// A hundred rows with something in every column.
+pub(super) fn demographic_rows() -> RecordBatch {
+    let schema = layout::contact_schema(&Schema::built_in(), Class::Demographic);
+    let columns = schema.fields().iter().map(|field| -> ArrayRef {
+        let rows = 0..100;
+        match field.data_type() {
+            DataType::UInt32 => Arc::new(UInt32Array::from_iter_values(0..100)),
+            DataType::Int16 => Arc::new(Int16Array::from_iter_values(rows.map(|row| row % 2))),
+            DataType::Int32 => Arc::new(Int32Array::from_iter_values(0..100)),
+            DataType::Int64 => Arc::new(Int64Array::from_iter_values(0..100)),
+            DataType::Utf8 => Arc::new(StringArray::from_iter_values(rows.map(|row| (row % 3).to_string()))),
+            other => arrow::array::new_null_array(other, 100),
+        }
+    });
+    RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap()
 }
 
 #[test]
