@@ -6,7 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use hyperseg_dsl::segment::ParamValues;
 
 use crate::commands::{
-    audit, check, count, demo, describe, fields, fmt, funnel, generate, import, init, plan, run,
+    audit, check, count, demo, describe, fields, fmt, funnel, generate, import, init, keys, plan, run,
+    status, verify,
 };
 use crate::failure::{Failure, Outcome};
 use crate::output::Format;
@@ -96,6 +97,9 @@ pub enum Command {
     Plan(plan::Plan),
     Fields(fields::Fields),
     Audit(audit::Audit),
+    Verify(verify::Verify),
+    Status(status::Status),
+    Keys(keys::Keys),
     Demo(demo::Demo),
 }
 

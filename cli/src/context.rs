@@ -64,13 +64,19 @@ impl Context {
 
     /// Opens the dataset with its keys.
     pub fn open(&self) -> Outcome<Dataset> {
+        self.open_unlocked().map(|(dataset, _)| dataset)
+    }
+
+    /// The same, with the secret that opened the keyring: changes of keys need it again.
+    pub fn open_unlocked(&self) -> Outcome<(Dataset, Unlock)> {
         let dir = self.dataset_dir()?;
         let path = match self.keyring_given() {
             Some(path) => path,
             None => self.keyring_default(&Dataset::id_of(&dir)?)?,
         };
-        let keyring = Keyring::open(&path, &dir, &self.unlock(&path)?)?;
-        Ok(Dataset::open(&dir, keyring)?)
+        let unlock = self.unlock(&path)?;
+        let keyring = Keyring::open(&path, &dir, &unlock)?;
+        Ok((Dataset::open(&dir, keyring)?, unlock))
     }
 
     fn unlock(&self, keyring: &Path) -> Outcome<Unlock> {
@@ -92,7 +98,7 @@ impl Context {
             {
                 Ok(Unlock::Passphrase(secret::ask("Passphrase of the keyring: ")?))
             }
-            Unlock::KeyFile(_) | Unlock::Passphrase(_) | Unlock::Recovery(_) => Ok(default),
+            _ => Ok(default),
         }
     }
 

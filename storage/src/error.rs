@@ -56,6 +56,14 @@ pub enum Error {
         /// Generation that this writer wanted to make.
         generation: u64,
     },
+    /// A generation that never was, or was collected.
+    #[error("there is no generation {generation}; {kept}")]
+    NoGeneration {
+        /// Generation that was named.
+        generation: u64,
+        /// Which ones there are.
+        kept: String,
+    },
     /// A batch, file or column that does not fit the dataset.
     #[error("{table}: {what}")]
     Mismatch {
@@ -163,7 +171,10 @@ impl Error {
         match self {
             Self::Keyring(error) => error.kind(),
             Self::Audit(error) => error.kind(),
-            Self::NotADataset { .. } | Self::NotEmpty { .. } | Self::Mismatch { .. } => ErrorKind::Usage,
+            Self::NotADataset { .. }
+            | Self::NotEmpty { .. }
+            | Self::NoGeneration { .. }
+            | Self::Mismatch { .. } => ErrorKind::Usage,
             Self::Corrupt { .. }
             | Self::Plaintext { .. }
             | Self::FileMissing { .. }

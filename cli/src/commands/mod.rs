@@ -11,5 +11,8 @@ pub mod funnel;
 pub mod generate;
 pub mod import;
 pub mod init;
+pub mod keys;
 pub mod plan;
 pub mod run;
+pub mod status;
+pub mod verify;

@@ -2,8 +2,8 @@
 //!
 //! `sealed = nonce ‖ AES-256-GCM(key, nonce, aad, plain) ‖ tag` with a random 96 bit nonce and a 128 bit tag
 //! (NIST SP 800-38D, section 8.2.2). With random nonces the standard allows 2^32 uses of a key; one [`SealingKey`]
-//! object stops for good at 2^24. The count lives in memory and starts again with the process: 2^8 processes that each
-//! used a key to the end would meet the standard's limit.
+//! object stops for good at 2^24. Of keys that wrap data keys, manifests carry the count on from commit to commit
+//! ([`SealingKey::note_uses`]); of others it lives in memory and starts again with the process.
 //!
 //! This is the only module that imports `aes_gcm`.
 
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 const KEY_LEN: usize = 32;
 const NONCE_LEN: usize = 12;
 const TAG_LEN: usize = 16;
-const SEALS_MAX: u64 = 1 << 24;
+pub(crate) const SEALS_MAX: u64 = 1 << 24;
 const DERIVE_PURPOSE: &[u8] = b"hyperseg derive v1";
 
 /// Bytes by which sealed bytes are longer than plain ones.
@@ -124,6 +124,21 @@ impl SealingKey {
         Self::from_bytes(KeyId(id), bytes)
     }
 
+    /// The same key in another object, which counts its own uses.
+    pub(crate) fn copy(&self) -> Self {
+        Self::from_bytes(self.id, self.bytes.clone())
+    }
+
+    /// How often this key is known to have sealed.
+    pub(crate) fn uses(&self) -> u64 {
+        self.seals.load(Ordering::Relaxed)
+    }
+
+    /// Learns how often the key has sealed before this process.
+    pub(crate) fn note_uses(&self, uses: u64) {
+        self.seals.fetch_max(uses, Ordering::Relaxed);
+    }
+
     /// Name of this key.
     pub(crate) const fn id(&self) -> &KeyId {
         &self.id
@@ -136,7 +151,10 @@ impl SealingKey {
     pub(crate) fn seal(&self, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
         if self.seals.fetch_add(1, Ordering::Relaxed) >= SEALS_MAX {
             self.seals.store(SEALS_MAX, Ordering::Relaxed);
-            return Err(Error::Limit { what: format!("number of uses of key {}", self.id), max: SEALS_MAX });
+            return Err(Error::Limit {
+                what: format!("number of uses of key {} (rotate it)", self.id),
+                max: SEALS_MAX,
+            });
         }
         self.seal_with(Nonce::random()?, aad, plain)
     }

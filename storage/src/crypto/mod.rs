@@ -21,6 +21,8 @@ mod passphrase;
 mod secret;
 
 pub(crate) use aad::Aad;
+#[cfg(test)]
+pub(crate) use aead::SEALS_MAX;
 pub(crate) use aead::{KeyId, SEAL_OVERHEAD, SealingKey, Unauthentic};
 pub(crate) use data_key::DataKey;
 pub(crate) use hash::{Sha256Stream, equal, sha256};

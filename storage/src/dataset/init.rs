@@ -4,6 +4,7 @@
 //! a keyring outside it, and a recovery kit that is shown once. When a step fails, what was made of the dataset is
 //! removed again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -133,6 +134,7 @@ fn fill(dir: &Path, keyring_path: &Path, options: InitOptions) -> Result<(Datase
         shards: Vec::new(),
         consent_imported_micros: None,
         schema: Schema::built_in(),
+        key_uses: BTreeMap::new(),
         files: Vec::new(),
     };
     manifest::create(dir, dataset.keyring().class_key(KeyClass::Manifest)?, &first)?;

@@ -4,6 +4,7 @@
 //! file. Out: the file, or the manifest once it authenticates. It can never happen that a manifest of another
 //! dataset or generation is taken for this one, or that a half-written one has a final name.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use super::durable;
 use super::entry::FileEntry;
 use super::id::DatasetId;
 use super::snapshot::ShardInfo;
-use crate::crypto::{Aad, Digest, SealingKey, sha256};
+use crate::crypto::{Aad, Digest, KeyId, SealingKey, sha256};
 use crate::error::{Error, Result};
 
 /// Directory of the manifests.
@@ -44,6 +45,9 @@ pub(crate) struct Manifest {
     pub(crate) shards: Vec<ShardInfo>,
     pub(crate) consent_imported_micros: Option<i64>,
     pub(crate) schema: Schema,
+    /// How often each key that wraps data keys is known to have sealed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) key_uses: BTreeMap<KeyId, u64>,
     pub(crate) files: Vec<FileEntry>,
 }
 
@@ -105,14 +109,21 @@ pub(crate) fn read(dir: &Path, generation: u64) -> Result<(Vec<u8>, Digest)> {
     Ok((bytes, digest))
 }
 
-/// Opens the bytes of a manifest.
-pub(crate) fn open(key: &SealingKey, dataset: &DatasetId, generation: u64, bytes: &[u8]) -> Result<Manifest> {
+/// Opens the bytes of a manifest under one of the keys.
+pub(crate) fn open(
+    keys: &[SealingKey],
+    dataset: &DatasetId,
+    generation: u64,
+    bytes: &[u8],
+) -> Result<Manifest> {
     let name = file_name(generation);
     let sealed =
         bytes.strip_prefix(MAGIC).ok_or_else(|| Error::corrupt(name.clone(), "it is not a manifest"))?;
-    let json = key
-        .open(aad(dataset, generation).as_bytes(), sealed)
-        .map_err(|_| Error::corrupt(name.clone(), "it does not authenticate"))?;
+    let aad = aad(dataset, generation);
+    let json = keys
+        .iter()
+        .find_map(|key| key.open(aad.as_bytes(), sealed).ok())
+        .ok_or_else(|| Error::corrupt(name.clone(), "it does not authenticate"))?;
     let manifest: Manifest = serde_json::from_slice(&json).map_err(|_| Error::Unsupported {
         file: name.clone(),
         what: "the manifest has a form that this program does not know".to_owned(),

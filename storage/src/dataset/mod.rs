@@ -10,9 +10,8 @@
 //!
 //! In: a directory and an unlocked keyring. Out: snapshots to read, transactions to write. The highest generation is
 //! the current one; one that does not authenticate, or is older than the audit log knows, is an integrity error and
-//! never skipped. [`Dataset::check`] looks at every byte.
+//! never skipped. [`Dataset::verify`] looks at every byte.
 
-mod check;
 mod descriptor;
 pub(crate) mod durable;
 mod entry;
@@ -21,18 +20,22 @@ mod init;
 mod manifest;
 mod snapshot;
 mod transaction;
+mod upkeep;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use check::{CheckReport, Problem};
 pub use entry::{ColumnEntry, FileEntry};
 pub(crate) use entry::{FooterEntry, Section, WrappedKey};
 pub use id::{DatasetId, FileId, TableId};
 pub use init::InitOptions;
 pub use snapshot::{ShardInfo, Snapshot};
 pub use transaction::Transaction;
+pub use upkeep::{
+    AddedSlot, ClassStatus, DatasetVerification, Defect, DefectKind, KeyInfo, KeyReport, LogStatus,
+    RootRotation, RotatedKey, Rotation, Shred, Status, TableStatus, Unfinished, Unopened,
+};
 
 use crate::audit::AuditLog;
 use crate::crypto::Digest;
@@ -69,6 +72,11 @@ impl Dataset {
         }
         let audit = AuditLog::open(dir, &keyring);
         Ok(Self(Arc::new(Inner { dir: dir.into(), descriptor, keyring, audit, current: Mutex::default() })))
+    }
+
+    /// The same dataset under a keyring that was changed.
+    fn with_keyring(&self, keyring: Keyring) -> Result<Self> {
+        Self::open(self.dir(), keyring)
     }
 
     /// Identity.
@@ -130,8 +138,12 @@ impl Dataset {
     }
 
     fn open_manifest(&self, generation: u64, bytes: &[u8]) -> Result<Manifest> {
-        let key = self.keyring().class_key(KeyClass::Manifest)?;
-        let manifest = manifest::open(key, self.id(), generation, bytes)?;
+        let keys = self.keyring().live_keys(KeyClass::Manifest);
+        let manifest = manifest::open(keys, self.id(), generation, bytes).or_else(|error| {
+            // A manifest under a key that was made since is not damaged: the keyring in memory is old.
+            self.keyring().check_current()?;
+            Err(error)
+        })?;
         if manifest.shard_contacts != self.0.descriptor.shard_contacts {
             return Err(Error::corrupt(descriptor::FILE, "its shard size is not that of the manifest"));
         }
@@ -141,6 +153,15 @@ impl Dataset {
     fn read_manifest(&self, generation: u64) -> Result<(Manifest, Digest)> {
         let (bytes, hash) = manifest::read(self.dir(), generation)?;
         Ok((self.open_manifest(generation, &bytes)?, hash))
+    }
+
+    /// That a named generation is not there, with those that are.
+    fn no_generation(&self, generation: u64) -> Result<Error> {
+        let kept = manifest::generations(self.dir())?;
+        let range = |oldest, newest| format!("generations {oldest} to {newest} are kept");
+        let kept =
+            kept.first().zip(kept.last()).map_or_else(String::new, |(oldest, newest)| range(oldest, newest));
+        Ok(Error::NoGeneration { generation, kept })
     }
 
     /// The audit log; all clones of this dataset share one handle.

@@ -18,8 +18,8 @@ use chrono::Utc;
 use hyperseg_dsl::schema::Class;
 
 use super::durable::{self, TEMPORARY};
-use super::entry::FileEntry;
-use super::id::{FileId, TableId};
+use super::entry::{FileEntry, WrappedKey};
+use super::id::{DatasetId, FileId, TableId};
 use super::manifest::{self, Manifest};
 use super::snapshot::{ShardInfo, Snapshot};
 use super::{DATA, Dataset};
@@ -27,8 +27,8 @@ use crate::audit::Intent;
 use crate::crypto::Digest;
 use crate::error::{Error, Result};
 use crate::file::FileWriter;
-use crate::file::keys::Place;
-use crate::keyring::KeyClass;
+use crate::file::keys::{FOOTER_KEY, Place};
+use crate::keyring::{KeyClass, Keyring};
 use crate::layout;
 
 const LOCK: &str = "lock";
@@ -54,7 +54,11 @@ struct State {
 impl Transaction {
     pub(super) fn begin(dataset: &Dataset) -> Result<Self> {
         let lock = Self::lock(dataset)?;
+        // Keys change under this lock only: from here on what is in memory is what is on the disk, or nothing is
+        // written.
+        dataset.keyring().check_current()?;
         let base = dataset.snapshot()?;
+        dataset.keyring().note_uses(&base.manifest().key_uses);
         remove_leftovers(dataset, &base)?;
         Ok(Self { dataset: dataset.clone(), base, state: Mutex::default(), _lock: lock })
     }
@@ -160,6 +164,25 @@ impl Transaction {
         self.state().consent_imported_micros = Some(micros);
     }
 
+    /// Wraps the data keys of all files of these classes under the primary keys of `keyring`, in a new generation that
+    /// names the same files: no data is written. Gives the snapshot and the number of keys wrapped.
+    pub(super) fn rewrap(
+        mut self,
+        keyring: &Keyring,
+        classes: &[KeyClass],
+        intent: &Intent,
+    ) -> Result<(Arc<Snapshot>, u64)> {
+        keyring.note_uses(&self.base.manifest().key_uses);
+        let mut next = self.next_manifest(intent)?;
+        let mut wrapped = 0;
+        for file in next.files.iter_mut().filter(|file| classes.contains(&KeyClass::Data(file.class))) {
+            wrapped += rewrap_file(self.dataset.id(), keyring, file)?;
+        }
+        next.key_uses = keyring.uses(&next.key_uses);
+        self.dataset = self.dataset.with_keyring(keyring.clone())?;
+        Ok((self.publish(next)?, wrapped))
+    }
+
     /// Makes the next snapshot out of the base and the files written.
     ///
     /// # Errors
@@ -167,6 +190,10 @@ impl Transaction {
     /// another error the generation may be there in full, but was not acknowledged.
     pub fn commit(self, intent: &Intent) -> Result<Arc<Snapshot>> {
         let next = self.next_manifest(intent)?;
+        self.publish(next)
+    }
+
+    fn publish(self, next: Manifest) -> Result<Arc<Snapshot>> {
         let key = self.dataset.keyring().class_key(KeyClass::Manifest)?;
         durable::sync_directory(self.dataset.dir(), DATA)?;
         let created = manifest::create(self.dataset.dir(), key, &next);
@@ -206,6 +233,7 @@ impl Transaction {
             shards: state.shards.clone().unwrap_or_else(|| base.shards.clone()),
             consent_imported_micros: state.consent_imported_micros.or(base.consent_imported_micros),
             schema: base.schema.clone(),
+            key_uses: self.dataset.keyring().uses(&base.key_uses),
             files,
         };
         check_shards(&next, base)?;
@@ -224,6 +252,23 @@ impl Drop for Transaction {
             let _ = fs::remove_file(self.dataset.dir().join(file.file_name()));
         }
     }
+}
+
+/// Wraps the data keys of one file anew; the file is bound to its place as before.
+fn rewrap_file(dataset: &DatasetId, keyring: &Keyring, file: &mut FileEntry) -> Result<u64> {
+    let class = KeyClass::Data(file.class);
+    let (old, new) = (keyring.key_of(class, &file.key_id)?, keyring.class_key(class)?);
+    let place = Place::of(*dataset, file);
+    let move_over = |name: &str, wrapped: &mut WrappedKey| -> Result<()> {
+        *wrapped = place.wrap(new, name, &place.unwrap(old, old.id(), name, wrapped)?)?;
+        Ok(())
+    };
+    for column in &mut file.columns {
+        move_over(&column.name, &mut column.key)?;
+    }
+    move_over(FOOTER_KEY, &mut file.footer.key)?;
+    file.key_id = *new.id();
+    Ok(file.columns.len() as u64 + 1)
 }
 
 fn mismatch(table: &TableId, what: &str) -> Error {
@@ -272,8 +317,32 @@ fn check_shards(next: &Manifest, base: &Manifest) -> Result<()> {
     Ok(())
 }
 
-/// Removes temporary files, and data files that no generation names. Only the holder of the lock may.
-fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
+/// A file that a dead writer left behind.
+pub(super) struct Leftover(String);
+
+impl Leftover {
+    /// Whether it was never written to its end.
+    pub(super) fn is_temporary(&self) -> bool {
+        self.0.rsplit('/').next().is_some_and(|name| name.starts_with(TEMPORARY))
+    }
+}
+
+/// Whether somebody writes now.
+pub(super) fn is_locked(dataset: &Dataset) -> Result<bool> {
+    let file = match File::open(dataset.dir().join(LOCK)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Error::io("open", LOCK, error)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", LOCK, error)),
+    }
+}
+
+/// Temporary files, and data files that no generation names. While somebody writes, his are among them.
+pub(super) fn leftovers(dataset: &Dataset, base: &Snapshot) -> Result<Vec<Leftover>> {
     let dir = dataset.dir();
     let strangers: Vec<String> =
         names_in(dir, DATA)?.into_iter().filter(|name| !is_file_of(base, name)).collect();
@@ -286,11 +355,14 @@ fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
     }
     let dead = strangers.into_iter().filter(|name| is_ours(name) && !kept.contains(name));
     let stale = names_in(dir, manifest::DIRECTORY)?.into_iter().filter(|name| name.starts_with(TEMPORARY));
-    let paths = dead
-        .map(|name| format!("{DATA}/{name}"))
-        .chain(stale.map(|name| format!("{}/{name}", manifest::DIRECTORY)));
-    for path in paths {
-        fs::remove_file(dir.join(&path)).map_err(|error| Error::io("remove", path, error))?;
+    let dead = dead.map(|name| Leftover(format!("{DATA}/{name}")));
+    Ok(dead.chain(stale.map(|name| Leftover(format!("{}/{name}", manifest::DIRECTORY)))).collect())
+}
+
+/// Removes what a dead writer left. Only the holder of the lock may.
+fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
+    for Leftover(path) in leftovers(dataset, base)? {
+        fs::remove_file(dataset.dir().join(&path)).map_err(|error| Error::io("remove", path, error))?;
     }
     Ok(())
 }

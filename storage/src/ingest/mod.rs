@@ -54,7 +54,6 @@ pub use report::{ImportReport, TableReport};
 use crate::audit::Intent;
 use crate::dataset::{Dataset, Snapshot, Transaction};
 use crate::error::Result;
-use crate::keyring::KeyClass;
 use crate::rows::{Refused, Rows};
 use contacts::ContactMap;
 use hash::Hasher;
@@ -150,7 +149,7 @@ impl Ingest {
     pub fn begin(dataset: &Dataset, intent: Intent, options: ImportOptions) -> Result<Self> {
         let transaction = dataset.begin()?;
         let base = Arc::clone(transaction.base());
-        let secret = dataset.keyring().class_key(KeyClass::Manifest)?.derive("import").mac(b"row hashes v1");
+        let secret = dataset.keyring().row_hash_key()?.mac(b"row hashes v1");
         let hasher = Hasher::new(&secret);
         let contacts = base.shards().iter().map(|shard| shard.contacts).collect();
         let mut map = ContactMap::new(contacts, base.shard_contacts());

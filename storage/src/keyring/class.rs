@@ -14,12 +14,14 @@ pub enum KeyClass {
     Audit,
     /// Manifests.
     Manifest,
+    /// Keyed hashes by which an import finds stored rows. It never rotates: hashes lie in the files.
+    RowHash,
 }
 
 impl KeyClass {
     /// Every class of a dataset.
     pub fn all() -> impl Iterator<Item = Self> {
-        Class::ALL.into_iter().map(Self::Data).chain([Self::Audit, Self::Manifest])
+        Class::ALL.into_iter().map(Self::Data).chain([Self::Audit, Self::Manifest, Self::RowHash])
     }
 
     /// Name as the keyring file writes it.
@@ -29,7 +31,23 @@ impl KeyClass {
             Self::Data(class) => class.name(),
             Self::Audit => "audit",
             Self::Manifest => "manifest",
+            Self::RowHash => "row_hash",
         }
+    }
+}
+
+impl KeyClass {
+    /// The class of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::all().find(|class| class.name() == name)
+    }
+
+    /// Whether its key can be replaced by a new one. What is sealed under the audit key (records, lists) and hashed
+    /// under that of the rows stays as it is, so these two cannot.
+    #[must_use]
+    pub const fn rotates(self) -> bool {
+        matches!(self, Self::Data(_) | Self::Manifest)
     }
 }
 
@@ -48,7 +66,7 @@ impl Serialize for KeyClass {
 impl<'de> Deserialize<'de> for KeyClass {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        Self::all().find(|class| class.name() == name).ok_or_else(|| D::Error::custom("unknown class"))
+        Self::parse(&name).ok_or_else(|| D::Error::custom("unknown class"))
     }
 }
 

@@ -1,8 +1,8 @@
 //! The keyring file: what is written, and the two seals that show a change.
 //!
 //! ```text
-//! { "format": "hyperseg keyring", "version": 1, "dataset": …, "root": key id,
-//!   "slots":   [ { "type": "key_file", "key": key id, "wrapped": hex }, … ],     root key, wrapped by each slot
+//! { "format": "hyperseg keyring", "version": 2, "dataset": …, "root": key id,
+//!   "slots":   [ { "type": "key_file", "key": key id, "wrapped": hex }, … ],     root key, wrapped by each owner slot
 //!   "classes": [ { "class": "identity", "key": key id, "wrapped": hex }, … ],    class keys, wrapped by the root key
 //!   "mac":      HMAC-SHA-256(derive(root, "keyring document"), body),
 //!   "checksum": SHA-256(body ‖ mac) }
@@ -16,13 +16,15 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeyClass, KeyringError};
-use crate::crypto::{Aad, Cost, Digest, KeyId, SealingKey, equal, sha256};
+use super::slot::{Opening, Slot, is_name};
+use super::state::KeyState;
+use super::{KeyClass, KeyringError, PROVIDER_BYTES_MAX};
+use crate::crypto::{Aad, Digest, KeyId, SealingKey, equal, sha256};
 use crate::dataset::DatasetId;
 use crate::error::Result;
 
 const FORMAT: &str = "hyperseg keyring";
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 const SLOTS_MAX: usize = 64;
 const WRAPPED_LEN: usize = 32 + crate::crypto::SEAL_OVERHEAD;
 
@@ -38,25 +40,42 @@ pub(super) struct Body {
     pub(super) classes: Vec<WrappedClass>,
 }
 
-/// A way to the root key.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Slot {
-    /// Wrapped under the key of a file.
-    KeyFile { key: KeyId, wrapped: Wrapped },
-    /// Wrapped under a stretched passphrase.
-    Passphrase { key: KeyId, cost: Cost, salt: Digest, wrapped: Wrapped },
-    /// Wrapped under a printed code.
-    Recovery { key: KeyId, wrapped: Wrapped },
-}
-
-/// A class key wrapped under the root key.
-#[derive(Serialize, Deserialize)]
+/// A class key wrapped under the root key, or under that of a principal's slot.
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WrappedClass {
     pub(super) class: KeyClass,
     pub(super) key: KeyId,
-    pub(super) wrapped: Wrapped,
+    /// None when the key was destroyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) wrapped: Option<Wrapped>,
+    #[serde(default, skip_serializing_if = "KeyState::is_primary")]
+    pub(super) state: KeyState,
+    /// When the key came into its state, in microseconds since the epoch; none since the keyring was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) since_micros: Option<i64>,
+}
+
+/// Bytes that only an outside service understands.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Opaque(pub(super) Vec<u8>);
+
+impl From<Opaque> for String {
+    fn from(opaque: Opaque) -> Self {
+        hex::encode(opaque.0)
+    }
+}
+
+impl TryFrom<String> for Opaque {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match hex::decode(text) {
+            Ok(bytes) if bytes.len() <= PROVIDER_BYTES_MAX => Ok(Self(bytes)),
+            Ok(_) | Err(_) => Err("not the bytes of a key service"),
+        }
+    }
 }
 
 /// A wrapped key of 32 bytes.
@@ -117,6 +136,41 @@ impl Body {
         Self { format: FORMAT.into(), version: VERSION, dataset, root, slots, classes }
     }
 
+    #[cfg(test)]
+    pub(super) fn into_version_1(mut self) -> Self {
+        self.version = 1;
+        self.classes.retain(|item| item.class != KeyClass::RowHash);
+        self
+    }
+
+    /// What is wrong with the contents, whoever wrote them.
+    fn defect(&self) -> Option<&'static str> {
+        if self.slots.len() > SLOTS_MAX {
+            return Some("it has too many slots");
+        }
+        if let Some(defect) = defect_of_classes(&self.classes) {
+            return Some(defect);
+        }
+        let mut names = Vec::new();
+        for slot in &self.slots {
+            if let Opening::Passphrase(cost, _) = slot.opening()
+                && !cost.in_bounds()
+            {
+                return Some("the cost of its passphrase slot is out of bounds");
+            }
+            if let Slot::Principal { name, classes, .. } = slot {
+                if !is_name(name) || names.contains(&name) {
+                    return Some("the name of a principal is not one, or is there twice");
+                }
+                names.push(name);
+                if let Some(defect) = defect_of_classes(classes) {
+                    return Some(defect);
+                }
+            }
+        }
+        None
+    }
+
     /// The file.
     pub(super) fn seal(self, path: &Path, root: &SealingKey) -> Result<Vec<u8>> {
         let mac = self.mac(path, root)?;
@@ -150,29 +204,14 @@ impl Document {
             return Err(KeyringError::Version { path: path.into(), version }.into());
         }
         let sealed: Sealed = serde_json::from_slice(bytes).map_err(|_| damaged("it is not a keyring"))?;
-        if sealed.body.format != FORMAT || sealed.body.version != VERSION {
+        if sealed.body.format != FORMAT || !(1..=VERSION).contains(&sealed.body.version) {
             return Err(damaged("it is not a keyring").into());
         }
         if encode(path, &sealed)? != bytes || sealed.body.checksum(path, sealed.mac)? != sealed.checksum {
             return Err(damaged("its checksum is wrong").into());
         }
-        if sealed.body.slots.len() > SLOTS_MAX {
-            return Err(damaged("it has too many slots").into());
-        }
-        let classes = &sealed.body.classes;
-        let repeated = classes
-            .iter()
-            .enumerate()
-            .any(|(i, one)| classes.iter().skip(i + 1).any(|two| one.class == two.class));
-        if repeated {
-            return Err(damaged("it has two keys for one class").into());
-        }
-        for slot in &sealed.body.slots {
-            if let Slot::Passphrase { cost, .. } = slot
-                && !cost.in_bounds()
-            {
-                return Err(damaged("the cost of its passphrase slot is out of bounds").into());
-            }
+        if let Some(defect) = sealed.body.defect() {
+            return Err(damaged(defect).into());
         }
         Ok(Self { body: sealed.body, mac: sealed.mac })
     }
@@ -185,6 +224,49 @@ impl Document {
         let what = "it was changed by somebody who does not hold its root key";
         Err(KeyringError::Damaged { path: path.into(), what }.into())
     }
+}
+
+/// A class has at most one primary key, no key is there twice, and a key that is not destroyed is there.
+fn defect_of_classes(classes: &[WrappedClass]) -> Option<&'static str> {
+    for (place, one) in classes.iter().enumerate() {
+        if (one.state == KeyState::Destroyed) != one.wrapped.is_none() {
+            return Some("a class key is not there, or is there though it was destroyed");
+        }
+        for two in classes.iter().skip(place + 1) {
+            if one.key == two.key {
+                return Some("it has one key twice");
+            }
+            if one.class == two.class && one.state.is_primary() && two.state.is_primary() {
+                return Some("it has two keys for one class");
+            }
+        }
+    }
+    None
+}
+
+/// What a class key in a principal's slot is bound to.
+pub(super) fn grant_aad(dataset: &DatasetId, name: &str, slot_key: &KeyId, item: &WrappedClass) -> Aad {
+    Aad::new("class key of principal")
+        .field(dataset.as_bytes())
+        .field(name.as_bytes())
+        .field(slot_key.as_bytes())
+        .field(item.class.name().as_bytes())
+        .field(item.key.as_bytes())
+        .field(item.state.name().as_bytes())
+}
+
+/// What the key of a principal's slot is bound to where the owner keeps it.
+pub(super) fn escrow_aad(dataset: &DatasetId, name: &str, slot_key: &KeyId, root: &KeyId) -> Aad {
+    Aad::new("key of principal's slot")
+        .field(dataset.as_bytes())
+        .field(name.as_bytes())
+        .field(slot_key.as_bytes())
+        .field(root.as_bytes())
+}
+
+/// What a service is told that the secret is for.
+pub(super) fn service_context(dataset: &DatasetId, service: &str) -> Aad {
+    Aad::new("secret of a keyring slot").field(dataset.as_bytes()).field(service.as_bytes())
 }
 
 /// What a wrapped root key is bound to.

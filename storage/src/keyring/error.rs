@@ -97,6 +97,56 @@ pub enum KeyringError {
         /// Class.
         class: &'static str,
     },
+    /// A principal's slot does not open a class.
+    #[error(
+        "`{class}` was not granted to {principal}; the owner grants classes with `hyperseg keys add-slot`"
+    )]
+    NotGranted {
+        /// Class.
+        class: &'static str,
+        /// Name of the principal.
+        principal: String,
+    },
+    /// The key of a class was destroyed on purpose.
+    #[error("the key of `{class}` was destroyed{when}: what was encrypted under it can never be read again")]
+    Destroyed {
+        /// Class.
+        class: &'static str,
+        /// ` on <day>`, where it is known.
+        when: String,
+    },
+    /// The keyring on the disk is another one than the process has opened.
+    #[error("the keyring {} was changed since it was opened; open it again", path.display())]
+    Stale {
+        /// Keyring.
+        path: PathBuf,
+    },
+    /// Only the owner changes keys.
+    #[error("only the owner may do this, and {principal} is not; unlock the keyring by an owner slot")]
+    OwnerOnly {
+        /// Name of the principal.
+        principal: String,
+    },
+    /// Another process changes the keyring.
+    #[error("another process is changing the keyring {}; wait for it and try again", path.display())]
+    Busy {
+        /// Keyring.
+        path: PathBuf,
+    },
+    /// A change of the keyring that would do harm or makes no sense.
+    #[error("{what}")]
+    Refused {
+        /// Why.
+        what: String,
+    },
+    /// An outside key service gave no answer.
+    #[error("the key service `{service}` refused: {what}")]
+    Service {
+        /// Name of the service.
+        service: String,
+        /// Its words.
+        what: String,
+    },
     /// A passphrase that is no protection.
     #[error("the passphrase is shorter than {min} characters; choose a longer one")]
     WeakPassphrase {
@@ -113,15 +163,20 @@ impl KeyringError {
             Self::Exists { .. }
             | Self::InsideDataset { .. }
             | Self::Mistyped { .. }
+            | Self::Refused { .. }
             | Self::WeakPassphrase { .. } => ErrorKind::Usage,
             Self::Missing { .. }
             | Self::KeyFileMissing { .. }
             | Self::Exposed { .. }
             | Self::WrongKey { .. }
             | Self::NoSlot { .. }
+            | Self::NotGranted { .. }
+            | Self::Destroyed { .. }
+            | Self::OwnerOnly { .. }
+            | Self::Service { .. }
             | Self::NoClassKey { .. } => ErrorKind::Unauthorised,
             Self::Damaged { .. } => ErrorKind::Integrity,
-            Self::Version { .. } => ErrorKind::Runtime,
+            Self::Version { .. } | Self::Stale { .. } | Self::Busy { .. } => ErrorKind::Runtime,
         }
     }
 }

@@ -3,64 +3,55 @@
 //! ```text
 //! key file ─┐
 //! passphrase ┼─unwrap→ root key ─unwrap→ class keys (one per KeyClass) ─unwrap→ data keys (one per file and column)
-//! recovery ─┘
+//! recovery  ┤                                ↑
+//! service ──┘         slot of a principal ───┘ only the classes that were granted
 //! ```
 //!
 //! In: a path, and one secret. Out: an unlocked [`Keyring`] and the [`Principal`] that unlocked it. Class keys are
-//! random, not derived, so that one of them can be destroyed. It can never happen that a secret is printed, that a
-//! keyring others may read is used, or that keys lie inside the dataset they open.
+//! random, not derived, so that one of them can be replaced or destroyed. It can never happen that a secret is printed,
+//! that a keyring others may read is used, or that keys lie inside the dataset they open.
 
+pub(crate) mod change;
 mod class;
 mod document;
 mod error;
+mod keys;
+mod new_slot;
 mod principal;
 pub(crate) mod private_file;
+mod provider;
 mod recovery;
+mod slot;
+mod state;
+mod unlock;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 pub use class::KeyClass;
 pub use error::KeyringError;
+pub use new_slot::NewSlot;
 pub use principal::Principal;
+pub use provider::{KeyProvider, PROVIDER_BYTES_MAX, ProviderError};
 pub use recovery::RecoveryKit;
+pub use slot::SlotInfo;
+pub use state::KeyState;
+pub use unlock::Unlock;
 
-use crate::crypto::{Cost, Digest, SealingKey, Secret, random, stretch};
+use crate::crypto::{KeyId, SealingKey};
 use crate::dataset::DatasetId;
-use crate::error::Result;
-use document::{Body, Document, Slot, Wrapped, WrappedClass};
+use crate::error::{Error, Result};
+use document::{Body, Document, Wrapped, WrappedClass};
+use keys::Keys;
+use slot::Slot;
+use unlock::Opened;
 
-const PASSPHRASE_CHARS_MIN: usize = 8;
 const KEY_FILE_SUFFIX: &str = ".key";
 const ANCHOR_SUFFIX: &str = ".anchor";
-
-const KEY_FILE: &str = "key file";
-const PASSPHRASE: &str = "passphrase";
-const RECOVERY: &str = "recovery code";
-
-/// The secret that unlocks a keyring.
-#[derive(Debug)]
-pub enum Unlock {
-    /// A key file at this path.
-    KeyFile(PathBuf),
-    /// A passphrase.
-    Passphrase(Secret),
-    /// A printed recovery code.
-    Recovery(Secret),
-}
-
-/// The secret of a new keyring, beside its recovery code.
-#[derive(Debug)]
-pub enum NewSlot {
-    /// A random key in a file beside the keyring, named as the keyring with `.key` behind.
-    KeyFile,
-    /// A passphrase.
-    Passphrase(Secret),
-}
+/// What the key of the row hashes is derived by from the manifest key of a keyring of version 1.
+const ROW_HASH_LABEL: &str = "import";
 
 /// An unlocked keyring; clones share the keys.
 #[derive(Clone)]
@@ -70,8 +61,15 @@ struct Unlocked {
     path: PathBuf,
     dataset: DatasetId,
     principal: Principal,
-    classes: BTreeMap<KeyClass, SealingKey>,
+    /// Name in the slot; none for the owner.
+    granted_to: Option<String>,
+    keys: Keys,
+    /// Id of every class key in the document, with its state: what a later change would change.
+    seen: Vec<(KeyId, KeyState)>,
 }
+
+/// Class, id, state of a class key, and when it came into the state.
+pub(crate) type ClassKeyState = (KeyClass, KeyId, KeyState, Option<i64>);
 
 impl Keyring {
     /// Makes a keyring for a new dataset: random root and class keys, the slot asked for and a recovery slot.
@@ -93,25 +91,31 @@ impl Keyring {
             }
         }
         let root = SealingKey::generate()?;
-        let mut classes = BTreeMap::new();
         let mut wrapped_classes = Vec::new();
         for class in KeyClass::all() {
             let key = SealingKey::generate()?;
             let aad = document::class_aad(dataset, class, key.id(), root.id());
-            let wrapped = Wrapped(root.wrap_key(aad.as_bytes(), &key)?);
-            wrapped_classes.push(WrappedClass { class, key: *key.id(), wrapped });
-            classes.insert(class, key);
+            let wrapped = Some(Wrapped(root.wrap_key(aad.as_bytes(), &key)?));
+            let state = KeyState::Primary;
+            wrapped_classes.push(WrappedClass { class, key: *key.id(), wrapped, state, since_micros: None });
         }
-        let (kit, recovery_key) = RecoveryKit::generate(dataset)?;
-        let (first, slot_name) = new_slot(path, dataset, &root, slot)?;
-        let recovery = Slot::Recovery {
-            key: *recovery_key.id(),
-            wrapped: wrap_root(dataset, RECOVERY, &recovery_key, &root)?,
+        let (recovery, kit) = NewSlot::Recovery.make(path, dataset_dir, dataset)?.owner(dataset, &root)?;
+        let made = slot.make(path, dataset_dir, dataset)?;
+        let principal = Principal::of_process(None, made.kind);
+        let (first, second_kit) = made.owner(dataset, &root)?;
+        // A keyring whose first slot is a recovery code needs no second one.
+        let (slots, kit) = match second_kit {
+            Some(kit) => (vec![first], Some(kit)),
+            None => (vec![first, recovery], kit),
         };
-        let body = Body::new(*dataset, *root.id(), vec![first, recovery], wrapped_classes);
+        let kit = kit.ok_or(Error::Random)?;
+        let body = Body::new(*dataset, *root.id(), slots, wrapped_classes);
+        let keys = unwrap_classes(path, &body, &root)?;
+        let seen = body.seen();
         private_file::create(path, &body.seal(path, &root)?)?;
-        let principal = Principal::of_process(slot_name);
-        Ok((Self(Arc::new(Unlocked { path: path.into(), dataset: *dataset, principal, classes })), kit))
+        let unlocked =
+            Unlocked { path: path.into(), dataset: *dataset, principal, granted_to: None, keys, seen };
+        Ok((Self(Arc::new(unlocked)), kit))
     }
 
     /// Unlocks the keyring at a path.
@@ -122,21 +126,27 @@ impl Keyring {
         let bytes = private_file::read(path)?.ok_or_else(|| KeyringError::Missing { path: path.into() })?;
         private_file::check_outside(path, dataset_dir)?;
         let document = Document::parse(path, &bytes)?;
-        let (root, slot_name) = unlock_root(path, dataset_dir, &document, unlock)?;
-        document.authenticate(path, &root)?;
-        let dataset = document.body.dataset;
-        let mut classes = BTreeMap::new();
-        for WrappedClass { class, key, wrapped } in &document.body.classes {
-            let aad = document::class_aad(&dataset, *class, key, root.id());
-            let key =
-                root.unwrap_key(aad.as_bytes(), *key, &wrapped.0).map_err(|_| KeyringError::Damaged {
-                    path: path.into(),
-                    what: "a class key does not open under the root key",
-                })?;
-            classes.insert(*class, key);
-        }
-        let principal = Principal::of_process(slot_name);
-        Ok(Self(Arc::new(Unlocked { path: path.into(), dataset, principal, classes })))
+        let body = &document.body;
+        let (keys, granted_to, place) = match unlock::open_slot(path, dataset_dir, &document, unlock)? {
+            Opened::Owner { place, root, .. } => {
+                document.authenticate(path, &root)?;
+                (unwrap_classes(path, body, &root)?, None, place)
+            }
+            Opened::Principal { place, key } => {
+                let (keys, name) = unwrap_grants(path, body, place, &key)?;
+                (keys, Some(name), place)
+            }
+        };
+        let secret = body.slots.get(place).map_or("", |slot| slot.opening().name());
+        let unlocked = Unlocked {
+            path: path.into(),
+            dataset: body.dataset,
+            principal: Principal::of_process(granted_to.as_deref(), secret),
+            granted_to,
+            keys,
+            seen: body.seen(),
+        };
+        Ok(Self(Arc::new(unlocked)))
     }
 
     /// The key file beside the keyring: its path with `.key` behind.
@@ -152,7 +162,25 @@ impl Keyring {
     pub fn has_passphrase(path: &Path) -> Result<bool> {
         let bytes = private_file::read(path)?.ok_or_else(|| KeyringError::Missing { path: path.into() })?;
         let document = Document::parse(path, &bytes)?;
-        Ok(document.body.slots.iter().any(|slot| matches!(slot, Slot::Passphrase { .. })))
+        Ok(unlock::has_passphrase(&document))
+    }
+
+    /// Class, id, state and time of every class key of the keyring at a path; as for [`Self::slots`], nothing proves it.
+    pub(crate) fn class_keys(path: &Path) -> Result<Vec<ClassKeyState>> {
+        let bytes = private_file::read(path)?.ok_or_else(|| KeyringError::Missing { path: path.into() })?;
+        let items = Document::parse(path, &bytes)?.body.classes;
+        Ok(items.iter().map(|item| (item.class, item.key, item.state, item.since_micros)).collect())
+    }
+
+    /// The ways in which the keyring at a path can be opened. No secret is needed to see them, and without one nothing
+    /// proves that nobody has changed them.
+    ///
+    /// # Errors
+    /// [`KeyringError`]: missing, exposed to others, damaged.
+    pub fn slots(path: &Path) -> Result<Vec<SlotInfo>> {
+        let bytes = private_file::read(path)?.ok_or_else(|| KeyringError::Missing { path: path.into() })?;
+        let document = Document::parse(path, &bytes)?;
+        Ok(document.body.slots.iter().map(Slot::info).collect())
     }
 
     /// Who unlocked this keyring.
@@ -183,12 +211,104 @@ impl Keyring {
         private_file::beside(path, ANCHOR_SUFFIX)
     }
 
-    /// The key of a class.
+    /// The primary key of a class: what seals and wraps from now on.
     ///
     /// # Errors
-    /// The keyring has none.
+    /// It was destroyed or not granted, or the keyring has none.
     pub(crate) fn class_key(&self, class: KeyClass) -> Result<&SealingKey> {
-        self.0.classes.get(&class).ok_or_else(|| KeyringError::NoClassKey { class: class.name() }.into())
+        match self.0.keys.get(&class).and_then(keys::ClassKeys::primary) {
+            Some(key) => Ok(key),
+            None => Err(self.closed(class).into()),
+        }
+    }
+
+    /// The key of this id.
+    ///
+    /// # Errors
+    /// As [`Self::class_key`]; the key was made after this keyring was opened, or is not one of this keyring.
+    pub(crate) fn key_of(&self, class: KeyClass, id: &KeyId) -> Result<&SealingKey> {
+        let keys = self.0.keys.get(&class).ok_or_else(|| self.closed(class))?;
+        match keys.of_id(id) {
+            Some(key) => Ok(key),
+            None if keys.was_destroyed(id) || keys.live.is_empty() => Err(self.closed(class).into()),
+            None => {
+                self.check_current()?;
+                Err(Error::WrongKey { what: format!("what is wrapped under another key of `{class}`") })
+            }
+        }
+    }
+
+    /// The keys of a class that are not destroyed, the primary first.
+    pub(crate) fn live_keys(&self, class: KeyClass) -> &[SealingKey] {
+        self.0.keys.get(&class).map_or(&[], |keys| &keys.live)
+    }
+
+    /// Learns how often keys have been used before this process.
+    pub(crate) fn note_uses(&self, uses: &BTreeMap<KeyId, u64>) {
+        for key in self.0.keys.values().flat_map(|keys| &keys.live) {
+            key.note_uses(uses.get(key.id()).copied().unwrap_or_default());
+        }
+    }
+
+    /// How often each key has been used, by this process and before it.
+    pub(crate) fn uses(&self, before: &BTreeMap<KeyId, u64>) -> BTreeMap<KeyId, u64> {
+        let mut uses = before.clone();
+        for (class, keys) in &self.0.keys {
+            if matches!(class, KeyClass::Data(_)) {
+                for key in keys.live.iter().filter(|key| key.uses() > 0) {
+                    let known = uses.entry(*key.id()).or_default();
+                    *known = key.uses().max(*known);
+                }
+            }
+        }
+        uses
+    }
+
+    /// What hashes rows, the same for the life of the dataset. Keyrings of version 1 have no key of its own for it.
+    pub(crate) fn row_hash_key(&self) -> Result<SealingKey> {
+        if self.0.keys.contains_key(&KeyClass::RowHash) || !self.0.principal.owner {
+            return self.class_key(KeyClass::RowHash).map(SealingKey::copy);
+        }
+        Ok(self.class_key(KeyClass::Manifest)?.derive(ROW_HASH_LABEL))
+    }
+
+    /// Refuses to go on with keys that are no longer those of the file.
+    ///
+    /// # Errors
+    /// [`KeyringError::Stale`], or the file is missing or damaged.
+    pub(crate) fn check_current(&self) -> Result<()> {
+        let path = &self.0.path;
+        let bytes = private_file::read(path)?.ok_or_else(|| KeyringError::Missing { path: path.clone() })?;
+        if Document::parse(path, &bytes)?.body.seen() == self.0.seen {
+            return Ok(());
+        }
+        Err(KeyringError::Stale { path: path.clone() }.into())
+    }
+
+    /// Why a class has no primary key here.
+    fn closed(&self, class: KeyClass) -> KeyringError {
+        let class_name = class.name();
+        match (self.0.keys.get(&class).and_then(|keys| keys.gone(class)), &self.0.granted_to) {
+            (Some(destroyed), _) => destroyed,
+            (None, Some(principal)) => {
+                KeyringError::NotGranted { class: class_name, principal: principal.clone() }
+            }
+            (None, None) => KeyringError::NoClassKey { class: class_name },
+        }
+    }
+}
+
+#[cfg(test)]
+impl Keyring {
+    /// Writes the keyring as the version before this one did: no key for row hashes.
+    pub(crate) fn write_as_version_1(path: &Path, dataset_dir: &Path, unlock: &Unlock) -> Result<()> {
+        let bytes = private_file::read(path)?.unwrap_or_default();
+        let document = Document::parse(path, &bytes)?;
+        let Opened::Owner { root, .. } = unlock::open_slot(path, dataset_dir, &document, unlock)? else {
+            return Err(Error::Random);
+        };
+        let body = document.body.into_version_1();
+        private_file::replace(path, &body.seal(path, &root)?)
     }
 }
 
@@ -202,114 +322,45 @@ impl fmt::Debug for Keyring {
     }
 }
 
-fn new_slot(
-    path: &Path,
-    dataset: &DatasetId,
-    root: &SealingKey,
-    slot: NewSlot,
-) -> Result<(Slot, &'static str)> {
-    match slot {
-        NewSlot::KeyFile => {
-            let mut bytes = Zeroizing::new([0; 32]);
-            random(bytes.as_mut_slice())?;
-            let text = Zeroizing::new(format!("{}\n", *Zeroizing::new(hex::encode(*bytes))));
-            private_file::create(&private_file::beside(path, KEY_FILE_SUFFIX), text.as_bytes())?;
-            let key = SealingKey::from_secret(bytes);
-            Ok((
-                Slot::KeyFile { key: *key.id(), wrapped: wrap_root(dataset, KEY_FILE, &key, root)? },
-                KEY_FILE,
-            ))
-        }
-        NewSlot::Passphrase(passphrase) => {
-            if passphrase.expose().chars().count() < PASSPHRASE_CHARS_MIN {
-                return Err(KeyringError::WeakPassphrase { min: PASSPHRASE_CHARS_MIN }.into());
-            }
-            let mut salt = [0; 32];
-            random(&mut salt)?;
-            let cost = Cost::DEFAULT;
-            let key = SealingKey::from_secret(stretch(&passphrase, &salt, cost)?);
-            let wrapped = wrap_root(dataset, PASSPHRASE, &key, root)?;
-            Ok((Slot::Passphrase { key: *key.id(), cost, salt: Digest(salt), wrapped }, PASSPHRASE))
-        }
+impl Body {
+    fn seen(&self) -> Vec<(KeyId, KeyState)> {
+        self.classes.iter().map(|item| (item.key, item.state)).collect()
     }
 }
 
-fn wrap_root(
-    dataset: &DatasetId,
-    slot: &'static str,
-    key: &SealingKey,
-    root: &SealingKey,
-) -> Result<Wrapped> {
-    let aad = document::root_aad(dataset, slot, key.id(), root.id());
-    Ok(Wrapped(key.wrap_key(aad.as_bytes(), root)?))
-}
-
-/// Finds the slot that the secret opens. The key id of a slot follows from its key, so a wrong secret is told from a
-/// slot that was changed.
-fn unlock_root(
-    path: &Path,
-    dataset_dir: &Path,
-    document: &Document,
-    unlock: &Unlock,
-) -> Result<(SealingKey, &'static str)> {
-    let body = &document.body;
-    let (kind, cure) = match unlock {
-        Unlock::KeyFile(_) => (KEY_FILE, "give the key file made with it, or its recovery code"),
-        Unlock::Passphrase(_) => (PASSPHRASE, "check the passphrase, or use the recovery code"),
-        Unlock::Recovery(_) => (RECOVERY, "check that the code belongs to this keyring"),
-    };
-    // A key file or code gives one key for all slots; a passphrase gives one per salt.
-    let fixed = match unlock {
-        Unlock::KeyFile(file) => Some(read_key_file(file, dataset_dir)?),
-        Unlock::Recovery(code) => Some(recovery::key_of(&body.dataset, code)?),
-        Unlock::Passphrase(_) => None,
-    };
-    let mut slots_seen = false;
-    for slot in &body.slots {
-        let stretched;
-        let (candidate, id, wrapped) = match (slot, unlock, &fixed) {
-            (Slot::KeyFile { key, wrapped }, Unlock::KeyFile(_), Some(fixed))
-            | (Slot::Recovery { key, wrapped }, Unlock::Recovery(_), Some(fixed)) => (fixed, key, wrapped),
-            (Slot::Passphrase { key, cost, salt, wrapped }, Unlock::Passphrase(passphrase), None) => {
-                stretched = SealingKey::from_secret(stretch(passphrase, &salt.0, *cost)?);
-                (&stretched, key, wrapped)
-            }
-            (Slot::KeyFile { .. } | Slot::Passphrase { .. } | Slot::Recovery { .. }, _, _) => continue,
-        };
-        slots_seen = true;
-        if candidate.id() != id {
-            continue;
-        }
-        let aad = document::root_aad(&body.dataset, kind, id, &body.root);
-        let root = candidate.unwrap_key(aad.as_bytes(), body.root, &wrapped.0).map_err(|_| {
-            KeyringError::Damaged {
+/// The class keys under the root key.
+fn unwrap_classes(path: &Path, body: &Body, root: &SealingKey) -> Result<Keys> {
+    let mut keys = Keys::new();
+    for item in &body.classes {
+        let aad = document::class_aad(&body.dataset, item.class, &item.key, root.id());
+        let open = |wrapped: &Wrapped| {
+            root.unwrap_key(aad.as_bytes(), item.key, &wrapped.0).map_err(|_| KeyringError::Damaged {
                 path: path.into(),
-                what: "the root key does not open though the secret is the right one",
-            }
-        })?;
-        return Ok((root, kind));
+                what: "a class key does not open under the root key",
+            })
+        };
+        let key = item.wrapped.as_ref().map(open).transpose()?;
+        keys.entry(item.class).or_default().take(item, key);
     }
-    Err(if slots_seen {
-        KeyringError::WrongKey { path: path.into(), secret: named(kind), cure }.into()
-    } else {
-        KeyringError::NoSlot { path: path.into(), slot: kind }.into()
-    })
+    Ok(keys)
 }
 
-fn named(kind: &'static str) -> &'static str {
-    match kind {
-        KEY_FILE => "this key file",
-        PASSPHRASE => "this passphrase",
-        _ => "this recovery code",
+/// The class keys in a principal's slot, and the principal's name.
+fn unwrap_grants(path: &Path, body: &Body, place: usize, key: &SealingKey) -> Result<(Keys, String)> {
+    let mut keys = Keys::new();
+    let Some(Slot::Principal { name, classes, .. }) = body.slots.get(place) else {
+        return Err(KeyringError::Damaged { path: path.into(), what: "a slot is not what it was" }.into());
+    };
+    for item in classes {
+        let aad = document::grant_aad(&body.dataset, name, key.id(), item);
+        let open = |wrapped: &Wrapped| {
+            key.unwrap_key(aad.as_bytes(), item.key, &wrapped.0).map_err(|_| KeyringError::Damaged {
+                path: path.into(),
+                what: "a class key does not open under the key of its principal",
+            })
+        };
+        let opened = item.wrapped.as_ref().map(open).transpose()?;
+        keys.entry(item.class).or_default().take(item, opened);
     }
-}
-
-fn read_key_file(path: &Path, dataset_dir: &Path) -> Result<SealingKey> {
-    let text = private_file::read(path)?.ok_or_else(|| KeyringError::KeyFileMissing { path: path.into() })?;
-    private_file::check_outside(path, dataset_dir)?;
-    let damaged = || KeyringError::Damaged { path: path.into(), what: "it is not a key file" };
-    let digits = text.strip_suffix(b"\n").unwrap_or(&text);
-    let mut bytes = Zeroizing::new([0; 32]);
-    hex::decode_to_slice(digits, bytes.as_mut_slice()).map_err(|_| damaged())?;
-    Ok(SealingKey::from_secret(bytes))
+    Ok((keys, name.clone()))
 }

@@ -11,15 +11,19 @@ pub struct Principal {
     pub uid: u32,
     /// How the keyring was unlocked, such as `owner slot (key file)`.
     pub authenticated_by: String,
+    /// Whether an owner slot was opened: all classes, and the right to change keys.
+    pub owner: bool,
 }
 
 impl Principal {
-    pub(super) fn of_process(slot: &str) -> Self {
+    /// Whoever runs the process and has opened the owner's slot, or that of the named principal.
+    pub(super) fn of_process(principal: Option<&str>, secret: &str) -> Self {
         let uid = rustix::process::geteuid().as_raw();
         let user = match whoami::username() {
             Ok(name) if !name.is_empty() => name,
             Ok(_) | Err(_) => format!("uid {uid}"),
         };
-        Self { user, uid, authenticated_by: format!("owner slot ({slot})") }
+        let slot = principal.map_or_else(|| "owner slot".to_owned(), |name| format!("slot of {name}"));
+        Self { user, uid, authenticated_by: format!("{slot} ({secret})"), owner: principal.is_none() }
     }
 }

@@ -81,6 +81,21 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     sync_directory(&directory_of(path))
 }
 
+/// As [`replace`]; then the bytes of the old file are overwritten where they lay. A file system that copies on write, or
+/// a disk that moves blocks, may keep them all the same.
+pub(crate) fn replace_and_wipe(path: &Path, bytes: &[u8]) -> Result<()> {
+    let old = OpenOptions::new().write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path);
+    replace(path, bytes)?;
+    // From here on the change is made; what is left of the old file is no reason to say otherwise.
+    if let Ok(mut old) = old
+        && let Ok(length) = old.metadata().map(|found| found.len().min(BYTES_MAX))
+    {
+        let zeros = vec![0; usize::try_from(length).unwrap_or_default()];
+        let _ = old.write_all(&zeros).and_then(|()| old.sync_all());
+    }
+    Ok(())
+}
+
 /// The directory in which the file lies, made with mode 0700 when missing.
 pub(crate) fn make_directory(path: &Path) -> Result<()> {
     let directory = directory_of(path);

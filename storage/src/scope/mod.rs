@@ -24,6 +24,7 @@ use retriever::{FileKeys, Retriever};
 use crate::audit::Intent;
 use crate::dataset::{Dataset, FileEntry, FileId, Snapshot};
 use crate::error::{Error, Result};
+use crate::file::footer;
 use crate::file::keys::{FOOTER_KEY, Place};
 use crate::keyring::KeyClass;
 use crate::layout;
@@ -95,7 +96,7 @@ impl KeyScope {
         columns: &BTreeSet<String>,
         log: &mut UnlockedLog,
     ) -> Result<FileScope> {
-        let class_key = dataset.keyring().class_key(KeyClass::Data(entry.class))?;
+        let class_key = dataset.keyring().key_of(KeyClass::Data(entry.class), &entry.key_id)?;
         let place = Place::of(*dataset.id(), entry);
         let unwrap = |name: &str, wrapped| place.unwrap(class_key, &entry.key_id, name, wrapped);
         let mut keys = HashMap::new();
@@ -127,6 +128,15 @@ impl KeyScope {
         let open = Arc::new(OpenFile::open(dataset.open_file(entry)?, entry, scope)?);
         *cached = Some(Arc::clone(&open));
         Ok(open)
+    }
+
+    /// Opens the footer alone, and checks that every column chunk is encrypted under a key of its own.
+    ///
+    /// # Errors
+    /// The file is outside the scope, or its footer is not the one that was written.
+    pub(crate) fn check_footer(&self, dataset: &Dataset, entry: &FileEntry) -> Result<()> {
+        let (_, decryption) = self.file(entry)?.decryption(entry)?;
+        footer::parse(&dataset.open_file(entry)?, entry, &decryption).map(|_| ())
     }
 
     /// Decryption properties of a file, for readers that insist on parsing the footer themselves. They must be told

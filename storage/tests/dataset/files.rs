@@ -68,9 +68,15 @@ fn every_table_and_class_reads_back() {
         let found = read(&world, &snapshot, entry, &names);
         assert_eq!(found.columns(), rows.columns(), "{table} {class}");
     }
-    let report = world.dataset.check(&snapshot, &world.intent("check"), &|_| {}).unwrap();
-    assert_eq!(report.problems, []);
-    assert_eq!((report.generation, report.generations, report.files), (2, 2, written.len() as u64));
+    let report = world.dataset.verify(None, None, &|_| {}).unwrap();
+    assert_eq!(report.defects, []);
+    let files = written.len() as u64;
+    assert_eq!((report.generation, report.manifests, report.files, report.sound), (Some(2), 2, files, files));
+    assert_eq!((report.rows, report.rows_read), (70 * files, 70 * files));
+    let leaves: usize = snapshot.files().iter().map(|file| file.columns.len()).sum();
+    assert_eq!((report.keys, report.page_directories), (leaves as u64 + files, leaves as u64));
+    assert_eq!(report.column_chunks, 3 * leaves as u64, "three row groups of 32 rows");
+    assert!(report.pages >= report.column_chunks && report.unopened.is_empty());
 }
 
 #[test]

@@ -139,9 +139,9 @@ fn a_change_with_a_new_checksum_is_told() {
         let error = open(&world, &default(&world)).unwrap_err();
         assert!(matches!(error, KeyringError::Damaged { .. }), "{error}");
     }
-    let later = text.replace("\"version\": 1", "\"version\": 2");
+    let later = text.replace("\"version\": 2", "\"version\": 3");
     forge(&path, &later);
-    assert!(matches!(open(&world, &default(&world)), Err(KeyringError::Version { version: 2, .. })));
+    assert!(matches!(open(&world, &default(&world)), Err(KeyringError::Version { version: 3, .. })));
 }
 
 fn forge(path: &Path, text: &str) {

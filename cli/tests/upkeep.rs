@@ -1,0 +1,169 @@
+//! Upkeep from the command line: proving the data, looking at it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, dead_code)]
+
+mod common;
+
+use common::{CONTACTS, World};
+use serde_json::Value;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn verify_proves_everything_and_leaves_a_record() {
+    let world = World::filled();
+    let ran = world.run(&["verify", "-d", "data", "--format", "json"]).expect(0);
+    let report = json(&ran.out);
+    assert_eq!(report["sound"], true);
+    let data = &report["dataset"];
+    assert_eq!((&data["generation"], &data["newest"], &data["anchored"]), (&2.into(), &2.into(), &2.into()));
+    assert_eq!(data["files"], data["sound"]);
+    assert_eq!(data["rows"], data["rows_read"]);
+    assert!(data["pages"].as_u64().unwrap() >= data["column_chunks"].as_u64().unwrap());
+    let log = world.run(&["audit", "log", "-d", "data"]).expect(0);
+    assert!(log.out.lines().last().unwrap().contains("verify"), "{}", log.out);
+    world.run(&["verify", "-d", "data", "--generation", "1"]).expect(0);
+    world.run(&["verify", "-d", "data", "--generation", "9"]).refused(2, &["no generation 9", "1 to 2"]);
+}
+
+#[test]
+fn verify_names_every_defect_and_ends_with_5() {
+    let world = World::filled();
+    let data: Vec<_> = world.files("data/data");
+    let mut changed = std::fs::read(&data[0]).unwrap();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    std::fs::write(&data[0], changed).unwrap();
+    std::fs::remove_file(&data[1]).unwrap();
+    std::fs::copy(world.path("pop/contacts.parquet"), &data[2]).unwrap();
+    let aside = world.path("aside");
+    std::fs::rename(&data[3], &aside).unwrap();
+    std::os::unix::fs::symlink(&aside, &data[3]).unwrap();
+    let ran = world.run(&["verify", "-d", "data"]).expect(5);
+    for (file, kind) in data.iter().zip(["digest", "missing", "plaintext", "not_a_file"]) {
+        assert!(ran.out.contains(&format!("1 × {kind}\n")), "{kind}:\n{}", ran.out);
+        assert!(ran.out.contains(file.file_name().unwrap().to_str().unwrap()), "{}", ran.out);
+    }
+    assert!(ran.out.ends_with("not all is as written\n"));
+}
+
+#[test]
+fn verify_sees_a_rollback() {
+    let world = World::filled();
+    let manifests = world.files("data/snapshots");
+    std::fs::remove_file(manifests.last().unwrap()).unwrap();
+    let ran = world.run(&["verify", "-d", "data", "--format", "json"]).expect(5);
+    assert_eq!(json(&ran.out)["dataset"]["found"]["rollback"], 1);
+}
+
+#[test]
+fn status_says_what_is_there_and_what_is_left() {
+    let world = World::filled();
+    let report = json(&world.run(&["status", "-d", "data", "--format", "json"]).expect(0).out);
+    assert_eq!(report["contacts"], CONTACTS);
+    assert_eq!((&report["generation"], &report["oldest"]), (&2.into(), &1.into()));
+    assert_eq!(report["log"]["grade"], "ok");
+    let kinds: Vec<_> = report["slots"].as_array().unwrap().iter().map(|slot| slot["kind"].clone()).collect();
+    assert_eq!(kinds, ["key file", "recovery code"]);
+    let files: u64 =
+        report["tables"].as_array().unwrap().iter().map(|table| table["files"].as_u64().unwrap()).sum();
+    assert_eq!(report["files"], files);
+    assert!(report["consent_age_seconds"].as_i64().unwrap() >= 0);
+
+    world.write("data/data/.tmp-left", "half");
+    let stray = world.files("data/data").pop().unwrap();
+    let name = format!("data/data/{}.parquet", "00000000-0000-4000-8000-000000000000");
+    std::fs::copy(stray, world.path(&name)).unwrap();
+    let ran = world.run(&["status", "-d", "data"]).expect(0);
+    assert!(ran.out.contains("1 half-written file, 1 data file that no generation names"), "{}", ran.out);
+    assert!(ran.out.contains("generation  2 of "), "{}", ran.out);
+}
+
+const HIV: &str = "segment s where has condition(code under ICD10CM:\"B20\")\n";
+
+#[test]
+fn keys_rotate_without_a_byte_of_data_and_shred_for_good() {
+    let world = World::filled();
+    world.write("hiv.seg", HIV);
+    let before: Vec<_> =
+        world.files("data/data").into_iter().map(|path| std::fs::read(path).unwrap()).collect();
+    let asked = world.ask(&["count", "hiv.seg", "--format", "json"]).expect(0).out;
+    world.run(&["keys", "rotate", "-d", "data"]).refused(2, &["--root", "CLASS"]);
+    let ran = world.run(&["keys", "rotate", "--all", "-d", "data", "--actor", "ops"]).expect(0);
+    assert!(
+        ran.out.starts_with("generation 3: ") && ran.out.contains("no data was rewritten"),
+        "{}",
+        ran.out
+    );
+    let after: Vec<_> =
+        world.files("data/data").into_iter().map(|path| std::fs::read(path).unwrap()).collect();
+    assert!(before == after, "a data file changed");
+    let matched = |text: &str| json(text)["matched"].clone();
+    let again = world.ask(&["count", "hiv.seg", "--format", "json"]).expect(0).out;
+    assert_eq!(matched(&again), matched(&asked));
+
+    let class = "clinical.sensitive.hiv";
+    world.run(&["keys", "shred", class, "-d", "data"]).refused(2, &["destroys 2 keys", "--yes"]);
+    world.run(&["keys", "shred", "hiv", "--yes", "-d", "data"]).refused(2, &["no class `hiv`", class]);
+    world.run(&["keys", "shred", class, "--yes", "-d", "data"]).expect(0);
+    world.ask(&["count", "hiv.seg"]).refused(4, &[class, "was destroyed on"]);
+    world.write("ma.seg", "segment s where state = MA\n");
+    world.ask(&["count", "ma.seg"]).expect(0);
+    let proven = world.run(&["verify", "-d", "data"]).expect(0);
+    assert!(proven.out.contains(&format!("closed     {class}: ")), "{}", proven.out);
+    let list = json(&world.run(&["keys", "list", "-d", "data", "--format", "json"]).expect(0).out);
+    let states: Vec<&str> = list["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|key| key["class"] == class)
+        .map(|key| key["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(states, ["destroyed", "destroyed"]);
+    let log = world.run(&["audit", "log", "-d", "data"]).expect(0).out;
+    assert!(log.contains("keys rotate") && log.contains("keys shred") && log.contains("ops"), "{log}");
+    world.run(&["audit", "verify", "-d", "data"]).expect(0);
+}
+
+#[test]
+fn a_principal_asks_only_what_was_granted() {
+    let world = World::filled();
+    world.write("hiv.seg", HIV);
+    world.write("ma.seg", "segment s where state = MA\n");
+    let key = world.path("keys.d/crm.key");
+    let key = key.to_str().unwrap();
+    let add = ["keys", "add-slot", "--principal", "crm", "--class", "demographic", "--new-key-file", key];
+    let ran = world.ask(&add).expect(0);
+    assert!(
+        ran.out.contains("slot ") && ran.out.contains(" of crm (key file), opens demographic"),
+        "{}",
+        ran.out
+    );
+    world.ask(&add).refused(2, &["crm has a slot already"]);
+    world.ask(&["count", "ma.seg", "--key-file", key]).expect(0);
+    let words = ["was not granted to crm"];
+    world.ask(&["count", "hiv.seg", "--key-file", key]).refused(4, &words);
+    world.ask(&["keys", "rotate", "--all", "--key-file", key]).refused(4, &["only the owner"]);
+    let log = world.run(&["audit", "show", "-d", "data", "--format", "json", "zzz"]);
+    assert_eq!(log.code, 2);
+    let list = world.run(&["keys", "list", "-d", "data"]).expect(0).out;
+    assert!(list.contains("crm") && list.contains("recovery code"), "{list}");
+    world.run(&["keys", "remove-slot", "crm", "-d", "data"]).expect(0);
+    world.ask(&["count", "ma.seg", "--key-file", key]).refused(4, &["does not open the keyring"]);
+}
+
+#[test]
+fn a_new_root_key_comes_with_a_new_kit() {
+    let world = World::filled();
+    world.write("ma.seg", "segment s where state = MA\n");
+    let with = |kit: &str| world.ask(&["count", "ma.seg", "--recovery-file", kit]);
+    std::fs::set_permissions(world.path("kit.txt"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .unwrap();
+    with("kit.txt").expect(0);
+    let ran = world.run(&["keys", "rotate", "--root", "--recovery-kit", "new.txt", "-d", "data"]).expect(0);
+    assert!(ran.err.contains("removed slot") && ran.err.contains("recovery code"), "{}", ran.err);
+    with("kit.txt").refused(4, &["this recovery code does not open"]);
+    with("new.txt").expect(0);
+    world.ask(&["count", "ma.seg"]).expect(0);
+}
