@@ -6,7 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use hyperseg_dsl::segment::ParamValues;
 
 use crate::commands::{
-    audit, check, count, demo, describe, fields, fmt, funnel, generate, import, init, plan, run,
+    audit, check, count, demo, describe, explain_code, fields, fmt, funnel, generate, import, init, parse,
+    plan, run,
 };
 use crate::failure::{Failure, Outcome};
 use crate::output::Format;
@@ -89,7 +90,9 @@ pub enum Command {
     Import(import::Import),
     Check(check::Check),
     Fmt(fmt::Fmt),
+    Parse(parse::Parse),
     Describe(describe::Describe),
+    ExplainCode(explain_code::ExplainCode),
     Count(count::Count),
     Funnel(funnel::Funnel),
     Run(run::Run),

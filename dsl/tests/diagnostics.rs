@@ -274,7 +274,9 @@ fn every_code_has_an_example() {
     // Limits have tests of their own below.
     let limits = ["HS0209", "HS0210", "HS0211", "HS0214", "HS0508", "HS0909"];
     for rule in codes::ALL {
-        assert!(shown.contains(rule.code) || limits.contains(&rule.code), "{} has no example", rule.code);
+        // The JSON form has tests of its own.
+        let elsewhere = limits.contains(&rule.code) || rule.code.starts_with("HS06");
+        assert!(shown.contains(rule.code) || elsewhere, "{} has no example", rule.code);
     }
 }
 

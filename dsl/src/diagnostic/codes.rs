@@ -1,7 +1,7 @@
 //! The registry of diagnostic codes: `HS01` names, `HS02` syntax, `HS03` types, `HS04` windows and values, `HS05`
-//! declarations, `HS09` lints. A code keeps its meaning for good; a code that is given up is not used again.
+//! declarations, `HS06` the JSON form, `HS09` lints. A code keeps its meaning for good; a code that is given up is not used again.
 
-use super::Severity;
+use super::{Severity, pages};
 
 /// What a code stands for.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,6 +14,14 @@ pub struct Rule {
     pub title: &'static str,
     /// Why it is reported and how to mend it.
     pub explanation: &'static str,
+}
+
+impl Rule {
+    /// Its page, Markdown: heading, explanation, an example that is wrong and one that is right. Every rule has one.
+    #[must_use]
+    pub fn page(&self) -> &'static str {
+        pages::of(self.code).unwrap_or("")
+    }
 }
 
 /// The rule of a code, in any case.
@@ -140,6 +148,21 @@ rules! {
     EXPANDS_TOO_FAR = "HS0508" Error "segment too large once its defines are put in":
         "A segment has at most 20,000 tests and 2,000,000 values, nested at most 128 levels, after defines and value sets are put in.";
 
+    BAD_JSON = "HS0601" Error "not JSON":
+        "A segment file whose first character is a brace is read as JSON (RFC 8259): no comments, no comma behind the last of several, double quotes.";
+    JSON_VERSION = "HS0602" Error "version of the JSON form":
+        "The field `hyperseg` of the outermost object is the version of the form. A file of another version is not read, because what it means is not known.";
+    JSON_UNKNOWN_FIELD = "HS0603" Error "unknown field in the JSON form":
+        "Every field has a meaning. One that is not known would be left out silently and the segment would mean something else, so it is refused.";
+    JSON_MISSING_FIELD = "HS0604" Error "missing field in the JSON form":
+        "The object cannot be understood without this field.";
+    JSON_REPEATED = "HS0605" Error "field written twice in the JSON form":
+        "Of two fields of one name most readers of JSON drop one. Which of them was meant is not known.";
+    JSON_SHAPE = "HS0606" Error "other shape expected in the JSON form":
+        "The value has another type than stands here, or the object is none of those that may stand here. The JSON Schema says which may.";
+    JSON_NAME = "HS0607" Error "name that the language does not have":
+        "Names are letters, digits and `_`, and do not start with a digit; where a criterion may stand, words of the language are no names. Every file in the JSON form can also be written as text.";
+
     UNUSED = "HS0901" Warning "declared and not used":
         "No segment of the file uses it. A misspelt use, or a criterion that was forgotten?";
     NEGATED_MISSING = "HS0902" Warning "negation over a value that may be missing":
@@ -176,6 +199,8 @@ mod tests {
             let lint = entry.code.starts_with("HS09");
             assert_eq!(lint, entry.severity == Severity::Warning, "{}", entry.code);
         }
+        assert!(UNKNOWN_FIELD.page().starts_with("## HS0101: unknown contact field\n\nThe name"));
+        assert!(UNKNOWN_FIELD.page().ends_with("\n```\n"));
         assert_eq!(rule("hs0101"), Some(&UNKNOWN_FIELD));
         assert_eq!(rule("HS9999"), None);
     }
