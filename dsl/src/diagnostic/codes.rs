@@ -168,7 +168,7 @@ rules! {
     NEGATED_MISSING = "HS0902" Warning "negation over a value that may be missing":
         "A test on a missing value is UNKNOWN, and so is its negation: contacts without the value are not selected. Say what you mean: add `or FIELD is missing` to take them, or `and FIELD is known` to leave them out in so many words. A sum, average, minimum, maximum or median over no value is missing in the same way.";
     NEVER_TRUE = "HS0903" Warning "never true":
-        "The criteria exclude each other, so nobody is selected.";
+        "The criteria exclude each other, so nobody is selected: bounds that do not meet, different categories of one field, a criterion beside its opposite.";
     DUPLICATE_CRITERION = "HS0904" Warning "written twice":
         "The same criterion or value stands twice; one of them may have been meant differently.";
     MIXED_AND_OR = "HS0905" Warning "and with or, without parentheses":
@@ -178,9 +178,13 @@ rules! {
     REPEATED_OUTPUT = "HS0907" Warning "output field written twice":
         "The list holds each field once; contact_id is always its first column.";
     ALWAYS_TRUE = "HS0908" Warning "always true":
-        "The criterion holds for everyone it is asked of, so it selects nothing.";
+        "The criterion holds for everyone of whom it is known, so it selects nothing: `everyone`, a count of at least 0, a criterion or its opposite, bounds that leave nothing out.";
     MORE_WARNINGS = "HS0909" Warning "too many warnings":
         "Only the first 200 warnings are shown.";
+    UNBOUNDED_COUNT = "HS0910" Warning "behaviour counted without a window":
+        "The longer the history, the more contacts reach a number of visits, opens or purchases, however long ago they were. Say from when on they count; `count(...) = 0`, `has` and `no` without a window mean never and ever.";
+    SENSITIVE_MARKETING = "HS0911" Warning "sensitive data with a marketing purpose":
+        "Substance use, HIV, mental health, reproductive health, genetics, race, ethnicity and religion must not choose whom advertising or fundraising reaches, unless the contact has authorized that use. What a segment excludes by is not reported.";
 }
 
 #[cfg(test)]
