@@ -7,7 +7,7 @@ use hyperseg_dsl::segment::ParamValues;
 
 use crate::commands::{
     audit, check, count, demo, describe, explain_code, fields, fmt, funnel, generate, import, init, parse,
-    plan, run,
+    plan, run, why,
 };
 use crate::failure::{Failure, Outcome};
 use crate::output::Format;
@@ -96,6 +96,7 @@ pub enum Command {
     Count(count::Count),
     Funnel(funnel::Funnel),
     Run(run::Run),
+    Why(why::Why),
     Plan(plan::Plan),
     Fields(fields::Fields),
     Audit(audit::Audit),

@@ -72,6 +72,7 @@ fn run(cli: Cli, environment: Environment, mut terminal: Terminal) -> Outcome<Ex
         Command::Count(command) => command.run(&context),
         Command::Funnel(command) => command.run(&context),
         Command::Run(command) => command.run(&context),
+        Command::Why(command) => command.run(&context),
         Command::Plan(command) => command.run(&context),
         Command::Fields(command) => command.run(&context),
         Command::Audit(command) => command.run(&context),

@@ -15,3 +15,4 @@ pub mod init;
 pub mod parse;
 pub mod plan;
 pub mod run;
+pub mod why;
