@@ -6,8 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use hyperseg_dsl::segment::ParamValues;
 
 use crate::commands::{
-    audit, check, count, demo, describe, fields, fmt, funnel, generate, import, init, keys, plan, run,
-    status, verify,
+    audit, check, count, demo, describe, explain_code, fields, fmt, funnel, generate, import, init, keys,
+    parse, plan, run, status, verify, why,
 };
 use crate::failure::{Failure, Outcome};
 use crate::output::Format;
@@ -90,10 +90,13 @@ pub enum Command {
     Import(import::Import),
     Check(check::Check),
     Fmt(fmt::Fmt),
+    Parse(parse::Parse),
     Describe(describe::Describe),
+    ExplainCode(explain_code::ExplainCode),
     Count(count::Count),
     Funnel(funnel::Funnel),
     Run(run::Run),
+    Why(why::Why),
     Plan(plan::Plan),
     Fields(fields::Fields),
     Audit(audit::Audit),

@@ -164,7 +164,7 @@ impl Context {
             Format::Table => text(),
             Format::Json => output::json(report)?,
             Format::Ndjson => output::json_line(report)?,
-            Format::Csv | Format::Parquet => table().csv(),
+            Format::Csv | Format::Parquet | Format::Sarif => table().csv(),
         };
         self.terminal.out(&rendered)
     }

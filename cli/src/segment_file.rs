@@ -1,4 +1,4 @@
-//! Segment files: `FILE`, `FILE:segment`, or `-` for standard input.
+//! Segment files, text or JSON form: `FILE`, `FILE:segment`, or `-` for standard input.
 
 use std::io::{IsTerminal, Read};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::terminal::Terminal;
 
 /// Longest segment file.
-const SOURCE_BYTES_MAX: u64 = 4 << 20;
+const SOURCE_BYTES_MAX: u64 = hyperseg_dsl::SOURCE_BYTES_MAX as u64;
 
 /// Where a segment is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Place {
     pub segment: Option<String>,
 }
 
-/// Text of a segment file.
+/// Text of a segment file; in the JSON form when it starts with a brace.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// Name for messages.

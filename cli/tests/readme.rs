@@ -54,6 +54,7 @@ fn links_of_the_documents_lead_somewhere() {
     for document in [
         "README.md",
         "dsl/docs/language.md",
+        "dsl/docs/json.md",
         "cli/docs/cli.md",
         "storage/docs/import.md",
         "storage/docs/format.md",

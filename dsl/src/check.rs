@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::{self, Diagnostic};
 use crate::fmt;
-use crate::parse::parse;
 use crate::resolve::resolve;
 use crate::schema::Schema;
 use crate::segment::Segment;
+use crate::source::read;
 
 /// What [`check`] found.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,11 +41,11 @@ impl Checked {
     }
 }
 
-/// Reads a text and resolves it against a schema. Never fails and never panics, whatever the text is: what is wrong
+/// Reads a segment file, text or JSON form, and resolves it against a schema. Never fails and never panics, whatever the text is: what is wrong
 /// is in [`Checked::diagnostics`].
 #[must_use]
 pub fn check(source: &str, schema: &Schema) -> Checked {
-    let parsed = parse(source);
+    let parsed = read(source);
     let complete = !parsed.diagnostics.iter().any(Diagnostic::is_error);
     let resolved = resolve(&parsed.file, schema, complete);
     let mut diagnostics = parsed.diagnostics;
@@ -58,5 +58,9 @@ pub fn check(source: &str, schema: &Schema) -> Checked {
         canonical.entry(compiled.segment.name.clone()).or_insert(text);
         segments.push(compiled.segment);
     }
-    Checked { segments, diagnostics: diagnostic::finish(diagnostics), canonical }
+    let mut diagnostics = diagnostic::finish(diagnostics);
+    if let Some(pointers) = parsed.pointers {
+        pointers.name(&mut diagnostics);
+    }
+    Checked { segments, diagnostics, canonical }
 }

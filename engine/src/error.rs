@@ -32,6 +32,9 @@ pub enum Error {
         "a list cannot be released as of a day to come: whom consent and age allow then is not known today; count and funnel can look ahead"
     )]
     FutureAsOf,
+    /// No contact has the id that was asked for. The id is not in the message.
+    #[error("no contact of the dataset has this id")]
+    UnknownContact,
     /// The list is smaller or larger than the guards allow.
     #[error("{recipients} recipients, but the guard allows {bound}; nothing was released")]
     Guard {
@@ -97,7 +100,7 @@ impl Error {
                 hyperseg_storage::ErrorKind::Integrity => ErrorKind::Integrity,
             },
             Self::NotReleasable { .. } | Self::ConsentStale { .. } => ErrorKind::Unauthorised,
-            Self::FutureAsOf => ErrorKind::Usage,
+            Self::FutureAsOf | Self::UnknownContact => ErrorKind::Usage,
             Self::Guard { .. } => ErrorKind::Guard,
             Self::GateMissing | Self::Recheck { .. } => ErrorKind::Integrity,
             Self::Memory { .. } | Self::Cancelled | Self::Query { .. } => ErrorKind::Runtime,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a contact that matched does not receive anything, in waterfall order.
 pub use hyperseg_dsl::semantics::Blocked as Reason;
+use hyperseg_dsl::semantics::Trace;
 
 /// Contacts removed for one reason that no earlier reason had removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +125,26 @@ pub struct PlanReport {
     pub columns: Vec<UnlockedColumn>,
     /// The funnel, when the plan was executed.
     pub analyzed: Option<FunnelReport>,
+}
+
+/// Answer of `why`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WhyReport {
+    /// Run id of the audit record.
+    pub run_id: String,
+    /// Name of the segment.
+    pub segment: String,
+    /// The contact that was asked for.
+    pub contact_id: String,
+    /// Instant and zone.
+    pub clock: Clock,
+    /// What the reference semantics found.
+    #[serde(flatten)]
+    pub trace: Trace,
+    /// Columns unlocked.
+    pub columns: Vec<UnlockedColumn>,
+    /// Ids of the class keys that wrapped them.
+    pub key_ids: Vec<String>,
 }
 
 /// What stands behind a released list.

@@ -65,7 +65,7 @@ pub fn verify(context: &Context, dataset: &Dataset, format: Format) -> Outcome<E
     let rendered = match format {
         Format::Json => json(&found)?,
         Format::Ndjson => json_line(&found)?,
-        Format::Table | Format::Csv | Format::Parquet => words(&found),
+        Format::Table | Format::Csv | Format::Parquet | Format::Sarif => words(&found),
     };
     context.terminal.out(&rendered)?;
     Ok(if found.grade.is_wrong() { Exit::Integrity } else { Exit::Done })
@@ -89,7 +89,7 @@ fn log(context: &Context, dataset: &Dataset) -> Outcome<Exit> {
         Format::Json => json(&entries)?,
         Format::Ndjson => entries.iter().map(json_line).collect::<Outcome<String>>()?,
         Format::Table => runs(&entries).text(),
-        Format::Csv | Format::Parquet => runs(&entries).csv(),
+        Format::Csv | Format::Parquet | Format::Sarif => runs(&entries).csv(),
     };
     context.terminal.out(&text)?;
     Ok(Exit::Done)
@@ -149,7 +149,7 @@ fn show(context: &Context, dataset: &Dataset, run: &str) -> Outcome<Exit> {
     let text = match format {
         Format::Json => json(&entries)?,
         Format::Ndjson => entries.iter().map(json_line).collect::<Outcome<String>>()?,
-        Format::Table | Format::Csv | Format::Parquet => {
+        Format::Table | Format::Csv | Format::Parquet | Format::Sarif => {
             let mut text = String::new();
             for entry in &entries {
                 text.push_str(&head(entry));

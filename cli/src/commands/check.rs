@@ -1,5 +1,7 @@
 //! `check`: what is wrong, or doubtful, in segment files.
 
+mod sarif;
+
 use clap::Args;
 use hyperseg_dsl::diagnostic::{self, Diagnostic, Severity};
 use hyperseg_dsl::schema::Schema;
@@ -17,8 +19,9 @@ Examples:
   hyperseg check --format json overdue.seg | jq '.files[].diagnostics[].code'
 
 Every problem of every file is reported at once, with the place and the nearest right thing.
-Needs no dataset. Exit code 3 when a file does not compile; warnings do not count unless --deny
-warnings. --format table or json.";
+Text and JSON form are taken alike. Needs no dataset. Exit code 3 when a file does not compile;
+warnings do not count unless --deny warnings. --format table (or text), json, or sarif (2.1.0) for
+editors and code hosts. `hyperseg explain-code CODE` says more about a finding.";
 
 /// Check segment files: names, types, windows, codes, and what is likely a mistake.
 #[derive(Debug, Args)]
@@ -33,14 +36,14 @@ pub struct Check {
 }
 
 #[derive(Serialize)]
-struct Report {
+pub struct Report {
     errors: usize,
     warnings: usize,
     files: Vec<FileReport>,
 }
 
 #[derive(Serialize)]
-struct FileReport {
+pub struct FileReport {
     file: String,
     segments: Vec<String>,
     diagnostics: Vec<Located>,
@@ -48,16 +51,19 @@ struct FileReport {
 
 /// A diagnostic with the line and column that people and editors count by, from 1.
 #[derive(Serialize)]
-struct Located {
+pub struct Located {
     line: usize,
     column: usize,
+    /// Behind the last character.
+    end_line: usize,
+    end_column: usize,
     #[serde(flatten)]
     diagnostic: Diagnostic,
 }
 
 impl Check {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
-        let format = context.format(&[Format::Table, Format::Json])?;
+        let format = context.format(&[Format::Table, Format::Json, Format::Sarif])?;
         let schema = Schema::built_in();
         let mut report = Report { errors: 0, warnings: 0, files: Vec::new() };
         for file in &self.files {
@@ -76,7 +82,8 @@ impl Check {
             }
             let locate = |diagnostic: Diagnostic| {
                 let (line, column) = position(&source.text, diagnostic.span.start);
-                Located { line, column, diagnostic }
+                let (end_line, end_column) = position(&source.text, diagnostic.span.end);
+                Located { line, column, end_line, end_column, diagnostic }
             };
             report.files.push(FileReport {
                 file: source.name.clone(),
@@ -84,8 +91,10 @@ impl Check {
                 diagnostics: checked.diagnostics.into_iter().map(locate).collect(),
             });
         }
-        if format == Format::Json {
-            context.terminal.out(&output::json(&report)?)?;
+        match format {
+            Format::Json => context.terminal.out(&output::json(&report)?)?,
+            Format::Sarif => context.terminal.out(&output::json(&sarif::log(&report))?)?,
+            Format::Table | Format::Ndjson | Format::Csv | Format::Parquet => {}
         }
         let segments: usize = report.files.iter().map(|file| file.segments.len()).sum();
         context.terminal.say(&format!(

@@ -59,7 +59,7 @@ impl Describe {
         }
         let text = match format {
             Format::Json => output::json(&described)?,
-            Format::Table | Format::Ndjson | Format::Csv | Format::Parquet => {
+            Format::Table | Format::Ndjson | Format::Csv | Format::Parquet | Format::Sarif => {
                 let texts: Vec<&str> = described.iter().map(|one| one.description.trim_end()).collect();
                 texts.join("\n\n") + "\n"
             }

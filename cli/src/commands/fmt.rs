@@ -17,7 +17,8 @@ Examples:
   hyperseg fmt --check segments/*.seg    exit code 8 when a file is not canonical
   hyperseg fmt - < a.seg > b.seg
 
-Comments stay. A file that cannot be parsed is left as it is (exit code 3).";
+A text stays text with its comments, a file in the JSON form stays JSON; `hyperseg parse` goes from one to
+the other. A file that cannot be parsed is left as it is (exit code 3).";
 
 /// Rewrite segment files in canonical layout.
 #[derive(Debug, Args)]

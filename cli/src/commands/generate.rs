@@ -52,7 +52,7 @@ impl Generate {
         let format = match context.globals.format {
             None | Some(Format::Parquet) => population::Format::Parquet,
             Some(Format::Csv) => population::Format::Csv,
-            Some(other @ (Format::Table | Format::Json | Format::Ndjson)) => {
+            Some(other @ (Format::Table | Format::Json | Format::Ndjson | Format::Sarif)) => {
                 return Err(Failure::usage(format!(
                     "--format {} is not known here; a population is written as parquet or csv",
                     other.name()

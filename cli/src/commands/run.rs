@@ -167,7 +167,7 @@ impl Target {
         }
         let format = match context.globals.format {
             Some(format @ (Format::Csv | Format::Ndjson | Format::Parquet)) => format,
-            Some(other @ (Format::Table | Format::Json)) => {
+            Some(other @ (Format::Table | Format::Json | Format::Sarif)) => {
                 return Err(Failure::usage(format!(
                     "a list cannot be written as {}; --format takes csv, ndjson or parquet",
                     other.name()

@@ -50,7 +50,7 @@ impl<W: Write + Send> ListWriter<W> {
             }
             Format::Ndjson => Form::Ndjson(out),
             Format::Parquet => Form::Parquet(Box::new(parquet::Writer::new(schema, out)?)),
-            Format::Table | Format::Json => {
+            Format::Table | Format::Json | Format::Sarif => {
                 return Err(Failure::usage(format!(
                     "a list cannot be written as {}; --format takes csv, ndjson or parquet",
                     format.name()

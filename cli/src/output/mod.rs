@@ -25,6 +25,8 @@ pub enum Format {
     Csv,
     /// Apache Parquet; lists and populations only.
     Parquet,
+    /// SARIF 2.1.0, which editors and code hosts show beside the source; `check` only.
+    Sarif,
 }
 
 impl Format {
@@ -36,6 +38,7 @@ impl Format {
             Self::Ndjson => "ndjson",
             Self::Csv => "csv",
             Self::Parquet => "parquet",
+            Self::Sarif => "sarif",
         }
     }
 }

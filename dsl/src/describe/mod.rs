@@ -9,7 +9,7 @@ mod values;
 mod windows;
 
 use crate::schema::Schema;
-use crate::segment::{Criteria, Logic, Segment};
+use crate::segment::{ContactTest, Criteria, Logic, Segment};
 
 /// Describes a segment.
 #[must_use]
@@ -67,6 +67,11 @@ fn approach(segment: &Segment) -> String {
 /// Criteria as a clause that follows "contacts for whom".
 fn words(criteria: &Criteria, schema: &Schema) -> String {
     logic(criteria, Place::Alone, &|test, negated| tests_in_words::contact(test, negated, schema))
+}
+
+/// One test as a clause that follows "contacts for whom".
+pub(crate) fn test(test: &ContactTest, schema: &Schema) -> String {
+    tests_in_words::contact(test, false, schema)
 }
 
 /// What surrounds a part, for the parentheses.

@@ -1,7 +1,7 @@
 //! The registry of diagnostic codes: `HS01` names, `HS02` syntax, `HS03` types, `HS04` windows and values, `HS05`
-//! declarations, `HS09` lints. A code keeps its meaning for good; a code that is given up is not used again.
+//! declarations, `HS06` the JSON form, `HS09` lints. A code keeps its meaning for good; a code that is given up is not used again.
 
-use super::Severity;
+use super::{Severity, pages};
 
 /// What a code stands for.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,6 +14,14 @@ pub struct Rule {
     pub title: &'static str,
     /// Why it is reported and how to mend it.
     pub explanation: &'static str,
+}
+
+impl Rule {
+    /// Its page, Markdown: heading, explanation, an example that is wrong and one that is right. Every rule has one.
+    #[must_use]
+    pub fn page(&self) -> &'static str {
+        pages::of(self.code).unwrap_or("")
+    }
 }
 
 /// The rule of a code, in any case.
@@ -140,12 +148,27 @@ rules! {
     EXPANDS_TOO_FAR = "HS0508" Error "segment too large once its defines are put in":
         "A segment has at most 20,000 tests and 2,000,000 values, nested at most 128 levels, after defines and value sets are put in.";
 
+    BAD_JSON = "HS0601" Error "not JSON":
+        "A segment file whose first character is a brace is read as JSON (RFC 8259): no comments, no comma behind the last of several, double quotes.";
+    JSON_VERSION = "HS0602" Error "version of the JSON form":
+        "The field `hyperseg` of the outermost object is the version of the form. A file of another version is not read, because what it means is not known.";
+    JSON_UNKNOWN_FIELD = "HS0603" Error "unknown field in the JSON form":
+        "Every field has a meaning. One that is not known would be left out silently and the segment would mean something else, so it is refused.";
+    JSON_MISSING_FIELD = "HS0604" Error "missing field in the JSON form":
+        "The object cannot be understood without this field.";
+    JSON_REPEATED = "HS0605" Error "field written twice in the JSON form":
+        "Of two fields of one name most readers of JSON drop one. Which of them was meant is not known.";
+    JSON_SHAPE = "HS0606" Error "other shape expected in the JSON form":
+        "The value has another type than stands here, or the object is none of those that may stand here. The JSON Schema says which may.";
+    JSON_NAME = "HS0607" Error "name that the language does not have":
+        "Names are letters, digits and `_`, and do not start with a digit; where a criterion may stand, words of the language are no names. Every file in the JSON form can also be written as text.";
+
     UNUSED = "HS0901" Warning "declared and not used":
         "No segment of the file uses it. A misspelt use, or a criterion that was forgotten?";
     NEGATED_MISSING = "HS0902" Warning "negation over a value that may be missing":
         "A test on a missing value is UNKNOWN, and so is its negation: contacts without the value are not selected. Say what you mean: add `or FIELD is missing` to take them, or `and FIELD is known` to leave them out in so many words. A sum, average, minimum, maximum or median over no value is missing in the same way.";
     NEVER_TRUE = "HS0903" Warning "never true":
-        "The criteria exclude each other, so nobody is selected.";
+        "The criteria exclude each other, so nobody is selected: bounds that do not meet, different categories of one field, a criterion beside its opposite.";
     DUPLICATE_CRITERION = "HS0904" Warning "written twice":
         "The same criterion or value stands twice; one of them may have been meant differently.";
     MIXED_AND_OR = "HS0905" Warning "and with or, without parentheses":
@@ -155,9 +178,13 @@ rules! {
     REPEATED_OUTPUT = "HS0907" Warning "output field written twice":
         "The list holds each field once; contact_id is always its first column.";
     ALWAYS_TRUE = "HS0908" Warning "always true":
-        "The criterion holds for everyone it is asked of, so it selects nothing.";
+        "The criterion holds for everyone of whom it is known, so it selects nothing: `everyone`, a count of at least 0, a criterion or its opposite, bounds that leave nothing out.";
     MORE_WARNINGS = "HS0909" Warning "too many warnings":
         "Only the first 200 warnings are shown.";
+    UNBOUNDED_COUNT = "HS0910" Warning "behaviour counted without a window":
+        "The longer the history, the more contacts reach a number of visits, opens or purchases, however long ago they were. Say from when on they count; `count(...) = 0`, `has` and `no` without a window mean never and ever.";
+    SENSITIVE_MARKETING = "HS0911" Warning "sensitive data with a marketing purpose":
+        "Substance use, HIV, mental health, reproductive health, genetics, race, ethnicity and religion must not choose whom advertising or fundraising reaches, unless the contact has authorized that use. What a segment excludes by is not reported.";
 }
 
 #[cfg(test)]
@@ -176,6 +203,8 @@ mod tests {
             let lint = entry.code.starts_with("HS09");
             assert_eq!(lint, entry.severity == Severity::Warning, "{}", entry.code);
         }
+        assert!(UNKNOWN_FIELD.page().starts_with("## HS0101: unknown contact field\n\nThe name"));
+        assert!(UNKNOWN_FIELD.page().ends_with("\n```\n"));
         assert_eq!(rule("hs0101"), Some(&UNKNOWN_FIELD));
         assert_eq!(rule("HS9999"), None);
     }

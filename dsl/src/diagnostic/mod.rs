@@ -4,6 +4,7 @@
 //! text. A diagnostic speaks of the analyst's text only; what goes wrong with files or keys is an error, never this.
 
 pub mod codes;
+mod pages;
 mod render;
 
 use std::ops::Range;
@@ -46,6 +47,9 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// Bytes of the source that it speaks of; never past its end, always between characters.
     pub span: Range<usize>,
+    /// In the JSON form, the JSON Pointer (RFC 6901) of the value that it speaks of; empty for the whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// One line.
     pub message: String,
     /// What to do about it.
@@ -71,6 +75,7 @@ impl Diagnostic {
             code: rule.code,
             severity: rule.severity,
             span: span.into(),
+            path: None,
             message: message.into(),
             help: None,
             related: Vec::new(),

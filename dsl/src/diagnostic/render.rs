@@ -1,4 +1,5 @@
-//! Diagnostics for a terminal: file, line and column, the source line, carets below what is meant.
+//! Diagnostics for a terminal: file, line and column, in the JSON form the JSON Pointer, the source line, carets below
+//! what is meant.
 //!
 //! ```text
 //! error[HS0104]: unknown category `femail` of field `gender`
@@ -58,12 +59,13 @@ fn one(
     let place = lines.place(diagnostic.span.start);
     writeln!(
         out,
-        "{:width$}{} {}:{}:{}",
+        "{:width$}{} {}:{}:{}{}",
         "",
         paint.frame("-->"),
         shown(file),
         place.line + 1,
-        place.column + 1
+        place.column + 1,
+        diagnostic.path.as_ref().map(|path| format!(" at \"{}\"", shown(path))).unwrap_or_default()
     )?;
     writeln!(out, "{bar}")?;
     let own = |text: &str| paint.severity(diagnostic.severity, text);

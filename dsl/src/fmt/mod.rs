@@ -10,20 +10,52 @@ mod writer;
 
 use crate::ast::{Clause, ClauseKind, Expr, ExprKind, File, Item};
 use crate::diagnostic::{self, Diagnostic};
-use crate::parse::parse;
+use crate::json;
 use crate::resolve::Uses;
+use crate::source::read;
 use flat::Lists;
 
 /// Formats a text.
 ///
+/// The JSON form stays JSON: [`to_text`] and [`to_json`] go from one form to the other.
+///
 /// # Errors
 /// The syntax errors of a text that does not parse; names and types are not looked at.
 pub fn format(source: &str) -> Result<String, Vec<Diagnostic>> {
-    let parsed = parse(source);
+    if json::is_json(source) { to_json(source) } else { to_text(source) }
+}
+
+/// The canonical text of a segment file in either form.
+///
+/// # Errors
+/// As [`format`].
+pub fn to_text(source: &str) -> Result<String, Vec<Diagnostic>> {
+    readable(source).map(|file| print(&file))
+}
+
+/// The canonical JSON of a segment file in either form. Comments of a text are not carried.
+///
+/// # Errors
+/// As [`format`].
+pub fn to_json(source: &str) -> Result<String, Vec<Diagnostic>> {
+    readable(source).map(|file| json::print(&file))
+}
+
+fn readable(source: &str) -> Result<File, Vec<Diagnostic>> {
+    let parsed = read(source);
     if parsed.diagnostics.iter().any(Diagnostic::is_error) {
-        return Err(diagnostic::finish(parsed.diagnostics));
+        let mut findings = diagnostic::finish(parsed.diagnostics);
+        if let Some(pointers) = parsed.pointers {
+            pointers.name(&mut findings);
+        }
+        return Err(findings);
     }
-    Ok(layout::file(&parsed.file))
+    Ok(parsed.file)
+}
+
+/// A file as text.
+pub(crate) fn print(file: &File) -> String {
+    layout::file(file)
 }
 
 /// One criterion on one line, without parentheses around the whole; lists of more than nine values are cut.
@@ -84,7 +116,8 @@ pub(crate) fn canonical(file: &File, item: usize, uses: &Uses) -> String {
     out
 }
 
-fn order(kind: &ClauseKind) -> u8 {
+/// The order in which clauses stand.
+pub(crate) fn order(kind: &ClauseKind) -> u8 {
     match kind {
         ClauseKind::Purpose(_) => 0,
         ClauseKind::Channel(_) => 1,

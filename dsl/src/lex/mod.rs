@@ -92,6 +92,19 @@ pub(crate) fn short(text: &str) -> String {
     }
 }
 
+/// A text that is read as one name or keyword.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && {
+        let scanned = scan::token(text);
+        scanned.length == text.len() && matches!(scanned.kind, Some(TokenKind::Word(_)))
+    }
+}
+
+/// A text that is read as a name behind `$`.
+pub(crate) fn is_marked_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(scan::is_word)
+}
+
 /// Tokens, comments and findings of a text.
 pub(crate) struct Lexed {
     /// Never empty; the last one, and no other, is the end.

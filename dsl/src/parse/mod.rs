@@ -15,6 +15,7 @@ mod records;
 mod segment;
 mod tests_of_fields;
 mod values;
+pub(crate) use values::COUNT_MAX;
 mod windows;
 
 use crate::ast::{File, Span};
@@ -253,6 +254,11 @@ impl<'t> Parser<'t> {
             self.skip();
         }
     }
+}
+
+/// Words that mean something of their own somewhere in the language.
+pub(crate) fn is_keyword(word: &str) -> bool {
+    keyword(word) || word == "at" || word == "exactly"
 }
 
 fn keyword(word: &str) -> bool {

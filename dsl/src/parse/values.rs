@@ -6,7 +6,7 @@ use crate::ast::{Duration, Set, Span, Value, ValueKind};
 use crate::diagnostic::codes;
 
 /// Most units of a length of time.
-const COUNT_MAX: u32 = 1_000_000;
+pub(crate) const COUNT_MAX: u32 = 1_000_000;
 
 impl Parser<'_> {
     /// One value; reports when none stands here.

@@ -40,6 +40,10 @@ impl<'a> Resolver<'a> {
                 super::lints::windows(&typed.windows, span, &mut self.findings);
             }
         }
+        let counts = matches!(measure, Measure::Records | Measure::Days | Measure::Distinct(_));
+        if let Some(kind) = self.schema.record(&typed.record).filter(|_| counts && !none(test)) {
+            super::lints::unbounded(&typed, kind, span, &mut self.findings);
+        }
         Some(Logic::Leaf(made(typed)))
     }
 
@@ -136,6 +140,12 @@ impl<'a> Resolver<'a> {
         self.report(Diagnostic::new(&codes::WRONG_TEST, span, message).help(help));
         None
     }
+}
+
+/// `= 0`, which asks whether something never happened.
+fn none(test: &NumberSet) -> bool {
+    let zero = |value: &ast::Value| matches!(&value.kind, ast::ValueKind::Number(text) if text == "0");
+    matches!(test, NumberSet::Compare(Cmp::Eq | Cmp::Le, value) if zero(value))
 }
 
 /// A test that only lacks its selector.

@@ -38,7 +38,36 @@ impl<'a> Resolver<'a> {
                 segment.params.extend(self.params.get(name).cloned().flatten());
             }
         }
+        if fine && seen_where {
+            self.sensitive(written, &segment);
+        }
         ((fine && seen_where).then_some(segment), body.uses)
+    }
+
+    /// The lint on sensitive data, with the places of the criteria and of the output fields.
+    fn sensitive(&mut self, written: &ast::Segment, segment: &Segment) {
+        let mut used = Vec::new();
+        for clause in &written.clauses {
+            match &clause.kind {
+                ClauseKind::Where(expr) => {
+                    let parts = match &expr.kind {
+                        ExprKind::And(parts) => parts.as_slice(),
+                        _ => std::slice::from_ref(expr),
+                    };
+                    let parts = parts.iter().zip(&segment.criteria);
+                    used.extend(parts.map(|(part, it)| lints::Used::Criterion(&it.test, part.span)));
+                }
+                ClauseKind::Output(fields) => {
+                    used.extend(fields.iter().map(|field| lints::Used::Output(&field.name, field.span)));
+                }
+                ClauseKind::Purpose(_)
+                | ClauseKind::Channel(_)
+                | ClauseKind::Exclude(_)
+                | ClauseKind::Holdout { .. }
+                | ClauseKind::Bad => {}
+            }
+        }
+        lints::sensitive(segment, &used, self.schema, &mut self.findings);
     }
 
     fn clause(&mut self, clause: &'a Clause, segment: &mut Segment) -> Option<()> {

@@ -8,6 +8,7 @@ use super::Record;
 use super::field::{same, value};
 use super::truth::{Truth, compare};
 use crate::clock::Clock;
+use crate::schema::format_money;
 use crate::segment::{Aggregate, Cmp, NumberTest, Operand};
 use crate::value::{Day, Value};
 
@@ -46,6 +47,22 @@ pub(super) fn aggregate(function: Aggregate, records: &[&Record], field: &str, t
         Some((number, scale)) => number_test(number, scale, test),
         None => Truth::Unknown,
     }
+}
+
+/// The number of a sum and its like, in words; `None` without one.
+pub(super) fn number(function: Aggregate, records: &[&Record], field: &str, money: bool) -> Option<String> {
+    let values: Vec<&Value> = records.iter().filter_map(|record| value(&record.fields, field)).collect();
+    let (made, scale) = made_of(function, &values)?;
+    Some(match (made, scale) {
+        (Made::Whole(cents), Scale::One) if money => {
+            format_money(i64::try_from(cents).unwrap_or(if cents < 0 { i64::MIN } else { i64::MAX }))
+        }
+        (Made::Whole(whole), Scale::One) => whole.to_string(),
+        (Made::Whole(steps), Scale::Grid) => (real(steps) / GRID).to_string(),
+        (Made::Real(cents), Scale::One) if money => (cents / 100.0).to_string(),
+        (Made::Real(number), Scale::One) => number.to_string(),
+        (Made::Real(steps), Scale::Grid) => (steps / GRID).to_string(),
+    })
 }
 
 /// A number made of values.

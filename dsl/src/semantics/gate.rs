@@ -163,6 +163,29 @@ pub fn judge(
     clock: &Clock,
     now_micros: i64,
 ) -> Option<Blocked> {
+    GATES.into_iter().find(|gate| closed(*gate, facts, purpose, channel, clock, now_micros))
+}
+
+/// What [`judge`] asks, in order.
+pub(super) const GATES: [Blocked; 7] = [
+    Blocked::Deceased,
+    Blocked::NoAddress,
+    Blocked::HardBounce,
+    Blocked::Complaint,
+    Blocked::Unsubscribed,
+    Blocked::NoConsent,
+    Blocked::Minor,
+];
+
+/// One of [`GATES`] keeps the contact out, whatever the others say.
+pub(super) fn closed(
+    gate: Blocked,
+    facts: &Facts<'_>,
+    purpose: Option<Purpose>,
+    channel: Option<Channel>,
+    clock: &Clock,
+    now_micros: i64,
+) -> bool {
     let clock = Clock { as_of_micros: clock.as_of_micros.max(now_micros), zone: clock.zone };
     let has = |kind: &str, takes: &dyn Fn(&Suppression<'_>) -> bool| {
         channel == Some(Channel::Email)
@@ -171,33 +194,26 @@ pub fn judge(
                 .iter()
                 .any(|record| record.kind == kind && counts(record, &clock) && takes(record))
     };
-    if facts.deceased_on.is_some() {
-        return Some(Blocked::Deceased);
+    match gate {
+        Blocked::Deceased => facts.deceased_on.is_some(),
+        Blocked::NoAddress => channel.is_some() && !facts.has_address,
+        Blocked::HardBounce => has("email_bounce", &|record| record.bounce == Some("hard")),
+        Blocked::Complaint => has("email_complaint", &|_| true),
+        Blocked::Unsubscribed => has("email_unsubscribe", &|_| true),
+        Blocked::NoConsent => {
+            let asked = purpose.zip(channel);
+            !asked.is_some_and(|(purpose, channel)| consented(&facts.consents, purpose, channel, &clock))
+        }
+        Blocked::Minor => {
+            let age = facts.birth_date.and_then(|born| age_on(born, clock.today()));
+            purpose.is_some_and(Purpose::adults_only) && age.is_none_or(|years| years < ADULT_YEARS)
+        }
+        // Not gates of consent and suppression.
+        Blocked::Excluded | Blocked::Holdout => false,
     }
-    if channel.is_some() && !facts.has_address {
-        return Some(Blocked::NoAddress);
-    }
-    if has("email_bounce", &|record| record.bounce == Some("hard")) {
-        return Some(Blocked::HardBounce);
-    }
-    if has("email_complaint", &|_| true) {
-        return Some(Blocked::Complaint);
-    }
-    if has("email_unsubscribe", &|_| true) {
-        return Some(Blocked::Unsubscribed);
-    }
-    let (Some(purpose), Some(channel)) = (purpose, channel) else { return Some(Blocked::NoConsent) };
-    if !consented(&facts.consents, purpose, channel, &clock) {
-        return Some(Blocked::NoConsent);
-    }
-    let age = facts.birth_date.and_then(|born| age_on(born, clock.today()));
-    if purpose.adults_only() && age.is_none_or(|years| years < ADULT_YEARS) {
-        return Some(Blocked::Minor);
-    }
-    None
 }
 
-fn facts(contact: &Contact, channel: Option<Channel>) -> Facts<'_> {
+pub(super) fn facts(contact: &Contact, channel: Option<Channel>) -> Facts<'_> {
     let address = channel.and_then(|channel| value(&contact.fields, channel.address_field()));
     let mut facts = Facts {
         deceased_on: date(contact, "deceased_on"),

@@ -8,8 +8,10 @@
 mod aggregate;
 mod field;
 mod gate;
+mod reads;
 mod record;
 mod time;
+mod trace;
 mod truth;
 
 #[cfg(test)]
@@ -19,6 +21,8 @@ use std::fmt;
 
 pub use field::Fields;
 pub use gate::{Blocked, Consent, Facts, GATE_FIELDS, GATE_KINDS, Suppression, gate, held_out, judge};
+pub use reads::{Reads, RecordReads};
+pub use trace::{Evidence, Fact, PassedOver, Passing, Row, Step, Trace, TracedCriterion, TracedGate, trace};
 pub use truth::Truth;
 
 use crate::clock::Clock;

@@ -40,11 +40,40 @@ pub(super) fn selected<'a>(
         .records
         .iter()
         .filter(|record| record.kind == kind.name)
-        .filter(|record| visible(record, kind, selector, clock))
-        .filter(|record| !hidden(record, selector))
-        .filter(|record| filter(&selector.filter, record, clock).is_true())
-        .filter(|record| in_time(record, kind, selector, clock).is_true())
+        .filter(|record| fate(record, kind, selector, clock) == Fate::Taken)
         .collect()
+}
+
+/// What became of a record of the selector's kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is selected.
+    Taken,
+    /// It is dated after as_of, or has no date.
+    Invisible,
+    /// Its status or its like says that it does not count.
+    Hidden,
+    /// The filter is FALSE or UNKNOWN.
+    Filtered(Truth),
+    /// It lies outside of the windows or does not last, or that is UNKNOWN.
+    OutOfTime(Truth),
+}
+
+/// What became of a record, in the order in which [`selected`] asks.
+pub(super) fn fate(record: &Record, kind: &RecordKind, selector: &Selector, clock: &Clock) -> Fate {
+    if !visible(record, kind, selector, clock) {
+        return Fate::Invisible;
+    }
+    if hidden(record, selector) {
+        return Fate::Hidden;
+    }
+    match filter(&selector.filter, record, clock) {
+        Truth::True => match in_time(record, kind, selector, clock) {
+            Truth::True => Fate::Taken,
+            other @ (Truth::False | Truth::Unknown) => Fate::OutOfTime(other),
+        },
+        other @ (Truth::False | Truth::Unknown) => Fate::Filtered(other),
+    }
 }
 
 /// A record is seen when it lies in the past, when its kind is a schedule, or when a window looks ahead.
@@ -70,7 +99,8 @@ fn hidden(record: &Record, selector: &Selector) -> bool {
         .any(|hidden| value(&record.fields, &hidden.field).is_some_and(|found| hidden.values.contains(found)))
 }
 
-fn filter(filter: &Filter, record: &Record, clock: &Clock) -> Truth {
+/// The value of a filter for a record.
+pub(super) fn filter(filter: &Filter, record: &Record, clock: &Clock) -> Truth {
     logic(filter, &|test| field_test(test, &record.fields, clock))
 }
 
@@ -104,7 +134,7 @@ pub(super) fn one(which: Which, records: &[&Record], test: &Filter, clock: &Cloc
 
 /// The records at the end of the order: by local day of `at`, then among the instants of that day by instant (days
 /// without a time stay in), then by when they were recorded.
-fn last_of<'a>(which: Which, records: &[&'a Record], clock: &Clock) -> Vec<&'a Record> {
+pub(super) fn last_of<'a>(which: Which, records: &[&'a Record], clock: &Clock) -> Vec<&'a Record> {
     let dated: Vec<(When, &Record)> =
         records.iter().filter_map(|record| record.at().map(|at| (at, *record))).collect();
     let Some(day) = extreme(which, dated.iter().map(|(at, _)| clock.day_of(*at))) else { return Vec::new() };

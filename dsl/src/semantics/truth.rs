@@ -83,7 +83,7 @@ pub(super) fn logic<L>(tree: &Logic<L>, leaf: &impl Fn(&L) -> Truth) -> Truth {
 }
 
 /// Whether as many parts are TRUE as are asked for, whatever the UNKNOWN ones turn out to be.
-fn number_of(quantity: Quantity, number: u32, parts: &[Truth]) -> Truth {
+pub(super) fn number_of(quantity: Quantity, number: u32, parts: &[Truth]) -> Truth {
     let how_many = |truth| parts.iter().filter(|part| **part == truth).count();
     let (least, most) = (how_many(Truth::True), how_many(Truth::True) + how_many(Truth::Unknown));
     let wanted = usize::try_from(number).unwrap_or(usize::MAX);

@@ -8,6 +8,8 @@ mod list;
 mod query;
 mod recheck;
 mod render;
+mod stored;
+mod why;
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -19,7 +21,7 @@ pub use list::Recipients;
 
 use crate::error::{Error, Result};
 use crate::plan::leaf_cache::LeafCache;
-use crate::report::{CountReport, FunnelReport, PlanReport};
+use crate::report::{CountReport, FunnelReport, PlanReport, WhyReport};
 use crate::request::{Guards, Limits, Request};
 
 /// Answers requests over one dataset. Cheap to share behind an `Arc`; every answer pins the generation that is
@@ -69,6 +71,15 @@ impl Engine {
     /// As [`Engine::count`].
     pub async fn plan(&self, request: &Request, analyze: bool) -> Result<PlanReport> {
         count::plan(self, request, analyze).await
+    }
+
+    /// Why one contact is on the list of a segment, or is not: what the reference semantics find in the contact's
+    /// stored rows, with the values and records that decided. Audited with the contact's id.
+    ///
+    /// # Errors
+    /// No contact has this id; the dataset, its keys or its audit log cannot be used.
+    pub fn why(&self, request: &Request, contact_id: &str) -> Result<WhyReport> {
+        why::why(self, request, contact_id)
     }
 
     /// Releases the list. The rows can be read only once the release record is durable.

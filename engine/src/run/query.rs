@@ -296,14 +296,14 @@ fn intent_body(request: &Request, planned: &Planned, action: &'static str) -> In
 }
 
 /// SHA-256 of the segment's canonical text with what it uses, or of the text as it is when it does not compile.
-fn canonical_hash(request: &Request, schema: &Schema) -> String {
+pub(super) fn canonical_hash(request: &Request, schema: &Schema) -> String {
     let checked = hyperseg_dsl::check(&request.source, schema);
     let canonical = checked.canonical(&request.segment.segment().name);
     sha256_hex(canonical.unwrap_or(&request.source).as_bytes())
 }
 
 /// The run's instant in RFC 3339.
-fn as_of_text(request: &Request) -> String {
+pub(super) fn as_of_text(request: &Request) -> String {
     chrono::DateTime::from_timestamp_micros(request.clock.as_of_micros)
         .unwrap_or_default()
         .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)

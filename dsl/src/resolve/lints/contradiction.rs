@@ -4,7 +4,7 @@ use super::Part;
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::segment::{
-    Aggregate, Cmp, ContactTest, Counted, FieldTest, Logic, NumberTest, Operand, Selector, Test,
+    Aggregate, Cmp, ContactTest, Counted, FieldTest, Logic, NumberTest, Operand, Selector, Test, Window,
 };
 use crate::value::{Value, days_since_epoch};
 
@@ -22,8 +22,8 @@ pub(in crate::resolve) enum Fact {
 /// An end of an interval and whether it belongs to it.
 #[derive(Clone, Copy)]
 pub(in crate::resolve) struct Bound {
-    at: f64,
-    inside: bool,
+    pub(super) at: f64,
+    pub(super) inside: bool,
 }
 
 /// What a fact speaks of.
@@ -38,7 +38,15 @@ pub(in crate::resolve) enum Subject<'l> {
 }
 
 impl Subject<'_> {
-    fn name(self) -> String {
+    /// The least value where all are whole numbers.
+    pub(super) fn whole_from(self) -> Option<f64> {
+        match self {
+            Self::Field("age") | Self::Count(_, _) => Some(0.0),
+            Self::Field(_) | Self::Aggregate(_, _, _) => None,
+        }
+    }
+
+    pub(super) fn name(self) -> String {
         match self {
             Self::Field(name) => format!("`{name}`"),
             Self::Count(_, selector) => format!("this count of `{}`", selector.record),
@@ -96,11 +104,27 @@ impl Facts for FieldTest {
             | Test::Between(_, _)
             | Test::Text(_, _)
             | Test::Codes(_)
-            | Test::Window(_)
             | Test::Known
             | Test::Missing => return None,
+            Test::Window(window) => days(window)?,
         };
         Some((Subject::Field(&self.field), fact))
+    }
+}
+
+/// The days of a window that does not depend on the clock.
+fn days(window: &Window) -> Option<Fact> {
+    let day = |operand: &Operand| match operand {
+        Operand::Literal(value) => number(value),
+        Operand::Param(_) => None,
+    };
+    match window {
+        Window::Since(date) => compared(Cmp::Ge, day(date)?),
+        Window::Before(date) => compared(Cmp::Lt, day(date)?),
+        Window::After(date) => compared(Cmp::Gt, day(date)?),
+        Window::On(date) => compared(Cmp::Eq, day(date)?),
+        Window::Between(low, high) => Some(Fact::Between(inside(day(low)?), inside(day(high)?))),
+        Window::InLast(_) | Window::InNext(_) | Window::MoreThanAgo(_) | Window::BetweenAgo(_, _) => None,
     }
 }
 

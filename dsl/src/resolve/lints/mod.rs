@@ -3,8 +3,11 @@
 
 mod contradiction;
 mod mixed;
+mod opposites;
 mod repeated;
+mod sensitive;
 mod trivial;
+mod unbounded;
 mod unused;
 mod windows;
 
@@ -15,7 +18,9 @@ use crate::segment::Logic;
 pub(super) use contradiction::Facts;
 pub(super) use mixed::mixed;
 pub(super) use repeated::values as repeated_values;
+pub(super) use sensitive::{Used, sensitive};
 pub(super) use trivial::count;
+pub(super) use unbounded::unbounded;
 pub(super) use unused::unused;
 pub(super) use windows::windows;
 
@@ -34,7 +39,10 @@ pub(super) fn several<L: PartialEq>(parts: &[Part<L>], findings: &mut Vec<Diagno
 pub(super) fn join<L: Facts + PartialEq>(parts: &[Part<L>], any: bool, findings: &mut Vec<Diagnostic>) {
     repeated::parts(parts, findings);
     trivial::parts(parts, any, findings);
-    if !any {
+    opposites::negated(parts, any, findings);
+    if any {
+        opposites::covered(parts, findings);
+    } else {
         contradiction::contradiction(parts, findings);
     }
 }

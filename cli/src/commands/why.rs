@@ -1,0 +1,172 @@
+//! `why`: what decided whether one contact is on the list of a segment.
+
+use clap::Args;
+use hyperseg_dsl::semantics::{Evidence, Fact, Row, Step, TracedCriterion, TracedGate, Truth};
+use hyperseg_engine::{ConsentAge, Reason, WhyReport};
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::{self, Format};
+
+const EXAMPLE: &str = "\
+Examples:
+  hyperseg why --contact c-000042 overdue.seg -d data --as-of 2026-01-01
+  hyperseg why --contact c-000042 overdue.seg:reminder -d data --format json
+
+Every criterion with ✓ TRUE, ✗ FALSE or ? UNKNOWN, the values and records that decided it, and the gates of
+consent and suppression: ✓ open, ✗ closed, and which of the closed ones removes the contact. Only fields that
+the segment names are read and shown. The answer comes from the reference semantics, which share nothing
+with the query engine. That you looked at this contact is an entry of the audit log; what you saw is not.
+An id that the dataset does not have is exit code 2. --format table or json.";
+
+/// Show why a contact is on a list, or is not.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Why {
+    /// Segment file, FILE:segment for one of several; `-` is standard input.
+    #[arg(value_name = "FILE[:SEGMENT]")]
+    segment: String,
+    /// Id of the contact.
+    #[arg(long, value_name = "ID")]
+    contact: String,
+}
+
+impl Why {
+    pub fn run(self, context: &Context) -> Outcome<Exit> {
+        let format = context.format(&[Format::Table, Format::Json])?;
+        let (engine, request) = context.request(&self.segment, ConsentAge::Unlimited)?;
+        let report = engine.why(&request, &self.contact).map_err(|error| {
+            let unknown = matches!(error, hyperseg_engine::Error::UnknownContact);
+            let failure = Failure::from(error);
+            if unknown { failure.hint("ids are compared character by character") } else { failure }
+        })?;
+        let rendered = match format {
+            Format::Json => output::json(&report)?,
+            Format::Table | Format::Ndjson | Format::Csv | Format::Parquet | Format::Sarif => text(&report),
+        };
+        context.terminal.out(&rendered)?;
+        Ok(Exit::Done)
+    }
+}
+
+fn text(report: &WhyReport) -> String {
+    let trace = &report.trace;
+    let mut text = format!("{}: {}\n", report.segment, outcome(report));
+    for criterion in &trace.criteria {
+        text.push('\n');
+        push_criterion(&mut text, "", criterion);
+    }
+    if let Some(exclude) = &trace.exclude {
+        text.push('\n');
+        push_criterion(&mut text, "exclude ", exclude);
+    }
+    if trace.gates.is_empty() {
+        text.push_str("\nNo gates: a list needs `purpose` and `channel`; this segment has not both.\n");
+    } else {
+        text.push_str("\nconsent and suppression\n");
+        for gate in &trace.gates {
+            push_gate(&mut text, gate);
+        }
+    }
+    text.push_str(&format!("\nmoment: {}\n", moment(report)));
+    text
+}
+
+fn moment(report: &WhyReport) -> String {
+    let zone = report.clock.zone;
+    let instant = chrono::DateTime::from_timestamp_micros(report.clock.as_of_micros).unwrap_or_default();
+    instant.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+fn outcome(report: &WhyReport) -> String {
+    let trace = &report.trace;
+    let truths = trace.criteria.iter().map(|criterion| criterion.step.truth);
+    match (trace.listed, trace.blocked, truths.fold(Truth::True, Truth::and)) {
+        (Some(true), _, _) => "on the list".to_owned(),
+        (_, Some(reason), _) => format!("not on the list: the criteria hold, but {}", words(reason)),
+        (_, None, Truth::False) => "not on the list: the criteria are FALSE".to_owned(),
+        (_, None, Truth::Unknown) => "not on the list: the criteria are UNKNOWN".to_owned(),
+        (_, None, Truth::True) => {
+            "the criteria hold; without purpose and channel there is no list".to_owned()
+        }
+    }
+}
+
+fn words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Excluded => "the contact is excluded by the segment",
+        Reason::Deceased => "the contact has died",
+        Reason::NoAddress => "there is no address on the channel",
+        Reason::HardBounce => "mail came back for good",
+        Reason::Complaint => "mail was reported as unwanted",
+        Reason::Unsubscribed => "mail was cancelled",
+        Reason::NoConsent => "there is no valid consent for channel and purpose",
+        Reason::Minor => "the contact is under 18, or of unknown age",
+        Reason::Holdout => "the contact is held back for comparison",
+    }
+}
+
+const fn mark(truth: Truth) -> &'static str {
+    match truth {
+        Truth::True => "✓",
+        Truth::False => "✗",
+        Truth::Unknown => "?",
+    }
+}
+
+fn push_criterion(text: &mut String, keyword: &str, criterion: &TracedCriterion) {
+    let step = &criterion.step;
+    text.push_str(&format!("{} {keyword}{}\n", mark(step.truth), criterion.label));
+    // The label says what a single test asks.
+    match &step.evidence {
+        Some(evidence) => push_evidence(text, 1, evidence),
+        None => step.parts.iter().for_each(|part| push_step(text, 1, part)),
+    }
+}
+
+fn push_step(text: &mut String, depth: usize, step: &Step) {
+    text.push_str(&format!("{}{} {}\n", "  ".repeat(depth), mark(step.truth), step.asks));
+    if let Some(evidence) = &step.evidence {
+        push_evidence(text, depth + 1, evidence);
+    }
+    step.parts.iter().for_each(|part| push_step(text, depth + 1, part));
+}
+
+fn push_evidence(text: &mut String, depth: usize, evidence: &Evidence) {
+    let indent = "  ".repeat(depth);
+    for Fact { name, value } in &evidence.facts {
+        text.push_str(&format!("{indent}{name}: {}\n", value.as_deref().map_or("missing".to_owned(), shown)));
+    }
+    for row in &evidence.records {
+        text.push_str(&format!("{indent}{}\n", line(row)));
+    }
+    if evidence.records_more > 0 {
+        text.push_str(&format!("{indent}and {} more\n", evidence.records_more));
+    }
+    for passed in &evidence.passed_over {
+        text.push_str(&format!("{indent}not taken, {}: {}\n", passed.reason.words(), passed.count));
+        for row in &passed.records {
+            text.push_str(&format!("{indent}  {}\n", line(row)));
+        }
+    }
+}
+
+fn push_gate(text: &mut String, gate: &TracedGate) {
+    let state = if gate.closed { "✗" } else { "✓" };
+    let removes = if gate.removes { "  ← removes the contact" } else { "" };
+    text.push_str(&format!("{state} {}{removes}\n", gate.reason.name()));
+    push_evidence(text, 1, &gate.evidence);
+}
+
+fn line(row: &Row) -> String {
+    let fields = row
+        .fields
+        .iter()
+        .filter_map(|field| field.value.as_ref().map(|value| format!("{} {}", field.name, shown(value))));
+    format!("{}: {}", row.record, fields.collect::<Vec<_>>().join(", "))
+}
+
+/// A stored text cannot steer the terminal.
+fn shown(value: &str) -> String {
+    value.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}

@@ -1,0 +1,212 @@
+//! Criteria: and, or, not and the tests between them.
+
+use super::fields::{Fields, Reader};
+use super::records::{measure_of, one_of, selector_of};
+use super::tests_of_fields::{number_test_of, test_of};
+use super::tree::Json;
+use super::values::{number_of, window_of};
+use crate::ast::{Expr, ExprKind, Span};
+use crate::diagnostic::codes;
+use crate::segment::{Quantity, Which};
+
+/// The fields that tell what a criterion is. Where several of them stand in one, the first of these leads.
+const CRITERIA: [&str; 16] = [
+    "and",
+    "or",
+    "not",
+    "at_least",
+    "at_most",
+    "exactly",
+    "measure",
+    "latest",
+    "earliest",
+    "has",
+    "no",
+    "anniversary",
+    "age",
+    "field",
+    "define",
+    "constant",
+];
+
+/// Criteria as JSON. Parentheses are not kept: the tree says what they said.
+pub(super) fn criteria_of(expr: &Expr) -> Json {
+    match &expr.kind {
+        ExprKind::Or(parts) => Json::object([("or", list_of(parts))]),
+        ExprKind::And(parts) => Json::object([("and", list_of(parts))]),
+        ExprKind::Of { quantity, number, parts, .. } => {
+            Json::object([(quantity_name(*quantity), number_of(&number.text)), ("of", list_of(parts))])
+        }
+        ExprKind::Not(inner) => Json::object([("not", criteria_of(inner))]),
+        ExprKind::Group(inner) => criteria_of(inner),
+        ExprKind::Everyone => Json::object([("constant", Json::text("everyone"))]),
+        ExprKind::Nobody => Json::object([("constant", Json::text("nobody"))]),
+        ExprKind::Name(name) => Json::object([("define", Json::text(name))]),
+        ExprKind::Attribute { field, test } => {
+            Json::object([("field", Json::text(&field.name)), ("test", test_of(test))])
+        }
+        ExprKind::Age(test) => Json::object([("age", number_test_of(test))]),
+        ExprKind::Anniversary { field, window } => {
+            Json::object([("anniversary", Json::text(&field.name)), ("window", window_of(window))])
+        }
+        ExprKind::Has { negated, selector } => {
+            Json::object([(if *negated { "no" } else { "has" }, selector_of(selector, &[]))])
+        }
+        ExprKind::Measure { measure, selector, windows, test } => {
+            measure_of(measure, selector, windows, test)
+        }
+        ExprKind::One { which, selector, test } => one_of(*which, selector, test),
+        // Only in texts that do not compile.
+        ExprKind::Bad => super::tree::Node::Null.into(),
+    }
+}
+
+fn list_of(parts: &[Expr]) -> Json {
+    Json::list(parts.iter().map(criteria_of))
+}
+
+fn quantity_name(quantity: Quantity) -> &'static str {
+    match quantity {
+        Quantity::AtLeast => "at_least",
+        Quantity::AtMost => "at_most",
+        Quantity::Exactly => "exactly",
+    }
+}
+
+/// Criteria that could not be read; a finding says why.
+pub(super) fn bad(span: Span) -> Expr {
+    Expr { kind: ExprKind::Bad, span }
+}
+
+impl Reader {
+    /// Criteria that stand alone, or between commas.
+    pub(super) fn criteria(&mut self, json: &Json) -> Expr {
+        let kind = self.criterion(json).unwrap_or(ExprKind::Bad);
+        Expr { kind, span: json.span }
+    }
+
+    /// A part that stands beside `and`, `or` or `not`: in parentheses where the text form needs them.
+    pub(super) fn part(&mut self, json: &Json) -> Expr {
+        let grouped = json.members().iter().any(|member| ["and", "or"].contains(&member.name.text.as_str()));
+        if !grouped {
+            return self.criteria(json);
+        }
+        let inner = self.deeper(json.span, |reader| reader.criteria(json));
+        inner.map_or_else(|| bad(json.span), in_parentheses)
+    }
+
+    fn criterion(&mut self, json: &Json) -> Option<ExprKind> {
+        let mut fields = self.object(json, "a criterion")?;
+        let kind = match fields.first_of(&CRITERIA) {
+            Some("and") => self.parts(&mut fields, "and").map(ExprKind::And),
+            Some("or") => self.parts(&mut fields, "or").map(ExprKind::Or),
+            Some("not") => self.negated(&mut fields),
+            Some("at_least") => self.several(&mut fields, Quantity::AtLeast),
+            Some("at_most") => self.several(&mut fields, Quantity::AtMost),
+            Some("exactly") => self.several(&mut fields, Quantity::Exactly),
+            Some("measure") => self.measure(&mut fields),
+            Some("latest") => self.one(&mut fields, Which::Latest),
+            Some("earliest") => self.one(&mut fields, Which::Earliest),
+            Some("has") => self.has(&mut fields, false),
+            Some("no") => self.has(&mut fields, true),
+            Some("anniversary") => self.anniversary(&mut fields),
+            Some("age") => fields.take("age").and_then(|test| self.number_test(test)).map(ExprKind::Age),
+            Some("field") => self.attribute(&mut fields),
+            Some("define") => {
+                let name = fields.take("define").and_then(|name| self.bare_name(name, "a define"));
+                name.map(|name| ExprKind::Name(name.name))
+            }
+            Some(_) => self.constant(&mut fields),
+            None => {
+                fields.nothing_of(self, &CRITERIA);
+                return None;
+            }
+        };
+        fields.finish(self);
+        kind
+    }
+
+    fn negated(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {
+        let json = fields.take("not")?;
+        let inner = self.deeper(json.span, |reader| reader.part(json));
+        Some(ExprKind::Not(Box::new(inner.unwrap_or_else(|| bad(json.span)))))
+    }
+
+    fn anniversary(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {
+        let field = fields.take("anniversary").and_then(|field| self.name(field, "a field"));
+        let window = fields.need(self, "window").and_then(|window| self.window(window));
+        Some(ExprKind::Anniversary { field: field?, window: window? })
+    }
+
+    fn attribute(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {
+        let field = fields.take("field").and_then(|field| self.bare_name(field, "a field"));
+        let test = fields.need(self, "test").and_then(|test| self.test(test));
+        Some(ExprKind::Attribute { field: field?, test: test? })
+    }
+
+    fn constant(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {
+        let words = [("everyone", true), ("nobody", false)];
+        let word = fields.take("constant")?;
+        let all = self.one_of(word, "everyone or nobody", &words)?;
+        Some(if all { ExprKind::Everyone } else { ExprKind::Nobody })
+    }
+
+    fn parts(&mut self, fields: &mut Fields<'_>, name: &'static str) -> Option<Vec<Expr>> {
+        let list = fields.take(name)?;
+        let list = self.list(list, "criteria that are joined", 2)?;
+        Some(list.iter().map(|part| self.part(part)).collect())
+    }
+
+    fn several(&mut self, fields: &mut Fields<'_>, quantity: Quantity) -> Option<ExprKind> {
+        let number = fields.take(quantity_name(quantity)).and_then(|number| self.number(number, "how many"));
+        let list = fields.need(self, "of")?;
+        let parts = self.list(list, "criteria that are counted", 1);
+        let parts = parts.map(|parts| {
+            self.deeper(list.span, |reader| {
+                parts.iter().map(|part| reader.criteria(part)).collect::<Vec<_>>()
+            })
+        });
+        Some(ExprKind::Of { quantity, number: number?, open: list.span.start + 1, parts: parts?? })
+    }
+
+    /// The criteria of `where`: each is reported by itself, all must hold.
+    pub(super) fn conjuncts(&mut self, json: &Json) -> Option<Expr> {
+        let list = self.list(json, "the criteria of a segment", 1)?;
+        let kind = if let [only] = list {
+            // Alone, a conjunction would be taken apart.
+            let whole = only.members().iter().any(|member| member.name.text == "and");
+            return Some(if whole { self.part(only) } else { self.criteria(only) });
+        } else {
+            ExprKind::And(list.iter().map(|part| self.part(part)).collect())
+        };
+        Some(Expr { kind, span: json.span })
+    }
+}
+
+fn in_parentheses(inner: Expr) -> Expr {
+    let span = inner.span;
+    match inner.kind {
+        ExprKind::Bad => inner,
+        _ => Expr { kind: ExprKind::Group(Box::new(inner)), span },
+    }
+}
+
+/// The criteria of `where` as JSON.
+pub(super) fn conjuncts_of(expr: &Expr) -> Json {
+    match &expr.kind {
+        ExprKind::And(parts) => list_of(parts),
+        _ => Json::list([criteria_of(expr)]),
+    }
+}
+
+/// The name of a define that stands in for something else is reported by whoever reads the text again.
+pub(super) fn report_doubtful(reader: &mut Reader) {
+    let doubtful = std::mem::take(&mut reader.doubtful);
+    let Some(first) = doubtful.first() else {
+        let nowhere = Span { start: 0, end: 0 };
+        reader.wrong(&codes::JSON_NAME, nowhere, "this cannot be written in the text form");
+        return;
+    };
+    let message = format!("`{}` is a word of the language and cannot stand here", first.name);
+    reader.wrong(&codes::JSON_NAME, first.span, message);
+}

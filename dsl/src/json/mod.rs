@@ -1,0 +1,88 @@
+//! The JSON form of segment files, for user interfaces and campaign tools.
+//!
+//! In: JSON as `dsl/docs/json.md` and its JSON Schema describe it. Out: the same tree of what was written that the
+//! parser of the text form makes, with the places of the JSON, so that names, types, findings and meaning are shared.
+//! A family of the language, one file, both ways. What the text form cannot say is refused: every file that reads in one
+//! form can be written in the other, and means the same.
+
+mod criteria;
+mod fields;
+mod file;
+mod read;
+mod records;
+mod tests_of_fields;
+mod tree;
+mod values;
+mod write;
+
+pub(crate) use read::JSON_BYTES_MAX;
+
+use crate::ast::{File, Span};
+use crate::diagnostic::Diagnostic;
+use crate::fmt;
+use crate::parse::{Parsed, parse};
+use fields::Reader;
+use tree::Json;
+
+/// The JSON Schema (draft 2020-12) of the form.
+pub const JSON_SCHEMA: &str = include_str!("../../docs/segment.schema.json");
+
+/// A source is JSON when its first character, blanks aside, is a brace; no text in the language starts so.
+#[must_use]
+pub fn is_json(source: &str) -> bool {
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    source.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{')
+}
+
+/// The places of a JSON text by what they are called in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Pointers(Json);
+
+impl Pointers {
+    /// Says of every finding where in the JSON it stands.
+    pub(crate) fn name(&self, findings: &mut [Diagnostic]) {
+        for finding in findings {
+            let span = Span { start: finding.span.start, end: finding.span.end };
+            finding.path = Some(self.0.pointer(span));
+        }
+    }
+}
+
+/// Reads the JSON form; the pointers are there when it is JSON at all.
+pub(crate) fn read(source: &str) -> (Parsed, Option<Pointers>) {
+    let nothing = || File { items: Vec::new(), comments: Vec::new() };
+    let json = match read::read(source) {
+        Ok(json) => json,
+        Err(finding) => return (Parsed { file: nothing(), diagnostics: vec![*finding] }, None),
+    };
+    let mut reader = Reader::default();
+    let file = File { items: reader.file(&json), comments: Vec::new() };
+    if reader.findings.is_empty() {
+        round_trip(&mut reader, &file);
+    }
+    (Parsed { file, diagnostics: reader.findings }, Some(Pointers(json)))
+}
+
+/// Writes the file as text and reads that: a name in the place of a keyword would mean something else there.
+fn round_trip(reader: &mut Reader, file: &File) {
+    let text = fmt::print(file);
+    let again = parse(&text);
+    let same = || file::file_of(&again.file) == file::file_of(file);
+    let too_large = again.diagnostics.iter().find(|finding| {
+        [crate::diagnostic::codes::TOO_LARGE.code, crate::diagnostic::codes::LIST_TOO_LONG.code]
+            .contains(&finding.code)
+    });
+    if let Some(finding) = too_large {
+        let mut finding = finding.clone();
+        finding.span = 0..0;
+        finding.message = format!("in the text form: {}", finding.message);
+        reader.report(finding);
+    } else if again.diagnostics.iter().any(Diagnostic::is_error) || !same() {
+        criteria::report_doubtful(reader);
+    }
+}
+
+/// The canonical JSON of a file.
+pub(crate) fn print(file: &File) -> String {
+    write::write(&file::file_of(file))
+}

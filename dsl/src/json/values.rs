@@ -1,0 +1,252 @@
+//! Values, sets, lengths of time and windows.
+
+use super::fields::{Fields, Reader};
+use super::tree::{Json, Node};
+use crate::ast::{Duration, Set, Value, ValueKind, Window, WindowKind};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::parse::COUNT_MAX;
+use crate::segment::DurationUnit;
+use crate::value::parse_day;
+
+const UNITS: [(&str, DurationUnit); 7] = [
+    ("minute", DurationUnit::Minute),
+    ("hour", DurationUnit::Hour),
+    ("day", DurationUnit::Day),
+    ("week", DurationUnit::Week),
+    ("month", DurationUnit::Month),
+    ("quarter", DurationUnit::Quarter),
+    ("year", DurationUnit::Year),
+];
+
+/// A number without zeros in front, which JSON does not have.
+pub(super) fn number_of(text: &str) -> Json {
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+    let rest = digits.trim_start_matches('0');
+    let zero = if rest.is_empty() || rest.starts_with('.') { "0" } else { "" };
+    Node::Number(format!("{sign}{zero}{rest}")).into()
+}
+
+/// A value as JSON.
+pub(super) fn value_of(value: &Value) -> Json {
+    match &value.kind {
+        ValueKind::Text(text) => Json::text(text),
+        ValueKind::Number(text) => number_of(text),
+        ValueKind::Date(day) => Json::object([("date", Json::text(&day.to_string()))]),
+        ValueKind::Word(word) if word == "true" => Node::Bool(true).into(),
+        ValueKind::Word(word) if word == "false" => Node::Bool(false).into(),
+        ValueKind::Word(word) => Json::object([("category", Json::text(word))]),
+        ValueKind::Code { system, code, under } => Json::object([
+            ("system", Json::text(&system.name)),
+            (if *under { "under" } else { "code" }, Json::text(&code.text)),
+        ]),
+        ValueKind::Param(name) => Json::object([("param", Json::text(name))]),
+        // Only in texts that do not compile.
+        ValueKind::Bad => Node::Null.into(),
+    }
+}
+
+/// A set as JSON.
+pub(super) fn set_of(set: &Set) -> Json {
+    match set {
+        Set::List { values, .. } => Json::object([("values", Json::list(values.iter().map(value_of)))]),
+        Set::Range(low, high) => Json::object(bounds_of(low, high)),
+        Set::Ref(name) => Json::object([("valueset", Json::text(&name.name))]),
+    }
+}
+
+/// Two ends as fields.
+pub(super) fn bounds_of(low: &Value, high: &Value) -> [(&'static str, Json); 2] {
+    [("from", value_of(low)), ("to", value_of(high))]
+}
+
+fn duration_of(length: &Duration) -> Json {
+    let unit = UNITS.iter().find(|(_, unit)| *unit == length.unit).map_or("day", |(word, _)| *word);
+    Json::object([("count", number_of(&length.count.to_string())), ("unit", Json::text(unit))])
+}
+
+/// A window as JSON.
+pub(super) fn window_of(window: &Window) -> Json {
+    let (name, inside) = match &window.kind {
+        WindowKind::InLast(length) => ("in_last", duration_of(length)),
+        WindowKind::InNext(length) => ("in_next", duration_of(length)),
+        WindowKind::MoreThanAgo(length) => ("more_than_ago", duration_of(length)),
+        WindowKind::BetweenAgo(near, far) => {
+            ("between_ago", Json::object([("from", duration_of(near)), ("to", duration_of(far))]))
+        }
+        WindowKind::Since(date) => ("since", value_of(date)),
+        WindowKind::Before(date) => ("before", value_of(date)),
+        WindowKind::After(date) => ("after", value_of(date)),
+        WindowKind::On(date) => ("on", value_of(date)),
+        WindowKind::Between(low, high) => ("between", Json::object(bounds_of(low, high))),
+    };
+    Json::object([(name, inside)])
+}
+
+/// Every kind of window.
+const WINDOWS: [&str; 9] =
+    ["in_last", "in_next", "more_than_ago", "between_ago", "since", "before", "after", "on", "between"];
+
+const VALUES: [&str; 5] = ["category", "date", "system", "param", "code"];
+
+impl Reader {
+    /// A value: string, number, truth value, or an object that says what it is.
+    pub(super) fn value(&mut self, json: &Json) -> Option<Value> {
+        let kind = match &json.node {
+            Node::Text(text) => ValueKind::Text(text.clone()),
+            Node::Number(_) => ValueKind::Number(self.number(json, "a value")?.text),
+            Node::Bool(truth) => ValueKind::Word(truth.to_string()),
+            Node::Null | Node::List(_) | Node::Object(_) => self.special_value(json)?,
+        };
+        Some(Value { kind, span: json.span })
+    }
+
+    fn special_value(&mut self, json: &Json) -> Option<ValueKind> {
+        let mut fields = self.object(json, "a value")?;
+        let kind = match fields.first_of(&VALUES) {
+            Some("category") => {
+                let word = fields.take("category").and_then(|word| self.name(word, "a category"));
+                match word {
+                    Some(word) if word.name == "true" || word.name == "false" => {
+                        let message = format!("`{}` is a truth value, not a category", word.name);
+                        let finding = Diagnostic::new(&codes::JSON_SHAPE, json.span, message);
+                        self.report(finding.help(format!("write {} without an object", word.name)));
+                        None
+                    }
+                    word => word.map(|word| ValueKind::Word(word.name)),
+                }
+            }
+            Some("date") => fields.take("date").and_then(|date| self.date(date)),
+            Some("param") => {
+                let name = fields.take("param").and_then(|name| self.marked_name(name, "a parameter"));
+                name.map(|name| ValueKind::Param(name.name))
+            }
+            Some(_) => self.code(&mut fields),
+            None => {
+                fields.nothing_of(self, &VALUES);
+                return None;
+            }
+        };
+        fields.finish(self);
+        kind
+    }
+
+    fn date(&mut self, json: &Json) -> Option<ValueKind> {
+        let text = self.text(json, "a date")?;
+        let day = parse_day(&text.text);
+        if day.is_none() {
+            let message = format!("`{}` is not a date", crate::lex::short(&text.text).escape_debug());
+            let finding = Diagnostic::new(&codes::BAD_DATE, json.span, message);
+            self.report(finding.help("a day of the calendar, such as 2026-01-31"));
+        }
+        day.map(ValueKind::Date)
+    }
+
+    fn code(&mut self, fields: &mut Fields<'_>) -> Option<ValueKind> {
+        let system = fields.need(self, "system").and_then(|system| self.name(system, "a code system"));
+        let under = fields.first_of(&["under"]).is_some();
+        let code = if under { fields.take("under") } else { fields.need(self, "code") };
+        let code = code.and_then(|code| self.text(code, "a code"));
+        Some(ValueKind::Code { system: system?, code: code?, under })
+    }
+
+    /// A value that must be there.
+    pub(super) fn needed_value(&mut self, fields: &mut Fields<'_>, name: &'static str) -> Option<Value> {
+        let json = fields.need(self, name)?;
+        self.value(json)
+    }
+
+    /// `{"from": …, "to": …}`.
+    pub(super) fn bounds(&mut self, json: &Json) -> Option<(Value, Value)> {
+        let mut fields = self.object(json, "a range")?;
+        let (low, high) = (self.needed_value(&mut fields, "from"), self.needed_value(&mut fields, "to"));
+        fields.finish(self);
+        low.zip(high)
+    }
+
+    /// A list, a range or a value set.
+    pub(super) fn set(&mut self, json: &Json) -> Option<Set> {
+        const SETS: [&str; 3] = ["values", "valueset", "from"];
+        let mut fields = self.object(json, "a set")?;
+        let set = match fields.first_of(&SETS) {
+            Some("values") => {
+                let list = fields.take("values").and_then(|list| self.list(list, "a list", 1));
+                let values = list.map(|list| list.iter().map(|item| self.value(item)).collect::<Vec<_>>());
+                let values = values.and_then(|values| values.into_iter().collect::<Option<Vec<_>>>());
+                values.map(|values| Set::List { open: fields.span.start + 1, values })
+            }
+            Some("valueset") => {
+                let name = fields.take("valueset").and_then(|name| self.name(name, "a value set"));
+                name.map(Set::Ref)
+            }
+            Some(_) => {
+                let low = self.needed_value(&mut fields, "from");
+                let high = self.needed_value(&mut fields, "to");
+                low.zip(high).map(|(low, high)| Set::Range(low, high))
+            }
+            None => {
+                fields.nothing_of(self, &SETS);
+                return None;
+            }
+        };
+        fields.finish(self);
+        set
+    }
+
+    fn duration(&mut self, json: &Json) -> Option<Duration> {
+        let mut fields = self.object(json, "a length of time")?;
+        let count = fields.need(self, "count").and_then(|count| self.count(count));
+        let unit = fields.need(self, "unit").and_then(|unit| self.one_of(unit, "a unit of time", &UNITS));
+        fields.finish(self);
+        Some(Duration { count: count?, unit: unit?, span: json.span })
+    }
+
+    fn count(&mut self, json: &Json) -> Option<u32> {
+        let number = self.number(json, "a number of units")?;
+        let count = number.text.parse::<u32>().ok().filter(|count| *count <= COUNT_MAX);
+        if count.is_none() {
+            let short = crate::lex::short(&number.text);
+            let message = format!("`{short}` is not a whole number from 0 to {COUNT_MAX}");
+            self.wrong(&codes::OUT_OF_RANGE, json.span, message);
+        }
+        count
+    }
+
+    /// A window.
+    pub(super) fn window(&mut self, json: &Json) -> Option<Window> {
+        let mut fields = self.object(json, "a window")?;
+        let kind = match fields.first_of(&WINDOWS) {
+            Some("in_last") => self.length(&mut fields, "in_last").map(WindowKind::InLast),
+            Some("in_next") => self.length(&mut fields, "in_next").map(WindowKind::InNext),
+            Some("more_than_ago") => self.length(&mut fields, "more_than_ago").map(WindowKind::MoreThanAgo),
+            Some("between_ago") => {
+                let inside = fields.take("between_ago");
+                let lengths = inside.and_then(|inside| self.object(inside, "a range of lengths"));
+                lengths.and_then(|mut lengths| {
+                    let near = self.length(&mut lengths, "from");
+                    let far = self.length(&mut lengths, "to");
+                    lengths.finish(self);
+                    Some(WindowKind::BetweenAgo(near?, far?))
+                })
+            }
+            Some("since") => self.needed_value(&mut fields, "since").map(WindowKind::Since),
+            Some("before") => self.needed_value(&mut fields, "before").map(WindowKind::Before),
+            Some("after") => self.needed_value(&mut fields, "after").map(WindowKind::After),
+            Some("on") => self.needed_value(&mut fields, "on").map(WindowKind::On),
+            Some(_) => {
+                let bounds = fields.take("between").and_then(|bounds| self.bounds(bounds));
+                bounds.map(|(low, high)| WindowKind::Between(low, high))
+            }
+            None => {
+                fields.nothing_of(self, &WINDOWS);
+                return None;
+            }
+        };
+        fields.finish(self);
+        kind.map(|kind| Window { kind, span: json.span })
+    }
+
+    fn length(&mut self, fields: &mut Fields<'_>, name: &'static str) -> Option<Duration> {
+        let json = fields.need(self, name)?;
+        self.duration(json)
+    }
+}

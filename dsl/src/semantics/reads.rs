@@ -1,0 +1,129 @@
+//! What the reference looks at: the fields of a contact and of its records that can change what a segment says.
+//!
+//! Whoever gathers a contact for [`super::select`] or [`super::trace`] needs these and no others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{GATE_FIELDS, GATE_KINDS};
+use crate::schema::{Channel, Class, RecordKind, Schema};
+use crate::segment::{
+    CodeSet, ContactTest, Counted, Criteria, FieldTest, Filter, Logic, Segment, Selector, Test,
+};
+
+/// Fields that a segment looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Contact fields, `contact_id` among them, the address of the channel apart.
+    pub contact: BTreeSet<String>,
+    /// The address of the channel: only whether it is known matters.
+    pub address: Option<String>,
+    /// Record kinds by name.
+    pub records: BTreeMap<String, RecordReads>,
+}
+
+/// What is looked at of a record kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordReads {
+    /// Fields, `record_id` and `at` among them.
+    pub fields: BTreeSet<String>,
+    /// Classes in which rows that matter can lie.
+    pub classes: BTreeSet<Class>,
+}
+
+impl Reads {
+    /// What a segment looks at.
+    #[must_use]
+    pub fn of(segment: &Segment, schema: &Schema) -> Self {
+        let mut reads = Self::default();
+        reads.contact.insert("contact_id".to_owned());
+        for criterion in segment.criteria.iter().chain(&segment.exclude) {
+            reads.criteria(&criterion.test, schema);
+        }
+        if let (Some(_), Some(channel)) = (segment.purpose, segment.channel) {
+            reads.gates(channel, schema);
+        }
+        reads
+    }
+
+    fn gates(&mut self, channel: Channel, schema: &Schema) {
+        self.contact.extend(GATE_FIELDS.map(str::to_owned));
+        self.address = Some(channel.address_field().to_owned());
+        for name in GATE_KINDS {
+            let Some(kind) = schema.record(name) else { continue };
+            if name == "consent" {
+                let fields = ["status", "channel", "purpose", "decision", "scope", "end"];
+                self.kind(kind, &fields, None, schema);
+            } else if channel == Channel::Email {
+                self.kind(kind, &["status", "bounce"], None, schema);
+            }
+        }
+    }
+
+    fn criteria(&mut self, criteria: &Criteria, schema: &Schema) {
+        each(criteria, &mut |test| match test {
+            ContactTest::Field(test) => self.contact.extend([test.field.clone()]),
+            ContactTest::Age(_) => self.contact.extend(["birth_date".to_owned(), "deceased_on".to_owned()]),
+            ContactTest::Anniversary { field, .. } => self.contact.extend([field.clone()]),
+            ContactTest::Has(selector) => self.selector(selector, &[], schema),
+            ContactTest::Count { counted, selector, .. } => match counted {
+                Counted::Records | Counted::Days => self.selector(selector, &[], schema),
+                Counted::Distinct { field, .. } => self.selector(selector, &[field], schema),
+            },
+            ContactTest::Aggregate { selector, field, .. } => {
+                self.selector(selector, &[field, "comparator"], schema);
+            }
+            ContactTest::One { selector, test, .. } => {
+                let mut fields = Vec::new();
+                each(test, &mut |test| fields.push(test.field.clone()));
+                let mut fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+                fields.extend(["recorded_at", "comparator"]);
+                self.selector(selector, &fields, schema);
+            }
+        });
+    }
+
+    fn selector(&mut self, selector: &Selector, more: &[&str], schema: &Schema) {
+        let Some(kind) = schema.record(&selector.record) else { return };
+        let mut fields: Vec<String> = more.iter().map(|&field| field.to_owned()).collect();
+        each(&selector.filter, &mut |test| fields.push(test.field.clone()));
+        fields.extend(selector.hidden.iter().map(|hidden| hidden.field.clone()));
+        if selector.active {
+            fields.extend(["end".to_owned(), "status".to_owned()]);
+        }
+        if fields.iter().any(|field| field == "value") {
+            fields.push("comparator".to_owned());
+        }
+        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+        self.kind(kind, &fields, narrowed(&selector.filter), schema);
+    }
+
+    fn kind(&mut self, kind: &RecordKind, fields: &[&str], codes: Option<&CodeSet>, schema: &Schema) {
+        let reads = self.records.entry(kind.name.clone()).or_default();
+        for field in ["record_id", "at"].iter().chain(fields) {
+            if kind.field(field).is_some() {
+                reads.fields.insert((*field).to_owned());
+            }
+        }
+        reads.classes.extend(schema.classes_for(kind, codes));
+    }
+}
+
+/// The codes outside of which the filter is not TRUE.
+fn narrowed(filter: &Filter) -> Option<&CodeSet> {
+    match filter {
+        Logic::Leaf(FieldTest { field, test: Test::Codes(set), .. }) if field == "code" => Some(set),
+        Logic::And(parts) => parts.iter().find_map(narrowed),
+        Logic::True | Logic::False | Logic::Or(_) | Logic::Of { .. } | Logic::Not(_) | Logic::Leaf(_) => None,
+    }
+}
+
+fn each<L>(logic: &Logic<L>, take: &mut impl FnMut(&L)) {
+    match logic {
+        Logic::True | Logic::False => {}
+        Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {
+            parts.iter().for_each(|part| each(part, take));
+        }
+        Logic::Not(inner) => each(inner, take),
+        Logic::Leaf(leaf) => take(leaf),
+    }
+}

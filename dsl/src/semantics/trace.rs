@@ -1,0 +1,455 @@
+//! What the reference finds, step by step: why a contact is on a list, or is not.
+//!
+//! Every truth value here comes from the functions that [`super::select`] asks; this adds the values and records that
+//! they looked at. Only fields that the segment names are shown.
+
+use std::cmp::Reverse;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::gate::{GATES, closed, facts, held_out};
+use super::record::{Fate, fate, filter, last_of, selected};
+use super::time::first_instant;
+use super::truth::number_of;
+use super::{Blocked, Contact, Reads, Record, RecordReads, Truth, Verdict, aggregate, field, gate, select};
+use crate::clock::Clock;
+use crate::describe;
+use crate::schema::{Channel, Field, FieldType, Schema};
+use crate::segment::{
+    BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Segment, Selector, Test,
+};
+
+/// Records shown for one step.
+const ROWS_MAX: usize = 10;
+
+/// Why a contact is on a list, or is not.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Trace {
+    /// All criteria are TRUE.
+    pub matched: bool,
+    /// The first reason to leave a contact that matched out.
+    pub blocked: Option<Blocked>,
+    /// Whether the contact would be on the list; `None` when the segment has no purpose or no channel and no list.
+    pub listed: Option<bool>,
+    /// The top-level criteria in the author's order.
+    pub criteria: Vec<TracedCriterion>,
+    /// The author's `exclude`.
+    pub exclude: Option<TracedCriterion>,
+    /// Consent, suppression and holdout, each by itself; empty without purpose and channel.
+    pub gates: Vec<TracedGate>,
+}
+
+/// A top-level criterion.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct TracedCriterion {
+    /// Its canonical text.
+    pub label: String,
+    /// What became of it.
+    pub step: Step,
+}
+
+/// A part of a criterion.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// What is asked, in words.
+    pub asks: String,
+    /// The answer.
+    pub truth: Truth,
+    /// The parts that make it up; none at a test.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Step>,
+    /// What a test looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+}
+
+/// What a test looked at.
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// Fields of the contact, and numbers made of records.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
+    /// Records that were taken, newest first; at most ten.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<Row>,
+    /// Records that were taken and are not shown.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub records_more: usize,
+    /// Records of the kind that were not taken, by reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A name and its value.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Fact {
+    /// Field, or what the number counts.
+    pub name: String,
+    /// As text; `None` when it is missing.
+    pub value: Option<String>,
+}
+
+/// A record.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// Kind.
+    pub record: String,
+    /// The fields that the segment names and that are known.
+    pub fields: Vec<Fact>,
+}
+
+/// Records that were not taken for one reason.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct PassedOver {
+    /// The reason.
+    pub reason: Passing,
+    /// How many.
+    pub count: usize,
+    /// Some of them, newest first, at most ten; of those whose filter is FALSE only those
+    /// that have the code and something else that was asked for.
+    pub records: Vec<Row>,
+}
+
+/// Why a record is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Passing {
+    /// Dated after as_of, or without a date.
+    NotYet,
+    /// Its status says that it does not count.
+    DoesNotCount,
+    /// The filter is FALSE.
+    Filter,
+    /// The filter is UNKNOWN.
+    FilterUnknown,
+    /// Outside of the windows, or not active.
+    Time,
+    /// Whether it lies in the windows is UNKNOWN.
+    TimeUnknown,
+}
+
+impl Passing {
+    /// In words, behind "not taken:".
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::NotYet => "dated after the run's moment",
+            Self::DoesNotCount => "its status does not count",
+            Self::Filter => "the filter is FALSE",
+            Self::FilterUnknown => "the filter is UNKNOWN",
+            Self::Time => "outside of the time asked for",
+            Self::TimeUnknown => "whether it lies in the time asked for is UNKNOWN",
+        }
+    }
+}
+
+/// A gate by itself.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct TracedGate {
+    /// The reason it stands for.
+    pub reason: Blocked,
+    /// It keeps the contact out.
+    pub closed: bool,
+    /// It is the one under which the contact is counted as removed.
+    pub removes: bool,
+    /// What it looked at.
+    pub evidence: Evidence,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+macro_rules! silent {
+    ($($name:ident),+) => {$(
+        impl fmt::Debug for $name {
+            /// Shows what it is, never a value.
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )+};
+}
+
+silent!(Trace, TracedCriterion, Step, Evidence, Fact, Row, PassedOver, TracedGate);
+
+/// Says what a segment finds of a contact and what decided it. Its verdict is that of [`select`].
+#[must_use]
+pub fn trace(
+    segment: &BoundSegment,
+    contact: &Contact,
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+) -> Trace {
+    let bound = segment;
+    let segment = bound.segment();
+    let teller = Teller { contact, schema, clock, reads: Reads::of(segment, schema) };
+    let Verdict { matched, blocked, .. } = select(bound, contact, schema, clock, now_micros);
+    // Without purpose and channel there is no list, and no gate is asked.
+    let approach = segment.purpose.zip(segment.channel);
+    let blocked = blocked.filter(|reason| approach.is_some() || *reason == Blocked::Excluded);
+    let gates = match approach {
+        Some((_, channel)) => teller.gates(segment, channel, blocked, now_micros),
+        None => Vec::new(),
+    };
+    Trace {
+        matched,
+        blocked,
+        listed: approach.map(|_| matched && blocked.is_none()),
+        criteria: segment.criteria.iter().map(|it| teller.criterion(it)).collect(),
+        exclude: segment.exclude.as_ref().map(|it| teller.criterion(it)),
+        gates,
+    }
+}
+
+struct Teller<'a> {
+    contact: &'a Contact,
+    schema: &'a Schema,
+    clock: &'a Clock,
+    reads: Reads,
+}
+
+impl Teller<'_> {
+    fn criterion(&self, of: &Criterion) -> TracedCriterion {
+        TracedCriterion { label: of.label.clone(), step: self.step(&of.test) }
+    }
+
+    fn step(&self, criteria: &Criteria) -> Step {
+        let parts = |parts: &[Criteria]| parts.iter().map(|part| self.step(part)).collect::<Vec<_>>();
+        let plain =
+            |asks: &str, truth| Step { asks: asks.to_owned(), truth, parts: Vec::new(), evidence: None };
+        match criteria {
+            Logic::True => plain("everyone", Truth::True),
+            Logic::False => plain("nobody", Truth::False),
+            Logic::And(all) => {
+                let parts = parts(all);
+                let truth = parts.iter().fold(Truth::True, |sofar, part| sofar.and(part.truth));
+                Step { parts, ..plain("all of these hold", truth) }
+            }
+            Logic::Or(all) => {
+                let parts = parts(all);
+                let truth = parts.iter().fold(Truth::False, |sofar, part| sofar.or(part.truth));
+                Step { parts, ..plain("one of these holds", truth) }
+            }
+            Logic::Of { quantity, number, parts: all } => {
+                let parts = parts(all);
+                let truths: Vec<Truth> = parts.iter().map(|part| part.truth).collect();
+                let asks = format!("{} {number} of these hold", quantity.words());
+                Step { parts, ..plain(&asks, number_of(*quantity, *number, &truths)) }
+            }
+            Logic::Not(inner) => {
+                let inner = self.step(inner);
+                let truth = inner.truth.negate();
+                Step { parts: vec![inner], ..plain("this does not hold", truth) }
+            }
+            Logic::Leaf(test) => Step {
+                evidence: Some(self.evidence(test)),
+                ..plain(
+                    &describe::test(test, self.schema),
+                    super::contact_test(test, self.contact, self.schema, self.clock),
+                )
+            },
+        }
+    }
+
+    fn evidence(&self, test: &ContactTest) -> Evidence {
+        let contact_fact = |name: &str| self.fact(name);
+        match test {
+            ContactTest::Field(test) => self.facts([contact_fact(&test.field)]),
+            ContactTest::Age(_) => {
+                let years = gate::age(self.contact, self.clock.today());
+                let mut facts = vec![named("age", years.map(|years| years.to_string()))];
+                facts.push(self.fact("birth_date"));
+                facts.extend([self.fact("deceased_on")].into_iter().filter(|fact| fact.value.is_some()));
+                self.facts(facts)
+            }
+            ContactTest::Anniversary { field, .. } => self.facts([contact_fact(field)]),
+            ContactTest::Has(selector) => self.records(selector, &self.taken(selector), Vec::new()),
+            ContactTest::Count { counted, selector, .. } => {
+                let taken = self.taken(selector);
+                let (name, number) = match counted {
+                    Counted::Records => ("records".to_owned(), taken.len()),
+                    Counted::Days => ("days".to_owned(), aggregate::days(&taken, self.clock)),
+                    Counted::Distinct { field, .. } => (
+                        format!("different values of {field}"),
+                        aggregate::distinct(&taken, field, self.clock),
+                    ),
+                };
+                self.records(selector, &taken, vec![named(&name, Some(number.to_string()))])
+            }
+            ContactTest::Aggregate { function, selector, field, ty, .. } => {
+                let taken = self.taken(selector);
+                let number = aggregate::number(*function, &taken, field, *ty == FieldType::Money);
+                let name = format!("{} of {field}", function.name());
+                self.records(selector, &taken, vec![named(&name, number)])
+            }
+            ContactTest::One { which, selector, .. } => {
+                let taken = self.taken(selector);
+                let chosen = last_of(*which, &taken, self.clock);
+                let facts = vec![named("records to choose from", Some(taken.len().to_string()))];
+                self.records(selector, &chosen, facts)
+            }
+        }
+    }
+
+    fn taken(&self, selector: &Selector) -> Vec<&Record> {
+        selected(selector, self.contact, self.schema, self.clock)
+    }
+
+    fn facts(&self, facts: impl IntoIterator<Item = Fact>) -> Evidence {
+        Evidence { facts: facts.into_iter().collect(), ..Evidence::default() }
+    }
+
+    /// A field of the contact.
+    fn fact(&self, name: &str) -> Fact {
+        named(name, field::value(&self.contact.fields, name).map(Field::render))
+    }
+
+    /// The records that decided, and those of the kind that did not come so far.
+    fn records(&self, selector: &Selector, decided: &[&Record], facts: Vec<Fact>) -> Evidence {
+        let mut passed_over: Vec<PassedOver> = Vec::new();
+        let kind = self.schema.record(&selector.record);
+        let mut of_kind: Vec<&Record> =
+            self.contact.records.iter().filter(|record| record.kind == selector.record).collect();
+        of_kind.sort_by_key(|record| Reverse(self.newest(record)));
+        for (record, kind) in of_kind.into_iter().filter_map(|record| Some((record, kind?))) {
+            let reason = match fate(record, kind, selector, self.clock) {
+                Fate::Taken => continue,
+                Fate::Invisible => Passing::NotYet,
+                Fate::Hidden => Passing::DoesNotCount,
+                Fate::Filtered(Truth::Unknown) => Passing::FilterUnknown,
+                Fate::Filtered(Truth::True | Truth::False) => Passing::Filter,
+                Fate::OutOfTime(Truth::Unknown) => Passing::TimeUnknown,
+                Fate::OutOfTime(Truth::True | Truth::False) => Passing::Time,
+            };
+            let place = passed_over.iter().position(|passed| passed.reason == reason).unwrap_or_else(|| {
+                passed_over.push(PassedOver { reason, count: 0, records: Vec::new() });
+                passed_over.len() - 1
+            });
+            if let Some(passed) = passed_over.get_mut(place) {
+                passed.count += 1;
+                if passed.records.len() < ROWS_MAX
+                    && (reason != Passing::Filter || self.near(selector, record))
+                {
+                    passed.records.push(self.row(record));
+                }
+            }
+        }
+        let mut decided = decided.to_vec();
+        decided.sort_by_key(|record| Reverse(self.newest(record)));
+        Evidence {
+            facts,
+            records: decided.iter().take(ROWS_MAX).map(|record| self.row(record)).collect(),
+            records_more: decided.len().saturating_sub(ROWS_MAX),
+            passed_over,
+        }
+    }
+
+    fn newest(&self, record: &Record) -> Option<i64> {
+        record.at().map(|at| first_instant(at, self.clock))
+    }
+
+    /// A part of the filter holds, and so does every test of a code: the record is of the sort that was asked for. What
+    /// has nothing to do with the question is only counted.
+    fn near(&self, selector: &Selector, record: &Record) -> bool {
+        match &selector.filter {
+            Logic::And(parts) => {
+                let holds = |part: &&Filter| filter(part, record, self.clock).is_true();
+                let code =
+                    |part: &&Filter| matches!(part, Logic::Leaf(test) if matches!(test.test, Test::Codes(_)));
+                parts.iter().filter(code).all(|part| holds(&part)) && parts.iter().any(|part| holds(&part))
+            }
+            Logic::True | Logic::False | Logic::Or(_) | Logic::Of { .. } | Logic::Not(_) | Logic::Leaf(_) => {
+                false
+            }
+        }
+    }
+
+    /// The fields of a record that the segment names, `record_id` and `at` first.
+    fn row(&self, record: &Record) -> Row {
+        let nothing = RecordReads::default();
+        let named_fields = &self.reads.records.get(&record.kind).unwrap_or(&nothing).fields;
+        let first = ["record_id", "at"];
+        let others = named_fields.iter().map(String::as_str).filter(|name| !first.contains(name));
+        let fields = first
+            .into_iter()
+            .chain(others)
+            .filter_map(|name| Some(named(name, Some(Field::render(field::value(&record.fields, name)?)))))
+            .collect();
+        Row { record: record.kind.clone(), fields }
+    }
+
+    fn gates(
+        &self,
+        segment: &Segment,
+        channel: Channel,
+        blocked: Option<Blocked>,
+        now_micros: i64,
+    ) -> Vec<TracedGate> {
+        let facts = facts(self.contact, Some(channel));
+        let mut gates: Vec<TracedGate> = GATES
+            .into_iter()
+            .filter(|gate| channel == Channel::Email || !email_only(*gate))
+            .map(|gate| TracedGate {
+                reason: gate,
+                closed: closed(gate, &facts, segment.purpose, Some(channel), self.clock, now_micros),
+                removes: blocked == Some(gate),
+                evidence: self.gate_evidence(gate, channel),
+            })
+            .collect();
+        if let Some(holdout) = &segment.holdout {
+            gates.push(TracedGate {
+                reason: Blocked::Holdout,
+                closed: held_out(holdout, self.contact.id()),
+                removes: blocked == Some(Blocked::Holdout),
+                evidence: Evidence::default(),
+            });
+        }
+        gates
+    }
+
+    fn gate_evidence(&self, gate: Blocked, channel: Channel) -> Evidence {
+        let rows = |kind: &str| {
+            let all: Vec<&Record> =
+                self.contact.records.iter().filter(|record| record.kind == kind).collect();
+            Evidence {
+                records: all.iter().take(ROWS_MAX).map(|record| self.row(record)).collect(),
+                records_more: all.len().saturating_sub(ROWS_MAX),
+                ..Evidence::default()
+            }
+        };
+        match gate {
+            Blocked::Deceased => self.facts([self.fact("deceased_on")]),
+            Blocked::NoAddress => {
+                // Whether there is an address decides, not which.
+                let address = field::value(&self.contact.fields, channel.address_field());
+                self.facts([named(channel.address_field(), address.map(|_| "known".to_owned()))])
+            }
+            Blocked::HardBounce => rows("email_bounce"),
+            Blocked::Complaint => rows("email_complaint"),
+            Blocked::Unsubscribed => rows("email_unsubscribe"),
+            Blocked::NoConsent => rows("consent"),
+            Blocked::Minor => self.facts([self.fact("birth_date")]),
+            Blocked::Excluded | Blocked::Holdout => Evidence::default(),
+        }
+    }
+}
+
+/// Gates that only e-mail has.
+fn email_only(gate: Blocked) -> bool {
+    match gate {
+        Blocked::HardBounce | Blocked::Complaint | Blocked::Unsubscribed => true,
+        Blocked::Excluded
+        | Blocked::Deceased
+        | Blocked::NoAddress
+        | Blocked::NoConsent
+        | Blocked::Minor
+        | Blocked::Holdout => false,
+    }
+}
+
+fn named(name: &str, value: Option<String>) -> Fact {
+    Fact { name: name.to_owned(), value }
+}

@@ -1,0 +1,257 @@
+//! Why one contact is on a list, or is not: the reference semantics over the stored rows of that contact.
+//!
+//! In: a request and a contact's id. Out: the trace of the reference, which shares nothing with the plan. Two steps, one
+//! audited run: ids are unlocked to find the contact, then the columns that the segment and the gates look at, in the
+//! contact's shard only. Rows of classes in which nothing that the segment asks for can lie stay sealed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, BooleanArray, StringArray, UInt32Array};
+use hyperseg_dsl::schema::{Class, Field};
+use hyperseg_dsl::semantics::{Contact, Reads, Record, trace};
+use hyperseg_dsl::value::Value;
+use hyperseg_storage::audit::{Intent, IntentBody};
+use hyperseg_storage::layout::{ORDINAL, columns_of, known_column};
+use hyperseg_storage::{FileEntry, FileId, KeyScope, Snapshot};
+
+use super::Engine;
+use super::query::{aborted, as_of_text, canonical_hash};
+use super::stored::{column, unreadable, value};
+use crate::error::{Error, Result};
+use crate::report::{UnlockedColumn, WhyReport};
+use crate::request::Request;
+
+const CONTACT_ID: &str = "contact_id";
+
+pub(super) fn why(engine: &Engine, request: &Request, contact_id: &str) -> Result<WhyReport> {
+    let snapshot = engine.dataset.snapshot()?;
+    let intent = engine.dataset.audit()?.intent(intent_body(request, &snapshot, contact_id))?;
+    match told(engine, request, &snapshot, &intent, contact_id) {
+        Ok(report) => {
+            // What was found is not written down: the log says who looked at whom, and with which keys.
+            let body = serde_json::json!({
+                "listed": report.trace.listed,
+                "columns": report.columns,
+                "key_ids": report.key_ids,
+            });
+            intent.complete(body)?;
+            Ok(report)
+        }
+        Err(error) => Err(aborted(intent, error)),
+    }
+}
+
+fn intent_body(request: &Request, snapshot: &Snapshot, contact_id: &str) -> IntentBody {
+    let segment = request.segment.segment();
+    IntentBody {
+        on_behalf_of: request.actor.clone(),
+        purpose: segment.purpose.map(|purpose| purpose.name().to_owned()),
+        channel: segment.channel.map(|channel| channel.name().to_owned()),
+        segment_text: Some(request.source.clone()),
+        canonical_hash: Some(canonical_hash(request, snapshot.schema())),
+        description: Some(hyperseg_dsl::describe(segment, snapshot.schema())),
+        params: serde_json::to_value(request.segment.params()).unwrap_or_default(),
+        as_of: Some(as_of_text(request)),
+        zone: Some(request.clock.zone.name().to_owned()),
+        generation: Some(snapshot.generation()),
+        details: serde_json::json!({
+            "segment": segment.name,
+            "contact_id": contact_id,
+            "now_micros": request.now_micros,
+        }),
+        ..IntentBody::new("why")
+    }
+}
+
+fn told(
+    engine: &Engine,
+    request: &Request,
+    snapshot: &Arc<Snapshot>,
+    intent: &Intent,
+    contact_id: &str,
+) -> Result<WhyReport> {
+    let segment = request.segment.segment();
+    let mut found = Reading { engine, snapshot, intent, columns: BTreeMap::new(), key_ids: BTreeSet::new() };
+    let (shard, ordinal) = found.place(contact_id)?.ok_or(Error::UnknownContact)?;
+    let reads = Reads::of(segment, snapshot.schema());
+    let mut fields = found.fields(shard, ordinal, &reads)?;
+    fields.insert(CONTACT_ID.to_owned(), Value::Text(contact_id.to_owned()));
+    let contact = Contact { fields, records: found.records(shard, ordinal, &reads)? };
+    let trace = trace(&request.segment, &contact, snapshot.schema(), &request.clock, request.now_micros);
+    Ok(WhyReport {
+        run_id: intent.id().to_string(),
+        segment: segment.name.clone(),
+        contact_id: contact_id.to_owned(),
+        clock: request.clock,
+        trace,
+        columns: found.columns.into_values().collect(),
+        key_ids: found.key_ids.into_iter().collect(),
+    })
+}
+
+/// Reads for one run and keeps what was unlocked.
+struct Reading<'a> {
+    engine: &'a Engine,
+    snapshot: &'a Arc<Snapshot>,
+    intent: &'a Intent,
+    columns: BTreeMap<(String, Class, String), UnlockedColumn>,
+    key_ids: BTreeSet<String>,
+}
+
+impl Reading<'_> {
+    fn arm(&mut self, wants: Vec<(FileId, Vec<String>)>) -> Result<Arc<KeyScope>> {
+        let scope = KeyScope::arm(&self.engine.dataset, self.snapshot, self.intent, wants)?;
+        for unlocked in scope.unlocked() {
+            self.key_ids.extend(unlocked.key_ids);
+            let key = (unlocked.table.clone(), unlocked.class, unlocked.column.clone());
+            let column = self.columns.entry(key).or_insert(UnlockedColumn {
+                table: unlocked.table,
+                class: unlocked.class,
+                column: unlocked.column,
+                keys: 0,
+            });
+            column.keys += unlocked.files.len() as u64;
+        }
+        Ok(scope)
+    }
+
+    /// Shard and ordinal of a contact.
+    fn place(&mut self, contact_id: &str) -> Result<Option<(u32, u32)>> {
+        let snapshot = Arc::clone(self.snapshot);
+        let shards = || (0_u32..).zip(snapshot.shards()).map(|(shard, _)| shard);
+        let files = shards().flat_map(|shard| snapshot.contact_files(Class::Identity, shard));
+        let wants = files.map(|entry| (entry.id, vec![CONTACT_ID.to_owned(), ORDINAL.to_owned()])).collect();
+        let scope = self.arm(wants)?;
+        for shard in shards() {
+            for entry in snapshot.contact_files(Class::Identity, shard) {
+                for batch in scope.read(&self.engine.dataset, entry, &[CONTACT_ID, ORDINAL], None)? {
+                    let batch = batch?;
+                    let ids: &StringArray = column(&batch, CONTACT_ID)?;
+                    let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
+                    if let Some(row) = ids.iter().position(|id| id == Some(contact_id)) {
+                        return Ok(Some((shard, ordinals.value(row))));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The contact's fields that the segment looks at. The files of a shard hold its contacts in order.
+    fn fields(&mut self, shard: u32, ordinal: u32, reads: &Reads) -> Result<BTreeMap<String, Value>> {
+        let snapshot = Arc::clone(self.snapshot);
+        let schema = snapshot.schema();
+        let wanted = |field: &&Field| reads.contact.contains(&field.name) && field.name != CONTACT_ID;
+        let mut by_class: BTreeMap<Class, Vec<&Field>> = BTreeMap::new();
+        for field in schema.contact.iter().filter(wanted) {
+            by_class.entry(field.class).or_default().push(field);
+        }
+        // Of an address that only the gate asks for, nothing but whether it is known is unlocked.
+        let address =
+            reads.address.as_deref().filter(|name| *name != CONTACT_ID && !reads.contact.contains(*name));
+        let address = address.and_then(|name| schema.contact_field(name));
+        if let Some(field) = address {
+            by_class.entry(field.class).or_default();
+        }
+        let mut found = BTreeMap::new();
+        for (class, fields) in by_class {
+            let known = address.filter(|field| field.class == class);
+            let mut names: Vec<String> = fields
+                .iter()
+                .flat_map(|field| columns_of(field))
+                .map(|column| column.name().clone())
+                .collect();
+            names.extend(known.map(|field| known_column(&field.name)));
+            names.push(ORDINAL.to_owned());
+            let mut first = 0_u64;
+            for entry in snapshot.contact_files(class, shard) {
+                let row = u64::from(ordinal).checked_sub(first).filter(|row| *row < entry.rows);
+                first = first.saturating_add(entry.rows);
+                let Some(row) = row else { continue };
+                let scope = self.arm(vec![(entry.id, names.clone())])?;
+                let columns: Vec<&str> = names.iter().map(String::as_str).collect();
+                for batch in scope.read(&self.engine.dataset, entry, &columns, Some(vec![row..row + 1]))? {
+                    let batch = batch?;
+                    let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
+                    if **ordinals.values() != [ordinal] {
+                        return Err(unreadable());
+                    }
+                    for field in &fields {
+                        if let Some(value) = value(&batch, field, 0)? {
+                            found.insert(field.name.clone(), value);
+                        }
+                    }
+                    if let Some(field) = known {
+                        let has: &BooleanArray = column(&batch, &known_column(&field.name))?;
+                        if has.is_valid(0) && has.value(0) {
+                            found.insert(field.name.clone(), Value::Text("known".to_owned()));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The contact's records of the kinds that the segment looks at.
+    fn records(&mut self, shard: u32, ordinal: u32, reads: &Reads) -> Result<Vec<Record>> {
+        let snapshot = Arc::clone(self.snapshot);
+        let mut records = Vec::new();
+        for (name, kind_reads) in &reads.records {
+            let kind = snapshot.schema().record(name).ok_or_else(unreadable)?;
+            let fields: Vec<&Field> =
+                kind.fields.iter().filter(|field| kind_reads.fields.contains(&field.name)).collect();
+            let mut names: Vec<String> = fields
+                .iter()
+                .flat_map(|field| columns_of(field))
+                .map(|column| column.name().clone())
+                .collect();
+            names.push(ORDINAL.to_owned());
+            let classes: Vec<Class> = kind_reads.classes.iter().copied().collect();
+            let files: Vec<&FileEntry> = snapshot.record_files(name, shard, &classes).collect();
+            let scope = self.arm(files.iter().map(|entry| (entry.id, names.clone())).collect())?;
+            for entry in files {
+                let rows = self.rows_of(&scope, entry, ordinal)?;
+                if rows.is_empty() {
+                    continue;
+                }
+                let columns: Vec<&str> = names.iter().map(String::as_str).collect();
+                for batch in scope.read(&self.engine.dataset, entry, &columns, Some(rows))? {
+                    let batch = batch?;
+                    for row in 0..batch.num_rows() {
+                        let mut record = Record { kind: name.clone(), fields: BTreeMap::new() };
+                        for field in &fields {
+                            if let Some(value) = value(&batch, field, row)? {
+                                record.fields.insert(field.name.clone(), value);
+                            }
+                        }
+                        records.push(record);
+                    }
+                }
+            }
+        }
+        Ok(records)
+    }
+
+    /// Where in a file the contact's rows lie.
+    fn rows_of(&self, scope: &KeyScope, entry: &FileEntry, ordinal: u32) -> Result<Vec<Range<u64>>> {
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        let mut row = 0_u64;
+        for batch in scope.read(&self.engine.dataset, entry, &[ORDINAL], None)? {
+            let batch = batch?;
+            let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
+            for found in ordinals.values() {
+                if *found == ordinal {
+                    match ranges.last_mut() {
+                        Some(last) if last.end == row => last.end += 1,
+                        _ => ranges.push(row..row + 1),
+                    }
+                }
+                row += 1;
+            }
+        }
+        Ok(ranges)
+    }
+}
