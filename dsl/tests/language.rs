@@ -9,6 +9,9 @@ use hyperseg_dsl::segment::{
 use hyperseg_dsl::value::{Value, parse_day};
 use hyperseg_dsl::{Checked, check, format, render};
 
+#[path = "language/sequences.rs"]
+mod sequences;
+
 const MAMMOGRAM: &str = r#"// segments/mammogram.seg
 valueset mammography = CPT { "77065", "77066", "77067" } + SNOMED { "71651007" }
 
@@ -452,6 +455,15 @@ fn descriptions_are_english() {
             "it is not so that at least 2 of these hold (age is above 3; (email is known or phone is known); there is no lab).\n",
         ),
         (
+            "form_start in last 3 days not followed by form_complete same name as form_start within 24 hours",
+            "there is some (form start in the last 3 days), not followed by any (form complete) with the same name within 24 hours, which are over.\n",
+        ),
+        (
+            "not encounter(class = inpatient).end then visit after 2 days within 1 week",
+            "it is not so that (there is some (encounter where class is inpatient), followed by some (visit) at least 2 days and at most 1 week later, counted from its end).\n",
+        ),
+        ("call within 3 days before visit", "there is some (visit), and some (call) in the 3 days before.\n"),
+        (
             "has appointment(status in (booked, no_show))",
             "there is some appointment where status is one of booked or no show.\n",
         ),
@@ -542,5 +554,5 @@ fn the_examples_of_the_reference_compile() {
         assert_eq!(format(source).as_deref(), Ok(source), "not in canonical form");
         examples += 1;
     }
-    assert_eq!(examples, 10);
+    assert_eq!(examples, 11);
 }

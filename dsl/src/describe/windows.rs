@@ -19,7 +19,7 @@ pub(super) fn window(of: &Window) -> String {
     }
 }
 
-fn length(of: Duration) -> String {
+pub(super) fn length(of: Duration) -> String {
     let unit = match of.unit {
         DurationUnit::Minute => "minute",
         DurationUnit::Hour => "hour",

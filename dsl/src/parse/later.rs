@@ -159,17 +159,8 @@ pub(super) fn field_test(parser: &mut Parser<'_>) -> bool {
 /// What may follow a selector in later versions.
 pub(super) fn after_selector(parser: &mut Parser<'_>) -> bool {
     let p = &*parser;
-    let side = alt((word("before"), word("after"), word("around")));
-    let (what, tokens) = if any(word("then"), p) {
-        ("a sequence with `then`", 1)
-    } else if any((word("not"), words("followed", "by")), p) {
-        ("`not followed by`", 3)
-    } else if any((word("within"), number), p) || any((side, ident), p) && !p.at_window() {
-        ("a sequence with `within`", 1)
-    } else if any(words("while", "observed"), p) {
+    let (what, tokens) = if any(words("while", "observed"), p) {
         ("`while observed`", 2)
-    } else if any((word("same"), ident, word("as")), p) {
-        ("`same … as`", 3)
     } else if any((word("with"), ident), p) {
         ("`with` a field", 2)
     } else if any(alt((word("lowest"), word("highest"))), p) {

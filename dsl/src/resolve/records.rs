@@ -10,6 +10,19 @@ use crate::suggest;
 impl<'a> Resolver<'a> {
     /// A selector with the hidden values that its filter does not ask for.
     pub(super) fn selector(&mut self, selector: &'a ast::Selector, span: Span) -> Option<Selector> {
+        let mut alone = true;
+        for modifier in &selector.modifiers {
+            if let Modifier::Same { field, .. } = modifier {
+                self.nothing_in_front(field);
+                alone = false;
+            }
+        }
+        let typed = self.selector_of_event(selector, span);
+        if alone { typed } else { None }
+    }
+
+    /// The same, where `same … as` may stand.
+    pub(super) fn selector_of_event(&mut self, selector: &'a ast::Selector, span: Span) -> Option<Selector> {
         self.one_test(span)?;
         let kind = self.kind(selector);
         let mut windows = Vec::new();
@@ -26,6 +39,7 @@ impl<'a> Resolver<'a> {
                     }
                     active = Some(*span);
                 }
+                Modifier::Same { .. } => {}
             }
         }
         let kind = kind?;

@@ -98,7 +98,7 @@ impl<'a> Resolver<'a> {
 }
 
 /// Measured on the clock, not in days.
-fn exact(unit: DurationUnit) -> bool {
+pub(super) fn exact(unit: DurationUnit) -> bool {
     match unit {
         DurationUnit::Minute | DurationUnit::Hour => true,
         DurationUnit::Day
@@ -110,7 +110,7 @@ fn exact(unit: DurationUnit) -> bool {
 }
 
 /// Fewest and most minutes of a length; those of calendar units vary by a few days around the average.
-fn bounds(length: Length) -> (u64, u64) {
+pub(super) fn bounds(length: Length) -> (u64, u64) {
     const DAY: u64 = 24 * 60;
     const SLACK_DAYS: u64 = 3;
     let count = u64::from(length.count);

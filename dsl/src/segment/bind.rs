@@ -193,6 +193,9 @@ impl Binder<'_> {
                 self.selector(selector)?;
                 self.filter(test)
             }
+            ContactTest::Sequence(sequence) => {
+                sequence.selectors_mut().try_for_each(|selector| self.selector(selector))
+            }
         }
     }
 

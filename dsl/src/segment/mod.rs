@@ -5,6 +5,7 @@
 //! [`BoundSegment`], the only form that can run.
 
 mod bind;
+mod sequence;
 mod window;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use bind::{BindError, BoundSegment, ParamValues};
+pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
 pub use window::{DurationUnit, Span as Duration, Window};
 
 use crate::schema::{Channel, FieldType, Purpose};
@@ -192,6 +194,8 @@ pub enum ContactTest {
         /// What the record must satisfy.
         test: Filter,
     },
+    /// Records that follow each other in time. Never UNKNOWN.
+    Sequence(Sequence),
 }
 
 /// What a count counts among the selected records.

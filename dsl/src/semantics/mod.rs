@@ -9,6 +9,7 @@ mod aggregate;
 mod field;
 mod gate;
 mod record;
+mod sequence;
 mod time;
 mod truth;
 
@@ -156,5 +157,6 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
         ContactTest::One { which, selector, test } => {
             record::one(*which, &record::selected(selector, contact, schema, clock), test, clock)
         }
+        ContactTest::Sequence(test) => sequence::sequence(test, contact, schema, clock),
     }
 }

@@ -281,6 +281,26 @@ fn length(span: Duration) -> Length {
     }
 }
 
+/// A length in hours or minutes; `None` for one in days and longer.
+pub(super) fn length_micros(span: Duration) -> Option<i64> {
+    match length(span) {
+        Length::Micros(micros) => Some(micros),
+        Length::Days(_) | Length::Months(_) => None,
+    }
+}
+
+/// The day so many days or months after another one, or before it where the direction is negative. `None` beyond
+/// the calendar, and for hours and minutes.
+pub(super) fn later_day(day: Day, span: Duration, direction: i8) -> Option<Day> {
+    match (length(span), direction < 0) {
+        (Length::Days(days), false) => day.checked_add_days(chrono::Days::new(days)),
+        (Length::Days(days), true) => day.checked_sub_days(chrono::Days::new(days)),
+        (Length::Months(months), false) => day.checked_add_months(Months::new(months)),
+        (Length::Months(months), true) => day.checked_sub_months(Months::new(months)),
+        (Length::Micros(_), _) => None,
+    }
+}
+
 fn day_before(day: Day) -> Day {
     day.pred_opt().unwrap_or(day)
 }

@@ -14,6 +14,7 @@ use crate::value::parse_day;
 mod aggregates;
 mod gates;
 mod records;
+mod sequences;
 mod values;
 
 /// Test of a contact field, written as the language would.

@@ -27,7 +27,7 @@ pub(super) struct Maker<'a> {
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(58) {
+        self.logic(depth, &mut |maker| match maker.dice.below(68) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -36,6 +36,7 @@ impl<'w> Maker<'w> {
             25..=37 => Logic::Leaf(ContactTest::Has(maker.selector())),
             38..=43 => maker.count(),
             44..=51 => maker.aggregate(),
+            58..=67 => maker.sequence(),
             _ => {
                 let selector = maker.selector();
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
@@ -344,14 +345,25 @@ impl<'w> Maker<'w> {
 
     /// A selector of records of the kind, this often with a filter.
     pub(super) fn selector_of(&mut self, kind: &RecordKind, filtered: usize) -> Selector {
-        let filter = if self.dice.percent(filtered) { self.filter(kind, 2) } else { Logic::True };
         let windows = match self.dice.below(10) {
             0..=4 => 0,
             5..=8 => 1,
             _ => 2,
         };
-        let windows = (0..windows).map(|_| self.window(true)).collect();
         let active = kind.has_end() && self.dice.percent(40);
+        self.selector_with(kind, filtered, windows, active)
+    }
+
+    /// A selector with so many windows, this often with a filter.
+    pub(super) fn selector_with(
+        &mut self,
+        kind: &RecordKind,
+        filtered: usize,
+        windows: usize,
+        active: bool,
+    ) -> Selector {
+        let filter = if self.dice.percent(filtered) { self.filter(kind, 2) } else { Logic::True };
+        let windows = (0..windows).map(|_| self.window(true)).collect();
         let hidden = hidden(kind, &filter);
         Selector { record: kind.name.clone(), filter, windows, active, hidden }
     }

@@ -67,7 +67,7 @@ impl Facts for ContactTest {
                 number_fact(test).map(|fact| (Subject::Aggregate(*function, selector, field), fact))
             }
             // Records are many: two facts about them need not speak of one record.
-            Self::Anniversary { .. } | Self::Has(_) | Self::One { .. } => None,
+            Self::Anniversary { .. } | Self::Has(_) | Self::One { .. } | Self::Sequence(_) => None,
         }
     }
 }

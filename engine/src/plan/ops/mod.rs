@@ -11,6 +11,7 @@ pub(crate) mod logic;
 pub(crate) mod measure;
 mod number_of;
 pub(crate) mod record_set;
+pub(crate) mod sequence;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use self::distinct::Sameness;
 use self::extreme::Extreme;
 use self::measure::Bounds;
 use self::record_set::CountTest;
+use self::sequence::Chain;
 use super::exec::SetOperator;
 use crate::functions::NumberOf;
 use crate::report::Reason;
@@ -44,6 +46,8 @@ pub(crate) enum Operation {
     Measure(Aggregate, Bounds),
     /// The latest or earliest selected record. Expressions: the filter, the test.
     ExtremeRecord(Extreme),
+    /// Records that follow each other. Inputs: rows, for each record of the chain.
+    RecordChain(Chain),
     /// Consent forbids. Expressions: the filter.
     ConsentBlocks(Consent),
     /// Kleene's and of the inputs.
@@ -75,6 +79,7 @@ impl Operation {
             Self::CountDistinct(..) => "CountDistinct",
             Self::Measure(..) => "Measure",
             Self::ExtremeRecord(extreme) => extreme.name(),
+            Self::RecordChain(_) => "RecordChain",
             Self::ConsentBlocks(_) => "ConsentBlocks",
             Self::And => "And",
             Self::Or => "Or",
@@ -94,7 +99,8 @@ impl Operation {
             Self::HasRecord | Self::CountRecords(_) | Self::CountDistinct(..) | Self::Measure(..) => &["ord"],
             Self::ExtremeRecord(_) => &["ord", "at", "recorded_at"],
             Self::ConsentBlocks(_) => &["ord", "at", "decision", "scope", "end"],
-            Self::And
+            Self::RecordChain(_)
+            | Self::And
             | Self::Or
             | Self::NumberOf(_)
             | Self::Not
@@ -104,7 +110,12 @@ impl Operation {
         }
     }
 
-    /// Whether it reads a scan, rather than sets.
+    /// Whether it is a leaf with rows as inputs, rather than one scan.
+    pub(crate) fn reads_rows(&self) -> bool {
+        matches!(self, Self::RecordChain(_))
+    }
+
+    /// Whether it reads records or contacts, rather than sets.
     pub(crate) fn is_leaf(&self) -> bool {
         match self {
             Self::FieldSet
@@ -113,6 +124,7 @@ impl Operation {
             | Self::CountDistinct(..)
             | Self::Measure(..)
             | Self::ExtremeRecord(_)
+            | Self::RecordChain(_)
             | Self::ConsentBlocks(_) => true,
             Self::And
             | Self::Or
@@ -143,6 +155,7 @@ impl Operation {
             (Self::ExtremeRecord(extreme), Some(test)) => {
                 Arc::new(extreme::ExtremeRecord { test, extreme: *extreme })
             }
+            (Self::RecordChain(chain), None) => Arc::new(sequence::RecordChain { chain: chain.clone() }),
             (Self::ConsentBlocks(consent), None) => Arc::new(consent::ConsentBlocks { consent: *consent }),
             (Self::And, None) => Arc::new(logic::Logic::And),
             (Self::Or, None) => Arc::new(logic::Logic::Or),
