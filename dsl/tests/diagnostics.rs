@@ -131,6 +131,13 @@ const BAD: &[(&[&str], &str)] = &[
     (&["HS0401"], "segment s where visit then visit after «4 days within 3 days»"),
     (&["HS0906"], "segment s where visit then visit within «0 hours»"),
     (&["HS0308"], "segment s where has lab(«lab then lab within 3 days»)"),
+    // periods, recording, values that must be there
+    (&["HS0201"], "segment s where has visit «in this month»"),
+    (&["HS0201"], "segment s where enrolled_on «in last week» and age > 3"),
+    (&["HS0201", "HS0201"], "segment s where has visit «last» «fortnight»"),
+    (&["HS0103"], "segment s where latest visit with «value».at last month"),
+    (&["HS0301"], "segment s where has visit recorded since «\"2026-01-01\"»"),
+    (&["HS0906"], "segment s where has visit recorded «in last 0 hours»"),
     // later versions
     (&["HS0207"], "segment s where everyone «limit» 50"),
     (&["HS0207"], "segment s where everyone «sample» 10% seed \"a\""),
@@ -149,15 +156,12 @@ const BAD: &[(&[&str], &str)] = &[
     (&["HS0207"], "segment s where no procedure in last 3 days «while observed»"),
     (&["HS0207"], "segment s where «days covered»(medication) in last 1 year >= 80%"),
     (&["HS0207"], "segment s where «2nd» lab.value > 3"),
-    (&["HS0207"], "segment s where latest lab «with value».value > 3"),
     (&["HS0207"], "segment s where latest lab «highest».value > 3"),
     (&["HS0207"], "segment s where has lab(value > 1.5 «\"mg/dL\"»)"),
     (&["HS0207"], "segment s where «turns» 65 in next 90 days"),
     (&["HS0207"], "segment s where age «in months» > 6"),
     (&["HS0207"], "segment s where «location within» 25 miles of zip \"02139\""),
     (&["HS0207"], "segment s where state «changed» in last 3 days"),
-    (&["HS0207"], "segment s where has visit «this month»"),
-    (&["HS0207"], "segment s where has visit «recorded» in last 3 days"),
     (&["HS0207"], "segment s where enrolled_on > birth_date «+ 42 days»"),
     (&["HS0207"], "segment s where enrolled_on > «birth_date»"),
     (&["HS0207"], "segment s where has visit since «enrolled_on»"),
@@ -351,7 +355,7 @@ segment t
         found(source),
         [
             "HS0105", "HS0201", "HS0506", "HS0101", "HS0301", "HS0106", "HS0104", "HS0401", "HS0102",
-            "HS0207", "HS0201", "HS0201", "HS0207", "HS0101", "HS0403"
+            "HS0201", "HS0201", "HS0201", "HS0207", "HS0101", "HS0403"
         ]
     );
 }

@@ -4,7 +4,8 @@
 use hyperseg_dsl::schema::{FieldType, Schema};
 use hyperseg_dsl::segment::{
     Aggregate, BoundSegment, Cmp, CodeSet, ContactTest, Counted, Duration, DurationUnit, FieldTest, Hidden,
-    Holdout, Logic, NumberTest, Operand, ParamValues, Quantity, Segment, Test, TextOp, Which, Window,
+    Holdout, Logic, NumberTest, Operand, ParamValues, Period, Quantity, Segment, Test, TextOp, Turn, Which,
+    Window,
 };
 use hyperseg_dsl::value::{Value, parse_day};
 use hyperseg_dsl::{Checked, check, format, render};
@@ -337,6 +338,32 @@ fn measures_of_records() {
     let bound = segment(source).bind(&given).unwrap();
     assert!(!format!("{:?}", bound.segment().criteria).contains("Param"));
     assert!(segment(source).bind(&ParamValues::from([("least".into(), "5e3".into())])).is_err());
+}
+
+#[test]
+fn what_stands_behind_a_filter() {
+    let same = |one: &str, other: &str| assert_eq!(criterion(one), criterion(other), "{one}");
+    same("has visit recorded in last 3 days", "has visit(recorded_at in last 3 days)");
+    same(
+        "has visit(site is known) recorded between 2026-01-01 and 2026-01-31 with provider",
+        "has visit(site is known and recorded_at between 2026-01-01 and 2026-01-31 and provider is known)",
+    );
+    same(
+        "latest lab with value in last 1 year.value > 9",
+        "latest lab(value is known) in last 1 year.value > 9",
+    );
+    // A field that is only asked to be there lifts nothing.
+    let hidden = |source: &str| match criterion(source) {
+        Logic::Leaf(ContactTest::Has(selector)) => selector.hidden.len(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((hidden("has encounter with status"), hidden("has encounter(status is known)")), (1, 0));
+    let windows = |source: &str| match criterion(source) {
+        Logic::Leaf(ContactTest::Has(selector)) => selector.windows,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(windows("has visit last month"), [Window::Calendar(Turn::Last, Period::Month)]);
+    assert_eq!(windows("has visit this week").len(), 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Criteria as written.
 
 use super::{Duration, Ident, Number, Span, Value};
-use crate::segment::{Aggregate, Cmp, Quantity, TextOp, Which};
+use crate::segment::{Aggregate, Cmp, Period, Quantity, TextOp, Turn, Which};
 
 /// Criteria over a contact or over the fields of a record; the resolver tells them apart.
 #[derive(Clone, Debug, PartialEq)]
@@ -216,6 +216,10 @@ pub(crate) struct Filter {
 pub(crate) enum Modifier {
     Window(Window),
     Active(Span),
+    /// `recorded`, and a window of the time of recording.
+    Recorded(Window),
+    /// `with field`: only records that have the value.
+    With(Ident),
     /// `same field as record`.
     Same {
         field: Ident,
@@ -252,4 +256,5 @@ pub(crate) enum WindowKind {
     After(Value),
     On(Value),
     Between(Value, Value),
+    Calendar(Turn, Period),
 }

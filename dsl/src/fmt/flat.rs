@@ -151,7 +151,7 @@ pub(super) fn selector(of: &Selector, lists: Lists) -> String {
     format!("{}{}{}", of.record.name, filter.unwrap_or_default(), modifiers(of))
 }
 
-/// Windows, `active` and `same … as` behind the filter of a selector.
+/// Everything behind the filter of a selector.
 pub(super) fn modifiers(of: &Selector) -> String {
     let mut out = String::new();
     for modifier in &of.modifiers {
@@ -159,6 +159,8 @@ pub(super) fn modifiers(of: &Selector) -> String {
         match modifier {
             Modifier::Window(at) => out.push_str(&window(at)),
             Modifier::Active(_) => out.push_str("active"),
+            Modifier::Recorded(at) => out.push_str(&format!("recorded {}", window(at))),
+            Modifier::With(field) => out.push_str(&format!("with {}", field.name)),
             Modifier::Same { field, of } => out.push_str(&format!("same {} as {}", field.name, of.name)),
         }
     }
@@ -254,6 +256,7 @@ fn window(at: &Window) -> String {
         WindowKind::After(date) => format!("after {}", value(date)),
         WindowKind::On(date) => format!("on {}", value(date)),
         WindowKind::Between(low, high) => format!("between {} and {}", value(low), value(high)),
+        WindowKind::Calendar(turn, period) => format!("{} {}", turn.word(), period.word()),
     }
 }
 

@@ -3,6 +3,7 @@
 use nom::branch::alt;
 
 use super::leaf::{ident, sign, word};
+use super::windows::window_ahead;
 use super::{Parser, later};
 use crate::ast::{Expr, ExprKind, Filter, Ident, Modifier, OneTest, Selector, Span};
 use crate::segment::Which;
@@ -88,6 +89,12 @@ impl Parser<'_> {
                 modifiers.push(Modifier::Window(self.window()?));
             } else if let Some(span) = self.take(word("active")) {
                 modifiers.push(Modifier::Active(span));
+            } else if self.at_recorded() {
+                self.skip();
+                modifiers.push(Modifier::Recorded(self.window()?));
+            } else if self.take(word("with")).is_some() {
+                let field = self.expect(ident, "a field that the records must have, behind `with`")?;
+                modifiers.push(Modifier::With(field));
             } else if self.ahead((word("same"), ident, word("as"))) {
                 self.skip();
                 let field = self.expect(ident, "a field")?;
@@ -99,6 +106,11 @@ impl Parser<'_> {
             }
         }
         Some(Selector { record, filter, modifiers, span: self.span_from(start) })
+    }
+
+    /// `recorded` in front of a window.
+    fn at_recorded(&self) -> bool {
+        self.ahead((word("recorded"), window_ahead))
     }
 
     /// Behind the opening parenthesis of a filter.

@@ -233,6 +233,6 @@ impl<'a> Resolver<'a> {
 fn same_of(event: &ast::Event) -> impl Iterator<Item = (&Ident, &Ident)> {
     event.selector.modifiers.iter().filter_map(|modifier| match modifier {
         Modifier::Same { field, of } => Some((field, of)),
-        Modifier::Window(_) | Modifier::Active(_) => None,
+        Modifier::Window(_) | Modifier::Active(_) | Modifier::Recorded(_) | Modifier::With(_) => None,
     })
 }

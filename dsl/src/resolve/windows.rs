@@ -31,6 +31,7 @@ impl<'a> Resolver<'a> {
                 }
                 Window::Between(first, last)
             }
+            WindowKind::Calendar(turn, period) => Window::Calendar(*turn, *period),
         };
         if let Window::InLast(length) | Window::InNext(length) = &typed
             && length.count == 0
@@ -84,7 +85,8 @@ impl<'a> Resolver<'a> {
             | Window::InNext(_)
             | Window::BetweenAgo(_, _)
             | Window::On(_)
-            | Window::Between(_, _) => {
+            | Window::Between(_, _)
+            | Window::Calendar(_, _) => {
                 Some(Logic::Leaf(ContactTest::Anniversary { field: name, window: typed }))
             }
             Window::MoreThanAgo(_) | Window::Since(_) | Window::Before(_) | Window::After(_) => {

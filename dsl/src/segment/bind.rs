@@ -228,9 +228,11 @@ impl Binder<'_> {
 
     fn window(&self, window: &mut Window) -> Result2 {
         match window {
-            Window::InLast(_) | Window::InNext(_) | Window::MoreThanAgo(_) | Window::BetweenAgo(_, _) => {
-                Ok(())
-            }
+            Window::InLast(_)
+            | Window::InNext(_)
+            | Window::MoreThanAgo(_)
+            | Window::BetweenAgo(_, _)
+            | Window::Calendar(_, _) => Ok(()),
             Window::Since(date) | Window::Before(date) | Window::After(date) | Window::On(date) => {
                 self.operand(date)
             }

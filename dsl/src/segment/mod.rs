@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bind::{BindError, BoundSegment, ParamValues};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
-pub use window::{DurationUnit, Span as Duration, Window};
+pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
 
 use crate::schema::{Channel, FieldType, Purpose};
 use crate::value::{Code, Value};

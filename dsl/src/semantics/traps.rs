@@ -12,6 +12,7 @@ use crate::segment::{
 use crate::value::parse_day;
 
 mod aggregates;
+mod calendar;
 mod gates;
 mod records;
 mod sequences;

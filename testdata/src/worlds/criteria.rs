@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
 use hyperseg_dsl::segment::{
     Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter, Hidden,
-    Logic, NumberTest, Operand, Param, Quantity, Selector, Test, TextOp, Which, Window,
+    Logic, NumberTest, Operand, Param, Period, Quantity, Selector, Test, TextOp, Turn, Which, Window,
 };
 use hyperseg_dsl::value::{Day, Value};
 
@@ -309,7 +309,8 @@ impl<'w> Maker<'w> {
                 | Window::InNext(_)
                 | Window::BetweenAgo(_, _)
                 | Window::On(_)
-                | Window::Between(_, _) => break window,
+                | Window::Between(_, _)
+                | Window::Calendar(_, _) => break window,
             }
         };
         Logic::Leaf(ContactTest::Anniversary { field, window })
@@ -388,7 +389,12 @@ impl<'w> Maker<'w> {
                 _ => between_ago(one, other),
             };
         }
-        match self.dice.below(12) {
+        match self.dice.below(15) {
+            12..=14 => {
+                let turn = self.dice.pick(&Turn::ALL).copied().unwrap_or(Turn::This);
+                let period = self.dice.pick(&Period::ALL).copied().unwrap_or(Period::Month);
+                Window::Calendar(turn, period)
+            }
             0..=2 => Window::InLast(one),
             3..=4 => Window::InNext(one),
             5 => Window::MoreThanAgo(one),

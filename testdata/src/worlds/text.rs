@@ -287,6 +287,7 @@ fn window_text(window: &Window) -> String {
         Window::After(date) => format!("after {}", operand(date)),
         Window::On(date) => format!("on {}", operand(date)),
         Window::Between(low, high) => format!("between {} and {}", operand(low), operand(high)),
+        Window::Calendar(turn, period) => format!("{} {}", turn.word(), period.word()),
     }
 }
 

@@ -15,7 +15,8 @@ pub(in crate::resolve) fn windows(windows: &[Window], span: Span, findings: &mut
         | Window::Before(_)
         | Window::After(_)
         | Window::On(_)
-        | Window::Between(_, _) => false,
+        | Window::Between(_, _)
+        | Window::Calendar(_, _) => false,
     });
     let (mut first, mut last) = (Day::MIN, Day::MAX);
     for window in windows {
@@ -33,9 +34,11 @@ pub(in crate::resolve) fn windows(windows: &[Window], span: Span, findings: &mut
 /// First and last day of a window of literal dates; `None` where it is open or depends on the clock.
 fn ends(window: &Window) -> (Option<Day>, Option<Day>) {
     match window {
-        Window::InLast(_) | Window::InNext(_) | Window::MoreThanAgo(_) | Window::BetweenAgo(_, _) => {
-            (None, None)
-        }
+        Window::InLast(_)
+        | Window::InNext(_)
+        | Window::MoreThanAgo(_)
+        | Window::BetweenAgo(_, _)
+        | Window::Calendar(_, _) => (None, None),
         Window::Since(date) => (day(date), None),
         Window::After(date) => (day(date).and_then(|day| day.succ_opt()), None),
         Window::Before(date) => (None, day(date).and_then(|day| day.pred_opt())),
