@@ -4,10 +4,14 @@
 use hyperseg_dsl::schema::{FieldType, Schema};
 use hyperseg_dsl::segment::{
     Aggregate, BoundSegment, Cmp, CodeSet, ContactTest, Counted, Duration, DurationUnit, FieldTest, Hidden,
-    Holdout, Logic, NumberTest, Operand, ParamValues, Quantity, Segment, Test, TextOp, Which, Window,
+    Holdout, Logic, NumberTest, Operand, ParamValues, Period, Quantity, Segment, Test, TextOp, Turn, Which,
+    Window,
 };
 use hyperseg_dsl::value::{Value, parse_day};
 use hyperseg_dsl::{Checked, check, format, render};
+
+#[path = "language/sequences.rs"]
+mod sequences;
 
 const MAMMOGRAM: &str = r#"// segments/mammogram.seg
 valueset mammography = CPT { "77065", "77066", "77067" } + SNOMED { "71651007" }
@@ -337,6 +341,32 @@ fn measures_of_records() {
 }
 
 #[test]
+fn what_stands_behind_a_filter() {
+    let same = |one: &str, other: &str| assert_eq!(criterion(one), criterion(other), "{one}");
+    same("has visit recorded in last 3 days", "has visit(recorded_at in last 3 days)");
+    same(
+        "has visit(site is known) recorded between 2026-01-01 and 2026-01-31 with provider",
+        "has visit(site is known and recorded_at between 2026-01-01 and 2026-01-31 and provider is known)",
+    );
+    same(
+        "latest lab with value in last 1 year.value > 9",
+        "latest lab(value is known) in last 1 year.value > 9",
+    );
+    // A field that is only asked to be there lifts nothing.
+    let hidden = |source: &str| match criterion(source) {
+        Logic::Leaf(ContactTest::Has(selector)) => selector.hidden.len(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((hidden("has encounter with status"), hidden("has encounter(status is known)")), (1, 0));
+    let windows = |source: &str| match criterion(source) {
+        Logic::Leaf(ContactTest::Has(selector)) => selector.windows,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(windows("has visit last month"), [Window::Calendar(Turn::Last, Period::Month)]);
+    assert_eq!(windows("has visit this week").len(), 1);
+}
+
+#[test]
 fn numbers_of_criteria() {
     for (words, quantity) in
         [("at least 2", Quantity::AtLeast), ("at most 2", Quantity::AtMost), ("exactly 2", Quantity::Exactly)]
@@ -452,6 +482,15 @@ fn descriptions_are_english() {
             "it is not so that at least 2 of these hold (age is above 3; (email is known or phone is known); there is no lab).\n",
         ),
         (
+            "form_start in last 3 days not followed by form_complete same name as form_start within 24 hours",
+            "there is some (form start in the last 3 days), not followed by any (form complete) with the same name within 24 hours, which are over.\n",
+        ),
+        (
+            "not encounter(class = inpatient).end then visit after 2 days within 1 week",
+            "it is not so that (there is some (encounter where class is inpatient), followed by some (visit) at least 2 days and at most 1 week later, counted from its end).\n",
+        ),
+        ("call within 3 days before visit", "there is some (visit), and some (call) in the 3 days before.\n"),
+        (
             "has appointment(status in (booked, no_show))",
             "there is some appointment where status is one of booked or no show.\n",
         ),
@@ -542,5 +581,5 @@ fn the_examples_of_the_reference_compile() {
         assert_eq!(format(source).as_deref(), Ok(source), "not in canonical form");
         examples += 1;
     }
-    assert_eq!(examples, 10);
+    assert_eq!(examples, 11);
 }

@@ -227,7 +227,8 @@ fn name(test: &ContactTest) -> Option<&'static str> {
         | ContactTest::Age(_)
         | ContactTest::Anniversary { .. }
         | ContactTest::Has(_)
-        | ContactTest::One { .. } => None,
+        | ContactTest::One { .. }
+        | ContactTest::Sequence(_) => None,
     }
 }
 

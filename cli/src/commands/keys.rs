@@ -161,7 +161,7 @@ fn list(context: &Context) -> Outcome<Exit> {
         Format::Json => json(&report)?,
         Format::Ndjson => json_line(&report)?,
         Format::Csv => keys(&report).csv(),
-        Format::Table | Format::Parquet => {
+        Format::Table | Format::Parquet | Format::Sarif => {
             format!("{}\n{}", keys(&report).text(), slots(&report.slots).text())
         }
     };
@@ -229,7 +229,7 @@ fn rotate(context: &Context, classes: &[KeyClass]) -> Outcome<Exit> {
     let text = match format {
         Format::Json => json(&rotation)?,
         Format::Ndjson => json_line(&rotation)?,
-        Format::Table | Format::Csv | Format::Parquet => format!(
+        Format::Table | Format::Csv | Format::Parquet | Format::Sarif => format!(
             "generation {}: {}, {} wrapped anew; no data was rewritten\n",
             rotation.generation,
             counted(rotation.rotated.len() as u64, "new key"),

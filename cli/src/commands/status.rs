@@ -29,7 +29,7 @@ impl Status {
         context.terminal.out(&match format {
             Format::Json => json(&report)?,
             Format::Ndjson => json_line(&report)?,
-            Format::Table | Format::Csv | Format::Parquet => text(&report),
+            Format::Table | Format::Csv | Format::Parquet | Format::Sarif => text(&report),
         })?;
         Ok(Exit::Done)
     }

@@ -56,7 +56,7 @@ impl Verify {
         context.terminal.out(&match format {
             Format::Json => json(&report)?,
             Format::Ndjson => json_line(&report)?,
-            Format::Table | Format::Csv | Format::Parquet => text(&report),
+            Format::Table | Format::Csv | Format::Parquet | Format::Sarif => text(&report),
         })?;
         Ok(if sound { Exit::Done } else { Exit::Integrity })
     }

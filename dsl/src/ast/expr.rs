@@ -1,7 +1,7 @@
 //! Criteria as written.
 
 use super::{Duration, Ident, Number, Span, Value};
-use crate::segment::{Aggregate, Cmp, Quantity, TextOp, Which};
+use crate::segment::{Aggregate, Cmp, Period, Quantity, TextOp, Turn, Which};
 
 /// Criteria over a contact or over the fields of a record; the resolver tells them apart.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,8 +58,63 @@ pub(crate) enum ExprKind {
         selector: Selector,
         test: OneTest,
     },
+    /// `selector then selector within D …`, or `selector within D before selector`.
+    Sequence {
+        first: Event,
+        steps: Vec<Step>,
+    },
     /// Could not be read.
     Bad,
+}
+
+/// `selector`, or `selector.field` where the clock starts at that field.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Event {
+    pub(crate) selector: Selector,
+    pub(crate) clock: Option<Ident>,
+    pub(crate) span: Span,
+}
+
+/// What stands behind the first event of a sequence.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Step {
+    pub(crate) kind: StepKind,
+    pub(crate) event: Event,
+    pub(crate) within: Duration,
+    pub(crate) span: Span,
+}
+
+/// How a step is written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum StepKind {
+    /// `then event [after D] within D`.
+    Then { after: Option<Duration> },
+    /// `not followed by event within D [or still open]`.
+    NotFollowed { or_open: bool },
+    /// `within D before event` and its like.
+    Near(Side),
+}
+
+/// On which side of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Before,
+    After,
+    Around,
+}
+
+impl Side {
+    /// Every side.
+    pub(crate) const ALL: [Self; 3] = [Self::Before, Self::After, Self::Around];
+
+    /// Word in the language.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+            Self::Around => "around",
+        }
+    }
 }
 
 /// What a field is tested for.
@@ -157,11 +212,19 @@ pub(crate) struct Filter {
 }
 
 /// What follows the filter of a selector.
-#[expect(clippy::large_enum_variant, reason = "a handful per text, never moved in bulk")]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Modifier {
     Window(Window),
     Active(Span),
+    /// `recorded`, and a window of the time of recording.
+    Recorded(Window),
+    /// `with field`: only records that have the value.
+    With(Ident),
+    /// `same field as record`.
+    Same {
+        field: Ident,
+        of: Ident,
+    },
 }
 
 /// What the latest or earliest record is tested for.
@@ -193,4 +256,5 @@ pub(crate) enum WindowKind {
     After(Value),
     On(Value),
     Between(Value, Value),
+    Calendar(Turn, Period),
 }

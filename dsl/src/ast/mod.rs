@@ -11,8 +11,8 @@ use crate::segment::DurationUnit;
 use crate::value::Day;
 
 pub(crate) use expr::{
-    AttributeTest, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, Selector, Set, TextTest,
-    Window, WindowKind,
+    AttributeTest, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, Selector, Set, Side,
+    Step, StepKind, TextTest, Window, WindowKind,
 };
 
 /// Bytes of the source, from `start` up to and without `end`.

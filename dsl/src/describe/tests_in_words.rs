@@ -1,11 +1,12 @@
 //! Tests in words, each with its negation.
 
 use super::values::{codes, is, operand, operands, spaced};
-use super::windows::window;
-use super::{Place, logic};
+use super::windows::{length, window};
+use super::{Place, listed, logic};
 use crate::schema::{FieldType, Schema};
 use crate::segment::{
-    Aggregate, Cmp, ContactTest, Counted, FieldTest, Filter, Logic, NumberTest, Selector, Test, TextOp, Which,
+    Aggregate, Cmp, ContactTest, Counted, Event, FieldTest, Filter, Logic, NumberTest, Relation, Selector,
+    Sequence, Test, TextOp, Which,
 };
 
 /// A test of a contact.
@@ -48,7 +49,54 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
                 format!("for the {which} {}, {}", records(selector, "", schema), filter(test, Place::Inside));
             if negated { format!("it is not so that ({text})") } else { text }
         }
+        ContactTest::Sequence(of) => {
+            let text = sequence(of, schema);
+            if negated { format!("it is not so that ({text})") } else { text }
+        }
     }
+}
+
+/// Records that follow each other. Each stands in parentheses, so that it is plain where it ends.
+fn sequence(of: &Sequence, schema: &Schema) -> String {
+    let event = |event: &Event| format!("({})", records(&event.selector, "", schema));
+    let from = |event: &Event| match &event.clock {
+        Some(field) => format!(", counted from its {}", spaced(field)),
+        None => String::new(),
+    };
+    let mut out = format!("there is some {}", event(&of.first));
+    let mut start = &of.first;
+    for link in &of.links {
+        let within = length(link.within);
+        let (to, from) = (event(&link.event), from(start));
+        let same: Vec<String> = link.same.iter().map(|same| spaced(&same.field)).collect();
+        let same = match same.as_slice() {
+            [] => String::new(),
+            all => format!(" with the same {}", listed(all, "and")),
+        };
+        match link.relation {
+            Relation::Then { after: None } => {
+                out.push_str(&format!(", followed by some {to}{same} within {within}{from}"));
+            }
+            Relation::Then { after: Some(after) } => {
+                let after = length(after);
+                out.push_str(&format!(
+                    ", followed by some {to}{same} at least {after} and at most {within} later{from}"
+                ));
+            }
+            Relation::NotFollowed { or_open } => {
+                let over = if or_open { "be they over or not" } else { "which are over" };
+                out.push_str(&format!(", not followed by any {to}{same} within {within}, {over}{from}"));
+            }
+            Relation::Before => out.push_str(&format!(", and some {to}{same} in the {within} before{from}")),
+            Relation::Around => {
+                out.push_str(&format!(", and some other {to}{same} within {within} before or after{from}"));
+            }
+        }
+        if let Relation::Then { .. } = link.relation {
+            start = &link.event;
+        }
+    }
+    out
 }
 
 /// A kind of record, `noun` behind its name, with its windows, its filter and what counts although it usually does

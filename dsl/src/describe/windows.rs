@@ -1,7 +1,7 @@
 //! Windows in words.
 
 use super::values::operand;
-use crate::segment::{Duration, DurationUnit, Window};
+use crate::segment::{Duration, DurationUnit, Turn, Window};
 
 pub(super) fn window(of: &Window) -> String {
     match of {
@@ -16,10 +16,18 @@ pub(super) fn window(of: &Window) -> String {
         Window::After(date) => format!("after {}", operand(date)),
         Window::On(date) => format!("on {}", operand(date)),
         Window::Between(low, high) => format!("from {} to {}", operand(low), operand(high)),
+        Window::Calendar(turn, period) => {
+            let turn = match turn {
+                Turn::This => "present",
+                Turn::Last => "previous",
+                Turn::Next => "next",
+            };
+            format!("in the {turn} calendar {}", period.word())
+        }
     }
 }
 
-fn length(of: Duration) -> String {
+pub(super) fn length(of: Duration) -> String {
     let unit = match of.unit {
         DurationUnit::Minute => "minute",
         DurationUnit::Hour => "hour",

@@ -90,7 +90,7 @@ rules! {
     TOO_LARGE = "HS0210" Error "text too large":
         "A text has at most 4 MiB and one million words and signs.";
     LIST_TOO_LONG = "HS0211" Error "list too long":
-        "A list has at most 100,000 values.";
+        "A list has at most 100,000 values, and a sequence at most 16 records.";
     FOREIGN_SPELLING = "HS0212" Error "spelling of another language":
         "There is one spelling for everything: `=`, `!=`, `and`, `or`, `not`, double quotes, lower-case keywords.";
     NO_WHERE = "HS0213" Error "segment without where":
@@ -116,9 +116,13 @@ rules! {
         "The parentheses behind a kind of record hold tests of that record's fields, joined by and, or, not.";
     CODE_OUTSIDE = "HS0309" Error "code or value set against a field that holds no codes":
         "Codes and value sets are for fields of type code, such as `code`, `type`, `reason`, `value_code`.";
+    SAME_AS = "HS0310" Error "same field as a record that is not beside this one":
+        "`same FIELD as RECORD` compares a record of a sequence with the one that the step counts from. Both kinds have the field, with the same type, and RECORD is the kind of the other one: `email_sent then email_click same campaign as email_sent within 7 days`.";
+    UNUSED_CLOCK = "HS0311" Error "clock from which nothing is counted":
+        "In a sequence `RECORD.end` starts the clock of the next step at the record's end. Behind the last record, and behind one that must not follow, no step counts from it.";
 
     REVERSED = "HS0401" Error "bounds the wrong way round":
-        "The first bound is the smaller one: 50..74, between 30 and 60 days ago, between 2026-01-01 and 2026-03-31. The other way round nobody would be selected.";
+        "The first bound is the smaller one: 50..74, after 90 days within 1 year, between 30 and 60 days ago, between 2026-01-01 and 2026-03-31. The other way round nobody would be selected.";
     OUT_OF_RANGE = "HS0402" Error "value out of range":
         "The number lies outside of what can be stored or meant here.";
     WRONG_WINDOW = "HS0403" Error "window that cannot stand here":

@@ -1,9 +1,9 @@
 //! Parts of the tree on one line, spelled the one canonical way.
 
 use crate::ast::{
-    AttributeTest, Clause, ClauseKind, Duration, Expr, ExprKind, Measure, Modifier, Number, NumberSet,
-    OneTest, Param, Selector, Set, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind,
-    Window, WindowKind,
+    AttributeTest, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Modifier, Number, NumberSet,
+    OneTest, Param, Selector, Set, Step, StepKind, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart,
+    ValuesetPartKind, Window, WindowKind,
 };
 use crate::lex::text::quote;
 use crate::segment::{Cmp, DurationUnit, Quantity, TextOp, Which};
@@ -48,8 +48,54 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
         ExprKind::One { which, selector: of, test } => {
             format!("{} {}{}", which_word(*which), selector(of, lists), one_tail(test, lists))
         }
+        ExprKind::Sequence { first, steps } => {
+            let mut out = event(first, lists);
+            for step in steps {
+                out.push(' ');
+                out.push_str(&self::step(step, lists));
+            }
+            out
+        }
         ExprKind::Bad => "…".to_owned(),
     }
+}
+
+/// A step of a sequence.
+pub(super) fn step(of: &Step, lists: Lists) -> String {
+    format!("{}{}{}", step_head(of), event(&of.event, lists), step_tail(of))
+}
+
+/// What stands in front of the selector of a step.
+pub(super) fn step_head(of: &Step) -> String {
+    match of.kind {
+        StepKind::Then { .. } => "then ".to_owned(),
+        StepKind::NotFollowed { .. } => "not followed by ".to_owned(),
+        StepKind::Near(side) => format!("within {} {} ", duration(&of.within), side.word()),
+    }
+}
+
+/// What stands behind the event of a step.
+pub(super) fn step_tail(of: &Step) -> String {
+    match of.kind {
+        StepKind::Then { after: None } => format!(" within {}", duration(&of.within)),
+        StepKind::Then { after: Some(after) } => {
+            format!(" after {} within {}", duration(&after), duration(&of.within))
+        }
+        StepKind::NotFollowed { or_open } => {
+            let open = if or_open { " or still open" } else { "" };
+            format!(" within {}{open}", duration(&of.within))
+        }
+        StepKind::Near(_) => String::new(),
+    }
+}
+
+fn event(of: &Event, lists: Lists) -> String {
+    format!("{}{}", selector(&of.selector, lists), clock(of))
+}
+
+/// The field at which the clock of an event starts.
+pub(super) fn clock(of: &Event) -> String {
+    of.clock.as_ref().map(|field| format!(".{}", field.name)).unwrap_or_default()
 }
 
 fn joined(parts: &[Expr], word: &str, lists: Lists) -> String {
@@ -100,12 +146,12 @@ pub(super) fn one_tail(test: &OneTest, lists: Lists) -> String {
     }
 }
 
-fn selector(of: &Selector, lists: Lists) -> String {
+pub(super) fn selector(of: &Selector, lists: Lists) -> String {
     let filter = of.filter.as_ref().map(|filter| format!("({})", expr(&filter.expr, lists)));
     format!("{}{}{}", of.record.name, filter.unwrap_or_default(), modifiers(of))
 }
 
-/// Windows and `active` behind the filter of a selector.
+/// Everything behind the filter of a selector.
 pub(super) fn modifiers(of: &Selector) -> String {
     let mut out = String::new();
     for modifier in &of.modifiers {
@@ -113,6 +159,9 @@ pub(super) fn modifiers(of: &Selector) -> String {
         match modifier {
             Modifier::Window(at) => out.push_str(&window(at)),
             Modifier::Active(_) => out.push_str("active"),
+            Modifier::Recorded(at) => out.push_str(&format!("recorded {}", window(at))),
+            Modifier::With(field) => out.push_str(&format!("with {}", field.name)),
+            Modifier::Same { field, of } => out.push_str(&format!("same {} as {}", field.name, of.name)),
         }
     }
     out
@@ -207,6 +256,7 @@ fn window(at: &Window) -> String {
         WindowKind::After(date) => format!("after {}", value(date)),
         WindowKind::On(date) => format!("on {}", value(date)),
         WindowKind::Between(low, high) => format!("between {} and {}", value(low), value(high)),
+        WindowKind::Calendar(turn, period) => format!("{} {}", turn.word(), period.word()),
     }
 }
 

@@ -4,8 +4,8 @@
 use super::flat::{self, Lists};
 use super::writer::Writer;
 use crate::ast::{
-    AttributeTest, Clause, ClauseKind, Expr, ExprKind, File, Filter, Item, NumberSet, OneTest, Segment,
-    Selector, Set, ValuesetPartKind,
+    AttributeTest, Clause, ClauseKind, Event, Expr, ExprKind, File, Filter, Item, NumberSet, OneTest,
+    Segment, Selector, Set, Step, ValuesetPartKind,
 };
 use crate::lex::text::quote;
 
@@ -177,6 +177,13 @@ impl Layout<'_> {
                 self.w.push(" ");
                 self.one(selector, test, indent, expr.span.end);
             }
+            ExprKind::Sequence { first, steps } => {
+                self.event(first, indent, first.span.end);
+                for step in steps {
+                    self.end_line(step.span.start);
+                    self.step(step, indent + 1);
+                }
+            }
             ExprKind::Attribute {
                 field,
                 test: AttributeTest::In { negated, set: Set::List { open, values } },
@@ -272,6 +279,35 @@ impl Layout<'_> {
                 self.filter(inner, indent, end);
             }
         }
+    }
+
+    /// A step of a sequence on a line of its own.
+    fn step(&mut self, step: &Step, indent: usize) {
+        let text = flat::step(step, Lists::Whole);
+        let head = step.event.selector.filter.as_ref().map_or(step.span.end, |filter| filter.open);
+        let fits = text.chars().count() <= super::writer::WIDTH.saturating_sub(indent * 2);
+        if head == step.span.end || fits && !self.w.comments_between(head, step.span.end) {
+            self.w.leading(step.span.end, indent);
+            self.w.start(indent, &text);
+            return;
+        }
+        self.w.leading(head, indent);
+        self.w.start(indent, &flat::step_head(step));
+        self.selector(&step.event.selector, indent, step.span.end);
+        self.w.push(&flat::clock(&step.event));
+        self.w.push(&flat::step_tail(step));
+    }
+
+    /// The first event of a sequence, broken only when it has to be.
+    fn event(&mut self, event: &Event, indent: usize, end: usize) {
+        let text = format!("{}{}", flat::selector(&event.selector, Lists::Whole), flat::clock(event));
+        let head = event.selector.filter.as_ref().map_or(end, |filter| filter.open);
+        if head == end || text.chars().count() <= self.w.room() && !self.w.comments_between(head, end) {
+            self.w.push(&text);
+            return;
+        }
+        self.selector(&event.selector, indent, end);
+        self.w.push(&flat::clock(event));
     }
 
     /// What stands in parentheses, on lines of its own; the next text goes to the line behind it.
@@ -414,6 +450,7 @@ fn head_end(expr: &Expr) -> usize {
             OneTest::Has(filter) => Some(filter.open),
             OneTest::Field { .. } => None,
         }),
+        ExprKind::Sequence { first, .. } => selector(&first.selector).or(Some(first.span.end)),
         ExprKind::Attribute { test: AttributeTest::In { set: Set::List { open, .. }, .. }, .. }
         | ExprKind::Age(NumberSet::In(Set::List { open, .. })) => Some(*open),
         ExprKind::Attribute { .. }

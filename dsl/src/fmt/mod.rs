@@ -75,6 +75,7 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::Has { .. }
         | ExprKind::Measure { .. }
         | ExprKind::One { .. }
+        | ExprKind::Sequence { .. }
         | ExprKind::Bad => flat::expr(expr, Lists::Short),
     }
 }

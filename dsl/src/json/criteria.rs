@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Reader};
 use super::records::{measure_of, one_of, selector_of};
+use super::sequences::sequence_of;
 use super::tests_of_fields::{number_test_of, test_of};
 use super::tree::Json;
 use super::values::{number_of, window_of};
@@ -10,13 +11,14 @@ use crate::diagnostic::codes;
 use crate::segment::{Quantity, Which};
 
 /// The fields that tell what a criterion is. Where several of them stand in one, the first of these leads.
-const CRITERIA: [&str; 16] = [
+const CRITERIA: [&str; 17] = [
     "and",
     "or",
     "not",
     "at_least",
     "at_most",
     "exactly",
+    "sequence",
     "measure",
     "latest",
     "earliest",
@@ -56,6 +58,7 @@ pub(super) fn criteria_of(expr: &Expr) -> Json {
             measure_of(measure, selector, windows, test)
         }
         ExprKind::One { which, selector, test } => one_of(*which, selector, test),
+        ExprKind::Sequence { first, steps } => sequence_of(first, steps),
         // Only in texts that do not compile.
         ExprKind::Bad => super::tree::Node::Null.into(),
     }
@@ -104,6 +107,7 @@ impl Reader {
             Some("at_least") => self.several(&mut fields, Quantity::AtLeast),
             Some("at_most") => self.several(&mut fields, Quantity::AtMost),
             Some("exactly") => self.several(&mut fields, Quantity::Exactly),
+            Some("sequence") => self.sequence(&mut fields),
             Some("measure") => self.measure(&mut fields),
             Some("latest") => self.one(&mut fields, Which::Latest),
             Some("earliest") => self.one(&mut fields, Which::Earliest),

@@ -10,6 +10,7 @@ mod fields;
 mod file;
 mod read;
 mod records;
+mod sequences;
 mod tests_of_fields;
 mod tree;
 mod values;

@@ -30,21 +30,40 @@ const MEASURES: [(&str, Made); 8] = [
 
 /// A selector as JSON, with windows that stand behind it.
 pub(super) fn selector_of(selector: &Selector, behind: &[Window]) -> Json {
-    let inside = selector.modifiers.iter().filter_map(|modifier| match modifier {
-        Modifier::Window(window) => Some(window),
-        Modifier::Active(_) => None,
-    });
-    let windows: Vec<Json> = inside.chain(behind).map(window_of).collect();
-    let active = selector.modifiers.iter().any(|modifier| matches!(modifier, Modifier::Active(_)));
+    Json::object(fields_of_selector(selector, behind))
+}
+
+/// The fields of a selector. What the text form says in any order has its place here.
+pub(super) fn fields_of_selector(selector: &Selector, behind: &[Window]) -> Vec<(&'static str, Json)> {
+    let (mut windows, mut recorded, mut with, mut same) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut active = false;
+    for modifier in &selector.modifiers {
+        match modifier {
+            Modifier::Window(window) => windows.push(window_of(window)),
+            Modifier::Active(_) => active = true,
+            Modifier::Recorded(window) => recorded.push(window_of(window)),
+            Modifier::With(field) => with.push(Json::text(&field.name)),
+            Modifier::Same { field, of } => {
+                same.push(Json::object([("field", Json::text(&field.name)), ("as", Json::text(&of.name))]));
+            }
+        }
+    }
+    windows.extend(behind.iter().map(window_of));
     let mut fields = vec![("record", Json::text(&selector.record.name))];
     fields.extend(selector.filter.iter().map(|filter| ("filter", criteria_of(&filter.expr))));
-    if !windows.is_empty() {
-        fields.push(("windows", Json::list(windows)));
-    }
+    let mut add = |name: &'static str, list: Vec<Json>| {
+        if !list.is_empty() {
+            fields.push((name, Json::list(list)));
+        }
+    };
+    add("windows", windows);
+    add("recorded", recorded);
+    add("with", with);
+    add("same", same);
     if active {
         fields.push(("active", Node::Bool(true).into()));
     }
-    Json::object(fields)
+    fields
 }
 
 /// A measure as JSON.
@@ -86,33 +105,58 @@ pub(super) fn one_of(which: Which, selector: &Selector, test: &OneTest) -> Json 
 impl Reader {
     /// A selector and its windows.
     fn parts_of_selector(&mut self, json: &Json) -> Option<(Selector, Vec<Window>)> {
-        let mut fields = self.object(json, "a selector of records")?;
+        let fields = self.object(json, "a selector of records")?;
+        self.parts_of_fields(fields)
+    }
+
+    fn parts_of_fields(&mut self, mut fields: Fields<'_>) -> Option<(Selector, Vec<Window>)> {
+        let span = fields.span;
         let record = fields.need(self, "record").and_then(|record| self.name(record, "a kind of record"));
-        let mut fine = true;
         let filter = fields.take("filter").map(|filter| self.filter(filter));
-        let mut windows = Vec::new();
-        if let Some(list) = fields.take("windows") {
-            let list = self.list(list, "windows", 1);
-            fine &= list.is_some();
-            for window in list.unwrap_or(&[]) {
-                match self.window(window) {
-                    Some(window) => windows.push(window),
-                    None => fine = false,
-                }
-            }
-        }
+        let windows = self.each(fields.take("windows"), "windows", Self::window);
         let active = fields.take("active");
         let mut modifiers = Vec::new();
         if self.mark(active, "`active`") {
-            modifiers.push(Modifier::Active(active.map_or(json.span, |active| active.span)));
+            modifiers.push(Modifier::Active(active.map_or(span, |active| active.span)));
         }
+        let recorded = self.each(fields.take("recorded"), "windows", Self::window);
+        let with = self.each(fields.take("with"), "fields", |reader, field| reader.name(field, "a field"));
+        let same = self.each(fields.take("same"), "what is the same", Self::same);
         fields.finish(self);
-        let selector = Selector { record: record?, filter, modifiers, span: json.span };
-        fine.then_some((selector, windows))
+        modifiers.extend(recorded?.into_iter().map(Modifier::Recorded));
+        modifiers.extend(with?.into_iter().map(Modifier::With));
+        modifiers.extend(same?);
+        Some((Selector { record: record?, filter, modifiers, span }, windows?))
+    }
+
+    /// The items of a list that may be missing; `None` when one cannot be read.
+    fn each<T>(
+        &mut self,
+        list: Option<&Json>,
+        what: &str,
+        item: impl Fn(&mut Self, &Json) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Some(list) = list else { return Some(Vec::new()) };
+        let items: Vec<Option<T>> = self.list(list, what, 1)?.iter().map(|json| item(self, json)).collect();
+        items.into_iter().collect()
+    }
+
+    fn same(&mut self, json: &Json) -> Option<Modifier> {
+        let mut fields = self.object(json, "what is the same")?;
+        let field = fields.need(self, "field").and_then(|field| self.name(field, "a field"));
+        let of = fields.need(self, "as").and_then(|of| self.name(of, "a kind of record"));
+        fields.finish(self);
+        Some(Modifier::Same { field: field?, of: of? })
     }
 
     fn selector(&mut self, json: &Json) -> Option<Selector> {
-        let (mut selector, windows) = self.parts_of_selector(json)?;
+        let fields = self.object(json, "a selector of records")?;
+        self.selector_fields(fields)
+    }
+
+    /// A selector by its fields.
+    pub(super) fn selector_fields(&mut self, fields: Fields<'_>) -> Option<Selector> {
+        let (mut selector, windows) = self.parts_of_fields(fields)?;
         selector.modifiers.splice(0..0, windows.into_iter().map(Modifier::Window));
         Some(selector)
     }

@@ -5,7 +5,7 @@ use super::tree::{Json, Node};
 use crate::ast::{Duration, Set, Value, ValueKind, Window, WindowKind};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::parse::COUNT_MAX;
-use crate::segment::DurationUnit;
+use crate::segment::{DurationUnit, Period, Turn};
 use crate::value::parse_day;
 
 const UNITS: [(&str, DurationUnit); 7] = [
@@ -59,7 +59,7 @@ pub(super) fn bounds_of(low: &Value, high: &Value) -> [(&'static str, Json); 2] 
     [("from", value_of(low)), ("to", value_of(high))]
 }
 
-fn duration_of(length: &Duration) -> Json {
+pub(super) fn duration_of(length: &Duration) -> Json {
     let unit = UNITS.iter().find(|(_, unit)| *unit == length.unit).map_or("day", |(word, _)| *word);
     Json::object([("count", number_of(&length.count.to_string())), ("unit", Json::text(unit))])
 }
@@ -78,13 +78,26 @@ pub(super) fn window_of(window: &Window) -> Json {
         WindowKind::After(date) => ("after", value_of(date)),
         WindowKind::On(date) => ("on", value_of(date)),
         WindowKind::Between(low, high) => ("between", Json::object(bounds_of(low, high))),
+        WindowKind::Calendar(turn, period) => (turn.word(), Json::text(period.word())),
     };
     Json::object([(name, inside)])
 }
 
 /// Every kind of window.
-const WINDOWS: [&str; 9] =
-    ["in_last", "in_next", "more_than_ago", "between_ago", "since", "before", "after", "on", "between"];
+const WINDOWS: [&str; 12] = [
+    "in_last",
+    "in_next",
+    "more_than_ago",
+    "between_ago",
+    "since",
+    "before",
+    "after",
+    "on",
+    "between",
+    "this",
+    "last",
+    "next",
+];
 
 const VALUES: [&str; 5] = ["category", "date", "system", "param", "code"];
 
@@ -192,7 +205,7 @@ impl Reader {
         set
     }
 
-    fn duration(&mut self, json: &Json) -> Option<Duration> {
+    pub(super) fn duration(&mut self, json: &Json) -> Option<Duration> {
         let mut fields = self.object(json, "a length of time")?;
         let count = fields.need(self, "count").and_then(|count| self.count(count));
         let unit = fields.need(self, "unit").and_then(|unit| self.one_of(unit, "a unit of time", &UNITS));
@@ -232,10 +245,13 @@ impl Reader {
             Some("before") => self.needed_value(&mut fields, "before").map(WindowKind::Before),
             Some("after") => self.needed_value(&mut fields, "after").map(WindowKind::After),
             Some("on") => self.needed_value(&mut fields, "on").map(WindowKind::On),
-            Some(_) => {
+            Some("between") => {
                 let bounds = fields.take("between").and_then(|bounds| self.bounds(bounds));
                 bounds.map(|(low, high)| WindowKind::Between(low, high))
             }
+            Some("this") => self.period(&mut fields, "this", Turn::This),
+            Some("last") => self.period(&mut fields, "last", Turn::Last),
+            Some(_) => self.period(&mut fields, "next", Turn::Next),
             None => {
                 fields.nothing_of(self, &WINDOWS);
                 return None;
@@ -243,6 +259,12 @@ impl Reader {
         };
         fields.finish(self);
         kind.map(|kind| Window { kind, span: json.span })
+    }
+
+    fn period(&mut self, fields: &mut Fields<'_>, name: &'static str, turn: Turn) -> Option<WindowKind> {
+        let words = Period::ALL.map(|period| (period.word(), period));
+        let period = fields.take(name).and_then(|word| self.one_of(word, "a period of the calendar", &words));
+        Some(WindowKind::Calendar(turn, period?))
     }
 
     fn length(&mut self, fields: &mut Fields<'_>, name: &'static str) -> Option<Duration> {

@@ -103,6 +103,9 @@ impl Parser<'_> {
         if self.at_records() {
             return self.records();
         }
+        if self.at_sequence() {
+            return self.sequence();
+        }
         if self.ahead(word("age")) {
             return self.age();
         }

@@ -5,10 +5,10 @@
 
 use nom::Parser as _;
 use nom::branch::alt;
-use nom::combinator::{opt, value};
+use nom::combinator::opt;
 
 use super::Parser;
-use super::leaf::{Input, Step, ident, number, sign, text, unit, word, words};
+use super::leaf::{ident, number, sign, text, unit, word, words};
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 
@@ -144,10 +144,7 @@ pub(super) fn field_test(parser: &mut Parser<'_>) -> bool {
         ("`was`", 1, "")
     } else if any((word("has"), alt((word("any"), word("all"), word("none"))), word("of")), p) {
         ("a test of a list field", 3, "only `is known` and `is missing` are")
-    } else if calendar_ahead(p.rest).is_ok()
-        || any((word("from"), ident), p)
-        || any((word("recorded"), word("in")), p)
-    {
+    } else if any((word("from"), ident), p) || any((word("in"), super::leaf::calendar), p) {
         return window(parser);
     } else {
         return false;
@@ -159,19 +156,8 @@ pub(super) fn field_test(parser: &mut Parser<'_>) -> bool {
 /// What may follow a selector in later versions.
 pub(super) fn after_selector(parser: &mut Parser<'_>) -> bool {
     let p = &*parser;
-    let side = alt((word("before"), word("after"), word("around")));
-    let (what, tokens) = if any(word("then"), p) {
-        ("a sequence with `then`", 1)
-    } else if any((word("not"), words("followed", "by")), p) {
-        ("`not followed by`", 3)
-    } else if any((word("within"), number), p) || any((side, ident), p) && !p.at_window() {
-        ("a sequence with `within`", 1)
-    } else if any(words("while", "observed"), p) {
+    let (what, tokens) = if any(words("while", "observed"), p) {
         ("`while observed`", 2)
-    } else if any((word("same"), ident, word("as")), p) {
-        ("`same … as`", 3)
-    } else if any((word("with"), ident), p) {
-        ("`with` a field", 2)
     } else if any(alt((word("lowest"), word("highest"))), p) {
         ("`lowest` and `highest`", 1)
     } else {
@@ -194,43 +180,31 @@ pub(super) fn age(parser: &mut Parser<'_>) -> bool {
     true
 }
 
-/// `this month`, `last week`, with `in` before it or not.
-fn calendar_ahead(input: Input<'_>) -> Step<'_, ()> {
-    let which = alt((word("this"), word("last"), word("next")));
-    let unit = alt((word("week"), word("month"), word("quarter"), word("year")));
-    value((), (opt(word("in")), which, unit)).parse(input)
+/// `in this month`: reports the `in` that must not stand there, and skips it all.
+fn calendar_with_in(parser: &mut Parser<'_>) -> bool {
+    let Ok((_, (_, (turn, period)))) = (word("in"), super::leaf::calendar).parse(parser.rest) else {
+        return false;
+    };
+    let span = parser.peek().span.to(parser.peek_at(2).span);
+    let (turn, period) = (turn.word(), period.word());
+    let message = format!("`in {turn} {period}` is not a window");
+    let length = match turn {
+        "this" => String::new(),
+        turn => format!(", or a length: `in {turn} 1 {period}`"),
+    };
+    let help = format!("write the calendar's: `{turn} {period}`{length}");
+    parser.report(Diagnostic::new(&codes::UNEXPECTED, span, message).help(help));
+    (0..3).for_each(|_| parser.skip());
+    true
 }
 
 /// Windows of later versions; skips them.
 pub(super) fn window(parser: &mut Parser<'_>) -> bool {
-    let p = &*parser;
-    let (what, help) = if let Ok((rest, ())) = calendar_ahead(p.rest) {
-        let tokens = p.rest.len() - rest.len();
-        report(
-            parser,
-            "a calendar period",
-            tokens,
-            "write a length, e.g. `in last 1 month`, or dates: `between … and …`",
-        );
-        (0..tokens).for_each(|_| parser.skip());
+    if calendar_with_in(parser) {
         return true;
-    } else if any(
-        (
-            word("recorded"),
-            alt((
-                word("in"),
-                word("more"),
-                word("between"),
-                word("since"),
-                word("before"),
-                word("after"),
-                word("on"),
-            )),
-        ),
-        p,
-    ) {
-        ("a window on the time of recording", "test the field: `(recorded_at in last 30 days)`")
-    } else if any((word("from"), ident), p) {
+    }
+    let p = &*parser;
+    let (what, help) = if any((word("from"), ident), p) {
         ("a window between anchors", "write dates: `between 2026-01-01 and 2026-03-31`")
     } else {
         return false;

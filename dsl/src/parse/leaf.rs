@@ -10,7 +10,7 @@ use nom::{IResult, Parser};
 
 use crate::ast::{Ident, Number, Span, Text, Value, ValueKind};
 use crate::lex::{Token, TokenKind};
-use crate::segment::{Aggregate, Cmp, DurationUnit, Quantity, TextOp};
+use crate::segment::{Aggregate, Cmp, DurationUnit, Period, Quantity, TextOp, Turn};
 
 /// What is left to read.
 pub(super) type Input<'t> = &'t [Token];
@@ -202,6 +202,19 @@ pub(super) fn unit(input: Input<'_>) -> Step<'_, (DurationUnit, Span)> {
         Some((unit, token.span))
     })
     .parse(input)
+}
+
+/// `this month`, `last week`, `next year`.
+pub(super) fn calendar(input: Input<'_>) -> Step<'_, (Turn, Period)> {
+    let turn = one(|token| {
+        let word = token.word()?;
+        Turn::ALL.into_iter().find(|turn| turn.word() == word)
+    });
+    let period = one(|token| {
+        let word = token.word()?;
+        Period::ALL.into_iter().find(|period| period.word() == word)
+    });
+    pair(turn, period).parse(input)
 }
 
 /// `between N [unit] and N unit ago` starts here: a number follows `between`, and `ago` ends it.

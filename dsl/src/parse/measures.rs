@@ -70,6 +70,11 @@ impl Parser<'_> {
             None => self.counted(),
             Some(function) => self.values(function),
         };
+        if self.step_behind(function.map_or("count", Aggregate::name), open) {
+            self.skip_to_sync();
+            let _ = self.take(sign(")"));
+            return None;
+        }
         if self.peek().is_sign(".") || later::after_selector(self) {
             if self.peek().is_sign(".") {
                 self.no_field_here(inside.as_ref());

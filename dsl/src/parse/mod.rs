@@ -13,6 +13,7 @@ mod leaf;
 mod measures;
 mod records;
 mod segment;
+mod sequences;
 mod tests_of_fields;
 mod values;
 pub(crate) use values::COUNT_MAX;
@@ -303,6 +304,10 @@ fn keyword(word: &str) -> bool {
         "matches",
         "age",
         "anniversary",
+        "then",
+        "followed",
+        "within",
+        "around",
     ];
     CLAUSES.contains(&word) || DECLARATIONS.contains(&word) || OTHERS.contains(&word)
 }

@@ -3,6 +3,7 @@
 use nom::branch::alt;
 
 use super::leaf::{ident, sign, word};
+use super::windows::window_ahead;
 use super::{Parser, later};
 use crate::ast::{Expr, ExprKind, Filter, Ident, Modifier, OneTest, Selector, Span};
 use crate::segment::Which;
@@ -33,7 +34,11 @@ impl Parser<'_> {
     }
 
     fn has(&mut self, negated: bool) -> Option<ExprKind> {
+        let keyword = self.last;
         let selector = self.selector()?;
+        if self.step_behind(if negated { "no" } else { "has" }, keyword) {
+            return Some(ExprKind::Bad);
+        }
         if later::after_selector(self) {
             self.skip();
             return None;
@@ -42,7 +47,11 @@ impl Parser<'_> {
     }
 
     fn one(&mut self, which: Which) -> Option<ExprKind> {
+        let keyword = self.last;
         let selector = self.selector()?;
+        if self.step_behind(if which == Which::Latest { "latest" } else { "earliest" }, keyword) {
+            return Some(ExprKind::Bad);
+        }
         if later::after_selector(self) {
             self.skip();
             return None;
@@ -76,10 +85,22 @@ impl Parser<'_> {
         let filter = self.take(sign("(")).map(|open| self.filter(open));
         let mut modifiers = Vec::new();
         loop {
-            if self.at_window() && !self.counted_range() {
+            if self.at_window() && !self.length_behind_side() {
                 modifiers.push(Modifier::Window(self.window()?));
             } else if let Some(span) = self.take(word("active")) {
                 modifiers.push(Modifier::Active(span));
+            } else if self.at_recorded() {
+                self.skip();
+                modifiers.push(Modifier::Recorded(self.window()?));
+            } else if self.take(word("with")).is_some() {
+                let field = self.expect(ident, "a field that the records must have, behind `with`")?;
+                modifiers.push(Modifier::With(field));
+            } else if self.ahead((word("same"), ident, word("as"))) {
+                self.skip();
+                let field = self.expect(ident, "a field")?;
+                self.skip();
+                let of = self.expect(ident, "the kind of record to compare with, behind `as`")?;
+                modifiers.push(Modifier::Same { field, of });
             } else if !later::window(self) {
                 break;
             }
@@ -87,9 +108,9 @@ impl Parser<'_> {
         Some(Selector { record, filter, modifiers, span: self.span_from(start) })
     }
 
-    /// `before` or `after` another selector belongs to a sequence of a later version.
-    fn counted_range(&self) -> bool {
-        self.ahead((alt((word("before"), word("after"))), ident, sign("(")))
+    /// `recorded` in front of a window.
+    fn at_recorded(&self) -> bool {
+        self.ahead((word("recorded"), window_ahead))
     }
 
     /// Behind the opening parenthesis of a filter.

@@ -1,16 +1,24 @@
 //! Windows in time.
 
-use super::leaf::{between_ago_ahead, number, unit, word, words};
+use nom::Parser as _;
+use nom::branch::alt;
+use nom::combinator::value;
+
+use super::leaf::{Input, Step, between_ago_ahead, calendar, number, unit, word, words};
 use super::{Parser, later};
 use crate::ast::{Duration, Span, Window, WindowKind};
+
+/// What a window starts with.
+pub(super) fn window_ahead(input: Input<'_>) -> Step<'_, ()> {
+    let single = alt((word("since"), word("before"), word("after"), word("on"), word("between")));
+    let several = alt((words("in", "last"), words("in", "next"), words("more", "than")));
+    alt((value((), single), value((), several), value((), calendar))).parse(input)
+}
 
 impl Parser<'_> {
     /// A window starts here.
     pub(super) fn at_window(&self) -> bool {
-        ["since", "before", "after", "on", "between"].iter().any(|keyword| self.ahead(word(keyword)))
-            || self.ahead(words("in", "last"))
-            || self.ahead(words("in", "next"))
-            || self.ahead(words("more", "than"))
+        self.ahead(window_ahead)
     }
 
     /// One window; reports and answers `None` when it cannot be read.
@@ -41,6 +49,8 @@ impl Parser<'_> {
             WindowKind::After(self.value("a date")?)
         } else if self.take(word("on")).is_some() {
             WindowKind::On(self.value("a date")?)
+        } else if let Some((turn, period)) = self.take(calendar) {
+            WindowKind::Calendar(turn, period)
         } else {
             self.unexpected("a window such as `in last 90 days`");
             return None;

@@ -45,6 +45,7 @@ impl<'a> Resolver<'a> {
                 resolver.measure(measure, selector, windows, test, expr.span)
             }
             ExprKind::One { which, selector, test } => resolver.one(*which, selector, test, expr.span),
+            ExprKind::Sequence { first, steps } => resolver.sequence(first, steps, expr.span),
             ExprKind::Bad => None,
         })
     }
@@ -74,7 +75,8 @@ impl<'a> Resolver<'a> {
             | ExprKind::Anniversary { .. }
             | ExprKind::Has { .. }
             | ExprKind::Measure { .. }
-            | ExprKind::One { .. } => {
+            | ExprKind::One { .. }
+            | ExprKind::Sequence { .. } => {
                 let message = format!("only tests of the fields of `{}` can stand here", kind.name);
                 let finding = Diagnostic::new(&codes::NOT_A_RECORD_TEST, expr.span, message);
                 resolver.report(finding.help(format!("fields: {}", field_names(kind))));

@@ -21,6 +21,7 @@ mod numbers;
 mod operands;
 mod records;
 mod segment_of;
+mod sequences;
 mod valuesets;
 mod windows;
 

@@ -3,13 +3,28 @@
 use super::{Resolver, Scope};
 use crate::ast::{self, Modifier, OneTest, Span};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::schema::{RecordKind, hidden_value};
-use crate::segment::{ContactTest, Criteria, Filter, Hidden, Logic, Selector, Which, Window};
+use crate::schema::{Field, RecordKind, hidden_value};
+use crate::segment::{
+    ContactTest, Criteria, FieldTest, Filter, Hidden, Logic, Selector, Test, Which, Window,
+};
 use crate::suggest;
 
 impl<'a> Resolver<'a> {
     /// A selector with the hidden values that its filter does not ask for.
     pub(super) fn selector(&mut self, selector: &'a ast::Selector, span: Span) -> Option<Selector> {
+        let mut alone = true;
+        for modifier in &selector.modifiers {
+            if let Modifier::Same { field, .. } = modifier {
+                self.nothing_in_front(field);
+                alone = false;
+            }
+        }
+        let typed = self.selector_of_event(selector, span);
+        if alone { typed } else { None }
+    }
+
+    /// The same, where `same … as` may stand.
+    pub(super) fn selector_of_event(&mut self, selector: &'a ast::Selector, span: Span) -> Option<Selector> {
         self.one_test(span)?;
         let kind = self.kind(selector);
         let mut windows = Vec::new();
@@ -26,6 +41,7 @@ impl<'a> Resolver<'a> {
                     }
                     active = Some(*span);
                 }
+                Modifier::Recorded(_) | Modifier::With(_) | Modifier::Same { .. } => {}
             }
         }
         let kind = kind?;
@@ -46,15 +62,49 @@ impl<'a> Resolver<'a> {
         }
         let filter = self.record_filter(selector.filter.as_ref(), kind);
         let windows: Option<Vec<Window>> = windows.into_iter().map(|(window, _)| window).collect();
-        let (filter, windows) = (filter?, windows?);
+        let beside = self.beside_the_filter(selector, kind);
+        let (filter, windows, beside) = (filter?, windows?, beside?);
         if !fine {
             return None;
         }
         if active.is_none() {
             super::lints::windows(&windows, selector.span, &mut self.findings);
         }
+        // Only what the filter names is asked for.
         let hidden = hidden(kind, &filter);
+        let filter = together(filter, beside);
         Some(Selector { record: kind.name.clone(), filter, windows, active: active.is_some(), hidden })
+    }
+
+    /// What stands behind the filter and is tested as if it stood in it.
+    fn beside_the_filter(
+        &mut self,
+        selector: &'a ast::Selector,
+        kind: &'a RecordKind,
+    ) -> Option<Vec<Filter>> {
+        let mut tests = Vec::new();
+        for modifier in &selector.modifiers {
+            tests.push(match modifier {
+                Modifier::Recorded(window) => {
+                    let field = kind.field("recorded_at")?;
+                    let test = self.window(window, false).map(|window| match window {
+                        // Of a field the two are one.
+                        Window::Between(low, high) => Test::Between(low, high),
+                        window => Test::Window(window),
+                    });
+                    test.map(|test| (field, test))
+                }
+                Modifier::With(name) => {
+                    self.field(Scope::Record(kind), name).map(|field| (field, Test::Known))
+                }
+                Modifier::Window(_) | Modifier::Active(_) | Modifier::Same { .. } => continue,
+            });
+        }
+        let tests: Option<Vec<_>> = tests.into_iter().collect();
+        let leaf = |(field, test): (&Field, Test)| {
+            Logic::Leaf(FieldTest { field: field.name.clone(), ty: field.ty, test })
+        };
+        Some(tests?.into_iter().map(leaf).collect())
     }
 
     /// The filter of a selector; negations outside of it do not reach into it, because a record that is not
@@ -103,6 +153,23 @@ impl<'a> Resolver<'a> {
             OneTest::Has(filter) => self.filter(&filter.expr, kind),
         };
         Some(Logic::Leaf(ContactTest::One { which, selector: typed?, test: test? }))
+    }
+}
+
+/// The filter and further tests, all of which must hold.
+fn together(filter: Filter, more: Vec<Filter>) -> Filter {
+    if more.is_empty() {
+        return filter;
+    }
+    let mut parts = match filter {
+        Logic::True => Vec::new(),
+        Logic::And(parts) => parts,
+        other => vec![other],
+    };
+    parts.extend(more);
+    match parts.len() {
+        1 => parts.pop().unwrap_or(Logic::True),
+        _ => Logic::And(parts),
     }
 }
 

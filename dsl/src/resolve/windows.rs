@@ -31,6 +31,7 @@ impl<'a> Resolver<'a> {
                 }
                 Window::Between(first, last)
             }
+            WindowKind::Calendar(turn, period) => Window::Calendar(*turn, *period),
         };
         if let Window::InLast(length) | Window::InNext(length) = &typed
             && length.count == 0
@@ -84,7 +85,8 @@ impl<'a> Resolver<'a> {
             | Window::InNext(_)
             | Window::BetweenAgo(_, _)
             | Window::On(_)
-            | Window::Between(_, _) => {
+            | Window::Between(_, _)
+            | Window::Calendar(_, _) => {
                 Some(Logic::Leaf(ContactTest::Anniversary { field: name, window: typed }))
             }
             Window::MoreThanAgo(_) | Window::Since(_) | Window::Before(_) | Window::After(_) => {
@@ -98,7 +100,7 @@ impl<'a> Resolver<'a> {
 }
 
 /// Measured on the clock, not in days.
-fn exact(unit: DurationUnit) -> bool {
+pub(super) fn exact(unit: DurationUnit) -> bool {
     match unit {
         DurationUnit::Minute | DurationUnit::Hour => true,
         DurationUnit::Day
@@ -110,7 +112,7 @@ fn exact(unit: DurationUnit) -> bool {
 }
 
 /// Fewest and most minutes of a length; those of calendar units vary by a few days around the average.
-fn bounds(length: Length) -> (u64, u64) {
+pub(super) fn bounds(length: Length) -> (u64, u64) {
     const DAY: u64 = 24 * 60;
     const SLACK_DAYS: u64 = 3;
     let count = u64::from(length.count);

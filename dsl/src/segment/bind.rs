@@ -193,6 +193,9 @@ impl Binder<'_> {
                 self.selector(selector)?;
                 self.filter(test)
             }
+            ContactTest::Sequence(sequence) => {
+                sequence.selectors_mut().try_for_each(|selector| self.selector(selector))
+            }
         }
     }
 
@@ -225,9 +228,11 @@ impl Binder<'_> {
 
     fn window(&self, window: &mut Window) -> Result2 {
         match window {
-            Window::InLast(_) | Window::InNext(_) | Window::MoreThanAgo(_) | Window::BetweenAgo(_, _) => {
-                Ok(())
-            }
+            Window::InLast(_)
+            | Window::InNext(_)
+            | Window::MoreThanAgo(_)
+            | Window::BetweenAgo(_, _)
+            | Window::Calendar(_, _) => Ok(()),
             Window::Since(date) | Window::Before(date) | Window::After(date) | Window::On(date) => {
                 self.operand(date)
             }

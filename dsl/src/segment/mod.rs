@@ -5,6 +5,7 @@
 //! [`BoundSegment`], the only form that can run.
 
 mod bind;
+mod sequence;
 mod window;
 
 use std::collections::BTreeSet;
@@ -12,7 +13,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use bind::{BindError, BoundSegment, ParamValues};
-pub use window::{DurationUnit, Span as Duration, Window};
+pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
+pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
 
 use crate::schema::{Channel, FieldType, Purpose};
 use crate::value::{Code, Value};
@@ -192,6 +194,8 @@ pub enum ContactTest {
         /// What the record must satisfy.
         test: Filter,
     },
+    /// Records that follow each other in time. Never UNKNOWN.
+    Sequence(Sequence),
 }
 
 /// What a count counts among the selected records.

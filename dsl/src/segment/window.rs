@@ -57,4 +57,64 @@ pub enum Window {
     On(Operand),
     /// `between date and date`, both included.
     Between(Operand, Operand),
+    /// `this month`, `last week`, `next year`: the whole calendar period in which today lies, the one before or the one
+    /// after it. The next one sees what lies after as_of.
+    Calendar(Turn, Period),
+}
+
+/// A calendar period against that of today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turn {
+    /// The one in which today lies.
+    This,
+    /// The one before.
+    Last,
+    /// The one after.
+    Next,
+}
+
+impl Turn {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::This, Self::Last, Self::Next];
+
+    /// Word in the language.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::This => "this",
+            Self::Last => "last",
+            Self::Next => "next",
+        }
+    }
+}
+
+/// A period of the calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Period {
+    /// Monday to Sunday.
+    Week,
+    /// From the first of a month to its last day.
+    Month,
+    /// Three months, the first from January on.
+    Quarter,
+    /// January to December.
+    Year,
+}
+
+impl Period {
+    /// Every period.
+    pub const ALL: [Self; 4] = [Self::Week, Self::Month, Self::Quarter, Self::Year];
+
+    /// Word in the language.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+            Self::Year => "year",
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod field;
 mod gate;
 mod reads;
 mod record;
+mod sequence;
 mod time;
 mod trace;
 mod truth;
@@ -160,5 +161,6 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
         ContactTest::One { which, selector, test } => {
             record::one(*which, &record::selected(selector, contact, schema, clock), test, clock)
         }
+        ContactTest::Sequence(test) => sequence::sequence(test, contact, schema, clock),
     }
 }

@@ -79,6 +79,17 @@ impl Reads {
                 fields.extend(["recorded_at", "comparator"]);
                 self.selector(selector, &fields, schema);
             }
+            ContactTest::Sequence(sequence) => {
+                let clocks =
+                    [&sequence.first].into_iter().chain(sequence.links.iter().map(|link| &link.event));
+                let clocks = clocks.filter_map(|event| event.clock.as_deref());
+                let same = sequence.links.iter().flat_map(|link| &link.same).map(|same| same.field.as_str());
+                // Of every kind that has them: what is compared is in both.
+                let fields: Vec<&str> = clocks.chain(same).collect();
+                for selector in sequence.selectors() {
+                    self.selector(selector, &fields, schema);
+                }
+            }
         });
     }
 

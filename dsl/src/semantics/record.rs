@@ -6,7 +6,7 @@ use super::truth::{Truth, logic};
 use super::{Contact, Record};
 use crate::clock::Clock;
 use crate::schema::{RecordKind, Schema};
-use crate::segment::{Filter, Selector, Which, Window};
+use crate::segment::{Filter, Selector, Turn, Which, Window};
 use crate::value::{Day, Value, When};
 
 impl Record {
@@ -80,14 +80,15 @@ pub(super) fn fate(record: &Record, kind: &RecordKind, selector: &Selector, cloc
 fn visible(record: &Record, kind: &RecordKind, selector: &Selector, clock: &Clock) -> bool {
     let Some(at) = record.at() else { return false };
     let looks_ahead = |window: &Window| match window {
-        Window::InNext(_) | Window::After(_) => true,
+        Window::InNext(_) | Window::After(_) | Window::Calendar(Turn::Next, _) => true,
         Window::InLast(_)
         | Window::MoreThanAgo(_)
         | Window::BetweenAgo(_, _)
         | Window::Since(_)
         | Window::Before(_)
         | Window::On(_)
-        | Window::Between(_, _) => false,
+        | Window::Between(_, _)
+        | Window::Calendar(Turn::This | Turn::Last, _) => false,
     };
     not_future(at, clock) || kind.schedule || selector.windows.iter().any(looks_ahead)
 }

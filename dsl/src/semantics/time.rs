@@ -6,7 +6,7 @@ use chrono::{Datelike, Months, NaiveDate};
 
 use super::truth::Truth;
 use crate::clock::Clock;
-use crate::segment::{Duration, DurationUnit, Operand, Window};
+use crate::segment::{Duration, DurationUnit, Operand, Period, Turn, Window};
 use crate::value::{Day, Value, When};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
@@ -80,7 +80,30 @@ fn bounds(window: &Window, clock: &Clock) -> Option<Bounds> {
         Window::Between(low, high) => {
             Bounds { old: Bound::Day(operand_day(low, clock)?), new: Bound::Day(operand_day(high, clock)?) }
         }
+        Window::Calendar(turn, period) => {
+            let (first, last) = calendar(*turn, *period, today)?;
+            Bounds { old: Bound::Day(first), new: Bound::Day(last) }
+        }
     })
+}
+
+/// First and last day of a calendar period: from the day on which it starts to the one before the next starts.
+fn calendar(turn: Turn, period: Period, today: Day) -> Option<(Day, Day)> {
+    let starts = |day: Day| match period {
+        Period::Week => day.weekday() == chrono::Weekday::Mon,
+        Period::Month => day.day() == 1,
+        Period::Quarter => day.day() == 1 && day.month() % 3 == 1,
+        Period::Year => day.day() == 1 && day.month() == 1,
+    };
+    let start_of = |day: Day| day.iter_days().rev().find(|day| starts(*day));
+    let next_start = |day: Day| day.iter_days().skip(1).find(|day| starts(*day));
+    let this = start_of(today)?;
+    let first = match turn {
+        Turn::This => this,
+        Turn::Last => start_of(this.pred_opt()?)?,
+        Turn::Next => next_start(this)?,
+    };
+    Some((first, next_start(first)?.pred_opt()?))
 }
 
 /// A moment lies in the window. UNKNOWN for a day against hours or minutes.
@@ -278,6 +301,26 @@ fn length(span: Duration) -> Length {
         DurationUnit::Month => Length::Months(count),
         DurationUnit::Quarter => Length::Months(count.saturating_mul(3)),
         DurationUnit::Year => Length::Months(count.saturating_mul(12)),
+    }
+}
+
+/// A length in hours or minutes; `None` for one in days and longer.
+pub(super) fn length_micros(span: Duration) -> Option<i64> {
+    match length(span) {
+        Length::Micros(micros) => Some(micros),
+        Length::Days(_) | Length::Months(_) => None,
+    }
+}
+
+/// The day so many days or months after another one, or before it where the direction is negative. `None` beyond
+/// the calendar, and for hours and minutes.
+pub(super) fn later_day(day: Day, span: Duration, direction: i8) -> Option<Day> {
+    match (length(span), direction < 0) {
+        (Length::Days(days), false) => day.checked_add_days(chrono::Days::new(days)),
+        (Length::Days(days), true) => day.checked_sub_days(chrono::Days::new(days)),
+        (Length::Months(months), false) => day.checked_add_months(Months::new(months)),
+        (Length::Months(months), true) => day.checked_sub_months(Months::new(months)),
+        (Length::Micros(_), _) => None,
     }
 }
 

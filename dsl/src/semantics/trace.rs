@@ -81,6 +81,16 @@ pub struct Evidence {
     pub passed_over: Vec<PassedOver>,
 }
 
+impl Evidence {
+    /// Adds what another record of a sequence was looked for among.
+    fn extend(&mut self, other: Self) {
+        self.facts.extend(other.facts);
+        self.records.extend(other.records);
+        self.records_more += other.records_more;
+        self.passed_over.extend(other.passed_over);
+    }
+}
+
 /// A name and its value.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Fact {
@@ -290,6 +300,13 @@ impl Teller<'_> {
                 let chosen = last_of(*which, &taken, self.clock);
                 let facts = vec![named("records to choose from", Some(taken.len().to_string()))];
                 self.records(selector, &chosen, facts)
+            }
+            ContactTest::Sequence(sequence) => {
+                let mut all = Evidence::default();
+                for selector in sequence.selectors() {
+                    all.extend(self.records(selector, &self.taken(selector), Vec::new()));
+                }
+                all
             }
         }
     }

@@ -12,8 +12,10 @@ use crate::segment::{
 use crate::value::parse_day;
 
 mod aggregates;
+mod calendar;
 mod gates;
 mod records;
+mod sequences;
 mod values;
 
 /// Test of a contact field, written as the language would.

@@ -20,5 +20,8 @@ pub(super) fn rows(snapshot: &Snapshot, test: &Criteria) -> u64 {
             | ContactTest::Aggregate { selector, .. }
             | ContactTest::One { selector, .. },
         ) => snapshot.records(&selector.record),
+        Logic::Leaf(ContactTest::Sequence(sequence)) => {
+            sequence.selectors().map(|selector| snapshot.records(&selector.record)).sum()
+        }
     }
 }

@@ -91,7 +91,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn kind(&self, name: &str) -> Result<&RecordKind> {
+    pub(super) fn kind(&self, name: &str) -> Result<&RecordKind> {
         self.schema().record(name).ok_or_else(|| internal_datafusion_err!("the schema lacks the kind {name}"))
     }
 

@@ -6,8 +6,10 @@
 mod cost;
 mod fields;
 mod gates;
+mod in_lists;
 mod records;
 mod scans;
+mod sequences;
 mod time;
 
 use datafusion::common::{DataFusionError, Result, internal_err};
@@ -152,13 +154,14 @@ impl Lowering<'_> {
                 ContactTest::Has(_)
                 | ContactTest::Count { .. }
                 | ContactTest::Aggregate { .. }
-                | ContactTest::One { .. },
+                | ContactTest::One { .. }
+                | ContactTest::Sequence(_),
             ) => None,
         }
     }
 
     fn field_set(&self, class: Class, test: &Criteria, label: Option<&str>) -> Result<LogicalPlan> {
-        let predicate = self.contact_predicate(test)?;
+        let predicate = in_lists::kept_apart(self.contact_predicate(test)?)?;
         let scan = self.tables.contact_scan(class)?.build()?;
         let label = label.map_or_else(|| class.name().to_owned(), str::to_owned);
         Ok(node(Operation::FieldSet, label, vec![predicate], vec![scan]))
@@ -175,7 +178,8 @@ impl Lowering<'_> {
             ContactTest::Has(_)
             | ContactTest::Count { .. }
             | ContactTest::Aggregate { .. }
-            | ContactTest::One { .. } => internal_err!("a test of records among contact fields"),
+            | ContactTest::One { .. }
+            | ContactTest::Sequence(_) => internal_err!("a test of records among contact fields"),
         })
     }
 
@@ -195,6 +199,7 @@ impl Lowering<'_> {
                 let (operation, asked) = self.one(*which, selector, test)?;
                 self.record_leaf(operation, selector, asked, label)
             }
+            ContactTest::Sequence(sequence) => self.sequence(sequence, label),
             ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. } => {
                 internal_err!("a field of no known class")
             }

@@ -9,6 +9,7 @@ use hyperseg_dsl::segment::{CodeSet, Counted, FieldTest, Filter, Logic, Selector
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::TableId;
 
+use super::in_lists::kept_apart;
 use super::time::{Stretch, sees_the_future, stretch};
 use super::{Lowering, fields, literal, logic_expr, node};
 use crate::plan::ops::Operation;
@@ -33,19 +34,22 @@ impl Lowering<'_> {
         asked: Vec<Expr>,
         label: Option<&str>,
     ) -> Result<LogicalPlan> {
-        let kind = self
-            .schema()
-            .record(&selector.record)
-            .ok_or_else(|| internal_datafusion_err!("a record kind that the schema does not have"))?;
+        let (scan, filter) = self.selected(selector)?;
+        let exprs = std::iter::once(filter).chain(asked).collect();
+        let label = label.map_or_else(|| selector.record.clone(), str::to_owned);
+        Ok(node(operation, label, exprs, vec![scan]))
+    }
+
+    /// The scan of what a selector can take, and the filter that takes it.
+    pub(super) fn selected(&self, selector: &Selector) -> Result<(LogicalPlan, Expr)> {
+        let kind = self.kind(&selector.record)?;
         let split = self.split(kind, selector)?;
         let classes = self.schema().classes_for(kind, narrowing_codes(&selector.filter));
         let mut scan = self.tables.record_scan(kind, &classes)?;
         if let Some(before) = conjunction(split.before) {
             scan = scan.filter(before)?;
         }
-        let exprs = std::iter::once(split.filter).chain(asked).collect();
-        let label = label.map_or_else(|| kind.name.clone(), str::to_owned);
-        Ok(node(operation, label, exprs, vec![scan.build()?]))
+        Ok((scan.build()?, split.filter))
     }
 
     /// The operation of `latest` and `earliest`, and what it asks of records.
@@ -71,10 +75,7 @@ impl Lowering<'_> {
             let beyond = beyond.map_or_else(|| lit(false), |beyond| beyond.time_test(&at));
             return Ok((Operation::ExtremeDay { latest }, vec![beyond, days.time_test(&at)]));
         }
-        let kind = self
-            .schema()
-            .record(&selector.record)
-            .ok_or_else(|| internal_datafusion_err!("a record kind that the schema does not have"))?;
+        let kind = self.kind(&selector.record)?;
         let extreme = Extreme { latest, zone: self.clock.zone };
         Ok((Operation::ExtremeRecord(extreme), vec![self.filter_expr(kind, test)?]))
     }
@@ -122,7 +123,9 @@ impl Lowering<'_> {
     }
 
     fn filter_expr(&self, kind: &RecordKind, filter: &Filter) -> Result<Expr> {
-        logic_expr(filter, &|test: &FieldTest| fields::field_test(test, &kind.fields, &self.clock))
+        kept_apart(logic_expr(filter, &|test: &FieldTest| {
+            fields::field_test(test, &kind.fields, &self.clock)
+        })?)
     }
 
     fn split(&self, kind: &RecordKind, selector: &Selector) -> Result<Split> {

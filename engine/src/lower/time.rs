@@ -1,10 +1,10 @@
 //! Windows against the clock, and the expressions that test packed moments and dates.
 
-use chrono::{DateTime, Days, Months, NaiveDate};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Weekday};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, internal_datafusion_err, internal_err};
 use datafusion::logical_expr::{Expr, Operator, binary_expr, lit};
 use hyperseg_dsl::clock::Clock;
-use hyperseg_dsl::segment::{Duration, DurationUnit, Operand, Window};
+use hyperseg_dsl::segment::{Duration, DurationUnit, Operand, Period, Turn, Window};
 use hyperseg_dsl::value::{Value, When, pack_date, pack_time};
 
 use super::literal;
@@ -179,20 +179,52 @@ pub(super) fn stretch(window: &Window, clock: &Clock) -> Result<Stretch> {
         Window::After(date) => days(Some(after(day(date)?)?), None),
         Window::On(date) => days(Some(day(date)?), Some(day(date)?)),
         Window::Between(low, high) => days(Some(day(low)?), Some(day(high)?)),
+        Window::Calendar(turn, period) => {
+            let this = first_of(today, *period)?;
+            let first = match turn {
+                Turn::This => this,
+                Turn::Last => first_of(before(this)?, *period)?,
+                Turn::Next => first_behind(this, *period)?,
+            };
+            days(Some(first), Some(before(first_behind(first, *period)?)?))
+        }
     }
+}
+
+/// First day of the period in which a day lies.
+fn first_of(day: NaiveDate, period: Period) -> Result<NaiveDate> {
+    let first = match period {
+        Period::Week => Some(day.week(Weekday::Mon).first_day()),
+        Period::Month => day.with_day(1),
+        Period::Quarter => NaiveDate::from_ymd_opt(day.year(), day.month0() / 3 * 3 + 1, 1),
+        Period::Year => NaiveDate::from_ymd_opt(day.year(), 1, 1),
+    };
+    first.ok_or_else(out_of_calendar)
+}
+
+/// First day of the period behind the one that starts on a day.
+fn first_behind(first: NaiveDate, period: Period) -> Result<NaiveDate> {
+    let next = match period {
+        Period::Week => first.checked_add_days(Days::new(7)),
+        Period::Month => first.checked_add_months(Months::new(1)),
+        Period::Quarter => first.checked_add_months(Months::new(3)),
+        Period::Year => first.checked_add_months(Months::new(12)),
+    };
+    next.ok_or_else(out_of_calendar)
 }
 
 /// The window can reach what lies after as_of.
 pub(super) fn sees_the_future(window: &Window) -> bool {
     match window {
-        Window::InNext(_) | Window::After(_) => true,
+        Window::InNext(_) | Window::After(_) | Window::Calendar(Turn::Next, _) => true,
         Window::InLast(_)
         | Window::MoreThanAgo(_)
         | Window::BetweenAgo(..)
         | Window::Since(_)
         | Window::Before(_)
         | Window::On(_)
-        | Window::Between(..) => false,
+        | Window::Between(..)
+        | Window::Calendar(Turn::This | Turn::Last, _) => false,
     }
 }
 

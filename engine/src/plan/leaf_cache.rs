@@ -20,7 +20,7 @@ use crate::sets::ShardSet;
 pub(crate) struct LeafKey {
     pub(crate) operation: Operation,
     pub(crate) exprs: Vec<Expr>,
-    pub(crate) input: LogicalPlan,
+    pub(crate) inputs: Vec<LogicalPlan>,
 }
 
 /// An answer in one shard.
@@ -165,7 +165,7 @@ mod tests {
 
     fn key(number: i32) -> LeafKey {
         let input = LogicalPlanBuilder::empty(false).build().unwrap();
-        LeafKey { operation: Operation::HasRecord, exprs: vec![lit(number)], input }
+        LeafKey { operation: Operation::HasRecord, exprs: vec![lit(number)], inputs: vec![input] }
     }
 
     fn set(truths: &str) -> ShardSet {

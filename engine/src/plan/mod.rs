@@ -9,6 +9,9 @@
 //!     Criteria                  the author's criteria, TRUE for all
 //!       FieldSet | RecordSet | And | Or | Not …
 //!         Filter, TableScan     DataFusion's own, over encrypted Parquet
+//!       RecordChain             several inputs
+//!         Rows                  selected records
+//!           Filter, TableScan
 //!     FieldSet | RecordSet …    one per gate
 //! ```
 
@@ -20,4 +23,5 @@ pub(crate) mod node;
 pub(crate) mod ops;
 pub(crate) mod planner;
 pub(crate) mod recipients;
+pub(crate) mod rows;
 pub(crate) mod session;

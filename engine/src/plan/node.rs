@@ -22,7 +22,7 @@ pub(crate) struct SetNode {
     pub(crate) label: String,
     /// Expressions over the first input.
     pub(crate) exprs: Vec<Expr>,
-    /// Inputs: a scan for leaves, sets for the others.
+    /// Inputs: a scan for leaves, rows for leaves with several, sets for the others.
     pub(crate) inputs: Vec<LogicalPlan>,
 }
 
@@ -69,12 +69,12 @@ impl UserDefinedLogicalNodeCore for SetNode {
         Ok(Self { operation: self.operation.clone(), label: self.label.clone(), exprs, inputs })
     }
 
-    /// Leaves need the columns their expressions and their fold name; nodes over sets need whole rows.
+    /// Leaves need the columns their expressions and their fold name; nodes over sets or rows need whole ones.
     fn necessary_children_exprs(&self, _output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
         let needed = |input: &LogicalPlan| -> Vec<usize> {
             let schema = input.schema();
             let columns = self.operation.columns();
-            if !self.operation.is_leaf() {
+            if !self.operation.is_leaf() || self.operation.reads_rows() {
                 return (0..schema.fields().len()).collect();
             }
             let mut indices: Vec<usize> =

@@ -20,6 +20,7 @@ use super::node::SetNode;
 use super::ops::Operation;
 use super::ops::gate::Gate;
 use super::recipients::{RecipientsExec, RecipientsNode};
+use super::rows::RowsNode;
 use crate::report::Reason;
 use crate::table::{Candidates, EncryptedScan};
 
@@ -72,6 +73,15 @@ impl ExtensionPlanner for SetPlanner {
                 RecipientsExec::try_new(recipients, physical_inputs.to_vec(), Arc::clone(&self.of.shards))?;
             return Ok(Some(Arc::new(plan)));
         }
+        if let (Some(rows), [scan], [logical]) =
+            (node.as_any().downcast_ref::<RowsNode>(), physical_inputs, logical_inputs)
+        {
+            let filter = planner.create_physical_expr(rows.filter(), logical.schema(), session, context)?;
+            let Some(scan) = scan.downcast_ref::<EncryptedScan>() else {
+                return internal_err!("rows of something that is no scan");
+            };
+            return Ok(Some(Arc::new(scan.selecting(&filter, &rows.columns(), &[])?)));
+        }
         let Some(node) = node.as_any().downcast_ref::<SetNode>() else { return Ok(None) };
         let mut exprs = Vec::with_capacity(node.exprs.len());
         if let Some(input) = logical_inputs.first() {
@@ -82,27 +92,31 @@ impl ExtensionPlanner for SetPlanner {
         if let Operation::Gate(reasons) = &node.operation {
             return self.gate(node, reasons, physical_inputs).map(Some);
         }
-        let (scan, logical) = match (physical_inputs, logical_inputs) {
-            ([scan], [logical]) if node.operation.is_leaf() => (scan, *logical),
-            _ => {
-                let operator = node.operation.operator(Vec::new())?;
-                let (inputs, shards) = (physical_inputs.to_vec(), Arc::clone(&self.of.shards));
-                let at_once = self.of.at_once && inputs.len() > 1;
-                let plan = SetExec::try_new(operator, node.label.clone(), inputs, shards, None, at_once)?;
-                return Ok(Some(Arc::new(plan)));
-            }
-        };
-        let key =
-            LeafKey { operation: node.operation.clone(), exprs: node.exprs.clone(), input: logical.clone() };
+        let shards = Arc::clone(&self.of.shards);
+        if !node.operation.is_leaf() {
+            let operator = node.operation.operator(Vec::new())?;
+            let inputs = physical_inputs.to_vec();
+            let at_once = self.of.at_once && inputs.len() > 1;
+            let plan = SetExec::try_new(operator, node.label.clone(), inputs, shards, None, at_once)?;
+            return Ok(Some(Arc::new(plan)));
+        }
+        let inputs = logical_inputs.iter().map(|input| (*input).clone()).collect();
+        let key = LeafKey { operation: node.operation.clone(), exprs: node.exprs.clone(), inputs };
         if let Some(known) = self.leaves().get(&key) {
             return Ok(Some(Arc::clone(known)));
         }
-        let (scan, asked) = push_down(&node.operation, scan, &exprs)?;
+        let (inputs, asked) = match physical_inputs {
+            rows if node.operation.reads_rows() => (rows.to_vec(), Vec::new()),
+            [scan] => {
+                let (scan, asked) = push_down(&node.operation, scan, &exprs)?;
+                (vec![scan], asked)
+            }
+            _ => return internal_err!("{} over other than one scan", node.operation.name()),
+        };
         let operator = node.operation.operator(asked)?;
-        let shards = Arc::clone(&self.of.shards);
         let slot = self.of.cache.slot(key.clone(), self.of.generation, shards.len());
         let answers = Answers::new(shards.len(), slot);
-        let leaf = SetExec::try_new(operator, node.label.clone(), vec![scan], shards, Some(answers), false)?;
+        let leaf = SetExec::try_new(operator, node.label.clone(), inputs, shards, Some(answers), false)?;
         let leaf: Arc<dyn ExecutionPlan> = Arc::new(leaf);
         self.leaves().insert(key, Arc::clone(&leaf));
         Ok(Some(leaf))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
 use hyperseg_dsl::segment::{
     Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter, Hidden,
-    Logic, NumberTest, Operand, Param, Quantity, Selector, Test, TextOp, Which, Window,
+    Logic, NumberTest, Operand, Param, Period, Quantity, Selector, Test, TextOp, Turn, Which, Window,
 };
 use hyperseg_dsl::value::{Day, Value};
 
@@ -27,7 +27,7 @@ pub(super) struct Maker<'a> {
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(58) {
+        self.logic(depth, &mut |maker| match maker.dice.below(68) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -36,6 +36,7 @@ impl<'w> Maker<'w> {
             25..=37 => Logic::Leaf(ContactTest::Has(maker.selector())),
             38..=43 => maker.count(),
             44..=51 => maker.aggregate(),
+            58..=67 => maker.sequence(),
             _ => {
                 let selector = maker.selector();
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
@@ -311,7 +312,8 @@ impl<'w> Maker<'w> {
                 | Window::InNext(_)
                 | Window::BetweenAgo(_, _)
                 | Window::On(_)
-                | Window::Between(_, _) => break window,
+                | Window::Between(_, _)
+                | Window::Calendar(_, _) => break window,
             }
         };
         Logic::Leaf(ContactTest::Anniversary { field, window })
@@ -347,14 +349,25 @@ impl<'w> Maker<'w> {
 
     /// A selector of records of the kind, this often with a filter.
     pub(super) fn selector_of(&mut self, kind: &RecordKind, filtered: usize) -> Selector {
-        let filter = if self.dice.percent(filtered) { self.filter(kind, 2) } else { Logic::True };
         let windows = match self.dice.below(10) {
             0..=4 => 0,
             5..=8 => 1,
             _ => 2,
         };
-        let windows = (0..windows).map(|_| self.window(true)).collect();
         let active = kind.has_end() && self.dice.percent(40);
+        self.selector_with(kind, filtered, windows, active)
+    }
+
+    /// A selector with so many windows, this often with a filter.
+    pub(super) fn selector_with(
+        &mut self,
+        kind: &RecordKind,
+        filtered: usize,
+        windows: usize,
+        active: bool,
+    ) -> Selector {
+        let filter = if self.dice.percent(filtered) { self.filter(kind, 2) } else { Logic::True };
+        let windows = (0..windows).map(|_| self.window(true)).collect();
         let hidden = hidden(kind, &filter);
         Selector { record: kind.name.clone(), filter, windows, active, hidden }
     }
@@ -379,7 +392,12 @@ impl<'w> Maker<'w> {
                 _ => between_ago(one, other),
             };
         }
-        match self.dice.below(12) {
+        match self.dice.below(15) {
+            12..=14 => {
+                let turn = self.dice.pick(&Turn::ALL).copied().unwrap_or(Turn::This);
+                let period = self.dice.pick(&Period::ALL).copied().unwrap_or(Period::Month);
+                Window::Calendar(turn, period)
+            }
             0..=2 => Window::InLast(one),
             3..=4 => Window::InNext(one),
             5 => Window::MoreThanAgo(one),

@@ -10,6 +10,7 @@ mod dice;
 mod measures;
 mod palette;
 mod segments;
+mod sequences;
 mod shrink;
 mod text;
 

@@ -1,7 +1,7 @@
 //! Few values, so that they meet: what contacts have is what segments ask for, and moments lie on the edges of the
 //! windows that segments use.
 
-use chrono::{Days, Months};
+use chrono::{Datelike, Days, Months};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{CodeSystem, Field, FieldType};
 use hyperseg_dsl::segment::{Duration, DurationUnit};
@@ -160,6 +160,9 @@ fn shift(
 /// A day on the edge of some window, or next to it.
 pub(super) fn day(dice: &mut Dice, clock: &Clock) -> Day {
     let today = clock.today();
+    if dice.percent(10) {
+        return calendar_edge(dice, today);
+    }
     let length = dice.pick(&SPANS).copied().unwrap_or(span(0, DurationUnit::Day));
     let edge = if dice.percent(75) { ago(today, length) } else { ahead(today, length) };
     match dice.below(4) {
@@ -168,6 +171,25 @@ pub(super) fn day(dice: &mut Dice, clock: &Clock) -> Day {
         _ => None,
     }
     .unwrap_or(edge)
+}
+
+/// The first day of a week, month, quarter or year near today, or the one before.
+fn calendar_edge(dice: &mut Dice, today: Day) -> Day {
+    let period = dice.below(4);
+    let starts = |day: &Day| match period {
+        0 => day.weekday() == chrono::Weekday::Mon,
+        1 => day.day() == 1,
+        2 => day.day() == 1 && day.month() % 3 == 1,
+        _ => day.ordinal() == 1,
+    };
+    let from = dice.below(3);
+    let first = if dice.percent(50) {
+        today.iter_days().rev().filter(starts).nth(from)
+    } else {
+        today.iter_days().skip(1).find(starts)
+    };
+    let first = first.unwrap_or(today);
+    if dice.percent(50) { first } else { first.pred_opt().unwrap_or(first) }
 }
 
 /// A moment on the edge of some window, or next to it: a day, the ends of a day, or close to as_of.

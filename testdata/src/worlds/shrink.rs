@@ -1,7 +1,7 @@
 //! From a disagreement to a small one.
 
 use hyperseg_dsl::schema::Schema;
-use hyperseg_dsl::segment::{ContactTest, Criteria, Filter, Logic, Segment, Selector};
+use hyperseg_dsl::segment::{ContactTest, Criteria, Filter, Logic, Segment, Selector, Sequence};
 
 use super::World;
 use super::criteria::hidden;
@@ -182,26 +182,70 @@ impl Shrinker<'_> {
     }
 }
 
-/// The test with less of a filter, without one of its windows, or without `active`.
+/// The test with less of a filter, without one of its windows, or without `active`; a sequence with fewer links.
 fn simpler(test: &ContactTest) -> Vec<ContactTest> {
-    let selector = match test {
+    match test {
         ContactTest::Has(selector)
         | ContactTest::Count { selector, .. }
         | ContactTest::Aggregate { selector, .. }
-        | ContactTest::One { selector, .. } => selector,
-        ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. } => return Vec::new(),
-    };
-    let with = |simple: Selector| {
-        let mut test = test.clone();
-        match &mut test {
-            ContactTest::Has(selector)
-            | ContactTest::Count { selector, .. }
-            | ContactTest::Aggregate { selector, .. }
-            | ContactTest::One { selector, .. } => *selector = simple,
-            ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. } => {}
+        | ContactTest::One { selector, .. } => {
+            let with = |simple: Selector| {
+                let mut test = test.clone();
+                match &mut test {
+                    ContactTest::Has(selector)
+                    | ContactTest::Count { selector, .. }
+                    | ContactTest::Aggregate { selector, .. }
+                    | ContactTest::One { selector, .. } => *selector = simple,
+                    ContactTest::Field(_)
+                    | ContactTest::Age(_)
+                    | ContactTest::Anniversary { .. }
+                    | ContactTest::Sequence(_) => {}
+                }
+                test
+            };
+            simpler_selectors(selector).into_iter().map(with).collect()
         }
-        test
-    };
+        ContactTest::Sequence(sequence) => simpler_sequences(sequence),
+        ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. } => Vec::new(),
+    }
+}
+
+fn simpler_sequences(sequence: &Sequence) -> Vec<ContactTest> {
+    let mut found = Vec::new();
+    if sequence.links.len() > 1 {
+        let mut shorter = sequence.clone();
+        shorter.links.pop();
+        if let Some(last) = shorter.links.last_mut() {
+            last.event.clock = None;
+        }
+        found.push(shorter);
+    }
+    for place in 0..sequence.links.len() {
+        let mut simple = sequence.clone();
+        if let Some(link) = simple.links.get_mut(place)
+            && link.same.pop().is_some()
+        {
+            found.push(simple);
+        }
+    }
+    if sequence.first.clock.is_some() {
+        let mut simple = sequence.clone();
+        simple.first.clock = None;
+        found.push(simple);
+    }
+    for (place, selector) in sequence.selectors().enumerate() {
+        for simpler in simpler_selectors(selector) {
+            let mut simple = sequence.clone();
+            if let Some(selector) = simple.selectors_mut().nth(place) {
+                *selector = simpler;
+            }
+            found.push(simple);
+        }
+    }
+    found.into_iter().map(ContactTest::Sequence).collect()
+}
+
+fn simpler_selectors(selector: &Selector) -> Vec<Selector> {
     let schema = Schema::built_in();
     let Some(kind) = schema.record(&selector.record) else { return Vec::new() };
     let filters: Vec<Filter> = match &selector.filter {
@@ -214,17 +258,17 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
         Logic::Not(inner) => vec![Logic::True, (**inner).clone()],
         Logic::False | Logic::Leaf(_) => vec![Logic::True],
     };
-    let mut found: Vec<ContactTest> = filters
+    let mut found: Vec<Selector> = filters
         .into_iter()
-        .map(|filter| with(Selector { hidden: hidden(kind, &filter), filter, ..selector.clone() }))
+        .map(|filter| Selector { hidden: hidden(kind, &filter), filter, ..selector.clone() })
         .collect();
     for place in 0..selector.windows.len() {
         let mut simple = selector.clone();
         simple.windows.remove(place);
-        found.push(with(simple));
+        found.push(simple);
     }
     if selector.active {
-        found.push(with(Selector { active: false, ..selector.clone() }));
+        found.push(Selector { active: false, ..selector.clone() });
     }
     found
 }

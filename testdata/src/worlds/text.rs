@@ -6,8 +6,8 @@ use std::fmt::Write;
 use chrono::{DateTime, SecondsFormat, Utc};
 use hyperseg_dsl::schema::{Field, FieldType, Schema};
 use hyperseg_dsl::segment::{
-    Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit, FieldTest, Filter, Logic,
-    NumberTest, Operand, Segment, Selector, Test, TextOp, Which, Window,
+    Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit, Event, FieldTest, Filter, Link,
+    Logic, NumberTest, Operand, Relation, Segment, Selector, Sequence, Test, TextOp, Which, Window,
 };
 use hyperseg_dsl::semantics::select;
 use hyperseg_dsl::value::Value;
@@ -147,7 +147,47 @@ impl Printer {
                     other => format!("{which} {selector} has ({})", self.filter(other)),
                 }
             }
+            ContactTest::Sequence(sequence) => self.sequence(sequence),
         }
+    }
+
+    fn sequence(&mut self, of: &Sequence) -> String {
+        if let [link] = of.links.as_slice()
+            && let Some(side) = match link.relation {
+                Relation::Before => Some("before"),
+                Relation::Around => Some("around"),
+                Relation::Then { .. } | Relation::NotFollowed { .. } => None,
+            }
+        {
+            let same = same_text(link, &of.first);
+            let near = self.selector(&link.event.selector);
+            return format!("{near}{same} within {} {side} {}", duration(link.within), self.event(&of.first));
+        }
+        let mut text = self.event(&of.first);
+        let mut from = &of.first;
+        for link in &of.links {
+            let same = same_text(link, from);
+            let event = self.selector(&link.event.selector);
+            let (start, end) = match link.relation {
+                Relation::NotFollowed { or_open } => {
+                    ("not followed by", if or_open { " or still open" } else { "" })
+                }
+                Relation::Then { .. } | Relation::Before | Relation::Around => ("then", ""),
+            };
+            let _ = write!(text, " {start} {event}{same}{}", clock_text(&link.event));
+            if let Relation::Then { after: Some(after) } = link.relation {
+                let _ = write!(text, " after {}", duration(after));
+            }
+            let _ = write!(text, " within {}{end}", duration(link.within));
+            if let Relation::Then { .. } = link.relation {
+                from = &link.event;
+            }
+        }
+        text
+    }
+
+    fn event(&mut self, event: &Event) -> String {
+        format!("{}{}", self.selector(&event.selector), clock_text(event))
     }
 
     fn selector(&mut self, selector: &Selector) -> String {
@@ -219,6 +259,15 @@ impl Printer {
     }
 }
 
+fn same_text(link: &Link, from: &Event) -> String {
+    let of = &from.selector.record;
+    link.same.iter().map(|same| format!(" same {} as {of}", same.field)).collect()
+}
+
+fn clock_text(event: &Event) -> String {
+    event.clock.as_ref().map(|field| format!(".{field}")).unwrap_or_default()
+}
+
 fn number_test(test: &NumberTest) -> String {
     match test {
         NumberTest::Compare(cmp, value) => format!("{} {}", sign(*cmp), operand(value)),
@@ -238,6 +287,7 @@ fn window_text(window: &Window) -> String {
         Window::After(date) => format!("after {}", operand(date)),
         Window::On(date) => format!("on {}", operand(date)),
         Window::Between(low, high) => format!("between {} and {}", operand(low), operand(high)),
+        Window::Calendar(turn, period) => format!("{} {}", turn.word(), period.word()),
     }
 }
 

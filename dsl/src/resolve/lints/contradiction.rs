@@ -75,7 +75,7 @@ impl Facts for ContactTest {
                 number_fact(test).map(|fact| (Subject::Aggregate(*function, selector, field), fact))
             }
             // Records are many: two facts about them need not speak of one record.
-            Self::Anniversary { .. } | Self::Has(_) | Self::One { .. } => None,
+            Self::Anniversary { .. } | Self::Has(_) | Self::One { .. } | Self::Sequence(_) => None,
         }
     }
 }
@@ -124,7 +124,11 @@ fn days(window: &Window) -> Option<Fact> {
         Window::After(date) => compared(Cmp::Gt, day(date)?),
         Window::On(date) => compared(Cmp::Eq, day(date)?),
         Window::Between(low, high) => Some(Fact::Between(inside(day(low)?), inside(day(high)?))),
-        Window::InLast(_) | Window::InNext(_) | Window::MoreThanAgo(_) | Window::BetweenAgo(_, _) => None,
+        Window::InLast(_)
+        | Window::InNext(_)
+        | Window::MoreThanAgo(_)
+        | Window::BetweenAgo(_, _)
+        | Window::Calendar(_, _) => None,
     }
 }
 

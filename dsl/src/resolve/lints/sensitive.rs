@@ -75,6 +75,9 @@ fn of_criteria(criteria: &Criteria, schema: &Schema) -> Option<Class> {
         ContactTest::One { selector, test, .. } => {
             of_filter(&selector.filter, selector, schema).or_else(|| of_filter(test, selector, schema))
         }
+        ContactTest::Sequence(sequence) => {
+            sequence.selectors().find_map(|selector| of_filter(&selector.filter, selector, schema))
+        }
     })
 }
 

@@ -46,9 +46,12 @@ fn back(window: &Window) -> Option<Back> {
         Window::InNext(length) => ((units(length).0, -units(length).1), (units(length).0, 0), false),
         Window::MoreThanAgo(length) => (units(length), (units(length).0, i64::MAX), true),
         Window::BetweenAgo(near, far) => (units(near), units(far), false),
-        Window::Since(_) | Window::Before(_) | Window::After(_) | Window::On(_) | Window::Between(_, _) => {
-            return None;
-        }
+        Window::Since(_)
+        | Window::Before(_)
+        | Window::After(_)
+        | Window::On(_)
+        | Window::Between(_, _)
+        | Window::Calendar(_, _) => return None,
     };
     (near.0 == far.0).then_some(Back { kind: near.0, near: near.1, far: far.1, beyond })
 }
@@ -70,9 +73,11 @@ fn units(length: &Duration) -> (u8, i64) {
 /// First and last day of a window of literal dates; `None` where it is open or depends on the clock.
 fn ends(window: &Window) -> (Option<Day>, Option<Day>) {
     match window {
-        Window::InLast(_) | Window::InNext(_) | Window::MoreThanAgo(_) | Window::BetweenAgo(_, _) => {
-            (None, None)
-        }
+        Window::InLast(_)
+        | Window::InNext(_)
+        | Window::MoreThanAgo(_)
+        | Window::BetweenAgo(_, _)
+        | Window::Calendar(_, _) => (None, None),
         Window::Since(date) => (day(date), None),
         Window::After(date) => (day(date).and_then(|day| day.succ_opt()), None),
         Window::Before(date) => (None, day(date).and_then(|day| day.pred_opt())),

@@ -86,13 +86,13 @@ impl SetOperator for CountDistinct {
 }
 
 /// Numbers that are equal for equal values and different for different ones.
-struct Keys {
+pub(super) struct Keys {
     days: Option<LocalDays>,
     texts: HashMap<String, u64>,
 }
 
 impl Keys {
-    fn new(same: Sameness) -> Self {
+    pub(super) fn new(same: Sameness) -> Self {
         let days = match same {
             Sameness::Value => None,
             Sameness::Day(zone) => Some(LocalDays::new(zone)),
@@ -101,7 +101,7 @@ impl Keys {
     }
 
     /// Calls `take` with row and key of every value that is there.
-    fn each(&mut self, values: &ArrayRef, mut take: impl FnMut(usize, u64)) -> Result<()> {
+    pub(super) fn each(&mut self, values: &ArrayRef, mut take: impl FnMut(usize, u64)) -> Result<()> {
         let known = (0..values.len()).filter(|&row| values.is_valid(row));
         match values.data_type() {
             DataType::Int64 => {

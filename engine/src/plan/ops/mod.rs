@@ -12,6 +12,7 @@ pub(crate) mod logic;
 pub(crate) mod measure;
 mod number_of;
 pub(crate) mod record_set;
+pub(crate) mod sequence;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use self::distinct::Sameness;
 use self::extreme::Extreme;
 use self::measure::Bounds;
 use self::record_set::CountTest;
+use self::sequence::Chain;
 use super::exec::SetOperator;
 use crate::functions::NumberOf;
 use crate::report::Reason;
@@ -51,6 +53,8 @@ pub(crate) enum Operation {
         /// The latest.
         latest: bool,
     },
+    /// Records that follow each other. Inputs: rows, for each record of the chain.
+    RecordChain(Chain),
     /// Consent forbids. Expressions: the filter.
     ConsentBlocks(Consent),
     /// Kleene's and of the inputs.
@@ -84,6 +88,7 @@ impl Operation {
             Self::ExtremeRecord(extreme) => extreme.name(),
             Self::ExtremeDay { latest: true } => "LatestDay",
             Self::ExtremeDay { latest: false } => "EarliestDay",
+            Self::RecordChain(_) => "RecordChain",
             Self::ConsentBlocks(_) => "ConsentBlocks",
             Self::And => "And",
             Self::Or => "Or",
@@ -107,7 +112,8 @@ impl Operation {
             | Self::ExtremeDay { .. } => &["ord"],
             Self::ExtremeRecord(_) => &["ord", "at", "recorded_at"],
             Self::ConsentBlocks(_) => &["ord", "at", "decision", "end"],
-            Self::And
+            Self::RecordChain(_)
+            | Self::And
             | Self::Or
             | Self::NumberOf(_)
             | Self::Not
@@ -117,7 +123,12 @@ impl Operation {
         }
     }
 
-    /// Whether it reads a scan, rather than sets.
+    /// Whether it is a leaf with rows as inputs, rather than one scan.
+    pub(crate) fn reads_rows(&self) -> bool {
+        matches!(self, Self::RecordChain(_))
+    }
+
+    /// Whether it reads records or contacts, rather than sets.
     pub(crate) fn is_leaf(&self) -> bool {
         match self {
             Self::FieldSet
@@ -127,6 +138,7 @@ impl Operation {
             | Self::Measure(..)
             | Self::ExtremeRecord(_)
             | Self::ExtremeDay { .. }
+            | Self::RecordChain(_)
             | Self::ConsentBlocks(_) => true,
             Self::And
             | Self::Or
@@ -164,6 +176,7 @@ impl Operation {
                 Arc::new(extreme::ExtremeRecord { test, extreme: *extreme })
             }
             (Self::ExtremeDay { latest }, None) => Arc::new(extreme_day::ExtremeDay { latest: *latest }),
+            (Self::RecordChain(chain), None) => Arc::new(sequence::RecordChain { chain: chain.clone() }),
             (Self::ConsentBlocks(consent), None) => Arc::new(consent::ConsentBlocks { consent: *consent }),
             (Self::And, None) => Arc::new(logic::Logic::And),
             (Self::Or, None) => Arc::new(logic::Logic::Or),

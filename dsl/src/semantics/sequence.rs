@@ -1,0 +1,130 @@
+//! Records of one contact that follow each other: every choice of records is tried.
+
+use super::field::{same, value};
+use super::record::selected;
+use super::time::{first_instant, last_instant, later_day, length_micros, value_when};
+use super::truth::Truth;
+use super::{Contact, Record};
+use crate::clock::Clock;
+use crate::schema::Schema;
+use crate::segment::{Duration, Event, Link, Relation, SameField, Sequence};
+use crate::value::When;
+
+/// There is a choice of records that serves every link.
+pub(super) fn sequence(sequence: &Sequence, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
+    let firsts = selected(&sequence.first.selector, contact, schema, clock);
+    let choices: Vec<Vec<&Record>> =
+        sequence.links.iter().map(|link| selected(&link.event.selector, contact, schema, clock)).collect();
+    let links: Vec<(&Link, &[&Record])> =
+        sequence.links.iter().zip(choices.iter().map(Vec::as_slice)).collect();
+    let mut firsts = firsts.into_iter();
+    Truth::of(firsts.any(|first| goes_on(first, &sequence.first, &links, clock)))
+}
+
+/// From this record on the links can be served.
+fn goes_on(from: &Record, event: &Event, links: &[(&Link, &[&Record])], clock: &Clock) -> bool {
+    let Some(((link, choice), rest)) = links.split_first() else { return true };
+    let Some(start) = start(from, event) else { return false };
+    match link.relation {
+        Relation::Then { after } => choice.iter().any(|to| {
+            at(to).is_some_and(|at| {
+                before(start, at, clock)
+                    && after.is_none_or(|after| not_sooner(start, at, after, clock))
+                    && not_later(start, at, link.within, clock) == Truth::True
+            }) && have_the_same(from, to, &link.same, clock)
+                && goes_on(to, &link.event, rest, clock)
+        }),
+        Relation::NotFollowed { or_open } => {
+            let keys = link.same.iter().all(|same| value(&from.fields, &same.field).is_some());
+            let follower = choice.iter().any(|to| {
+                at(to).is_some_and(|at| {
+                    before(start, at, clock) && not_later(start, at, link.within, clock) != Truth::False
+                }) && have_the_same(from, to, &link.same, clock)
+            });
+            keys && !follower
+                && (or_open || over(start, link.within, clock))
+                && goes_on(from, event, rest, clock)
+        }
+        Relation::Before => choice.iter().any(|to| {
+            at(to).is_some_and(|at| before(at, start, clock) && not_earlier(start, at, link.within, clock))
+                && have_the_same(from, to, &link.same, clock)
+        }),
+        Relation::Around => choice.iter().any(|to| {
+            at(to).is_some_and(|at| {
+                not_earlier(start, at, link.within, clock)
+                    && not_later(start, at, link.within, clock) == Truth::True
+            }) && have_the_same(from, to, &link.same, clock)
+                && !std::ptr::eq(from, *to)
+        }),
+    }
+}
+
+fn at(record: &Record) -> Option<When> {
+    record.at()
+}
+
+/// Where the clock of an event starts.
+fn start(record: &Record, event: &Event) -> Option<When> {
+    match &event.clock {
+        None => record.at(),
+        Some(field) => value(&record.fields, field).and_then(value_when),
+    }
+}
+
+/// Strictly earlier: two instants by themselves, everything else by its day.
+fn before(one: When, other: When, clock: &Clock) -> bool {
+    match (one, other) {
+        (When::Instant(one), When::Instant(other)) => one < other,
+        (one, other) => clock.day_of(one) < clock.day_of(other),
+    }
+}
+
+/// At most so long after the start. UNKNOWN in hours, where a moment is known only to the day and it matters.
+fn not_later(start: When, moment: When, within: Duration, clock: &Clock) -> Truth {
+    match length_micros(within) {
+        None => Truth::of(
+            later_day(clock.day_of(start), within, 1).is_none_or(|last| clock.day_of(moment) <= last),
+        ),
+        Some(micros) => {
+            let surely = first_instant(start, clock).saturating_add(micros) >= last_instant(moment, clock);
+            let perhaps = last_instant(start, clock).saturating_add(micros) >= first_instant(moment, clock);
+            match (surely, perhaps) {
+                (true, _) => Truth::True,
+                (false, true) => Truth::Unknown,
+                (false, false) => Truth::False,
+            }
+        }
+    }
+}
+
+/// Surely at least so long after the start.
+fn not_sooner(start: When, moment: When, after: Duration, clock: &Clock) -> bool {
+    match length_micros(after) {
+        None => later_day(clock.day_of(start), after, 1).is_some_and(|first| clock.day_of(moment) >= first),
+        Some(micros) => first_instant(moment, clock) >= last_instant(start, clock).saturating_add(micros),
+    }
+}
+
+/// Surely at most so long before the start, or after it.
+fn not_earlier(start: When, moment: When, within: Duration, clock: &Clock) -> bool {
+    match length_micros(within) {
+        None => later_day(clock.day_of(start), within, -1).is_none_or(|first| clock.day_of(moment) >= first),
+        Some(micros) => first_instant(moment, clock) >= last_instant(start, clock).saturating_sub(micros),
+    }
+}
+
+/// Nothing can lie within the length after the start any more.
+fn over(start: When, within: Duration, clock: &Clock) -> bool {
+    match length_micros(within) {
+        None => later_day(clock.day_of(start), within, 1).is_some_and(|last| last < clock.today()),
+        Some(micros) => last_instant(start, clock).saturating_add(micros) <= clock.as_of_micros,
+    }
+}
+
+/// All the fields are known in both, and the same.
+fn have_the_same(one: &Record, other: &Record, fields: &[SameField], clock: &Clock) -> bool {
+    fields.iter().all(|field| match (value(&one.fields, &field.field), value(&other.fields, &field.field)) {
+        (Some(one), Some(other)) => same(one, other, clock),
+        (None, _) | (_, None) => false,
+    })
+}
