@@ -158,6 +158,21 @@ class Sql:
             parts.append(f'select contact from "{kind}" where {window} and {self.counts(*hidden)}{machine}')
         return f"select contact from ({' union all '.join(parts)}) group by contact"
 
+    def clicked(self, campaign: str, days: int) -> str:
+        """A click later than a send of the campaign, at most so many local days later."""
+        def day(at: str) -> str:
+            return f"(({at} at time zone 'UTC') at time zone '{self.clock.zone.key}')::date"
+
+        return f"""select distinct s.contact from email_sent s join email_click c using (contact, campaign)
+            where s.campaign = '{campaign}' and {self.of("s", "email_sent")} and {self.of("c", "email_click")}
+              and c."at" > s."at" and c."at" <= s."at" + interval {days + 2} day
+              and {day('c."at"')} <= {day('s."at"')} + {days}"""
+
+    def of(self, alias: str, kind: str) -> str:
+        """What makes a record of the kind count, under another name."""
+        visible = self.visible(kind).replace('"at"', f'{alias}."at"')
+        return f"{visible} and {alias}.status is distinct from 'entered_in_error'"
+
     def first_encounter(self) -> str:
         return f"""select contact from encounter
             where {self.visible("encounter")} and {self.counts("cancelled", "entered_in_error")}
@@ -205,6 +220,7 @@ def queries(connection: duckdb.DuckDBPyConnection, clock: Clock) -> dict[str, Qu
             dense=True,
         ),
         "first_encounter": Query(sql.first_encounter(), dense=True),
+        "click_after_send": Query(sql.clicked("flu_shot", 7)),
         "all_of_it": Query(
             where=f"""contact in ({sql.latest_hba1c(7, among)}) and contact in ({sql.no_shows(1, among)})
                 and contact in ({sql.opened(2, among)}) and contact not in ({sql.logged_in()}{among})""",

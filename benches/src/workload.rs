@@ -154,6 +154,11 @@ pub const WORKLOAD: &[Asked] = &[
     ),
     asked("first_encounter", "first encounter ever within 30 days", "earliest encounter.at in last 30 days"),
     asked(
+        "click_after_send",
+        "click within 7 days of a send of one campaign",
+        "email_sent(campaign = \"flu_shot\") then email_click same campaign as email_sent within 7 days",
+    ),
+    asked(
         "all_of_it",
         "all of it: demographic, clinical, journey, behavioural",
         "gender = female and age in 40..79 and state in (MA, NH, ME)
@@ -168,6 +173,5 @@ pub const WORKLOAD: &[Asked] = &[
 /// Segments that organisations ask for and the language cannot say yet, with what is missing.
 pub const ABSENT: &[(&str, &str)] = &[
     ("within 25 miles of a point", "the language has no `location within` yet"),
-    ("click within 7 days of a send of campaign X", "the language has no sequences with `then` yet"),
     ("top 5 % by clicks", "the language has no `top` yet"),
 ];
