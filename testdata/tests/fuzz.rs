@@ -77,7 +77,7 @@ fn run(form: &str, more: Vec<Vec<u8>>, target: fn(&[u8])) {
 fn pieces(text: &str) -> Vec<Vec<u8>> {
     let starts: Vec<usize> = text.match_indices("\nsegment ").map(|(at, _)| at).collect();
     let mut pieces = vec![text.as_bytes().to_vec()];
-    pieces.extend(starts.iter().map(|at| text[*at..].as_bytes().to_vec()));
+    pieces.extend(starts.iter().map(|at| text.as_bytes()[*at..].to_vec()));
     for criterion in text.split("\n    and ").skip(1) {
         pieces.push(format!("segment s where {}", criterion.lines().next().unwrap()).into_bytes());
     }
