@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! text --lex--> tokens --parse--> ast --resolve(schema)--> segment --bind(params)--> bound segment
+//! JSON -------json-----------------^
 //! ```
 //!
 //! This crate knows nothing of files, keys or DataFusion. It also holds the logical [`schema`] that every other

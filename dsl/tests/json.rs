@@ -121,6 +121,22 @@ fn findings_are_shown_with_their_pointer() {
 }
 
 #[test]
+fn advice_is_given_in_json() {
+    let help = |test: &str| {
+        let found = check(&segment(test), &Schema::built_in()).diagnostics;
+        found.into_iter().next().unwrap().help.unwrap()
+    };
+    let equals = |field: &str, value: &str| {
+        format!(r#"{{"field": "{field}", "test": {{"compare": "=", "value": {value}}}}}"#)
+    };
+    assert_eq!(help(&equals("gender", "\"female\"")), r#"write {"category": "female"}"#);
+    assert_eq!(help(&equals("enrolled_on", "\"2026-01-01\"")), r#"write {"date": "2026-01-01"}"#);
+    assert_eq!(help(&equals("household_size", "\"3\"")), "write 3 without quotes");
+    assert_eq!(help(&equals("city", r#"{"category": "Boston"}"#)), "write \"Boston\"");
+    assert!(help(&equals("city", "\"\"")).starts_with("in the text form: write `is missing`"));
+}
+
+#[test]
 fn the_examples_of_the_page_are_canonical_and_say_the_same() {
     let page = include_str!("../docs/json.md");
     let blocks = |mark: &str| -> Vec<&str> {

@@ -34,7 +34,7 @@ fn it_says_listed_exactly_of_those_on_the_list() {
             let Ok(list) = fixture.engine.run_blocking(&request, Guards::default()) else { continue };
             let list = ids(list);
             for contact in world.contacts.iter().take(CONTACTS) {
-                let report = fixture.engine.why(&request, contact.id()).unwrap();
+                let report = fixture.engine.why_blocking(&request, contact.id()).unwrap();
                 let on_it = list.iter().any(|id| id == contact.id());
                 assert_eq!(report.trace.listed, Some(on_it), "seed {seed}, segment {number}");
                 let whole = trace(&bound, contact, &schema, &world.clock, world.now_micros);
@@ -64,7 +64,7 @@ fn every_case_has_the_reason_it_expects() {
         let fixture = Fixture::new(&world, Layout::default());
         let request = request(bound, case.clock, case.now_micros);
         for (id, reason) in &case.expected.why_not {
-            let trace = fixture.engine.why(&request, id).unwrap().trace;
+            let trace = fixture.engine.why_blocking(&request, id).unwrap().trace;
             match reason {
                 Reason::Blocked(reason) => assert_eq!(trace.blocked, Some(*reason), "{}: {id}", case.name),
                 Reason::False | Reason::Unknown => assert!(!trace.matched, "{}: {id}", case.name),
@@ -84,7 +84,7 @@ fn it_is_audited_and_unlocks_what_it_needs() {
     let bound = checked.segments[0].bind(&Default::default()).unwrap();
     let request = request(bound, world.clock, world.now_micros);
     let id = world.contacts[0].id();
-    let report = fixture.engine.why(&request, id).unwrap();
+    let report = fixture.engine.why_blocking(&request, id).unwrap();
     let columns: Vec<String> = report
         .columns
         .iter()
@@ -108,7 +108,7 @@ fn it_is_audited_and_unlocks_what_it_needs() {
     assert_eq!(intent.body["details"]["contact_id"], id);
     assert!(end.body["columns"].is_array());
 
-    let refused = fixture.engine.why(&request, "nobody of this name");
+    let refused = fixture.engine.why_blocking(&request, "nobody of this name");
     assert!(matches!(refused, Err(Error::UnknownContact)));
     assert!(!refused.unwrap_err().to_string().contains("nobody"));
     let entries = fixture.engine.dataset().audit().unwrap().entries().unwrap();

@@ -2,4 +2,5 @@
 
 pub mod cases;
 pub mod population;
+pub mod segment_files;
 pub mod worlds;

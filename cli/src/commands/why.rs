@@ -35,7 +35,7 @@ impl Why {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
         let format = context.format(&[Format::Table, Format::Json])?;
         let (engine, request) = context.request(&self.segment, ConsentAge::Unlimited)?;
-        let report = engine.why(&request, &self.contact).map_err(|error| {
+        let report = engine.why_blocking(&request, &self.contact).map_err(|error| {
             let unknown = matches!(error, hyperseg_engine::Error::UnknownContact);
             let failure = Failure::from(error);
             if unknown { failure.hint("ids are compared character by character") } else { failure }

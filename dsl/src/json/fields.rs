@@ -222,6 +222,10 @@ impl<'j> Fields<'j> {
     /// Every field has been taken; reports those that have not.
     pub(super) fn finish(self, reader: &mut Reader) {
         for (name, member) in &self.left {
+            // Looking for near names costs; what is not kept need not be looked at.
+            if reader.findings.len() >= FINDINGS_MAX {
+                return;
+            }
             let message =
                 format!("unknown field `{}` of {}", crate::lex::short(name).escape_debug(), self.what);
             let near = suggest::nearest(name, self.known.iter().copied());

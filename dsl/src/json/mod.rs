@@ -4,6 +4,10 @@
 //! parser of the text form makes, with the places of the JSON, so that names, types, findings and meaning are shared.
 //! A family of the language, one file, both ways. What the text form cannot say is refused: every file that reads in one
 //! form can be written in the other, and means the same.
+//!
+//! A new construct of the language needs an arm that writes it here (the compiler asks for it), a field that reads it,
+//! its shape in `dsl/docs/segment.schema.json` and a row in `dsl/docs/json.md`. It stands in `dsl/tests/everything.seg`, and
+//! `testdata/tests/json_form` fails until reader, writer and schema agree.
 
 mod criteria;
 mod fields;
@@ -45,7 +49,28 @@ impl Pointers {
         for finding in findings {
             let span = Span { start: finding.span.start, end: finding.span.end };
             finding.path = Some(self.0.pointer(span));
+            finding.help = finding.help.take().map(|help| in_json(&finding.message, help));
         }
+    }
+}
+
+/// Advice of the resolver, which speaks of texts, for somebody who writes JSON.
+fn in_json(message: &str, help: String) -> String {
+    let Some(written) = help.strip_prefix("write ") else {
+        let spelled =
+            ["e.g. ", "declare ", "declare it: ", "add `"].iter().any(|start| help.starts_with(start));
+        return if spelled { format!("in the text form: {help}") } else { help };
+    };
+    let bare = written.strip_suffix(" without quotes");
+    match bare {
+        _ if message.ends_with("is written without quotes") => {
+            format!("write {{\"category\": \"{written}\"}}")
+        }
+        Some(day) if crate::value::parse_day(day).is_some() => format!("write {{\"date\": \"{day}\"}}"),
+        Some(_) => help,
+        // A text in quotes is the same in JSON.
+        None if written.starts_with('"') || written.starts_with('{') => help,
+        None => format!("in the text form: {help}"),
     }
 }
 

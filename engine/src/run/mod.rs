@@ -78,7 +78,7 @@ impl Engine {
     ///
     /// # Errors
     /// No contact has this id; the dataset, its keys or its audit log cannot be used.
-    pub fn why(&self, request: &Request, contact_id: &str) -> Result<WhyReport> {
+    pub async fn why(&self, request: &Request, contact_id: &str) -> Result<WhyReport> {
         why::why(self, request, contact_id)
     }
 
@@ -113,6 +113,14 @@ impl Engine {
     /// As [`Engine::count`].
     pub fn plan_blocking(&self, request: &Request, analyze: bool) -> Result<PlanReport> {
         self.block_on(self.plan(request, analyze))
+    }
+
+    /// [`Engine::why`] for callers without an async runtime.
+    ///
+    /// # Errors
+    /// As [`Engine::why`].
+    pub fn why_blocking(&self, request: &Request, contact_id: &str) -> Result<WhyReport> {
+        why::why(self, request, contact_id)
     }
 
     /// [`Engine::run`] for callers without an async runtime.

@@ -172,7 +172,12 @@ impl Reading<'_> {
                 let Some(row) = row else { continue };
                 let scope = self.arm(vec![(entry.id, names.clone())])?;
                 let columns: Vec<&str> = names.iter().map(String::as_str).collect();
-                for batch in scope.read(&self.engine.dataset, entry, &columns, Some(vec![row..row + 1]))? {
+                for batch in scope.read(
+                    &self.engine.dataset,
+                    entry,
+                    &columns,
+                    Some(std::iter::once(row..row + 1).collect()),
+                )? {
                     let batch = batch?;
                     let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
                     if **ordinals.values() != [ordinal] {
