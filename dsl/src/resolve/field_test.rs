@@ -5,7 +5,7 @@ use super::{Body, Resolver, Scope};
 use crate::ast::{AttributeTest, Set, Span, Value, ValueKind};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::{Field, FieldType, ZIP, is_stored_zip};
-use crate::segment::{Cmp, FieldTest, Filter, Logic, Operand, Test, TextOp};
+use crate::segment::{Cmp, FieldTest, Filter, ListTest, Logic, Operand, Test, TextOp};
 use crate::value::Value as Typed;
 
 /// Largest regular expression once compiled, in bytes.
@@ -25,6 +25,7 @@ impl<'a> Resolver<'a> {
             AttributeTest::Compare(cmp, _) => *cmp == Cmp::Ne,
             AttributeTest::In { negated, .. } | AttributeTest::Between { negated, .. } => *negated,
             AttributeTest::Text(_) | AttributeTest::Under(_) | AttributeTest::Window(_) => false,
+            AttributeTest::List { test, .. } => *test == ListTest::None,
             AttributeTest::Known | AttributeTest::Missing => {
                 self.body.decided.insert(key(scope, &field.name));
                 let test = if matches!(test, AttributeTest::Known) { Test::Known } else { Test::Missing };
@@ -76,6 +77,26 @@ impl<'a> Resolver<'a> {
                 }
                 let window = self.window(window, field.ty == FieldType::Date)?;
                 Some(leaf(field, Test::Window(window)))
+            }
+            AttributeTest::List { test, values } => {
+                if field.ty != FieldType::Categories {
+                    self.wrong_test(field, span);
+                    return None;
+                }
+                self.grow(0, values.len(), span)?;
+                let mut operands = Vec::with_capacity(values.len());
+                for value in values {
+                    operands.push(readable(value).then(|| self.category(field, value)).flatten());
+                }
+                let operands: Vec<Typed> = operands.into_iter().collect::<Option<_>>()?;
+                let operands: Vec<(Operand, Span)> = operands
+                    .into_iter()
+                    .map(Operand::Literal)
+                    .zip(values.iter().map(|value| value.span))
+                    .collect();
+                super::lints::repeated_values(&operands, &mut self.findings);
+                let operands = operands.into_iter().map(|(operand, _)| operand).collect();
+                Some(leaf(field, Test::List(*test, operands)))
             }
             AttributeTest::Known | AttributeTest::Missing => None,
         }
@@ -209,16 +230,13 @@ impl<'a> Resolver<'a> {
             FieldType::Date | FieldType::Time => {
                 "`=`, `<`, `>=`, `between`, windows such as `in last 90 days`"
             }
-            FieldType::Categories | FieldType::Point => "only `is known` and `is missing` in this version",
+            FieldType::Categories => "`has any of (...)`, `has all of (...)`, `has none of (...)`",
+            FieldType::Point => "only `is known` and `is missing` in this version",
         };
         let message =
             format!("`{}` is {} and does not have this test", field.name, super::operands::a_type(field.ty));
         let finding = Diagnostic::new(&codes::WRONG_TEST, span, message);
-        let own = if matches!(field.ty, FieldType::Categories | FieldType::Point) {
-            ""
-        } else {
-            ", `is known`, `is missing`"
-        };
+        let own = if field.ty == FieldType::Point { "" } else { ", `is known`, `is missing`" };
         self.report(finding.help(format!("it has {knows}{own}")));
     }
 

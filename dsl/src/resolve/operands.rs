@@ -133,7 +133,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn category(&mut self, field: &Field, value: &Value) -> Option<Typed> {
+    pub(super) fn category(&mut self, field: &Field, value: &Value) -> Option<Typed> {
         let names = field.categories.iter().map(String::as_str);
         let (written, quoted) = match &value.kind {
             ValueKind::Word(word) => (word, false),

@@ -12,6 +12,7 @@ pub(crate) mod measure;
 mod number_of;
 pub(crate) mod record_set;
 pub(crate) mod sequence;
+pub(crate) mod share;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use self::extreme::Extreme;
 use self::measure::Bounds;
 use self::record_set::CountTest;
 use self::sequence::Chain;
+use self::share::ShareTest;
 use super::exec::SetOperator;
 use crate::functions::NumberOf;
 use crate::report::Reason;
@@ -46,6 +48,8 @@ pub(crate) enum Operation {
     Measure(Aggregate, Bounds),
     /// The latest or earliest selected record. Expressions: the filter, the test.
     ExtremeRecord(Extreme),
+    /// The share of selected records that satisfy a test. Expressions: the filter, the test.
+    ShareOfRecords(ShareTest),
     /// Records that follow each other. Inputs: rows, for each record of the chain.
     RecordChain(Chain),
     /// Consent forbids. Expressions: the filter.
@@ -79,6 +83,7 @@ impl Operation {
             Self::CountDistinct(..) => "CountDistinct",
             Self::Measure(..) => "Measure",
             Self::ExtremeRecord(extreme) => extreme.name(),
+            Self::ShareOfRecords(_) => "ShareOfRecords",
             Self::RecordChain(_) => "RecordChain",
             Self::ConsentBlocks(_) => "ConsentBlocks",
             Self::And => "And",
@@ -96,7 +101,11 @@ impl Operation {
     pub(crate) fn columns(&self) -> &'static [&'static str] {
         match self {
             Self::FieldSet => &[],
-            Self::HasRecord | Self::CountRecords(_) | Self::CountDistinct(..) | Self::Measure(..) => &["ord"],
+            Self::HasRecord
+            | Self::CountRecords(_)
+            | Self::CountDistinct(..)
+            | Self::Measure(..)
+            | Self::ShareOfRecords(_) => &["ord"],
             Self::ExtremeRecord(_) => &["ord", "at", "recorded_at"],
             Self::ConsentBlocks(_) => &["ord", "at", "decision", "scope", "end"],
             Self::RecordChain(_)
@@ -124,6 +133,7 @@ impl Operation {
             | Self::CountDistinct(..)
             | Self::Measure(..)
             | Self::ExtremeRecord(_)
+            | Self::ShareOfRecords(_)
             | Self::RecordChain(_)
             | Self::ConsentBlocks(_) => true,
             Self::And
@@ -154,6 +164,9 @@ impl Operation {
             }
             (Self::ExtremeRecord(extreme), Some(test)) => {
                 Arc::new(extreme::ExtremeRecord { test, extreme: *extreme })
+            }
+            (Self::ShareOfRecords(asked), Some(test)) => {
+                Arc::new(share::ShareOfRecords { test, asked: *asked })
             }
             (Self::RecordChain(chain), None) => Arc::new(sequence::RecordChain { chain: chain.clone() }),
             (Self::ConsentBlocks(consent), None) => Arc::new(consent::ConsentBlocks { consent: *consent }),
