@@ -500,6 +500,7 @@ fn descriptions_are_english() {
         ("not turns 65 this year", "the day of turning 65 does not fall in the present calendar year.\n"),
         ("age in months on 2026-09-01 >= 60", "age in months on 2026-09-01 is at least 60.\n"),
         ("spoken_languages has none of (en, es)", "spoken languages has none of en or es.\n"),
+        ("has bill(not balance < amount)", "there is some bill where balance is not below amount.\n"),
         (
             "has appointment(status in (booked, no_show))",
             "there is some appointment where status is one of booked or no show.\n",

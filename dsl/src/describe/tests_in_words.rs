@@ -186,6 +186,9 @@ fn field(test: &FieldTest, negated: bool) -> String {
     let not = if negated { "not " } else { "" };
     let words = match &test.test {
         Test::Compare(cmp, to) => format!("{} {}", compared(*cmp, test.ty, negated), operand(to)),
+        Test::CompareField(cmp, other) => {
+            format!("{} {}", compared(*cmp, test.ty, negated), spaced(&other.field))
+        }
         Test::In(all) => format!("{} one of {}", is(FieldType::Text, negated), operands(all)),
         Test::Between(low, high) => format!("is {not}from {} to {}", operand(low), operand(high)),
         Test::Text(op, text) => {

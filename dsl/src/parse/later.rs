@@ -205,7 +205,7 @@ pub(super) fn anchor(parser: &mut Parser<'_>) -> bool {
     found
 }
 
-/// Reports two fields compared with each other; the resolver finds them.
+/// Reports a field where only a value can stand; the resolver finds it.
 pub(crate) fn field_against_field(span: Span) -> Diagnostic {
-    Diagnostic::new(&codes::NOT_AVAILABLE, span, "comparing two fields is not available in this version")
+    Diagnostic::new(&codes::NOT_AVAILABLE, span, "a field as a value is not available here in this version")
 }

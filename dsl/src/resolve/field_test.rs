@@ -5,7 +5,7 @@ use super::{Body, Resolver, Scope};
 use crate::ast::{AttributeTest, Set, Span, Value, ValueKind};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::{Field, FieldType, ZIP, is_stored_zip};
-use crate::segment::{Cmp, FieldTest, Filter, ListTest, Logic, Operand, Test, TextOp};
+use crate::segment::{Cmp, FieldTest, Filter, ListTest, Logic, Operand, OtherField, Test, TextOp};
 use crate::value::Value as Typed;
 
 /// Largest regular expression once compiled, in bytes.
@@ -48,6 +48,9 @@ impl<'a> Resolver<'a> {
                 if !fits {
                     self.wrong_test(field, span);
                     return None;
+                }
+                if let Some(other) = self.other_field(scope, field, value) {
+                    return self.against_field(scope, field, *cmp, other, value.span);
                 }
                 let operand = self.exact_operand(scope, field, value)?;
                 Some(leaf(field, Test::Compare(*cmp, operand)))
@@ -100,6 +103,55 @@ impl<'a> Resolver<'a> {
             }
             AttributeTest::Known | AttributeTest::Missing => None,
         }
+    }
+
+    /// The field that a bare word names where a value stands; a category of the field is one first.
+    fn other_field(&self, scope: Scope<'a>, field: &Field, value: &Value) -> Option<&'a Field> {
+        let ValueKind::Word(word) = &value.kind else { return None };
+        if field.categories.contains(word) {
+            return None;
+        }
+        match scope {
+            Scope::Contact => self.schema.contact_field(word),
+            Scope::Record(kind) => kind.field(word),
+        }
+    }
+
+    /// One field against another.
+    fn against_field(
+        &mut self,
+        scope: Scope<'a>,
+        field: &Field,
+        cmp: Cmp,
+        other: &Field,
+        span: Span,
+    ) -> Option<Filter> {
+        let moment = |ty| matches!(ty, FieldType::Date | FieldType::Time);
+        let number = |ty| matches!(ty, FieldType::Int | FieldType::Number);
+        let alike = field.ty == other.ty && field.categories == other.categories
+            || moment(field.ty) && moment(other.ty)
+            || number(field.ty) && number(other.ty);
+        let finding = if field.name == other.name {
+            let message = format!("`{}` is compared with itself", field.name);
+            Diagnostic::new(&codes::WRONG_VALUE, span, message).help("write a value or another field")
+        } else if !alike {
+            let (one, two) = (super::operands::a_type(field.ty), super::operands::a_type(other.ty));
+            let message =
+                format!("`{}` is {one} and `{}` is {two}: they cannot be compared", field.name, other.name);
+            Diagnostic::new(&codes::WRONG_VALUE, span, message)
+        } else if matches!(scope, Scope::Contact) && field.class != other.class {
+            let message = format!(
+                "`{}` and `{}` are kept under different keys; comparing them is not available in this version",
+                field.name, other.name
+            );
+            Diagnostic::new(&codes::NOT_AVAILABLE, span, message).help("compare each with a value")
+        } else {
+            self.note_negation(scope, &other.name, span, cmp == Cmp::Ne);
+            let other = OtherField { field: other.name.clone(), ty: other.ty };
+            return Some(leaf(field, Test::CompareField(cmp, other)));
+        };
+        self.report(finding);
+        None
     }
 
     /// The value that a whole field is compared with; a ZIP must have the form in which ZIPs are stored.

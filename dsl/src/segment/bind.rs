@@ -221,7 +221,7 @@ impl Binder<'_> {
             }
             Test::Between(low, high) => self.bounds(low, high),
             Test::Window(window) => self.window(window),
-            Test::Codes(_) | Test::Known | Test::Missing => Ok(()),
+            Test::CompareField(_, _) | Test::Codes(_) | Test::Known | Test::Missing => Ok(()),
         }
     }
 
@@ -255,7 +255,8 @@ impl Binder<'_> {
         let compared = match &test.test {
             Test::Compare(_, operand) => std::slice::from_ref(operand),
             Test::In(operands) => operands.as_slice(),
-            Test::Between(_, _)
+            Test::CompareField(_, _)
+            | Test::Between(_, _)
             | Test::Text(_, _)
             | Test::Codes(_)
             | Test::List(_, _)

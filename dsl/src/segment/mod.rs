@@ -340,6 +340,8 @@ pub struct FieldTest {
 pub enum Test {
     /// Ordered comparison; text, category, bool only `=` and `!=`; dates and times compare local days.
     Compare(Cmp, Operand),
+    /// Like `Compare`, with the value of another field of the same contact or record; UNKNOWN when either is missing.
+    CompareField(Cmp, OtherField),
     /// Equal to one of these.
     In(Vec<Operand>),
     /// At least the first and at most the second, both ends included; local days for dates and times.
@@ -356,6 +358,15 @@ pub enum Test {
     Known,
     /// No value is there. Never UNKNOWN.
     Missing,
+}
+
+/// A field with which another one is compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherField {
+    /// Its name.
+    pub field: String,
+    /// Its type in the schema, which can be compared with that of the first.
+    pub ty: FieldType,
 }
 
 /// How the categories of a list lie to others.

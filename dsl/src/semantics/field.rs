@@ -37,6 +37,13 @@ pub(super) fn field_test(test: &FieldTest, fields: &Fields, clock: &Clock) -> Tr
         Test::Compare(cmp, operand) => {
             with(found, test, fields, |found| compare_value(found, *cmp, operand, clock))
         }
+        Test::CompareField(cmp, other) => {
+            with(found, test, fields, |found| match value(fields, &other.field) {
+                Some(_) if other.field == "value" && value(fields, "comparator").is_some() => Truth::Unknown,
+                Some(other) => compare_value(found, *cmp, &Operand::Literal(other.clone()), clock),
+                None => Truth::Unknown,
+            })
+        }
         Test::In(operands) => with(found, test, fields, |found| {
             operands
                 .iter()

@@ -3,6 +3,7 @@
 mod age;
 mod anniversary;
 mod list;
+mod local_day;
 mod number_of;
 mod text;
 mod turns;
@@ -10,6 +11,7 @@ mod turns;
 pub(crate) use age::age_test;
 pub(crate) use anniversary::{Returns, anniversary};
 pub(crate) use list::{ListOf, list_test};
+pub(crate) use local_day::local_day;
 pub(crate) use number_of::{NumberOf, number_of};
 pub(crate) use text::{TextTest, text};
 pub(crate) use turns::{Turns, turns};

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
 use hyperseg_dsl::segment::{
     AgeUnit, Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter,
-    Hidden, ListTest, Logic, NumberTest, Operand, Param, Period, Quantity, Selector, Test, TextOp, Turn,
-    Which, Window,
+    Hidden, ListTest, Logic, NumberTest, Operand, OtherField, Param, Period, Quantity, Selector, Test,
+    TextOp, Turn, Which, Window,
 };
 use hyperseg_dsl::value::{Day, Value};
 
@@ -91,7 +91,9 @@ impl<'w> Maker<'w> {
         };
         let Some(field) = field else { return Logic::True };
         let sample = contact.and_then(|contact| contact.fields.get(&field.name)).cloned();
-        match self.field_test(field, sample) {
+        let of_class: Vec<Field> =
+            self.schema.contact.iter().filter(|other| other.class == field.class).cloned().collect();
+        match self.field_test(field, &of_class, sample) {
             Logic::Leaf(test) => Logic::Leaf(ContactTest::Field(test)),
             Logic::Not(inner) => match *inner {
                 Logic::Leaf(test) => Logic::Not(Box::new(Logic::Leaf(ContactTest::Field(test)))),
@@ -119,13 +121,18 @@ impl<'w> Maker<'w> {
             let field = if maker.dice.percent(50) { maker.dice.pick(&favourites).copied() } else { None };
             let Some(field) = field.or_else(|| maker.dice.pick(&kind.fields)) else { return Logic::True };
             let sample = record.and_then(|record| record.fields.get(&field.name)).cloned();
-            maker.field_test(field, sample)
+            maker.field_test(field, &kind.fields, sample)
         })
     }
 
     /// A test of a field, or `Not` of one; around the sample when there is one.
-    fn field_test(&mut self, field: &Field, sample: Option<Value>) -> Filter {
+    fn field_test(&mut self, field: &Field, others: &[Field], sample: Option<Value>) -> Filter {
         let leaf = |test| Logic::Leaf(FieldTest { field: field.name.clone(), ty: field.ty, test });
+        if self.dice.percent(8)
+            && let Some(test) = self.against_field(field, others)
+        {
+            return leaf(test);
+        }
         match self.dice.below(12) {
             0 => return leaf(Test::Known),
             1 => return leaf(Test::Missing),
@@ -198,6 +205,32 @@ impl<'w> Maker<'w> {
                 }
             }
         }
+    }
+
+    /// A comparison with another field that can be compared.
+    fn against_field(&mut self, field: &Field, others: &[Field]) -> Option<Test> {
+        let family = |field: &Field| match field.ty {
+            FieldType::Date | FieldType::Time => 1,
+            FieldType::Int | FieldType::Number => 2,
+            FieldType::Text | FieldType::Category | FieldType::Bool => 3,
+            FieldType::Money => 4,
+            FieldType::Code | FieldType::Categories | FieldType::Point => 0,
+        };
+        let alike: Vec<&Field> = others
+            .iter()
+            .filter(|other| other.name != field.name && family(other) == family(field) && family(field) > 0)
+            .filter(|other| {
+                family(field) != 3 || other.ty == field.ty && other.categories == field.categories
+            })
+            .collect();
+        let other = self.dice.pick(&alike)?;
+        // A word that is a category of the field is one.
+        if field.categories.contains(&other.name) {
+            return None;
+        }
+        let comparisons = if family(field) == 3 { &COMPARISONS[..2] } else { &COMPARISONS[..] };
+        let cmp = self.dice.pick(comparisons).copied()?;
+        Some(Test::CompareField(cmp, OtherField { field: other.name.clone(), ty: other.ty }))
     }
 
     fn list(&mut self, field: &Field, sample: Option<&Value>) -> Vec<Operand> {

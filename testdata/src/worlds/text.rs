@@ -229,6 +229,7 @@ impl Printer {
     fn field_test(&mut self, test: &FieldTest) -> String {
         match &test.test {
             Test::Compare(cmp, value) => format!("{} {}", sign(*cmp), operand(value)),
+            Test::CompareField(cmp, other) => format!("{} {}", sign(*cmp), other.field),
             Test::In(values) => format!("in ({})", list(values)),
             Test::Between(low, high) => format!("between {} and {}", operand(low), operand(high)),
             Test::Text(op, value) => {

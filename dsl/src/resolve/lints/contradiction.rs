@@ -101,6 +101,7 @@ impl Facts for FieldTest {
                     .collect::<Option<_>>()?,
             ),
             Test::Compare(_, _)
+            | Test::CompareField(_, _)
             | Test::Between(_, _)
             | Test::Text(_, _)
             | Test::Codes(_)
