@@ -27,6 +27,19 @@ pub const LEAVES: &[Named] = &[
     ),
     named("count_events", "segment s where count(email_open) in last 90 days >= 3"),
     named("latest_lab", "segment s where latest lab(code = LOINC:\"4548-4\") has (value > 9)"),
+    named("share_no_show", "segment s where share(status = no_show of appointment in last 2 years) > 30%"),
+    named(
+        "click_after_send",
+        "segment s where email_sent(campaign = \"flu_shot\") then email_click within 7 days",
+    ),
+    named(
+        "abandoned_form",
+        "segment s where form_start in last 90 days not followed by form_complete same name as form_start within 24 hours",
+    ),
+    named(
+        "readmission",
+        "segment s where encounter(class = inpatient).end then encounter(class = inpatient) within 30 days",
+    ),
     named("earliest_visit", "segment s where earliest encounter.at in last 30 days"),
 ];
 

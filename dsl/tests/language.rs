@@ -289,7 +289,10 @@ fn records_windows_and_hidden_values() {
         panic!()
     };
     assert_eq!((field.as_str(), window), ("birth_date", Window::InNext(length(7, DurationUnit::Day))));
-    let Logic::Leaf(ContactTest::Age(NumberTest::In(ages))) = criterion("age in (18, 21)") else { panic!() };
+    let Logic::Leaf(ContactTest::Age { test: NumberTest::In(ages), .. }) = criterion("age in (18, 21)")
+    else {
+        panic!()
+    };
     assert_eq!(ages.len(), 2);
 }
 
@@ -491,6 +494,14 @@ fn descriptions_are_english() {
         ),
         ("call within 3 days before visit", "there is some (visit), and some (call) in the 3 days before.\n"),
         (
+            "not share(status = no_show of appointment in last 1 year) >= 33.3% with at least 3",
+            "it is not so that (of all (appointment records in the last 1 year) the share where status is no show is at least 33.3% and there are at least 3).\n",
+        ),
+        ("not turns 65 this year", "the day of turning 65 does not fall in the present calendar year.\n"),
+        ("age in months on 2026-09-01 >= 60", "age in months on 2026-09-01 is at least 60.\n"),
+        ("spoken_languages has none of (en, es)", "spoken languages has none of en or es.\n"),
+        ("has bill(not balance < amount)", "there is some bill where balance is not below amount.\n"),
+        (
             "has appointment(status in (booked, no_show))",
             "there is some appointment where status is one of booked or no show.\n",
         ),
@@ -581,5 +592,5 @@ fn the_examples_of_the_reference_compile() {
         assert_eq!(format(source).as_deref(), Ok(source), "not in canonical form");
         examples += 1;
     }
-    assert_eq!(examples, 11);
+    assert_eq!(examples, 12);
 }

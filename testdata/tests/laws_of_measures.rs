@@ -224,11 +224,13 @@ fn name(test: &ContactTest) -> Option<&'static str> {
         }),
         ContactTest::Aggregate { function, .. } => Some(function.name()),
         ContactTest::Field(_)
-        | ContactTest::Age(_)
+        | ContactTest::Age { .. }
+        | ContactTest::Turns { .. }
         | ContactTest::Anniversary { .. }
         | ContactTest::Has(_)
         | ContactTest::One { .. }
-        | ContactTest::Sequence(_) => None,
+        | ContactTest::Sequence(_)
+        | ContactTest::Share { .. } => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Criteria as written.
 
 use super::{Duration, Ident, Number, Span, Value};
-use crate::segment::{Aggregate, Cmp, Period, Quantity, TextOp, Turn, Which};
+use crate::segment::{AgeUnit, Aggregate, Cmp, ListTest, Period, Quantity, TextOp, Turn, Which};
 
 /// Criteria over a contact or over the fields of a record; the resolver tells them apart.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +35,17 @@ pub(crate) enum ExprKind {
         field: Ident,
         test: AttributeTest,
     },
-    Age(NumberSet),
+    /// `age [in months] [on date]`, and what it is tested for.
+    Age {
+        unit: AgeUnit,
+        on: Option<Value>,
+        test: NumberSet,
+    },
+    /// `turns 65 window`.
+    Turns {
+        age: Number,
+        window: Window,
+    },
     Anniversary {
         field: Ident,
         window: Window,
@@ -62,6 +72,15 @@ pub(crate) enum ExprKind {
     Sequence {
         first: Event,
         steps: Vec<Step>,
+    },
+    /// `share(criteria of selector) > 30% with at least 3`; the parenthesis ends at `open`.
+    Share {
+        open: usize,
+        test: Box<Expr>,
+        selector: Selector,
+        cmp: Cmp,
+        percent: Number,
+        at_least: Option<Number>,
     },
     /// Could not be read.
     Bad,
@@ -136,6 +155,11 @@ pub(crate) enum AttributeTest {
     Known,
     Missing,
     Window(Window),
+    /// `has any of (category, …)`.
+    List {
+        test: ListTest,
+        values: Vec<Value>,
+    },
 }
 
 /// `contains "text"` and its like.

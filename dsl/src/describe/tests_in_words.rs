@@ -5,15 +5,26 @@ use super::windows::{length, window};
 use super::{Place, listed, logic};
 use crate::schema::{FieldType, Schema};
 use crate::segment::{
-    Aggregate, Cmp, ContactTest, Counted, Event, FieldTest, Filter, Logic, NumberTest, Relation, Selector,
-    Sequence, Test, TextOp, Which,
+    AgeUnit, Aggregate, Cmp, ContactTest, Counted, Event, FieldTest, Filter, ListTest, Logic, NumberTest,
+    Relation, Selector, Sequence, Test, TextOp, Which,
 };
 
 /// A test of a contact.
 pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> String {
     match test {
         ContactTest::Field(test) => field(test, negated),
-        ContactTest::Age(test) => format!("age {}", number(test, negated)),
+        ContactTest::Age { unit, on, test } => {
+            let unit = match unit {
+                AgeUnit::Years => "",
+                AgeUnit::Months => " in months",
+            };
+            let on = on.as_ref().map(|day| format!(" on {}", operand(day))).unwrap_or_default();
+            format!("age{unit}{on} {}", number(test, negated))
+        }
+        ContactTest::Turns { age, window: at } => {
+            let verb = if negated { "does not fall" } else { "falls" };
+            format!("the day of turning {age} {verb} {}", window(at))
+        }
         ContactTest::Anniversary { field, window: at } => {
             let verb = if negated { "does not fall" } else { "falls" };
             format!("the anniversary of {} {verb} {}", spaced(field), window(at))
@@ -47,6 +58,17 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             };
             let text =
                 format!("for the {which} {}, {}", records(selector, "", schema), filter(test, Place::Inside));
+            if negated { format!("it is not so that ({text})") } else { text }
+        }
+        ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
+            let percent = f64::from(*percent_millis) / 1000.0;
+            let least = at_least.map(|number| format!(" and there are at least {number}"));
+            let (records, test) = (records(selector, " records", schema), filter(test, Place::Inside));
+            let words = compared(*cmp, FieldType::Int, false);
+            let text = format!(
+                "of all ({records}) the share where {test} {words} {percent}%{}",
+                least.unwrap_or_default()
+            );
             if negated { format!("it is not so that ({text})") } else { text }
         }
         ContactTest::Sequence(of) => {
@@ -164,6 +186,9 @@ fn field(test: &FieldTest, negated: bool) -> String {
     let not = if negated { "not " } else { "" };
     let words = match &test.test {
         Test::Compare(cmp, to) => format!("{} {}", compared(*cmp, test.ty, negated), operand(to)),
+        Test::CompareField(cmp, other) => {
+            format!("{} {}", compared(*cmp, test.ty, negated), spaced(&other.field))
+        }
         Test::In(all) => format!("{} one of {}", is(FieldType::Text, negated), operands(all)),
         Test::Between(low, high) => format!("is {not}from {} to {}", operand(low), operand(high)),
         Test::Text(op, text) => {
@@ -180,6 +205,15 @@ fn field(test: &FieldTest, negated: bool) -> String {
             format!("{verb} {}", operand(text))
         }
         Test::Codes(set) => format!("{} {}", is(FieldType::Text, negated), codes(set)),
+        Test::List(how, all) => {
+            let verb = match (how, negated) {
+                (ListTest::None, false) | (ListTest::Any, true) => "has none of",
+                (ListTest::Any, false) | (ListTest::None, true) => "has one or more of",
+                (ListTest::All, false) => "has all of",
+                (ListTest::All, true) => "does not have all of",
+            };
+            format!("{verb} {}", operands(all))
+        }
         Test::Window(at) => format!("is {not}{}", window(at)),
         Test::Known => if negated { "is not known" } else { "is known" }.to_owned(),
         Test::Missing => if negated { "is not missing" } else { "is missing" }.to_owned(),

@@ -6,7 +6,7 @@ use crate::ast::{
     ValuesetPartKind, Window, WindowKind,
 };
 use crate::lex::text::quote;
-use crate::segment::{Cmp, DurationUnit, Quantity, TextOp, Which};
+use crate::segment::{AgeUnit, Cmp, DurationUnit, Quantity, TextOp, Which};
 
 /// How long lists are printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,10 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
         ExprKind::Nobody => "nobody".to_owned(),
         ExprKind::Name(name) => name.clone(),
         ExprKind::Attribute { field, test } => format!("{} {}", field.name, attribute(test, lists)),
-        ExprKind::Age(test) => format!("age {}", number_set(test, lists)),
+        ExprKind::Age { unit, on, test } => {
+            format!("{} {}", age_head(*unit, on.as_ref()), number_set(test, lists))
+        }
+        ExprKind::Turns { age, window: at } => format!("turns {} {}", age.text, window(at)),
         ExprKind::Anniversary { field, window: at } => format!("{} anniversary {}", field.name, window(at)),
         ExprKind::Has { negated, selector: of } => {
             format!("{} {}", if *negated { "no" } else { "has" }, selector(of, lists))
@@ -56,8 +59,22 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
             }
             out
         }
+        ExprKind::Share { test, selector: of, cmp, percent, at_least, .. } => {
+            let test = self::expr(test, lists);
+            format!(
+                "share({test} of {}){}",
+                selector(of, lists),
+                share_tail(*cmp, percent, at_least.as_ref())
+            )
+        }
         ExprKind::Bad => "…".to_owned(),
     }
+}
+
+/// What follows `share(...)`.
+pub(super) fn share_tail(op: Cmp, percent: &Number, at_least: Option<&Number>) -> String {
+    let least = at_least.map(|number| format!(" with at least {}", number.text));
+    format!(" {} {}%{}", cmp(op), percent.text, least.unwrap_or_default())
 }
 
 /// A step of a sequence.
@@ -101,6 +118,16 @@ pub(super) fn clock(of: &Event) -> String {
 fn joined(parts: &[Expr], word: &str, lists: Lists) -> String {
     let parts: Vec<String> = parts.iter().map(|part| expr(part, lists)).collect();
     parts.join(word)
+}
+
+/// `age in months on date`.
+pub(super) fn age_head(unit: AgeUnit, on: Option<&Value>) -> String {
+    let unit = match unit {
+        AgeUnit::Years => "",
+        AgeUnit::Months => " in months",
+    };
+    let on = on.map(|day| format!(" on {}", value(day)));
+    format!("age{unit}{}", on.unwrap_or_default())
 }
 
 /// `at least 2 of (`.
@@ -179,6 +206,10 @@ pub(super) fn attribute(test: &AttributeTest, lists: Lists) -> String {
         AttributeTest::Known => "is known".to_owned(),
         AttributeTest::Missing => "is missing".to_owned(),
         AttributeTest::Window(at) => window(at),
+        AttributeTest::List { test, values } => {
+            let values = set(&Set::List { open: 0, values: values.clone() }, lists);
+            format!("has {} of {values}", test.word())
+        }
     }
 }
 

@@ -184,6 +184,15 @@ impl Layout<'_> {
                     self.step(step, indent + 1);
                 }
             }
+            ExprKind::Share { test, selector, cmp, percent, at_least, .. } => {
+                self.w.push("share(");
+                // The comments up to the filter of the records belong to what is asked of them.
+                let filter = selector.filter.as_ref().map(|filter| filter.open);
+                self.body(test, indent, filter.unwrap_or(expr.span.end));
+                self.w.push("of ");
+                self.selector(selector, indent, expr.span.end);
+                self.w.push(&format!("){}", flat::share_tail(*cmp, percent, at_least.as_ref())));
+            }
             ExprKind::Attribute {
                 field,
                 test: AttributeTest::In { negated, set: Set::List { open, values } },
@@ -200,8 +209,8 @@ impl Layout<'_> {
                 self.list(&items, indent, *open, expr.span.end);
                 self.w.push(")");
             }
-            ExprKind::Age(NumberSet::In(Set::List { open, values })) => {
-                self.w.push("age in (");
+            ExprKind::Age { unit, on, test: NumberSet::In(Set::List { open, values }) } => {
+                self.w.push(&format!("{} in (", flat::age_head(*unit, on.as_ref())));
                 let items: Vec<Line> = values
                     .iter()
                     .map(|value| Line {
@@ -214,7 +223,8 @@ impl Layout<'_> {
                 self.w.push(")");
             }
             ExprKind::Attribute { .. }
-            | ExprKind::Age(_)
+            | ExprKind::Age { .. }
+            | ExprKind::Turns { .. }
             | ExprKind::Everyone
             | ExprKind::Nobody
             | ExprKind::Name(_)
@@ -444,7 +454,7 @@ fn head_end(expr: &Expr) -> usize {
             (head < inner.span.end).then_some(head)
         }
         ExprKind::Group(_) => Some(expr.span.start + 1),
-        ExprKind::Of { open, .. } => Some(*open),
+        ExprKind::Of { open, .. } | ExprKind::Share { open, .. } => Some(*open),
         ExprKind::Has { selector: of, .. } | ExprKind::Measure { selector: of, .. } => selector(of),
         ExprKind::One { selector: of, test, .. } => selector(of).or(match test {
             OneTest::Has(filter) => Some(filter.open),
@@ -452,9 +462,10 @@ fn head_end(expr: &Expr) -> usize {
         }),
         ExprKind::Sequence { first, .. } => selector(&first.selector).or(Some(first.span.end)),
         ExprKind::Attribute { test: AttributeTest::In { set: Set::List { open, .. }, .. }, .. }
-        | ExprKind::Age(NumberSet::In(Set::List { open, .. })) => Some(*open),
+        | ExprKind::Age { test: NumberSet::In(Set::List { open, .. }), .. } => Some(*open),
         ExprKind::Attribute { .. }
-        | ExprKind::Age(_)
+        | ExprKind::Age { .. }
+        | ExprKind::Turns { .. }
         | ExprKind::Everyone
         | ExprKind::Nobody
         | ExprKind::Name(_)

@@ -70,12 +70,14 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::Nobody
         | ExprKind::Name(_)
         | ExprKind::Attribute { .. }
-        | ExprKind::Age(_)
+        | ExprKind::Age { .. }
+        | ExprKind::Turns { .. }
         | ExprKind::Anniversary { .. }
         | ExprKind::Has { .. }
         | ExprKind::Measure { .. }
         | ExprKind::One { .. }
         | ExprKind::Sequence { .. }
+        | ExprKind::Share { .. }
         | ExprKind::Bad => flat::expr(expr, Lists::Short),
     }
 }

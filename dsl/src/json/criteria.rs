@@ -3,18 +3,20 @@
 use super::fields::{Fields, Reader};
 use super::records::{measure_of, one_of, selector_of};
 use super::sequences::sequence_of;
-use super::tests_of_fields::{number_test_of, test_of};
+use super::tests_of_fields::{number_test_of, sign_of, test_of};
 use super::tree::Json;
-use super::values::{number_of, window_of};
+use super::values::{number_of, value_of, window_of};
 use crate::ast::{Expr, ExprKind, Span};
 use crate::diagnostic::codes;
-use crate::segment::{Quantity, Which};
+use crate::segment::{AgeUnit, Quantity, Which};
 
 /// The fields that tell what a criterion is. Where several of them stand in one, the first of these leads.
-const CRITERIA: [&str; 17] = [
+const CRITERIA: [&str; 19] = [
     "and",
     "or",
     "not",
+    "share",
+    "turns",
     "at_least",
     "at_most",
     "exactly",
@@ -47,7 +49,27 @@ pub(super) fn criteria_of(expr: &Expr) -> Json {
         ExprKind::Attribute { field, test } => {
             Json::object([("field", Json::text(&field.name)), ("test", test_of(test))])
         }
-        ExprKind::Age(test) => Json::object([("age", number_test_of(test))]),
+        ExprKind::Age { unit, on, test } => {
+            let mut fields = vec![("age", number_test_of(test))];
+            if *unit == AgeUnit::Months {
+                fields.push(("unit", Json::text("month")));
+            }
+            fields.extend(on.iter().map(|day| ("on", value_of(day))));
+            Json::object(fields)
+        }
+        ExprKind::Turns { age, window } => {
+            Json::object([("turns", number_of(&age.text)), ("window", window_of(window))])
+        }
+        ExprKind::Share { test, selector, cmp, percent, at_least, .. } => {
+            let mut fields = vec![
+                ("share", criteria_of(test)),
+                ("of", selector_of(selector, &[])),
+                ("compare", Json::text(sign_of(*cmp))),
+                ("percent", number_of(&percent.text)),
+            ];
+            fields.extend(at_least.iter().map(|least| ("with_at_least", number_of(&least.text))));
+            Json::object(fields)
+        }
         ExprKind::Anniversary { field, window } => {
             Json::object([("anniversary", Json::text(&field.name)), ("window", window_of(window))])
         }
@@ -114,7 +136,13 @@ impl Reader {
             Some("has") => self.has(&mut fields, false),
             Some("no") => self.has(&mut fields, true),
             Some("anniversary") => self.anniversary(&mut fields),
-            Some("age") => fields.take("age").and_then(|test| self.number_test(test)).map(ExprKind::Age),
+            Some("share") => self.share(&mut fields),
+            Some("turns") => {
+                let age = fields.take("turns").and_then(|age| self.number(age, "an age"));
+                let window = fields.need(self, "window").and_then(|window| self.window(window));
+                age.zip(window).map(|(age, window)| ExprKind::Turns { age, window })
+            }
+            Some("age") => self.age(&mut fields),
             Some("field") => self.attribute(&mut fields),
             Some("define") => {
                 let name = fields.take("define").and_then(|name| self.bare_name(name, "a define"));
@@ -134,6 +162,40 @@ impl Reader {
         let json = fields.take("not")?;
         let inner = self.deeper(json.span, |reader| reader.part(json));
         Some(ExprKind::Not(Box::new(inner.unwrap_or_else(|| bad(json.span)))))
+    }
+
+    fn age(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {
+        let test = fields.take("age").and_then(|test| self.number_test(test));
+        let months = fields.take("unit").map(|unit| self.one_of(unit, "a unit of age", &[("month", ())]));
+        let unit = match months {
+            None => Some(AgeUnit::Years),
+            Some(found) => found.map(|()| AgeUnit::Months),
+        };
+        let on = match fields.take("on").map(|on| self.value(on)) {
+            Some(None) => return None,
+            on => on.flatten(),
+        };
+        Some(ExprKind::Age { unit: unit?, on, test: test? })
+    }
+
+    fn share(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {
+        let json = fields.take("share")?;
+        let test = self.deeper(json.span, |reader| reader.criteria(json));
+        let selector = fields.need(self, "of").and_then(|of| self.selector(of));
+        let cmp = self.sign(fields);
+        let percent = fields.need(self, "percent").and_then(|percent| self.number(percent, "a percentage"));
+        let at_least = match fields.take("with_at_least").map(|least| self.number(least, "how many")) {
+            Some(None) => return None,
+            least => least.flatten(),
+        };
+        Some(ExprKind::Share {
+            open: json.span.start + 1,
+            test: Box::new(test?),
+            selector: selector?,
+            cmp: cmp?,
+            percent: percent?,
+            at_least,
+        })
     }
 
     fn anniversary(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {

@@ -149,7 +149,8 @@ impl Reader {
         Some(Modifier::Same { field: field?, of: of? })
     }
 
-    fn selector(&mut self, json: &Json) -> Option<Selector> {
+    /// A selector.
+    pub(super) fn selector(&mut self, json: &Json) -> Option<Selector> {
         let fields = self.object(json, "a selector of records")?;
         self.selector_fields(fields)
     }

@@ -5,7 +5,7 @@ use super::tree::Json;
 use super::values::{bounds_of, set_of, value_of, window_of};
 use crate::ast::{AttributeTest, NumberSet, TextTest};
 use crate::diagnostic::codes;
-use crate::segment::{Cmp, TextOp};
+use crate::segment::{Cmp, ListTest, TextOp};
 
 const COMPARISONS: [(&str, Cmp); 6] =
     [("=", Cmp::Eq), ("!=", Cmp::Ne), ("<", Cmp::Lt), ("<=", Cmp::Le), (">", Cmp::Gt), (">=", Cmp::Ge)];
@@ -18,7 +18,7 @@ const TEXT_TESTS: [(&str, TextOp); 4] = [
 ];
 
 /// The fields that tell what a test is.
-const TESTS: [&str; 12] = [
+const TESTS: [&str; 15] = [
     "compare",
     "in",
     "not_in",
@@ -31,11 +31,21 @@ const TESTS: [&str; 12] = [
     "under",
     "is",
     "window",
+    "has_any",
+    "has_all",
+    "has_none",
 ];
 
+const LIST_TESTS: [(&str, ListTest); 3] =
+    [("has_any", ListTest::Any), ("has_all", ListTest::All), ("has_none", ListTest::None)];
+
 fn compare_of(cmp: Cmp, to: Json) -> Json {
-    let sign = COMPARISONS.iter().find(|(_, known)| *known == cmp).map_or("=", |(sign, _)| *sign);
-    Json::object([("compare", Json::text(sign)), ("value", to)])
+    Json::object([("compare", Json::text(sign_of(cmp))), ("value", to)])
+}
+
+/// Sign of a comparison.
+pub(super) fn sign_of(cmp: Cmp) -> &'static str {
+    COMPARISONS.iter().find(|(_, known)| *known == cmp).map_or("=", |(sign, _)| *sign)
 }
 
 /// A test as JSON.
@@ -57,6 +67,11 @@ pub(super) fn test_of(test: &AttributeTest) -> Json {
         AttributeTest::Known => Json::object([("is", Json::text("known"))]),
         AttributeTest::Missing => Json::object([("is", Json::text("missing"))]),
         AttributeTest::Window(window) => Json::object([("window", window_of(window))]),
+        AttributeTest::List { test, values } => {
+            let name =
+                LIST_TESTS.iter().find(|(_, known)| known == test).map_or("has_any", |(name, _)| *name);
+            Json::object([(name, Json::list(values.iter().map(value_of)))])
+        }
     }
 }
 
@@ -110,6 +125,15 @@ impl Reader {
             Some("window") => {
                 fields.take("window").and_then(|window| self.window(window)).map(AttributeTest::Window)
             }
+            Some("has_any" | "has_all" | "has_none") => {
+                let known = LIST_TESTS.iter().find(|(name, _)| fields.first_of(&[name]).is_some());
+                known.and_then(|(name, test)| {
+                    let list = fields.take(name).and_then(|list| self.list(list, "categories", 1))?;
+                    let values: Vec<_> = list.iter().map(|value| self.value(value)).collect();
+                    let values = values.into_iter().collect::<Option<_>>()?;
+                    Some(AttributeTest::List { test: *test, values })
+                })
+            }
             Some(_) => {
                 let known = TEXT_TESTS.iter().find(|(name, _)| fields.first_of(&[name]).is_some());
                 known.and_then(|(name, op)| {
@@ -128,9 +152,14 @@ impl Reader {
 
     /// `compare` and `value`.
     fn compare(&mut self, fields: &mut Fields<'_>) -> Option<(Cmp, crate::ast::Value)> {
-        let cmp = fields.need(self, "compare").and_then(|cmp| self.one_of(cmp, "a comparison", &COMPARISONS));
+        let cmp = self.sign(fields);
         let value = self.needed_value(fields, "value");
         cmp.zip(value)
+    }
+
+    /// `compare`.
+    pub(super) fn sign(&mut self, fields: &mut Fields<'_>) -> Option<Cmp> {
+        fields.need(self, "compare").and_then(|cmp| self.one_of(cmp, "a comparison", &COMPARISONS))
     }
 
     fn under(&mut self, json: &Json) -> Option<AttributeTest> {

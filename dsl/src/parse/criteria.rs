@@ -60,7 +60,8 @@ impl Parser<'_> {
     fn at_stray_criterion(&self) -> bool {
         let token = self.peek();
         let word = token.word().is_some_and(|word| !word.eq_ignore_ascii_case("or"));
-        (word || token.is_sign("(")) && !self.at_clause() && !self.at_declaration()
+        // `of` stands behind the criteria of a share.
+        (word || token.is_sign("(")) && !token.is_word("of") && !self.at_clause() && !self.at_declaration()
     }
 
     fn unary(&mut self) -> Expr {
@@ -103,8 +104,14 @@ impl Parser<'_> {
         if self.at_records() {
             return self.records();
         }
+        if self.ahead((word("share"), sign("("))) {
+            return self.share();
+        }
         if self.at_sequence() {
             return self.sequence();
+        }
+        if self.ahead((word("turns"), number)) {
+            return self.turns();
         }
         if self.ahead(word("age")) {
             return self.age();

@@ -94,16 +94,12 @@ fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool 
 /// Criteria of later versions, at the start of a criterion.
 pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
     let p = &*parser;
-    let (what, tokens, help) = if any((word("share"), sign("(")), p) {
-        ("`share`", 1, "")
-    } else if any((alt((word("top"), word("bottom"))), number), p) {
+    let (what, tokens, help) = if any((alt((word("top"), word("bottom"))), number), p) {
         ("a rank", 2, "")
     } else if any((words("days", "covered"), sign("(")), p) {
         ("`days covered`", 2, "")
     } else if any((word("continuous"), ident), p) {
         ("`continuous`", 1, "")
-    } else if any((word("turns"), number), p) {
-        ("`turns`", 1, "use `age` or `birth_date anniversary`")
     } else if any((word("in"), alt((word("segment"), word("stage"), word("list")))), p) {
         ("a reference to another segment", 2, "give the common part a name with `define`")
     } else if any(words("entered", "segment"), p) {
@@ -142,8 +138,6 @@ pub(super) fn field_test(parser: &mut Parser<'_>) -> bool {
         ("`changed`", 1, "")
     } else if any(word("was"), p) {
         ("`was`", 1, "")
-    } else if any((word("has"), alt((word("any"), word("all"), word("none"))), word("of")), p) {
-        ("a test of a list field", 3, "only `is known` and `is missing` are")
     } else if any((word("from"), ident), p) || any((word("in"), super::leaf::calendar), p) {
         return window(parser);
     } else {
@@ -164,19 +158,6 @@ pub(super) fn after_selector(parser: &mut Parser<'_>) -> bool {
         return false;
     };
     report(parser, what, tokens, "");
-    true
-}
-
-/// `age in months`, `age on date`, seen from behind `age`.
-pub(super) fn age(parser: &mut Parser<'_>) -> bool {
-    let (what, tokens) = if parser.ahead(words("in", "months")) {
-        ("`age in months`", 2)
-    } else if parser.ahead(word("on")) {
-        ("`age on` a date", 1)
-    } else {
-        return false;
-    };
-    report(parser, what, tokens, "compare `birth_date` with dates");
     true
 }
 
@@ -224,7 +205,7 @@ pub(super) fn anchor(parser: &mut Parser<'_>) -> bool {
     found
 }
 
-/// Reports two fields compared with each other; the resolver finds them.
+/// Reports a field where only a value can stand; the resolver finds it.
 pub(crate) fn field_against_field(span: Span) -> Diagnostic {
-    Diagnostic::new(&codes::NOT_AVAILABLE, span, "comparing two fields is not available in this version")
+    Diagnostic::new(&codes::NOT_AVAILABLE, span, "a field as a value is not available here in this version")
 }

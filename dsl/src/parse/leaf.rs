@@ -10,7 +10,7 @@ use nom::{IResult, Parser};
 
 use crate::ast::{Ident, Number, Span, Text, Value, ValueKind};
 use crate::lex::{Token, TokenKind};
-use crate::segment::{Aggregate, Cmp, DurationUnit, Period, Quantity, TextOp, Turn};
+use crate::segment::{Aggregate, Cmp, DurationUnit, ListTest, Period, Quantity, TextOp, Turn};
 
 /// What is left to read.
 pub(super) type Input<'t> = &'t [Token];
@@ -98,6 +98,15 @@ pub(super) fn number(input: Input<'_>) -> Step<'_, Number> {
         span: minus.to(number.span),
     });
     alt((negative, digits)).parse(input)
+}
+
+/// `has any of`, `has all of`, `has none of`.
+pub(super) fn list_test(input: Input<'_>) -> Step<'_, ListTest> {
+    let test = one(|token| {
+        let word = token.word()?;
+        ListTest::ALL.into_iter().find(|test| test.word() == word)
+    });
+    map((word("has"), test, word("of")), |(_, test, _)| test).parse(input)
 }
 
 /// A comparison sign.

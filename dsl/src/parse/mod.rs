@@ -14,6 +14,7 @@ mod measures;
 mod records;
 mod segment;
 mod sequences;
+mod shares;
 mod tests_of_fields;
 mod values;
 pub(crate) use values::COUNT_MAX;

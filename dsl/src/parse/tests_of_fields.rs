@@ -1,9 +1,10 @@
 //! Tests of one field, of an age, of a count.
 
-use super::leaf::{any_value, cmp, sign, text_op, word, words};
+use super::leaf::{any_value, cmp, list_test, number, sign, text_op, word, words};
 use super::{Parser, later};
 use crate::ast::{AttributeTest, ExprKind, NumberSet, TextTest};
 use crate::diagnostic::codes;
+use crate::segment::AgeUnit;
 
 impl Parser<'_> {
     /// A test of a field starts here, seen from behind the field's name.
@@ -11,6 +12,7 @@ impl Parser<'_> {
         self.ahead(cmp)
             || self.ahead(text_op)
             || self.ahead(word("is"))
+            || self.ahead(list_test)
             || self.ahead(word("in")) && !self.calendar_period()
             || self.ahead(words("not", "in"))
             || self.ahead(words("not", "between"))
@@ -43,6 +45,14 @@ impl Parser<'_> {
         }
         if self.take(word("is")).is_some() {
             return self.is();
+        }
+        if let Some(test) = self.take(list_test) {
+            let example = format!("e.g. `has {} of (en, es)`", test.word());
+            let Some(open) = self.take(sign("(")) else {
+                self.unexpected_help("`(` and categories", Some(example));
+                return None;
+            };
+            return Some(AttributeTest::List { test, values: self.list(open) });
         }
         if self.take(words("not", "in")).is_some() {
             return Some(AttributeTest::In { negated: true, set: self.set()? });
@@ -97,9 +107,13 @@ impl Parser<'_> {
     /// `age`, and what it is tested for.
     pub(super) fn age(&mut self) -> Option<ExprKind> {
         self.take(word("age"))?;
-        if later::age(self) {
-            self.skip();
-            return None;
+        let unit = if self.take(words("in", "months")).is_some() { AgeUnit::Months } else { AgeUnit::Years };
+        let mut on = None;
+        if self.take(word("on")).is_some() {
+            on = Some(self.value("a date behind `on`")?);
+            if later::anchor(self) {
+                return None;
+            }
         }
         let help = if self.ahead(word("between")) {
             "write `age in 50..74`"
@@ -115,7 +129,19 @@ impl Parser<'_> {
             // The bounds have been answered; their `and` joins no criteria.
             let _ = self.take((any_value, word("and"), any_value));
         }
-        test.map(ExprKind::Age)
+        test.map(|test| ExprKind::Age { unit, on, test })
+    }
+
+    /// `turns 65 in next 90 days`.
+    pub(super) fn turns(&mut self) -> Option<ExprKind> {
+        self.take(word("turns"))?;
+        let age = self.take(number)?;
+        if !self.at_window() && !later::window(self) {
+            let help = "e.g. `turns 65 in next 90 days`".to_owned();
+            self.unexpected_help("a window", Some(help));
+            return None;
+        }
+        Some(ExprKind::Turns { age, window: self.window()? })
     }
 
     /// A comparison or a set of numbers.

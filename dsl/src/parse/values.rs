@@ -68,7 +68,7 @@ impl Parser<'_> {
         Some(Set::Range(low, high))
     }
 
-    fn list(&mut self, open: Span) -> Vec<Value> {
+    pub(super) fn list(&mut self, open: Span) -> Vec<Value> {
         let mut values = Vec::new();
         loop {
             if self.take(sign(")")).is_some() {

@@ -52,6 +52,7 @@ impl<'a> Resolver<'a> {
             | AttributeTest::In { set: Set::Range(_, _), .. }
             | AttributeTest::Between { .. }
             | AttributeTest::Text(_)
+            | AttributeTest::List { .. }
             | AttributeTest::Window(_) => {
                 self.wrong_test(field, span);
                 None

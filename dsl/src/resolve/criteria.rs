@@ -28,13 +28,18 @@ impl<'a> Resolver<'a> {
                 let logic = resolver.field_test(Scope::Contact, &known, test, expr.span)?;
                 Some(lift(logic))
             }
-            ExprKind::Age(test) => {
+            ExprKind::Age { unit, on, test } => {
                 resolver.one_test(expr.span)?;
                 resolver.note_negation(Scope::Contact, "birth_date", expr.span, false);
-                resolver
-                    .number_test(test, Number::Whole("an age"))
-                    .map(|test| Logic::Leaf(ContactTest::Age(test)))
+                let on = on.as_ref().map(|on| resolver.date_operand(on));
+                let test = resolver.number_test(test, Number::Whole("an age"))?;
+                let on = match on {
+                    Some(on) => Some(on?),
+                    None => None,
+                };
+                Some(Logic::Leaf(ContactTest::Age { unit: *unit, on, test }))
             }
+            ExprKind::Turns { age, window } => resolver.turns(age, window, expr.span),
             ExprKind::Anniversary { field, window } => resolver.anniversary(field, window, expr.span),
             ExprKind::Has { negated, selector } => {
                 let has =
@@ -46,6 +51,9 @@ impl<'a> Resolver<'a> {
             }
             ExprKind::One { which, selector, test } => resolver.one(*which, selector, test, expr.span),
             ExprKind::Sequence { first, steps } => resolver.sequence(first, steps, expr.span),
+            ExprKind::Share { test, selector, cmp, percent, at_least, .. } => {
+                resolver.share(test, selector, *cmp, percent, at_least.as_ref(), expr.span)
+            }
             ExprKind::Bad => None,
         })
     }
@@ -71,12 +79,14 @@ impl<'a> Resolver<'a> {
             }
             ExprKind::Everyone
             | ExprKind::Nobody
-            | ExprKind::Age(_)
+            | ExprKind::Age { .. }
+            | ExprKind::Turns { .. }
             | ExprKind::Anniversary { .. }
             | ExprKind::Has { .. }
             | ExprKind::Measure { .. }
             | ExprKind::One { .. }
-            | ExprKind::Sequence { .. } => {
+            | ExprKind::Sequence { .. }
+            | ExprKind::Share { .. } => {
                 let message = format!("only tests of the fields of `{}` can stand here", kind.name);
                 let finding = Diagnostic::new(&codes::NOT_A_RECORD_TEST, expr.span, message);
                 resolver.report(finding.help(format!("fields: {}", field_names(kind))));
@@ -304,7 +314,10 @@ fn example(name: &str, field: &crate::schema::Field) -> String {
         Ty::Bool => format!("{name} = true"),
         Ty::Date | Ty::Time => format!("{name} in last 30 days"),
         Ty::Code => format!("{name} under ICD10CM:\"E11\""),
-        Ty::Categories | Ty::Point => format!("{name} is known"),
+        Ty::Categories => {
+            format!("{name} has any of ({})", field.categories.first().map_or("", String::as_str))
+        }
+        Ty::Point => format!("{name} is known"),
     }
 }
 

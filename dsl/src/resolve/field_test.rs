@@ -5,7 +5,7 @@ use super::{Body, Resolver, Scope};
 use crate::ast::{AttributeTest, Set, Span, Value, ValueKind};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::{Field, FieldType, ZIP, is_stored_zip};
-use crate::segment::{Cmp, FieldTest, Filter, Logic, Operand, Test, TextOp};
+use crate::segment::{Cmp, FieldTest, Filter, ListTest, Logic, Operand, OtherField, Test, TextOp};
 use crate::value::Value as Typed;
 
 /// Largest regular expression once compiled, in bytes.
@@ -25,6 +25,7 @@ impl<'a> Resolver<'a> {
             AttributeTest::Compare(cmp, _) => *cmp == Cmp::Ne,
             AttributeTest::In { negated, .. } | AttributeTest::Between { negated, .. } => *negated,
             AttributeTest::Text(_) | AttributeTest::Under(_) | AttributeTest::Window(_) => false,
+            AttributeTest::List { test, .. } => *test == ListTest::None,
             AttributeTest::Known | AttributeTest::Missing => {
                 self.body.decided.insert(key(scope, &field.name));
                 let test = if matches!(test, AttributeTest::Known) { Test::Known } else { Test::Missing };
@@ -47,6 +48,9 @@ impl<'a> Resolver<'a> {
                 if !fits {
                     self.wrong_test(field, span);
                     return None;
+                }
+                if let Some(other) = self.other_field(scope, field, value) {
+                    return self.against_field(scope, field, *cmp, other, value.span);
                 }
                 let operand = self.exact_operand(scope, field, value)?;
                 Some(leaf(field, Test::Compare(*cmp, operand)))
@@ -77,8 +81,77 @@ impl<'a> Resolver<'a> {
                 let window = self.window(window, field.ty == FieldType::Date)?;
                 Some(leaf(field, Test::Window(window)))
             }
+            AttributeTest::List { test, values } => {
+                if field.ty != FieldType::Categories {
+                    self.wrong_test(field, span);
+                    return None;
+                }
+                self.grow(0, values.len(), span)?;
+                let mut operands = Vec::with_capacity(values.len());
+                for value in values {
+                    operands.push(readable(value).then(|| self.category(field, value)).flatten());
+                }
+                let operands: Vec<Typed> = operands.into_iter().collect::<Option<_>>()?;
+                let operands: Vec<(Operand, Span)> = operands
+                    .into_iter()
+                    .map(Operand::Literal)
+                    .zip(values.iter().map(|value| value.span))
+                    .collect();
+                super::lints::repeated_values(&operands, &mut self.findings);
+                let operands = operands.into_iter().map(|(operand, _)| operand).collect();
+                Some(leaf(field, Test::List(*test, operands)))
+            }
             AttributeTest::Known | AttributeTest::Missing => None,
         }
+    }
+
+    /// The field that a bare word names where a value stands; a category of the field is one first.
+    fn other_field(&self, scope: Scope<'a>, field: &Field, value: &Value) -> Option<&'a Field> {
+        let ValueKind::Word(word) = &value.kind else { return None };
+        if field.categories.contains(word) {
+            return None;
+        }
+        match scope {
+            Scope::Contact => self.schema.contact_field(word),
+            Scope::Record(kind) => kind.field(word),
+        }
+    }
+
+    /// One field against another.
+    fn against_field(
+        &mut self,
+        scope: Scope<'a>,
+        field: &Field,
+        cmp: Cmp,
+        other: &Field,
+        span: Span,
+    ) -> Option<Filter> {
+        let moment = |ty| matches!(ty, FieldType::Date | FieldType::Time);
+        let number = |ty| matches!(ty, FieldType::Int | FieldType::Number);
+        let alike = field.ty == other.ty && field.categories == other.categories
+            || moment(field.ty) && moment(other.ty)
+            || number(field.ty) && number(other.ty);
+        let finding = if field.name == other.name {
+            let message = format!("`{}` is compared with itself", field.name);
+            Diagnostic::new(&codes::WRONG_VALUE, span, message).help("write a value or another field")
+        } else if !alike {
+            let (one, two) = (super::operands::a_type(field.ty), super::operands::a_type(other.ty));
+            let message =
+                format!("`{}` is {one} and `{}` is {two}: they cannot be compared", field.name, other.name);
+            Diagnostic::new(&codes::WRONG_VALUE, span, message)
+        } else if matches!(scope, Scope::Contact) && field.class != other.class {
+            let message = format!(
+                "`{}` and `{}` are kept under different keys; comparing them is not available in this version",
+                field.name, other.name
+            );
+            Diagnostic::new(&codes::NOT_AVAILABLE, span, message).help("compare each with a value")
+        } else {
+            self.note_negation(scope, &other.name, span, cmp == Cmp::Ne);
+            let other = OtherField { field: other.name.clone(), ty: other.ty };
+            return Some(leaf(field, Test::CompareField(cmp, other)));
+        };
+        self.report(finding);
+        None
     }
 
     /// The value that a whole field is compared with; a ZIP must have the form in which ZIPs are stored.
@@ -209,16 +282,13 @@ impl<'a> Resolver<'a> {
             FieldType::Date | FieldType::Time => {
                 "`=`, `<`, `>=`, `between`, windows such as `in last 90 days`"
             }
-            FieldType::Categories | FieldType::Point => "only `is known` and `is missing` in this version",
+            FieldType::Categories => "`has any of (...)`, `has all of (...)`, `has none of (...)`",
+            FieldType::Point => "only `is known` and `is missing` in this version",
         };
         let message =
             format!("`{}` is {} and does not have this test", field.name, super::operands::a_type(field.ty));
         let finding = Diagnostic::new(&codes::WRONG_TEST, span, message);
-        let own = if matches!(field.ty, FieldType::Categories | FieldType::Point) {
-            ""
-        } else {
-            ", `is known`, `is missing`"
-        };
+        let own = if field.ty == FieldType::Point { "" } else { ", `is known`, `is missing`" };
         self.report(finding.help(format!("it has {knows}{own}")));
     }
 

@@ -22,6 +22,7 @@ mod operands;
 mod records;
 mod segment_of;
 mod sequences;
+mod shares;
 mod valuesets;
 mod windows;
 

@@ -34,7 +34,10 @@ impl<'a> Resolver<'a> {
                 Scope::Record(kind) => kind.field(word).is_some(),
             };
             if names_field {
-                self.report(field_against_field(value.span).help("compare the field with a value"));
+                self.report(
+                    field_against_field(value.span)
+                        .help("a field is compared with another by `=`, `<` and their like"),
+                );
                 return None;
             }
         }
@@ -133,7 +136,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn category(&mut self, field: &Field, value: &Value) -> Option<Typed> {
+    pub(super) fn category(&mut self, field: &Field, value: &Value) -> Option<Typed> {
         let names = field.categories.iter().map(String::as_str);
         let (written, quoted) = match &value.kind {
             ValueKind::Word(word) => (word, false),

@@ -164,7 +164,7 @@ impl<'a> Resolver<'a> {
 }
 
 /// Thousandths of a percent.
-fn percent_millis(text: &str) -> Result<u32, (&'static crate::diagnostic::Rule, &'static str)> {
+pub(super) fn percent_millis(text: &str) -> Result<u32, (&'static crate::diagnostic::Rule, &'static str)> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     const DECIMALS: usize = 3;
     if fraction.len() > DECIMALS {

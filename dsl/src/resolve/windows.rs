@@ -1,10 +1,13 @@
 //! Windows in time, and anniversaries.
 
 use super::{Resolver, Scope};
-use crate::ast::{self, Duration, Ident, Span, WindowKind};
+use crate::ast::{self, Duration, Ident, Number, Span, WindowKind};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::FieldType;
 use crate::segment::{ContactTest, Criteria, Duration as Length, DurationUnit, Logic, Operand, Window};
+
+/// Greatest age that somebody can be asked to turn.
+const AGE_MAX: u32 = 150;
 
 impl<'a> Resolver<'a> {
     /// A window; `day_only` when what it tests has no time of day.
@@ -65,6 +68,20 @@ impl<'a> Resolver<'a> {
             return None;
         }
         Some(())
+    }
+
+    /// `turns 65 window`.
+    pub(super) fn turns(&mut self, age: &Number, window: &ast::Window, span: Span) -> Option<Criteria> {
+        self.one_test(span)?;
+        self.note_negation(Scope::Contact, "birth_date", span, false);
+        let years = age.text.parse::<u32>().ok().filter(|years| *years <= AGE_MAX);
+        if years.is_none() {
+            let message = format!("`{}` is no age that is completed", crate::lex::short(&age.text));
+            let finding = Diagnostic::new(&codes::OUT_OF_RANGE, age.span, message);
+            self.report(finding.help(format!("a whole number from 0 to {AGE_MAX}")));
+        }
+        let window = self.window(window, true);
+        Some(Logic::Leaf(ContactTest::Turns { age: years?, window: window? }))
     }
 
     pub(super) fn anniversary(&mut self, name: &Ident, window: &ast::Window, span: Span) -> Option<Criteria> {

@@ -182,14 +182,19 @@ impl Binder<'_> {
                 self.zip(test)?;
                 self.field_test(test)
             }
-            ContactTest::Age(test) => self.number_test(test),
-            ContactTest::Anniversary { window, .. } => self.window(window),
+            ContactTest::Age { on, test, .. } => {
+                on.as_mut().map_or(Ok(()), |on| self.operand(on))?;
+                self.number_test(test)
+            }
+            ContactTest::Anniversary { window, .. } | ContactTest::Turns { window, .. } => {
+                self.window(window)
+            }
             ContactTest::Has(selector) => self.selector(selector),
             ContactTest::Count { selector, test, .. } | ContactTest::Aggregate { selector, test, .. } => {
                 self.selector(selector)?;
                 self.number_test(test)
             }
-            ContactTest::One { selector, test, .. } => {
+            ContactTest::One { selector, test, .. } | ContactTest::Share { selector, test, .. } => {
                 self.selector(selector)?;
                 self.filter(test)
             }
@@ -211,10 +216,12 @@ impl Binder<'_> {
     fn field_test(&self, test: &mut FieldTest) -> Result2 {
         match &mut test.test {
             Test::Compare(_, operand) | Test::Text(_, operand) => self.operand(operand),
-            Test::In(operands) => operands.iter_mut().try_for_each(|operand| self.operand(operand)),
+            Test::In(operands) | Test::List(_, operands) => {
+                operands.iter_mut().try_for_each(|operand| self.operand(operand))
+            }
             Test::Between(low, high) => self.bounds(low, high),
             Test::Window(window) => self.window(window),
-            Test::Codes(_) | Test::Known | Test::Missing => Ok(()),
+            Test::CompareField(_, _) | Test::Codes(_) | Test::Known | Test::Missing => Ok(()),
         }
     }
 
@@ -248,9 +255,11 @@ impl Binder<'_> {
         let compared = match &test.test {
             Test::Compare(_, operand) => std::slice::from_ref(operand),
             Test::In(operands) => operands.as_slice(),
-            Test::Between(_, _)
+            Test::CompareField(_, _)
+            | Test::Between(_, _)
             | Test::Text(_, _)
             | Test::Codes(_)
+            | Test::List(_, _)
             | Test::Window(_)
             | Test::Known
             | Test::Missing => &[],

@@ -150,8 +150,23 @@ pub enum Operand {
 pub enum ContactTest {
     /// A contact field.
     Field(FieldTest),
-    /// Completed years of age on the local day of as_of, or at death; UNKNOWN without a birth date.
-    Age(NumberTest),
+    /// Completed age on a day, or at death when that was earlier; UNKNOWN without a birth date and before it.
+    Age {
+        /// In years or months.
+        unit: AgeUnit,
+        /// A date; the local day of as_of when there is none.
+        on: Option<Operand>,
+        /// What the age must satisfy.
+        test: NumberTest,
+    },
+    /// `turns 65 in next 90 days`: the day on which so many years are completed falls into the window, and is not behind
+    /// the day of death. UNKNOWN without a birth date.
+    Turns {
+        /// Completed years, at most 150.
+        age: u32,
+        /// Where the day must fall; not in hours or minutes.
+        window: Window,
+    },
     /// The yearly return of a date falls into the window; UNKNOWN when the date is missing.
     Anniversary {
         /// A contact field of type date.
@@ -196,6 +211,30 @@ pub enum ContactTest {
     },
     /// Records that follow each other in time. Never UNKNOWN.
     Sequence(Sequence),
+    /// The share of the selected records that satisfy a test. Records for which the test is UNKNOWN can turn out either
+    /// way: UNKNOWN unless that makes no difference. Without a record UNKNOWN, but see `at_least`.
+    Share {
+        /// Which records.
+        selector: Selector,
+        /// What is asked of each.
+        test: Filter,
+        /// How the share compares with the percentage.
+        cmp: Cmp,
+        /// Thousandths of a percent, 0 to 100,000.
+        percent_millis: u32,
+        /// FALSE for fewer records than this.
+        at_least: Option<u32>,
+    },
+}
+
+/// In what an age is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgeUnit {
+    /// Calendar years; who was born on 29 February completes one on 28 February where the year has no 29th.
+    Years,
+    /// Calendar months, completed on the day of birth or, in a shorter month, on its last day.
+    Months,
 }
 
 /// What a count counts among the selected records.
@@ -301,6 +340,8 @@ pub struct FieldTest {
 pub enum Test {
     /// Ordered comparison; text, category, bool only `=` and `!=`; dates and times compare local days.
     Compare(Cmp, Operand),
+    /// Like `Compare`, with the value of another field of the same contact or record; UNKNOWN when either is missing.
+    CompareField(Cmp, OtherField),
     /// Equal to one of these.
     In(Vec<Operand>),
     /// At least the first and at most the second, both ends included; local days for dates and times.
@@ -309,12 +350,50 @@ pub enum Test {
     Text(TextOp, Operand),
     /// Code in a set.
     Codes(CodeSet),
+    /// How the categories of a list lie to these.
+    List(ListTest, Vec<Operand>),
     /// Date or time inside a window.
     Window(Window),
     /// A value is there. Never UNKNOWN.
     Known,
     /// No value is there. Never UNKNOWN.
     Missing,
+}
+
+/// A field with which another one is compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherField {
+    /// Its name.
+    pub field: String,
+    /// Its type in the schema, which can be compared with that of the first.
+    pub ty: FieldType,
+}
+
+/// How the categories of a list lie to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListTest {
+    /// One of the others, or more, is in the list.
+    Any,
+    /// Each of the others is in the list.
+    All,
+    /// None of the others is in the list.
+    None,
+}
+
+impl ListTest {
+    /// Every test.
+    pub const ALL: [Self; 3] = [Self::Any, Self::All, Self::None];
+
+    /// Word in the language.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::All => "all",
+            Self::None => "none",
+        }
+    }
 }
 
 /// Comparison.

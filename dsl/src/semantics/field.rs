@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::time::{in_window, operand_day, value_day, value_when};
 use super::truth::{Truth, compare};
 use crate::clock::Clock;
-use crate::segment::{Cmp, CodePattern, CodeSet, FieldTest, NumberTest, Operand, Test, TextOp};
+use crate::segment::{Cmp, CodePattern, CodeSet, FieldTest, ListTest, NumberTest, Operand, Test, TextOp};
 use crate::value::{Code, Value};
 
 /// Values by the name of their field; a missing value has no entry.
@@ -37,6 +37,13 @@ pub(super) fn field_test(test: &FieldTest, fields: &Fields, clock: &Clock) -> Tr
         Test::Compare(cmp, operand) => {
             with(found, test, fields, |found| compare_value(found, *cmp, operand, clock))
         }
+        Test::CompareField(cmp, other) => {
+            with(found, test, fields, |found| match value(fields, &other.field) {
+                Some(_) if other.field == "value" && value(fields, "comparator").is_some() => Truth::Unknown,
+                Some(other) => compare_value(found, *cmp, &Operand::Literal(other.clone()), clock),
+                None => Truth::Unknown,
+            })
+        }
         Test::In(operands) => with(found, test, fields, |found| {
             operands
                 .iter()
@@ -51,6 +58,7 @@ pub(super) fn field_test(test: &FieldTest, fields: &Fields, clock: &Clock) -> Tr
             Value::Code(code) => Truth::of(in_codes(code, set)),
             _ => Truth::Unknown,
         }),
+        Test::List(how, operands) => with(found, test, fields, |found| list_test(found, *how, operands)),
         Test::Window(window) => with(found, test, fields, |found| {
             value_when(found).map_or(Truth::Unknown, |when| in_window(when, window, clock))
         }),
@@ -124,6 +132,19 @@ fn text_test(found: &Value, op: TextOp, operand: &Operand) -> Truth {
         TextOp::EndsWith => Truth::of(text.ends_with(wanted.as_str())),
         TextOp::Matches => Truth::known(regex::Regex::new(wanted).ok().map(|pattern| pattern.is_match(text))),
     }
+}
+
+fn list_test(found: &Value, how: ListTest, operands: &[Operand]) -> Truth {
+    let Value::Categories(items) = found else { return Truth::Unknown };
+    let mut asked = operands.iter().map(|operand| match operand {
+        Operand::Literal(Value::Category(category)) => items.contains(category),
+        Operand::Literal(_) | Operand::Param(_) => false,
+    });
+    Truth::of(match how {
+        ListTest::Any => asked.any(|is_in| is_in),
+        ListTest::All => asked.all(|is_in| is_in),
+        ListTest::None => !asked.any(|is_in| is_in),
+    })
 }
 
 fn in_codes(code: &Code, set: &CodeSet) -> bool {

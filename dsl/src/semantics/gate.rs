@@ -11,10 +11,13 @@ use sha2::Sha256;
 
 use super::Contact;
 use super::field::value;
-use super::time::{age_on, first_instant, last_instant, not_future, not_past};
+use super::time::{
+    age_on, birthday, first_instant, in_window, last_instant, months_on, not_future, not_past,
+};
+use super::truth::Truth;
 use crate::clock::Clock;
 use crate::schema::{Channel, Purpose};
-use crate::segment::Holdout;
+use crate::segment::{Holdout, Window};
 use crate::value::{Day, Value, When};
 
 /// Why a contact for whom the criteria are TRUE is left out, in the order in which reasons are counted.
@@ -261,6 +264,22 @@ fn counts(record: &Suppression<'_>, clock: &Clock) -> bool {
 pub(super) fn age(contact: &Contact, day: Day) -> Option<i64> {
     let day = date(contact, "deceased_on").map_or(day, |died: Day| died.min(day));
     age_on(date(contact, "birth_date")?, day)
+}
+
+/// Completed months on a day, or at death.
+pub(super) fn age_in_months(contact: &Contact, day: Day) -> Option<i64> {
+    let day = date(contact, "deceased_on").map_or(day, |died: Day| died.min(day));
+    months_on(date(contact, "birth_date")?, day)
+}
+
+/// The day on which the contact completes so many years lies in the window, and in life.
+pub(super) fn turns(contact: &Contact, age: u32, window: &Window, clock: &Clock) -> Truth {
+    let Some(born) = date(contact, "birth_date") else { return Truth::Unknown };
+    let day = birthday(born, age);
+    if date(contact, "deceased_on").is_some_and(|died: Day| died < day) {
+        return Truth::False;
+    }
+    in_window(When::Day(day), window, clock)
 }
 
 /// What the consent records say for a channel and a purpose: the decision of the latest moment, a refusal winning

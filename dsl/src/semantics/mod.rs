@@ -28,7 +28,7 @@ pub use truth::Truth;
 
 use crate::clock::Clock;
 use crate::schema::Schema;
-use crate::segment::{BoundSegment, ContactTest, Counted, Criteria};
+use crate::segment::{AgeUnit, BoundSegment, ContactTest, Counted, Criteria};
 use crate::value::Value;
 
 /// A contact with its records.
@@ -132,10 +132,18 @@ pub fn evaluate(criteria: &Criteria, contact: &Contact, schema: &Schema, clock: 
 fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
     match test {
         ContactTest::Field(test) => field::field_test(test, &contact.fields, clock),
-        ContactTest::Age(test) => match gate::age(contact, clock.today()) {
-            Some(years) => field::number_test(years, test, clock),
-            None => Truth::Unknown,
-        },
+        ContactTest::Age { unit, on, test } => {
+            let day = match on {
+                None => Some(clock.today()),
+                Some(on) => time::operand_day(on, clock),
+            };
+            let age = day.and_then(|day| match unit {
+                AgeUnit::Years => gate::age(contact, day),
+                AgeUnit::Months => gate::age_in_months(contact, day),
+            });
+            age.map_or(Truth::Unknown, |age| field::number_test(age, test, clock))
+        }
+        ContactTest::Turns { age, window } => gate::turns(contact, *age, window, clock),
         ContactTest::Anniversary { field: name, window } => {
             match field::value(&contact.fields, name).and_then(|date| time::value_day(date, clock)) {
                 Some(date) => time::anniversary(date, window, clock),
@@ -160,6 +168,10 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
         }
         ContactTest::One { which, selector, test } => {
             record::one(*which, &record::selected(selector, contact, schema, clock), test, clock)
+        }
+        ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
+            let records = record::selected(selector, contact, schema, clock);
+            record::share(&records, test, *cmp, *percent_millis, *at_least, clock)
         }
         ContactTest::Sequence(test) => sequence::sequence(test, contact, schema, clock),
     }

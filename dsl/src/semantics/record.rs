@@ -2,11 +2,11 @@
 
 use super::field::{field_test, value};
 use super::time::{first_instant, in_window, not_future, not_past, overlaps, value_when};
-use super::truth::{Truth, logic};
+use super::truth::{Truth, compare, logic};
 use super::{Contact, Record};
 use crate::clock::Clock;
 use crate::schema::{RecordKind, Schema};
-use crate::segment::{Filter, Selector, Turn, Which, Window};
+use crate::segment::{Cmp, Filter, Selector, Turn, Which, Window};
 use crate::value::{Day, Value, When};
 
 impl Record {
@@ -124,6 +124,30 @@ fn in_time(record: &Record, kind: &RecordKind, selector: &Selector, clock: &Cloc
         return Truth::of(not_future(at, clock) && end.is_none_or(|end| not_past(end, clock)));
     }
     selector.windows.iter().map(|window| overlaps(at, end, window, clock)).fold(Truth::True, Truth::and)
+}
+
+/// The share of the records that satisfy the test, whatever those turn out to be for which it is UNKNOWN.
+pub(super) fn share(
+    records: &[&Record],
+    test: &Filter,
+    cmp: Cmp,
+    percent_millis: u32,
+    at_least: Option<u32>,
+    clock: &Clock,
+) -> Truth {
+    if at_least.is_some_and(|least| records.len() < least as usize) {
+        return Truth::False;
+    }
+    if records.is_empty() {
+        return Truth::Unknown;
+    }
+    let answers: Vec<Truth> = records.iter().map(|record| filter(test, record, clock)).collect();
+    let certain = answers.iter().filter(|answer| answer.is_true()).count();
+    let open = answers.iter().filter(|answer| **answer == Truth::Unknown).count();
+    let asked = records.len() as u128 * u128::from(percent_millis);
+    let mut outcomes = (certain..=certain + open).map(|number| compare(number as u128 * 100_000, cmp, asked));
+    let Some(first) = outcomes.next() else { return Truth::Unknown };
+    if outcomes.all(|other| other == first) { first } else { Truth::Unknown }
 }
 
 /// The test on the latest or earliest record: TRUE when it is for any of those that tie, UNKNOWN without a record.

@@ -194,6 +194,23 @@ pub(super) fn age_on(birth: Day, day: Day) -> Option<i64> {
     Some(if day < birthday { years - 1 } else { years })
 }
 
+/// Completed months from `birth` to `day`; `None` when the birth comes later. In a month without the day of birth one
+/// is completed on its last day.
+pub(super) fn months_on(birth: Day, day: Day) -> Option<i64> {
+    if birth > day {
+        return None;
+    }
+    (0_u32..)
+        .take_while(|months| birth.checked_add_months(Months::new(*months)).is_some_and(|at| at <= day))
+        .last()
+        .map(i64::from)
+}
+
+/// The day on which so many years are completed.
+pub(super) fn birthday(birth: Day, age: u32) -> Day {
+    return_in(birth, birth.year().saturating_add(i32::try_from(age).unwrap_or(i32::MAX)))
+}
+
 /// Some yearly return of the date, after its own year, lies in the window. UNKNOWN against hours and minutes, which
 /// the resolver does not let through.
 pub(super) fn anniversary(date: Day, window: &Window, clock: &Clock) -> Truth {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::schema::{Channel, FieldType, Purpose, hidden_value};
 use crate::segment::{
-    Aggregate, Cmp, Criterion, Duration, DurationUnit, FieldTest, Filter, Hidden, Logic, NumberTest, Operand,
-    Segment, Selector, Test, Which, Window,
+    AgeUnit, Aggregate, Cmp, Criterion, Duration, DurationUnit, FieldTest, Filter, Hidden, Logic, NumberTest,
+    Operand, Segment, Selector, Test, Which, Window,
 };
 use crate::value::parse_day;
 
@@ -80,7 +80,8 @@ fn count(kind: &str, cmp: Cmp, number: i64) -> Criteria {
 }
 
 fn age(cmp: Cmp, years: i64) -> Criteria {
-    Logic::Leaf(ContactTest::Age(NumberTest::Compare(cmp, Operand::Literal(Value::Int(years)))))
+    let test = NumberTest::Compare(cmp, Operand::Literal(Value::Int(years)));
+    Logic::Leaf(ContactTest::Age { unit: AgeUnit::Years, on: None, test })
 }
 
 fn one(which: Which, kind: &str, windows: &[Window], test: Filter) -> Criteria {

@@ -1,4 +1,4 @@
-//! `age_test(birth_date, deceased_on)`: whether the completed calendar years on a day, or at death when that was
+//! `age_test(birth_date, deceased_on)`: whether the completed calendar years or months on a day, or at death when that was
 //! earlier, lie in one of some ranges.
 //!
 //! Ages fall as birth dates rise, so that each range of ages is a range of birth dates: they are compared without
@@ -16,18 +16,27 @@ use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use hyperseg_dsl::segment::AgeUnit;
 use hyperseg_dsl::value::{pack_date, unpack_date};
 
 /// Whether the age in years lies in one of the inclusive ranges; null when the birth date is missing or lies behind
 /// the day.
-pub(crate) fn age_test(today: NaiveDate, ages: Vec<(u32, u32)>, birth_date: Expr, deceased_on: Expr) -> Expr {
+pub(crate) fn age_test(
+    unit: AgeUnit,
+    today: NaiveDate,
+    ages: Vec<(u32, u32)>,
+    birth_date: Expr,
+    deceased_on: Expr,
+) -> Expr {
     let signature = Signature::any(2, Volatility::Immutable);
-    ScalarUDF::from(AgeTest { signature, today: pack_date(today), ages }).call(vec![birth_date, deceased_on])
+    ScalarUDF::from(AgeTest { signature, unit, today: pack_date(today), ages })
+        .call(vec![birth_date, deceased_on])
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct AgeTest {
     signature: Signature,
+    unit: AgeUnit,
     /// Packed.
     today: i32,
     ages: Vec<(u32, u32)>,
@@ -49,7 +58,8 @@ impl AgeTest {
     fn latest_birth(&self, age: u32) -> i32 {
         let reached = |born: i32| {
             let born = unpack_date(born & !3 | self.today & 3);
-            let years = born.zip(unpack_date(self.today)).and_then(|(born, on)| completed_years(born, on));
+            let years =
+                born.zip(unpack_date(self.today)).and_then(|(born, on)| completed(self.unit, born, on));
             years.is_some_and(|years| i64::from(years) >= i64::from(age))
         };
         // Packed dates ascend with dates; no calendar goes back further than this.
@@ -66,7 +76,7 @@ impl AgeTest {
 
     /// Of one contact.
     fn one(&self, born: i32, died: i32) -> Option<bool> {
-        let years = completed_years(unpack_date(born)?, unpack_date(died.min(self.today))?)?;
+        let years = completed(self.unit, unpack_date(born)?, unpack_date(died.min(self.today))?)?;
         let years = u32::try_from(years).ok()?;
         Some(self.ages.iter().any(|&(low, high)| low <= years && years <= high))
     }
@@ -150,6 +160,25 @@ fn dates(array: &ArrayRef) -> Option<&Int32Array> {
     array.as_any().downcast_ref()
 }
 
+/// Years or months between two dates.
+fn completed(unit: AgeUnit, born: NaiveDate, on: NaiveDate) -> Option<i32> {
+    match unit {
+        AgeUnit::Years => completed_years(born, on),
+        AgeUnit::Months => completed_months(born, on),
+    }
+}
+
+/// Months between two dates, completed on the last day of a month that lacks the day of birth.
+fn completed_months(born: NaiveDate, on: NaiveDate) -> Option<i32> {
+    if on < born {
+        return None;
+    }
+    let months = |day: NaiveDate| day.year() * 12 + i32::try_from(day.month0()).unwrap_or(0);
+    let is_last_day = on.succ_opt().is_none_or(|next| next.month() != on.month());
+    let reached = on.day() >= born.day() || is_last_day;
+    Some(months(on) - months(born) - i32::from(!reached))
+}
+
 /// Years between two dates. Who was born on 29 February ages on 28 February of a common year.
 fn completed_years(born: NaiveDate, on: NaiveDate) -> Option<i32> {
     if on < born {
@@ -181,18 +210,33 @@ mod tests {
     }
 
     #[test]
+    fn months_are_completed_on_the_last_day_of_shorter_ones() {
+        let months = |born: &str, on: &str| completed_months(day(born), day(on));
+        assert_eq!(months("2026-01-31", "2026-02-27"), Some(0));
+        assert_eq!(months("2026-01-31", "2026-02-28"), Some(1));
+        assert_eq!(months("2026-01-31", "2026-03-30"), Some(1));
+        assert_eq!(months("2026-01-31", "2026-03-31"), Some(2));
+        assert_eq!(months("2025-06-15", "2026-06-14"), Some(11));
+        assert_eq!(months("2024-02-29", "2025-02-28"), Some(12));
+        assert_eq!(months("2026-01-31", "2026-01-30"), None);
+    }
+
+    #[test]
     fn ranges_of_birth_dates_are_ranges_of_ages() {
         for today in ["2024-02-28", "2024-02-29", "2024-03-01", "2025-02-28", "2025-03-01", "2026-01-01"] {
             let today = day(today);
-            for ages in [vec![(0, 0)], vec![(18, u32::MAX)], vec![(0, 17), (65, 70)], vec![(150, 200)]] {
+            let ranges = [vec![(0, 0)], vec![(18, u32::MAX)], vec![(0, 17), (65, 70)], vec![(150, 200)]];
+            for (ages, unit) in
+                ranges.iter().flat_map(|ages| [(ages, AgeUnit::Years), (ages, AgeUnit::Months)])
+            {
                 let signature = Signature::any(2, Volatility::Immutable);
-                let test = AgeTest { signature, today: pack_date(today), ages: ages.clone() };
+                let test = AgeTest { signature, unit, today: pack_date(today), ages: ages.clone() };
                 let births = test.births();
                 for back in (0..800).chain(6_500..6_650).chain(23_700..26_400).chain(54_000..56_000) {
                     let Some(born) = today.checked_sub_days(chrono::Days::new(back)) else { continue };
                     let packed = pack_date(born);
                     let found = births.iter().any(|&(low, high)| low <= packed && packed <= high);
-                    let years = u32::try_from(completed_years(born, today).unwrap()).unwrap();
+                    let years = u32::try_from(completed(unit, born, today).unwrap()).unwrap();
                     let expected = ages.iter().any(|&(low, high)| low <= years && years <= high);
                     assert_eq!(found, expected, "born {born}, on {today}, {ages:?}");
                 }

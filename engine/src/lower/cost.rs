@@ -11,14 +11,18 @@ pub(super) fn rows(snapshot: &Snapshot, test: &Criteria) -> u64 {
             parts.iter().map(|part| rows(snapshot, part)).sum()
         }
         Logic::Not(inner) => rows(snapshot, inner),
-        Logic::Leaf(ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. }) => {
-            snapshot.contacts()
-        }
+        Logic::Leaf(
+            ContactTest::Field(_)
+            | ContactTest::Age { .. }
+            | ContactTest::Turns { .. }
+            | ContactTest::Anniversary { .. },
+        ) => snapshot.contacts(),
         Logic::Leaf(
             ContactTest::Has(selector)
             | ContactTest::Count { selector, .. }
             | ContactTest::Aggregate { selector, .. }
-            | ContactTest::One { selector, .. },
+            | ContactTest::One { selector, .. }
+            | ContactTest::Share { selector, .. },
         ) => snapshot.records(&selector.record),
         Logic::Leaf(ContactTest::Sequence(sequence)) => {
             sequence.selectors().map(|selector| snapshot.records(&selector.record)).sum()

@@ -2,20 +2,31 @@
 
 use chrono::NaiveDate;
 use datafusion::common::{Result, ScalarValue, exec_err, internal_datafusion_err, internal_err};
-use datafusion::logical_expr::{Expr, cast, col, lit};
+use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, Field, FieldType};
-use hyperseg_dsl::segment::{Cmp, CodePattern, CodeSet, FieldTest, Operand, Test, Window};
+use hyperseg_dsl::segment::{AgeUnit, Cmp, CodePattern, CodeSet, FieldTest, Operand, Test, Window};
 use hyperseg_dsl::value::{Value, days_since_epoch, pack_date};
 use hyperseg_storage::layout::known_column;
 
 use super::time::{Stretch, after, before, stretch};
 use super::{literal, number};
-use crate::functions::{Returns, TextTest, age_test, anniversary, text};
+use crate::functions::{
+    ListOf, Returns, TextTest, Turns, age_test, anniversary, list_test, local_day, text, turns,
+};
 
 /// Whether the age on a day lies in one of these ranges, as an expression over the demographic columns.
-pub(super) fn age_in(today: NaiveDate, ages: Vec<(u32, u32)>) -> Expr {
-    age_test(today, ages, col("birth_date"), col("deceased_on"))
+pub(super) fn age_in(unit: AgeUnit, day: NaiveDate, ages: Vec<(u32, u32)>) -> Expr {
+    age_test(unit, day, ages, col("birth_date"), col("deceased_on"))
+}
+
+/// Whether the day on which an age is completed lies in a window.
+pub(super) fn turns_test(age: u32, window: &Window, clock: &Clock) -> Result<Expr> {
+    let Some((first, last)) = stretch(window, clock)?.day_bounds() else {
+        return exec_err!("a birthday in a window of hours");
+    };
+    let bound = |day: Option<NaiveDate>| day.map(days_since_epoch);
+    Ok(turns(Turns { age, first: bound(first), last: bound(last) }, col("birth_date"), col("deceased_on")))
 }
 
 /// A test of a field among these.
@@ -40,8 +51,24 @@ pub(super) fn field_test(test: &FieldTest, fields: &[Field], clock: &Clock) -> R
             Value::Text(constant) => Ok(text(TextTest::new(*op, constant)?, col(&field.name))),
             _ => internal_err!("a text was expected"),
         },
+        Test::List(how, operands) => {
+            let places = operands.iter().map(|operand| match literal(operand)? {
+                Value::Category(category) => place(field, category),
+                _ => internal_err!("a category was expected"),
+            });
+            Ok(list_test(ListOf { how: *how, places: places.collect::<Result<_>>()? }, col(&field.name)))
+        }
         Test::Compare(cmp, operand) => {
             Ok(if_a_number(compare(field, &col(&field.name), *cmp, operand, clock)?, field, fields))
+        }
+        Test::CompareField(cmp, other) => {
+            let other = fields
+                .iter()
+                .find(|field| field.name == other.field)
+                .ok_or_else(|| internal_datafusion_err!("a field that the schema does not have"))?;
+            let (left, right) = (in_common(field, other, clock), in_common(other, field, clock));
+            let compared = plain(left, *cmp, right);
+            Ok(if_a_number(if_a_number(compared, field, fields), other, fields))
         }
         Test::In(operands) => {
             Ok(if_a_number(one_of(field, &col(&field.name), operands, clock)?, field, fields))
@@ -52,6 +79,17 @@ pub(super) fn field_test(test: &FieldTest, fields: &[Field], clock: &Clock) -> R
             let both = low.and(compare(field, &column, Cmp::Le, high, clock)?);
             Ok(if_a_number(both, field, fields))
         }
+    }
+}
+
+/// A field in the form in which it can be compared with another one: moments and dates as local days.
+fn in_common(field: &Field, other: &Field, clock: &Clock) -> Expr {
+    let column = col(&field.name);
+    match (field.ty, other.ty) {
+        (FieldType::Time, _) => local_day(clock.zone, column),
+        (FieldType::Date, FieldType::Time) => binary_expr(column, Operator::BitwiseShiftRight, lit(2_i32)),
+        (FieldType::Int, FieldType::Number) => cast(column, arrow::datatypes::DataType::Float64),
+        _ => column,
     }
 }
 

@@ -5,7 +5,7 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Channel, Class, Field, Purpose, RecordKind};
-use hyperseg_dsl::segment::Segment;
+use hyperseg_dsl::segment::{AgeUnit, Segment};
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::layout::known_column;
 
@@ -84,7 +84,7 @@ impl Lowering<'_> {
             Reason::Unsubscribed => self.record_gate(reason, self.kind("email_unsubscribe")?, Vec::new()),
             Reason::NoConsent => self.consent_gate(purpose, channel),
             Reason::Minor => {
-                let adult = fields::age_in(self.clock.today(), vec![(ADULT_YEARS, u32::MAX)]);
+                let adult = fields::age_in(AgeUnit::Years, self.clock.today(), vec![(ADULT_YEARS, u32::MAX)]);
                 self.contact_gate(reason, Class::Demographic, adult.is_not_true())
             }
             Reason::Excluded | Reason::Holdout => Err(internal_datafusion_err!("not a gate of its own")),

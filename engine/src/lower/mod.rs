@@ -27,6 +27,7 @@ use crate::plan::node::SetNode;
 use crate::plan::ops::Operation;
 use crate::plan::ops::measure::{Bound, Bounds, Constant, Relation};
 use crate::plan::ops::record_set::CountTest;
+use crate::plan::ops::share::ShareTest;
 use crate::plan::recipients::{RecipientsNode, Share};
 
 /// Lowers the parts of one segment against one generation.
@@ -144,7 +145,7 @@ impl Lowering<'_> {
             Logic::Leaf(ContactTest::Field(test)) => {
                 self.schema().contact_field(&test.field).map(|field| field.class)
             }
-            Logic::Leaf(ContactTest::Age(_)) => {
+            Logic::Leaf(ContactTest::Age { .. } | ContactTest::Turns { .. }) => {
                 self.schema().contact_field("birth_date").map(|field| field.class)
             }
             Logic::Leaf(ContactTest::Anniversary { field, .. }) => {
@@ -155,7 +156,8 @@ impl Lowering<'_> {
                 | ContactTest::Count { .. }
                 | ContactTest::Aggregate { .. }
                 | ContactTest::One { .. }
-                | ContactTest::Sequence(_),
+                | ContactTest::Sequence(_)
+                | ContactTest::Share { .. },
             ) => None,
         }
     }
@@ -171,7 +173,14 @@ impl Lowering<'_> {
     fn contact_predicate(&self, test: &Criteria) -> Result<Expr> {
         logic_expr(test, &|leaf| match leaf {
             ContactTest::Field(test) => fields::field_test(test, &self.schema().contact, &self.clock),
-            ContactTest::Age(test) => Ok(fields::age_in(self.clock.today(), count_test(test)?.0)),
+            ContactTest::Age { unit, on, test } => {
+                let day = match on {
+                    None => self.clock.today(),
+                    Some(on) => time::day(on)?,
+                };
+                Ok(fields::age_in(*unit, day, count_test(test)?.0))
+            }
+            ContactTest::Turns { age, window } => fields::turns_test(*age, window, &self.clock),
             ContactTest::Anniversary { field, window } => {
                 fields::anniversary_test(field, window, &self.clock)
             }
@@ -179,7 +188,8 @@ impl Lowering<'_> {
             | ContactTest::Count { .. }
             | ContactTest::Aggregate { .. }
             | ContactTest::One { .. }
-            | ContactTest::Sequence(_) => internal_err!("a test of records among contact fields"),
+            | ContactTest::Sequence(_)
+            | ContactTest::Share { .. } => internal_err!("a test of records among contact fields"),
         })
     }
 
@@ -200,7 +210,19 @@ impl Lowering<'_> {
                 self.record_leaf(operation, selector, asked, label)
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence, label),
-            ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. } => {
+            ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
+                let operation = Operation::ShareOfRecords(ShareTest {
+                    relation: relation(*cmp),
+                    percent_millis: *percent_millis,
+                    at_least: at_least.unwrap_or(0),
+                });
+                let asked = vec![self.record_test(selector, test)?];
+                self.record_leaf(operation, selector, asked, label)
+            }
+            ContactTest::Field(_)
+            | ContactTest::Age { .. }
+            | ContactTest::Turns { .. }
+            | ContactTest::Anniversary { .. } => {
                 internal_err!("a field of no known class")
             }
         }
@@ -256,6 +278,17 @@ fn number(operand: &Operand) -> Result<f64> {
     }
 }
 
+fn relation(cmp: Cmp) -> Relation {
+    match cmp {
+        Cmp::Eq => Relation::Equal,
+        Cmp::Ne => Relation::Unequal,
+        Cmp::Lt => Relation::Less,
+        Cmp::Le => Relation::AtMost,
+        Cmp::Gt => Relation::Greater,
+        Cmp::Ge => Relation::AtLeast,
+    }
+}
+
 /// A test of a number as bounds.
 fn bounds(test: &NumberTest) -> Result<Bounds> {
     let constant = |operand: &Operand| match literal(operand)? {
@@ -266,15 +299,7 @@ fn bounds(test: &NumberTest) -> Result<Bounds> {
     let one = |relation, operand| Ok::<_, DataFusionError>(Bound(vec![(relation, constant(operand)?)]));
     Ok(Bounds(match test {
         NumberTest::Compare(cmp, operand) => {
-            let relation = match cmp {
-                Cmp::Eq => Relation::Equal,
-                Cmp::Ne => Relation::Unequal,
-                Cmp::Lt => Relation::Less,
-                Cmp::Le => Relation::AtMost,
-                Cmp::Gt => Relation::Greater,
-                Cmp::Ge => Relation::AtLeast,
-            };
-            vec![one(relation, operand)?]
+            vec![one(relation(*cmp), operand)?]
         }
         NumberTest::Range(low, high) => {
             vec![Bound(vec![(Relation::AtLeast, constant(low)?), (Relation::AtMost, constant(high)?)])]

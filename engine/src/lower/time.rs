@@ -228,7 +228,8 @@ pub(super) fn sees_the_future(window: &Window) -> bool {
     }
 }
 
-fn day(operand: &Operand) -> Result<NaiveDate> {
+/// The date behind an operand.
+pub(super) fn day(operand: &Operand) -> Result<NaiveDate> {
     match literal(operand)? {
         Value::Date(day) => Ok(*day),
         _ => internal_err!("a date was expected"),

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
 use hyperseg_dsl::segment::{
-    Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter, Hidden,
-    Logic, NumberTest, Operand, Param, Period, Quantity, Selector, Test, TextOp, Turn, Which, Window,
+    AgeUnit, Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter,
+    Hidden, ListTest, Logic, NumberTest, Operand, OtherField, Param, Period, Quantity, Selector, Test,
+    TextOp, Turn, Which, Window,
 };
 use hyperseg_dsl::value::{Day, Value};
 
@@ -27,16 +28,17 @@ pub(super) struct Maker<'a> {
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(68) {
+        self.logic(depth, &mut |maker| match maker.dice.below(72) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
-            18..=21 => Logic::Leaf(ContactTest::Age(maker.number_test(true))),
+            18..=21 => maker.age(),
             22..=24 => maker.anniversary(),
             25..=37 => Logic::Leaf(ContactTest::Has(maker.selector())),
             38..=43 => maker.count(),
             44..=51 => maker.aggregate(),
             58..=67 => maker.sequence(),
+            68..=71 => maker.share(),
             _ => {
                 let selector = maker.selector();
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
@@ -92,7 +94,9 @@ impl<'w> Maker<'w> {
         };
         let Some(field) = field else { return Logic::True };
         let sample = contact.and_then(|contact| contact.fields.get(&field.name)).cloned();
-        match self.field_test(field, sample) {
+        let of_class: Vec<Field> =
+            self.schema.contact.iter().filter(|other| other.class == field.class).cloned().collect();
+        match self.field_test(field, &of_class, sample) {
             Logic::Leaf(test) => Logic::Leaf(ContactTest::Field(test)),
             Logic::Not(inner) => match *inner {
                 Logic::Leaf(test) => Logic::Not(Box::new(Logic::Leaf(ContactTest::Field(test)))),
@@ -120,20 +124,52 @@ impl<'w> Maker<'w> {
             let field = if maker.dice.percent(50) { maker.dice.pick(&favourites).copied() } else { None };
             let Some(field) = field.or_else(|| maker.dice.pick(&kind.fields)) else { return Logic::True };
             let sample = record.and_then(|record| record.fields.get(&field.name)).cloned();
-            maker.field_test(field, sample)
+            maker.field_test(field, &kind.fields, sample)
         })
     }
 
     /// A test of a field, or `Not` of one; around the sample when there is one.
-    fn field_test(&mut self, field: &Field, sample: Option<Value>) -> Filter {
+    fn field_test(&mut self, field: &Field, others: &[Field], sample: Option<Value>) -> Filter {
         let leaf = |test| Logic::Leaf(FieldTest { field: field.name.clone(), ty: field.ty, test });
+        if self.dice.percent(8)
+            && let Some(test) = self.against_field(field, others)
+        {
+            return leaf(test);
+        }
         match self.dice.below(12) {
             0 => return leaf(Test::Known),
             1 => return leaf(Test::Missing),
             _ => {}
         }
         match field.ty {
-            FieldType::Categories | FieldType::Point => leaf(Test::Known),
+            FieldType::Categories => {
+                let how = self.dice.pick(&ListTest::ALL).copied().unwrap_or(ListTest::Any);
+                let mut values: Vec<Value> = match &sample {
+                    Some(Value::Categories(known)) if self.dice.percent(60) => {
+                        known.iter().take(2).cloned().map(Value::Category).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                if values.is_empty() || self.dice.percent(50) {
+                    values.extend(
+                        field
+                            .categories
+                            .iter()
+                            .take(3)
+                            .skip(self.dice.below(2))
+                            .cloned()
+                            .map(Value::Category),
+                    );
+                }
+                let mut operands: Vec<Operand> = Vec::new();
+                for value in values.into_iter().map(Operand::Literal) {
+                    if !operands.contains(&value) {
+                        operands.push(value);
+                    }
+                }
+                leaf(Test::List(how, operands))
+            }
+            FieldType::Point => leaf(Test::Known),
             FieldType::Code => {
                 let test = leaf(Test::Codes(self.codes(sample.as_ref())));
                 if self.dice.percent(20) { Logic::Not(Box::new(test)) } else { test }
@@ -172,6 +208,32 @@ impl<'w> Maker<'w> {
                 }
             }
         }
+    }
+
+    /// A comparison with another field that can be compared.
+    fn against_field(&mut self, field: &Field, others: &[Field]) -> Option<Test> {
+        let family = |field: &Field| match field.ty {
+            FieldType::Date | FieldType::Time => 1,
+            FieldType::Int | FieldType::Number => 2,
+            FieldType::Text | FieldType::Category | FieldType::Bool => 3,
+            FieldType::Money => 4,
+            FieldType::Code | FieldType::Categories | FieldType::Point => 0,
+        };
+        let alike: Vec<&Field> = others
+            .iter()
+            .filter(|other| other.name != field.name && family(other) == family(field) && family(field) > 0)
+            .filter(|other| {
+                family(field) != 3 || other.ty == field.ty && other.categories == field.categories
+            })
+            .collect();
+        let other = self.dice.pick(&alike)?;
+        // A word that is a category of the field is one.
+        if field.categories.contains(&other.name) {
+            return None;
+        }
+        let comparisons = if family(field) == 3 { &COMPARISONS[..2] } else { &COMPARISONS[..] };
+        let cmp = self.dice.pick(comparisons).copied()?;
+        Some(Test::CompareField(cmp, OtherField { field: other.name.clone(), ty: other.ty }))
     }
 
     fn list(&mut self, field: &Field, sample: Option<&Value>) -> Vec<Operand> {
@@ -331,6 +393,33 @@ impl<'w> Maker<'w> {
             .collect();
         let present = if self.dice.percent(90) { self.dice.pick(&present).copied() } else { None };
         present.and_then(|name| self.schema.record(name)).or_else(|| self.dice.pick(&self.schema.records))
+    }
+
+    /// An age today or on a day, in years or months, or the day on which one is reached.
+    fn age(&mut self) -> Criteria {
+        if self.dice.percent(25) {
+            let age = u32::try_from(palette::age(&mut self.dice)).unwrap_or(0);
+            return Logic::Leaf(ContactTest::Turns { age, window: self.window(false) });
+        }
+        let on = if self.dice.percent(30) { Some(self.date()) } else { None };
+        if self.dice.percent(25) {
+            let months = |age: i64| Value::Int(age * 12);
+            let (one, other) = (palette::age(&mut self.dice), palette::age(&mut self.dice));
+            let (low, high) = (months(one.min(other)), months(one.max(other)));
+            let test = NumberTest::Range(self.operand(low), self.operand(high));
+            return Logic::Leaf(ContactTest::Age { unit: AgeUnit::Months, on, test });
+        }
+        Logic::Leaf(ContactTest::Age { unit: AgeUnit::Years, on, test: self.number_test(true) })
+    }
+
+    fn share(&mut self) -> Criteria {
+        let Some(kind) = self.kind() else { return Logic::True };
+        let selector = self.selector_of(kind, 15);
+        let test = self.filter(kind, 1);
+        let cmp = self.dice.pick(&COMPARISONS).copied().unwrap_or(Cmp::Gt);
+        let percent_millis = self.dice.one(&[0, 20_000, 25_000, 33_333, 50_000, 50_000, 66_700, 100_000]);
+        let at_least = if self.dice.percent(40) { Some(self.dice.one(&[1, 2, 3])) } else { None };
+        Logic::Leaf(ContactTest::Share { selector, test, cmp, percent_millis, at_least })
     }
 
     fn selector(&mut self) -> Selector {

@@ -188,16 +188,19 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
         ContactTest::Has(selector)
         | ContactTest::Count { selector, .. }
         | ContactTest::Aggregate { selector, .. }
-        | ContactTest::One { selector, .. } => {
+        | ContactTest::One { selector, .. }
+        | ContactTest::Share { selector, .. } => {
             let with = |simple: Selector| {
                 let mut test = test.clone();
                 match &mut test {
                     ContactTest::Has(selector)
                     | ContactTest::Count { selector, .. }
                     | ContactTest::Aggregate { selector, .. }
-                    | ContactTest::One { selector, .. } => *selector = simple,
+                    | ContactTest::One { selector, .. }
+                    | ContactTest::Share { selector, .. } => *selector = simple,
                     ContactTest::Field(_)
-                    | ContactTest::Age(_)
+                    | ContactTest::Age { .. }
+                    | ContactTest::Turns { .. }
                     | ContactTest::Anniversary { .. }
                     | ContactTest::Sequence(_) => {}
                 }
@@ -206,7 +209,10 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
             simpler_selectors(selector).into_iter().map(with).collect()
         }
         ContactTest::Sequence(sequence) => simpler_sequences(sequence),
-        ContactTest::Field(_) | ContactTest::Age(_) | ContactTest::Anniversary { .. } => Vec::new(),
+        ContactTest::Field(_)
+        | ContactTest::Age { .. }
+        | ContactTest::Turns { .. }
+        | ContactTest::Anniversary { .. } => Vec::new(),
     }
 }
 

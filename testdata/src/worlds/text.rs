@@ -6,8 +6,8 @@ use std::fmt::Write;
 use chrono::{DateTime, SecondsFormat, Utc};
 use hyperseg_dsl::schema::{Field, FieldType, Schema};
 use hyperseg_dsl::segment::{
-    Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit, Event, FieldTest, Filter, Link,
-    Logic, NumberTest, Operand, Relation, Segment, Selector, Sequence, Test, TextOp, Which, Window,
+    AgeUnit, Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit, Event, FieldTest, Filter,
+    Link, Logic, NumberTest, Operand, Relation, Segment, Selector, Sequence, Test, TextOp, Which, Window,
 };
 use hyperseg_dsl::semantics::select;
 use hyperseg_dsl::value::Value;
@@ -118,7 +118,12 @@ impl Printer {
     fn contact_test(&mut self, test: &ContactTest) -> String {
         match test {
             ContactTest::Field(test) => format!("{} {}", test.field, self.field_test(test)),
-            ContactTest::Age(test) => format!("age {}", number_test(test)),
+            ContactTest::Age { unit, on, test } => {
+                let unit = if *unit == AgeUnit::Months { " in months" } else { "" };
+                let on = on.as_ref().map(|on| format!(" on {}", operand(on))).unwrap_or_default();
+                format!("age{unit}{on} {}", number_test(test))
+            }
+            ContactTest::Turns { age, window } => format!("turns {age} {}", window_text(window)),
             ContactTest::Anniversary { field, window } => {
                 format!("{field} anniversary {}", window_text(window))
             }
@@ -148,6 +153,12 @@ impl Printer {
                 }
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence),
+            ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
+                let percent = f64::from(*percent_millis) / 1_000.0;
+                let least = at_least.map(|number| format!(" with at least {number}")).unwrap_or_default();
+                let (test, selector) = (self.filter(test), self.selector(selector));
+                format!("share({test} of {selector}) {} {percent}%{least}", sign(*cmp))
+            }
         }
     }
 
@@ -218,6 +229,7 @@ impl Printer {
     fn field_test(&mut self, test: &FieldTest) -> String {
         match &test.test {
             Test::Compare(cmp, value) => format!("{} {}", sign(*cmp), operand(value)),
+            Test::CompareField(cmp, other) => format!("{} {}", sign(*cmp), other.field),
             Test::In(values) => format!("in ({})", list(values)),
             Test::Between(low, high) => format!("between {} and {}", operand(low), operand(high)),
             Test::Text(op, value) => {
@@ -230,6 +242,7 @@ impl Printer {
                 format!("{op} {}", operand(value))
             }
             Test::Codes(set) => self.codes(set),
+            Test::List(how, values) => format!("has {} of ({})", how.word(), list(values)),
             Test::Window(window) => window_text(window),
             Test::Known => "is known".to_owned(),
             Test::Missing => "is missing".to_owned(),

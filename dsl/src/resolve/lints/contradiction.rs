@@ -4,7 +4,8 @@ use super::Part;
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::segment::{
-    Aggregate, Cmp, ContactTest, Counted, FieldTest, Logic, NumberTest, Operand, Selector, Test, Window,
+    AgeUnit, Aggregate, Cmp, ContactTest, Counted, FieldTest, Logic, NumberTest, Operand, Selector, Test,
+    Window,
 };
 use crate::value::{Value, days_since_epoch};
 
@@ -67,7 +68,9 @@ impl Facts for ContactTest {
     fn fact(&self) -> Option<(Subject<'_>, Fact)> {
         match self {
             Self::Field(test) => test.fact(),
-            Self::Age(test) => number_fact(test).map(|fact| (Subject::Field("age"), fact)),
+            Self::Age { unit: AgeUnit::Years, on: None, test } => {
+                number_fact(test).map(|fact| (Subject::Field("age"), fact))
+            }
             Self::Count { counted, selector, test } => {
                 number_fact(test).map(|fact| (Subject::Count(counted, selector), fact))
             }
@@ -75,7 +78,13 @@ impl Facts for ContactTest {
                 number_fact(test).map(|fact| (Subject::Aggregate(*function, selector, field), fact))
             }
             // Records are many: two facts about them need not speak of one record.
-            Self::Anniversary { .. } | Self::Has(_) | Self::One { .. } | Self::Sequence(_) => None,
+            Self::Age { .. }
+            | Self::Turns { .. }
+            | Self::Anniversary { .. }
+            | Self::Has(_)
+            | Self::One { .. }
+            | Self::Sequence(_)
+            | Self::Share { .. } => None,
         }
     }
 }
@@ -101,9 +110,11 @@ impl Facts for FieldTest {
                     .collect::<Option<_>>()?,
             ),
             Test::Compare(_, _)
+            | Test::CompareField(_, _)
             | Test::Between(_, _)
             | Test::Text(_, _)
             | Test::Codes(_)
+            | Test::List(_, _)
             | Test::Known
             | Test::Missing => return None,
             Test::Window(window) => days(window)?,

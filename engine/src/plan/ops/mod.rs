@@ -13,6 +13,7 @@ pub(crate) mod measure;
 mod number_of;
 pub(crate) mod record_set;
 pub(crate) mod sequence;
+pub(crate) mod share;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use self::extreme::Extreme;
 use self::measure::Bounds;
 use self::record_set::CountTest;
 use self::sequence::Chain;
+use self::share::ShareTest;
 use super::exec::SetOperator;
 use crate::functions::NumberOf;
 use crate::report::Reason;
@@ -53,6 +55,8 @@ pub(crate) enum Operation {
         /// The latest.
         latest: bool,
     },
+    /// The share of selected records that satisfy a test. Expressions: the filter, the test.
+    ShareOfRecords(ShareTest),
     /// Records that follow each other. Inputs: rows, for each record of the chain.
     RecordChain(Chain),
     /// Consent forbids. Expressions: the filter.
@@ -88,6 +92,7 @@ impl Operation {
             Self::ExtremeRecord(extreme) => extreme.name(),
             Self::ExtremeDay { latest: true } => "LatestDay",
             Self::ExtremeDay { latest: false } => "EarliestDay",
+            Self::ShareOfRecords(_) => "ShareOfRecords",
             Self::RecordChain(_) => "RecordChain",
             Self::ConsentBlocks(_) => "ConsentBlocks",
             Self::And => "And",
@@ -109,7 +114,8 @@ impl Operation {
             | Self::CountRecords(_)
             | Self::CountDistinct(..)
             | Self::Measure(..)
-            | Self::ExtremeDay { .. } => &["ord"],
+            | Self::ExtremeDay { .. }
+            | Self::ShareOfRecords(_) => &["ord"],
             Self::ExtremeRecord(_) => &["ord", "at", "recorded_at"],
             Self::ConsentBlocks(_) => &["ord", "at", "decision", "end"],
             Self::RecordChain(_)
@@ -138,6 +144,7 @@ impl Operation {
             | Self::Measure(..)
             | Self::ExtremeRecord(_)
             | Self::ExtremeDay { .. }
+            | Self::ShareOfRecords(_)
             | Self::RecordChain(_)
             | Self::ConsentBlocks(_) => true,
             Self::And
@@ -176,6 +183,9 @@ impl Operation {
                 Arc::new(extreme::ExtremeRecord { test, extreme: *extreme })
             }
             (Self::ExtremeDay { latest }, None) => Arc::new(extreme_day::ExtremeDay { latest: *latest }),
+            (Self::ShareOfRecords(asked), Some(test)) => {
+                Arc::new(share::ShareOfRecords { test, asked: *asked })
+            }
             (Self::RecordChain(chain), None) => Arc::new(sequence::RecordChain { chain: chain.clone() }),
             (Self::ConsentBlocks(consent), None) => Arc::new(consent::ConsentBlocks { consent: *consent }),
             (Self::And, None) => Arc::new(logic::Logic::And),

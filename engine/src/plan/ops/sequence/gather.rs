@@ -37,6 +37,18 @@ pub(super) struct Records {
 }
 
 impl Records {
+    /// Records at these packed moments, without clocks and keys.
+    #[cfg(test)]
+    pub(super) fn at(moments: &[(u32, i64)], zone: chrono_tz::Tz) -> Self {
+        let mut days = LocalDays::new(zone);
+        let rows = moments.iter().zip(0_u32..).map(|(&(ordinal, at), place)| Row {
+            ordinal,
+            place,
+            at: Moment::of(at, &mut days).unwrap(),
+        });
+        Self { rows: rows.collect(), clocks: None, keys: Vec::new(), identities: None }
+    }
+
     /// Where the clock of a record starts; `None` when that is not known.
     pub(super) fn clock(&self, row: &Row) -> Option<Moment> {
         match &self.clocks {

@@ -307,3 +307,72 @@ fn reaches_back(
         Reach::Days(_) | Reach::Months(_) => day >= calendar.shift(start.day, within, false),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::America::New_York;
+    use hyperseg_dsl::clock::Clock;
+    use hyperseg_dsl::value::{When, pack_time, parse_day};
+
+    use super::super::Relation;
+    use super::*;
+
+    fn calendar() -> Calendar {
+        Calendar::new(Clock { as_of_micros: 0, zone: New_York })
+    }
+
+    fn records(moments: &[(u32, When)]) -> Records {
+        let moments: Vec<(u32, i64)> =
+            moments.iter().map(|(ordinal, at)| (*ordinal, pack_time(*at))).collect();
+        Records::at(&moments, New_York)
+    }
+
+    fn day(text: &str) -> When {
+        When::Day(parse_day(text).unwrap())
+    }
+
+    #[test]
+    fn each_contact_has_its_own_records() {
+        let starts = records(&[(1, day("2026-01-01")), (2, day("2026-01-01")), (4, day("2026-01-01"))]);
+        let others = records(&[(4, day("2026-01-05")), (1, day("2026-01-09")), (3, day("2026-01-02"))]);
+        let found = followers(&starts, &others, 0, Reach::Days(7), None, &mut calendar()).unwrap();
+        assert_eq!(found, [true, false, false]);
+        let link = Link {
+            relation: Relation::NotFollowed { over_at: None },
+            within: Reach::Days(7),
+            same: Vec::new(),
+        };
+        let fine = unfollowed(&starts, &others, 0, &link, None, &mut calendar()).unwrap();
+        assert_eq!(fine, [true, true, false]);
+    }
+
+    #[test]
+    fn starts_known_to_the_day_reach_as_far_as_is_sure() {
+        let noon = |text: &str| {
+            When::Instant(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros())
+        };
+        // The instant of the day reaches further than the day that stands behind it in the list.
+        let starts = records(&[(0, noon("2026-01-01T20:00:00Z")), (0, day("2026-01-01"))]);
+        let others = records(&[(0, noon("2026-01-02T19:00:00Z"))]);
+        let hours = Reach::Exact(24 * 3_600_000_000);
+        let found = followers(&starts, &others, 0, hours, None, &mut calendar()).unwrap();
+        assert_eq!(found, [true]);
+    }
+
+    #[test]
+    fn a_contact_with_very_many_records_takes_one_pass() {
+        const MANY: i64 = 200_000;
+        let minutes = |number: i64| When::Instant(number * 60_000_000);
+        let starts: Vec<(u32, When)> = (0..MANY).map(|number| (0, minutes(3 * number))).collect();
+        let others: Vec<(u32, When)> = (0..MANY).rev().map(|number| (0, minutes(3 * number + 1))).collect();
+        let (starts, others) = (records(&starts), records(&others));
+        let calendar = &mut calendar();
+        let all = |found: Vec<bool>| found.iter().all(|found| *found);
+        let hour = Reach::Exact(3_600_000_000);
+        assert!(all(followers(&starts, &others, 0, hour, Some(Reach::Exact(60_000_000)), calendar).unwrap()));
+        assert!(all(followers(&starts, &others, 0, Reach::Days(3_650), None, calendar).unwrap()));
+        assert!(all(surrounded(&starts, &others, 0, Reach::Months(600), calendar).unwrap()));
+        let behind = preceded(&starts, &others, 0, Reach::Days(3_650), calendar).unwrap();
+        assert_eq!(behind.iter().filter(|found| !**found).count(), 1, "nothing comes before the first");
+    }
+}
