@@ -31,9 +31,9 @@ impl<'a> Resolver<'a> {
             ExprKind::Age(test) => {
                 resolver.one_test(expr.span)?;
                 resolver.note_negation(Scope::Contact, "birth_date", expr.span, false);
-                resolver
-                    .number_test(test, Number::Whole("an age"))
-                    .map(|test| Logic::Leaf(ContactTest::Age(test)))
+                let test = resolver.number_test(test, Number::Whole("an age"))?;
+                lints::age(&test, expr.span, &mut resolver.findings);
+                Some(Logic::Leaf(ContactTest::Age(test)))
             }
             ExprKind::Anniversary { field, window } => resolver.anniversary(field, window, expr.span),
             ExprKind::Has { negated, selector } => {
