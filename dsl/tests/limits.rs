@@ -49,32 +49,32 @@ fn many_of_everything_is_answered() {
             .contains(&"HS0502")
     );
     assert!(
-        codes(&format!("segment s where everyone output {}", repeated("email", ", ", 50_000)))
+        codes(&format!("segment s where everyone output {}", repeated("email", ", ", 10_000)))
             .contains(&"HS0907")
     );
     assert!(
-        codes(&format!("segment s where {}", repeated("nobody_knows", " and ", 50_000))).contains(&"HS0214")
+        codes(&format!("segment s where {}", repeated("nobody_knows", " and ", 10_000))).contains(&"HS0214")
     );
     assert!(
         codes(&format!("segment s where at least 1 of ({})", repeated("agee > 3", ", ", 20_000)))
             .contains(&"HS0101")
     );
-    let broken = repeated("((", "\"", 50_000);
+    let broken = repeated("((", "\"", 10_000);
     assert!(!codes(&format!("segment s where {broken}")).is_empty());
-    assert!(!codes(&repeated("segment", " ", 200_000)).is_empty());
+    assert!(!codes(&repeated("segment", " ", 50_000)).is_empty());
 }
 
 #[test]
 fn many_of_everything_in_json_is_answered() {
     let file = |declarations: &str| format!("{{\"hyperseg\": 1, \"declarations\": [{declarations}]}}");
-    let unknown: Vec<String> = (0..100_000).map(|n| format!("\"segmnt{n}\": 1")).collect();
+    let unknown: Vec<String> = (0..20_000).map(|n| format!("\"segmnt{n}\": 1")).collect();
     assert_eq!(
         codes(&file(&format!("{{\"segment\": \"s\", {}}}", unknown.join(",")))).last(),
         Some(&"HS0214")
     );
-    let fields = repeated("\"and\": 1", ",", 100_000);
+    let fields = repeated("\"and\": 1", ",", 20_000);
     assert_eq!(codes(&file(&format!("{{{fields}}}"))).last(), Some(&"HS0214"));
-    assert_eq!(codes(&file(&repeated("{}", ",", 100_000))).last(), Some(&"HS0214"));
+    assert_eq!(codes(&file(&repeated("{}", ",", 20_000))).last(), Some(&"HS0214"));
     let ages = format!("segment s where {}", repeated("age > 3", " or ", 20_000));
     assert!(codes(&to_json(&ages).unwrap()).contains(&"HS0904"));
     let long = format!("\"{}\"", "x".repeat(3 << 20));

@@ -28,7 +28,7 @@ pub use truth::Truth;
 
 use crate::clock::Clock;
 use crate::schema::Schema;
-use crate::segment::{AgeUnit, BoundSegment, ContactTest, Counted, Criteria};
+use crate::segment::{AgeUnit, BoundSegment, ContactTest, Counted, Criteria, Operand};
 use crate::value::Value;
 
 /// A contact with its records.
@@ -133,14 +133,7 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
     match test {
         ContactTest::Field(test) => field::field_test(test, &contact.fields, clock),
         ContactTest::Age { unit, on, test } => {
-            let day = match on {
-                None => Some(clock.today()),
-                Some(on) => time::operand_day(on, clock),
-            };
-            let age = day.and_then(|day| match unit {
-                AgeUnit::Years => gate::age(contact, day),
-                AgeUnit::Months => gate::age_in_months(contact, day),
-            });
+            let age = age(*unit, on.as_ref(), contact, clock);
             age.map_or(Truth::Unknown, |age| field::number_test(age, test, clock))
         }
         ContactTest::Turns { age, window } => gate::turns(contact, *age, window, clock),
@@ -174,5 +167,17 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
             record::share(&records, test, *cmp, *percent_millis, *at_least, clock)
         }
         ContactTest::Sequence(test) => sequence::sequence(test, contact, schema, clock),
+    }
+}
+
+/// Completed years or months on a day, today when there is none.
+fn age(unit: AgeUnit, on: Option<&Operand>, contact: &Contact, clock: &Clock) -> Option<i64> {
+    let day = match on {
+        None => clock.today(),
+        Some(on) => time::operand_day(on, clock)?,
+    };
+    match unit {
+        AgeUnit::Years => gate::age(contact, day),
+        AgeUnit::Months => gate::age_in_months(contact, day),
     }
 }

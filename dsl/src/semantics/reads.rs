@@ -61,8 +61,10 @@ impl Reads {
 
     fn criteria(&mut self, criteria: &Criteria, schema: &Schema) {
         each(criteria, &mut |test| match test {
-            ContactTest::Field(test) => self.contact.extend([test.field.clone()]),
-            ContactTest::Age(_) => self.contact.extend(["birth_date".to_owned(), "deceased_on".to_owned()]),
+            ContactTest::Field(test) => self.contact.extend(fields_of(test)),
+            ContactTest::Age { .. } | ContactTest::Turns { .. } => {
+                self.contact.extend(["birth_date".to_owned(), "deceased_on".to_owned()]);
+            }
             ContactTest::Anniversary { field, .. } => self.contact.extend([field.clone()]),
             ContactTest::Has(selector) => self.selector(selector, &[], schema),
             ContactTest::Count { counted, selector, .. } => match counted {
@@ -72,9 +74,9 @@ impl Reads {
             ContactTest::Aggregate { selector, field, .. } => {
                 self.selector(selector, &[field, "comparator"], schema);
             }
-            ContactTest::One { selector, test, .. } => {
+            ContactTest::One { selector, test, .. } | ContactTest::Share { selector, test, .. } => {
                 let mut fields = Vec::new();
-                each(test, &mut |test| fields.push(test.field.clone()));
+                each(test, &mut |test| fields.extend(fields_of(test)));
                 let mut fields: Vec<&str> = fields.iter().map(String::as_str).collect();
                 fields.extend(["recorded_at", "comparator"]);
                 self.selector(selector, &fields, schema);
@@ -96,7 +98,7 @@ impl Reads {
     fn selector(&mut self, selector: &Selector, more: &[&str], schema: &Schema) {
         let Some(kind) = schema.record(&selector.record) else { return };
         let mut fields: Vec<String> = more.iter().map(|&field| field.to_owned()).collect();
-        each(&selector.filter, &mut |test| fields.push(test.field.clone()));
+        each(&selector.filter, &mut |test| fields.extend(fields_of(test)));
         fields.extend(selector.hidden.iter().map(|hidden| hidden.field.clone()));
         if selector.active {
             fields.extend(["end".to_owned(), "status".to_owned()]);
@@ -117,6 +119,15 @@ impl Reads {
         }
         reads.classes.extend(schema.classes_for(kind, codes));
     }
+}
+
+/// The field that is tested, and the one it is compared with.
+pub(super) fn fields_of(test: &FieldTest) -> impl Iterator<Item = String> {
+    let other = match &test.test {
+        Test::CompareField(_, other) => Some(other.field.clone()),
+        _ => None,
+    };
+    std::iter::once(test.field.clone()).chain(other)
 }
 
 /// The codes outside of which the filter is not TRUE.

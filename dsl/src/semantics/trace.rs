@@ -9,15 +9,16 @@ use std::fmt;
 use serde::Serialize;
 
 use super::gate::{GATES, closed, facts, held_out};
+use super::reads::fields_of;
 use super::record::{Fate, fate, filter, last_of, selected};
 use super::time::first_instant;
 use super::truth::number_of;
-use super::{Blocked, Contact, Reads, Record, RecordReads, Truth, Verdict, aggregate, field, gate, select};
+use super::{Blocked, Contact, Reads, Record, RecordReads, Truth, Verdict, aggregate, field, select};
 use crate::clock::Clock;
 use crate::describe;
 use crate::schema::{Channel, Field, FieldType, Schema};
 use crate::segment::{
-    BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Segment, Selector, Test,
+    AgeUnit, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Segment, Selector, Test,
 };
 
 /// Records shown for one step.
@@ -267,14 +268,16 @@ impl Teller<'_> {
     fn evidence(&self, test: &ContactTest) -> Evidence {
         let contact_fact = |name: &str| self.fact(name);
         match test {
-            ContactTest::Field(test) => self.facts([contact_fact(&test.field)]),
-            ContactTest::Age(_) => {
-                let years = gate::age(self.contact, self.clock.today());
-                let mut facts = vec![named("age", years.map(|years| years.to_string()))];
-                facts.push(self.fact("birth_date"));
-                facts.extend([self.fact("deceased_on")].into_iter().filter(|fact| fact.value.is_some()));
-                self.facts(facts)
+            ContactTest::Field(test) => self.facts(fields_of(test).map(|field| contact_fact(&field))),
+            ContactTest::Age { unit, on, .. } => {
+                let name = match unit {
+                    AgeUnit::Years => "age",
+                    AgeUnit::Months => "age in months",
+                };
+                let age = super::age(*unit, on.as_ref(), self.contact, self.clock);
+                self.born(Some(named(name, age.map(|age| age.to_string()))))
             }
+            ContactTest::Turns { .. } => self.born(None),
             ContactTest::Anniversary { field, .. } => self.facts([contact_fact(field)]),
             ContactTest::Has(selector) => self.records(selector, &self.taken(selector), Vec::new()),
             ContactTest::Count { counted, selector, .. } => {
@@ -301,6 +304,15 @@ impl Teller<'_> {
                 let facts = vec![named("records to choose from", Some(taken.len().to_string()))];
                 self.records(selector, &chosen, facts)
             }
+            ContactTest::Share { selector, test, .. } => {
+                let taken = self.taken(selector);
+                let hold = taken.iter().filter(|record| filter(test, record, self.clock).is_true()).count();
+                let facts = vec![
+                    named("records", Some(taken.len().to_string())),
+                    named("of these the test holds for", Some(hold.to_string())),
+                ];
+                self.records(selector, &taken, facts)
+            }
             ContactTest::Sequence(sequence) => {
                 let mut all = Evidence::default();
                 for selector in sequence.selectors() {
@@ -309,6 +321,12 @@ impl Teller<'_> {
                 all
             }
         }
+    }
+
+    /// The dates behind an age.
+    fn born(&self, age: Option<Fact>) -> Evidence {
+        let died = Some(self.fact("deceased_on")).filter(|fact| fact.value.is_some());
+        self.facts(age.into_iter().chain([self.fact("birth_date")]).chain(died))
     }
 
     fn taken(&self, selector: &Selector) -> Vec<&Record> {

@@ -44,7 +44,7 @@ impl<'w> Maker<'w> {
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
                 let test = match maker.schema.record(&selector.record) {
                     Some(kind) => match kind.field("at").filter(|_| maker.dice.percent(30)) {
-                        Some(at) => maker.field_test(at, None),
+                        Some(at) => maker.field_test(at, &[], None),
                         None => maker.filter(kind, 1),
                     },
                     None => Logic::True,

@@ -27,6 +27,18 @@ pub(in crate::resolve) struct Bound {
     pub(super) inside: bool,
 }
 
+impl Bound {
+    /// As a lower end, the least whole number that it lets through.
+    pub(super) fn least_whole(self) -> f64 {
+        if self.inside { self.at.ceil() } else { self.at.floor() + 1.0 }
+    }
+
+    /// As an upper end, the greatest whole number that it lets through.
+    pub(super) fn greatest_whole(self) -> f64 {
+        if self.inside { self.at.floor() } else { self.at.ceil() - 1.0 }
+    }
+}
+
 /// What a fact speaks of.
 #[derive(Clone, Copy, PartialEq)]
 pub(in crate::resolve) enum Subject<'l> {
@@ -234,7 +246,10 @@ pub(super) fn contradiction<L: Facts>(parts: &[Part<L>], findings: &mut Vec<Diag
                 known.low = tighter(known.low, low, |a, b| a > b);
                 known.high = tighter(known.high, high, |a, b| a < b);
                 let (low, high) = (known.low, known.high);
-                low.at > high.at || low.at >= high.at && !(low.inside && high.inside)
+                match subject.whole_from() {
+                    Some(least) => low.least_whole().max(least) > high.greatest_whole(),
+                    None => low.at > high.at || low.at >= high.at && !(low.inside && high.inside),
+                }
             }
             Fact::OneOf(names) => {
                 let left: Vec<String> = match &known.names {

@@ -19,7 +19,7 @@ pub(super) use contradiction::Facts;
 pub(super) use mixed::mixed;
 pub(super) use repeated::values as repeated_values;
 pub(super) use sensitive::{Used, sensitive};
-pub(super) use trivial::count;
+pub(super) use trivial::{age, count};
 pub(super) use unbounded::unbounded;
 pub(super) use unused::unused;
 pub(super) use windows::windows;

@@ -60,13 +60,17 @@ pub(super) fn covered<L: Facts>(parts: &[Part<L>], findings: &mut Vec<Diagnostic
 fn all(taken: &[(Bound, Bound)], least: Option<f64>) -> bool {
     let mut taken = taken.to_vec();
     taken.sort_by(|(a, _), (b, _)| a.at.total_cmp(&b.at).then(b.inside.cmp(&a.inside)));
-    let mut reach = Bound { at: least.unwrap_or(f64::NEG_INFINITY), inside: false };
+    let mut reach = Bound { at: f64::NEG_INFINITY, inside: false };
     let mut first = true;
     for (low, high) in taken {
         let touches = if first {
-            low.at <= reach.at
+            match least {
+                Some(least) => low.least_whole() <= least,
+                None => low.at == f64::NEG_INFINITY,
+            }
         } else {
-            let step = if least.is_some() { whole_low(low) - whole_high(reach) } else { f64::INFINITY };
+            let step =
+                if least.is_some() { low.least_whole() - reach.greatest_whole() } else { f64::INFINITY };
             low.at < reach.at || low.at <= reach.at && (low.inside || reach.inside) || step <= 1.0
         };
         if !touches {
@@ -78,14 +82,4 @@ fn all(taken: &[(Bound, Bound)], least: Option<f64>) -> bool {
         first = false;
     }
     reach.at == f64::INFINITY
-}
-
-/// The least whole number above a lower end.
-fn whole_low(bound: Bound) -> f64 {
-    if bound.inside { bound.at.ceil() } else { bound.at.floor() + 1.0 }
-}
-
-/// The greatest whole number below an upper end.
-fn whole_high(bound: Bound) -> f64 {
-    if bound.inside { bound.at.floor() } else { bound.at.ceil() - 1.0 }
 }

@@ -68,11 +68,11 @@ fn of_criteria(criteria: &Criteria, schema: &Schema) -> Option<Class> {
     first(criteria, &|test| match test {
         ContactTest::Field(test) => of_field(&test.field, schema),
         ContactTest::Anniversary { field, .. } => of_field(field, schema),
-        ContactTest::Age(_) => None,
+        ContactTest::Age { .. } | ContactTest::Turns { .. } => None,
         ContactTest::Has(selector)
         | ContactTest::Count { selector, .. }
         | ContactTest::Aggregate { selector, .. } => of_filter(&selector.filter, selector, schema),
-        ContactTest::One { selector, test, .. } => {
+        ContactTest::One { selector, test, .. } | ContactTest::Share { selector, test, .. } => {
             of_filter(&selector.filter, selector, schema).or_else(|| of_filter(test, selector, schema))
         }
         ContactTest::Sequence(sequence) => {
@@ -89,6 +89,8 @@ fn of_filter(filter: &Filter, selector: &Selector, schema: &Schema) -> Option<Cl
             schema.classes_for(kind, Some(set)).into_iter().find(|class| is_sensitive(*class))
         }
         Test::Compare(_, _)
+        | Test::CompareField(_, _)
+        | Test::List(_, _)
         | Test::In(_)
         | Test::Between(_, _)
         | Test::Text(_, _)

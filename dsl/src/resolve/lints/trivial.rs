@@ -30,6 +30,19 @@ pub(super) fn parts<L>(parts: &[Part<L>], any: bool, findings: &mut Vec<Diagnost
     }
 }
 
+/// An age below nothing, or of at least nothing.
+pub(in crate::resolve) fn age(test: &NumberTest, span: Span, findings: &mut Vec<Diagnostic>) {
+    let NumberTest::Compare(cmp, Operand::Literal(Value::Int(0))) = test else { return };
+    match cmp {
+        Cmp::Lt => findings.push(Diagnostic::new(&codes::NEVER_TRUE, span, "an age is never below 0")),
+        Cmp::Ge => findings.push(
+            Diagnostic::new(&codes::ALWAYS_TRUE, span, "an age is always at least 0")
+                .help("whether it is known: `birth_date is known`"),
+        ),
+        Cmp::Eq | Cmp::Ne | Cmp::Le | Cmp::Gt => {}
+    }
+}
+
 /// A count below nothing, or of at least nothing.
 pub(in crate::resolve) fn count(test: &NumberTest, span: Span, findings: &mut Vec<Diagnostic>) {
     let NumberTest::Compare(cmp, Operand::Literal(Value::Int(0))) = test else { return };
