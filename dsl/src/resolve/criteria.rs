@@ -31,19 +31,14 @@ impl<'a> Resolver<'a> {
             ExprKind::Age { unit, on, test } => {
                 resolver.one_test(expr.span)?;
                 resolver.note_negation(Scope::Contact, "birth_date", expr.span, false);
-<<<<<<< HEAD
                 let on = on.as_ref().map(|on| resolver.date_operand(on));
                 let test = resolver.number_test(test, Number::Whole("an age"))?;
+                lints::age(&test, expr.span, &mut resolver.findings);
                 let on = match on {
                     Some(on) => Some(on?),
                     None => None,
                 };
                 Some(Logic::Leaf(ContactTest::Age { unit: *unit, on, test }))
-=======
-                let test = resolver.number_test(test, Number::Whole("an age"))?;
-                lints::age(&test, expr.span, &mut resolver.findings);
-                Some(Logic::Leaf(ContactTest::Age(test)))
->>>>>>> forms
             }
             ExprKind::Turns { age, window } => resolver.turns(age, window, expr.span),
             ExprKind::Anniversary { field, window } => resolver.anniversary(field, window, expr.span),
