@@ -75,9 +75,13 @@ impl Lowering<'_> {
             let beyond = beyond.map_or_else(|| lit(false), |beyond| beyond.time_test(&at));
             return Ok((Operation::ExtremeDay { latest }, vec![beyond, days.time_test(&at)]));
         }
-        let kind = self.kind(&selector.record)?;
         let extreme = Extreme { latest, zone: self.clock.zone };
-        Ok((Operation::ExtremeRecord(extreme), vec![self.filter_expr(kind, test)?]))
+        Ok((Operation::ExtremeRecord(extreme), vec![self.record_test(selector, test)?]))
+    }
+
+    /// What is asked of a selected record.
+    pub(super) fn record_test(&self, selector: &Selector, test: &Filter) -> Result<Expr> {
+        self.filter_expr(self.kind(&selector.record)?, test)
     }
 
     /// The whole days in which `at` has to lie, when that is all that is asked of a record.
@@ -90,7 +94,9 @@ impl Lowering<'_> {
                 _ => return Ok(None),
             },
             Test::Compare(..)
+            | Test::CompareField(..)
             | Test::In(_)
+            | Test::List(..)
             | Test::Text(..)
             | Test::Codes(_)
             | Test::Known
