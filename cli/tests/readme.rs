@@ -55,6 +55,7 @@ fn links_of_the_documents_lead_somewhere() {
         "README.md",
         "dsl/docs/language.md",
         "cli/docs/cli.md",
+        "storage/README.md",
         "storage/docs/import.md",
         "storage/docs/format.md",
         "storage/docs/keys.md",

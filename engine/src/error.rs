@@ -32,6 +32,11 @@ pub enum Error {
         "a list cannot be released as of a day to come: whom consent and age allow then is not known today; count and funnel can look ahead"
     )]
     FutureAsOf,
+    /// A list was asked for from an older generation.
+    #[error(
+        "a list is released from the newest generation only: whoever has withdrawn consent since would be on it; count and funnel can look back"
+    )]
+    PastGeneration,
     /// The list is smaller or larger than the guards allow.
     #[error("{recipients} recipients, but the guard allows {bound}; nothing was released")]
     Guard {
@@ -96,7 +101,9 @@ impl Error {
                 hyperseg_storage::ErrorKind::Unauthorised => ErrorKind::Unauthorised,
                 hyperseg_storage::ErrorKind::Integrity => ErrorKind::Integrity,
             },
-            Self::NotReleasable { .. } | Self::ConsentStale { .. } => ErrorKind::Unauthorised,
+            Self::NotReleasable { .. } | Self::ConsentStale { .. } | Self::PastGeneration => {
+                ErrorKind::Unauthorised
+            }
             Self::FutureAsOf => ErrorKind::Usage,
             Self::Guard { .. } => ErrorKind::Guard,
             Self::GateMissing | Self::Recheck { .. } => ErrorKind::Integrity,

@@ -10,6 +10,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 use super::document::{self, Body, Document, Wrapped, WrappedClass};
 use super::new_slot::{wrap_escrow, wrap_root};
 use super::slot::{Slot, SlotInfo, is_name};
@@ -17,12 +19,14 @@ use super::unlock::{self, Opened};
 use super::{KeyClass, KeyState, KeyringError, NewSlot, ROW_HASH_LABEL, RecoveryKit, Unlock, private_file};
 use crate::crypto::{KeyId, SealingKey};
 use crate::dataset::DatasetId;
+use crate::disk::Medium;
 use crate::error::{Error, Result};
 
 const LOCK_SUFFIX: &str = ".lock";
 
 /// A keyring that is being changed; nothing is written before [`Self::save`].
 pub(crate) struct KeyringChange {
+    medium: Medium,
     path: PathBuf,
     dataset_dir: PathBuf,
     dataset: DatasetId,
@@ -50,7 +54,13 @@ impl KeyringChange {
     ///
     /// # Errors
     /// As for opening a keyring; the slot is not an owner's; another process changes the keyring.
-    pub(crate) fn begin(path: &Path, dataset_dir: &Path, unlock: &Unlock, now_micros: i64) -> Result<Self> {
+    pub(crate) fn begin(
+        medium: &Medium,
+        path: &Path,
+        dataset_dir: &Path,
+        unlock: &Unlock,
+        now_micros: i64,
+    ) -> Result<Self> {
         let lock = lock(path)?;
         let bytes = private_file::read(path)?.ok_or_else(|| KeyringError::Missing { path: path.into() })?;
         private_file::check_outside(path, dataset_dir)?;
@@ -78,6 +88,7 @@ impl KeyringChange {
         };
         let classes = classes.into_iter().map(unwrap).collect::<Result<Vec<_>>>()?;
         Ok(Self {
+            medium: medium.clone(),
             path: path.into(),
             dataset_dir: dataset_dir.into(),
             dataset,
@@ -145,7 +156,7 @@ impl KeyringChange {
         }
         self.slots = kept;
         let (slot, kit) = NewSlot::Recovery
-            .make(&self.path, &self.dataset_dir, &self.dataset)?
+            .make(&self.medium, &self.path, &self.dataset_dir, &self.dataset)?
             .owner(&self.dataset, &self.root)?;
         self.slots.push(slot);
         Ok((kit.ok_or(Error::Random)?, removed))
@@ -161,7 +172,7 @@ impl KeyringChange {
         if let Some((name, grants)) = principal {
             self.check_principal(name, grants)?;
         }
-        let made = secret.make(&self.path, &self.dataset_dir, &self.dataset)?;
+        let made = secret.make(&self.medium, &self.path, &self.dataset_dir, &self.dataset)?;
         let (slot, kit) = match principal {
             None => made.owner(&self.dataset, &self.root)?,
             Some((name, grants)) => {
@@ -250,7 +261,7 @@ impl KeyringChange {
             *classes = granted.map(wrap).collect::<Result<_>>()?;
         }
         let body = Body::new(self.dataset, *self.root.id(), slots, wrapped);
-        private_file::replace_and_wipe(&self.path, &body.seal(&self.path, &self.root)?)
+        private_file::replace_and_wipe(&self.medium, &self.path, &body.seal(&self.path, &self.root)?)
     }
 }
 
@@ -301,8 +312,14 @@ fn lock(path: &Path) -> Result<File> {
     if std::fs::symlink_metadata(path).is_err() {
         return Err(KeyringError::Missing { path: path.into() }.into());
     }
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&place).map_err(fail)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(&place)
+        .map_err(fail)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(KeyringError::Busy { path: path.into() }.into()),
