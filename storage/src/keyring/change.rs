@@ -37,6 +37,8 @@ pub(crate) struct KeyringChange {
     slots: Vec<Slot>,
     classes: Vec<ClassKey>,
     now_micros: i64,
+    /// The old file opens more than the new one will.
+    wipe: bool,
     _lock: File,
 }
 
@@ -98,6 +100,7 @@ impl KeyringChange {
             slots,
             classes,
             now_micros,
+            wipe: false,
             _lock: lock,
         })
     }
@@ -132,6 +135,7 @@ impl KeyringChange {
     /// Makes a new root key. The slot that was opened goes on to work, and so do those of principals; the other owner
     /// slots cannot, for their secrets are not here: they are removed, and a new recovery code is made.
     pub(crate) fn rotate_root(&mut self) -> Result<(RecoveryKit, Vec<SlotInfo>)> {
+        self.wipe = true;
         let old = std::mem::replace(&mut self.root, SealingKey::generate()?);
         let (mut kept, mut removed) = (Vec::new(), Vec::new());
         for (place, mut slot) in std::mem::take(&mut self.slots).into_iter().enumerate() {
@@ -215,6 +219,7 @@ impl KeyringChange {
                 "the keyring has no slot `{which}`; `hyperseg keys list` shows them"
             )));
         };
+        self.wipe = true;
         let info = self.slots.remove(place).info();
         let owners = self.slots.iter().filter(|slot| slot.root().is_some()).count();
         if owners == 0 {
@@ -225,6 +230,7 @@ impl KeyringChange {
 
     /// Destroys keys: those of the ids, whatever their state. Gives how many there were.
     pub(crate) fn destroy(&mut self, ids: &[KeyId]) -> usize {
+        self.wipe = true;
         let mut count = 0;
         for item in self.classes.iter_mut().filter(|item| ids.contains(&item.id) && item.key.is_some()) {
             (item.key, item.state, item.since_micros) = (None, KeyState::Destroyed, Some(self.now_micros));
@@ -238,7 +244,8 @@ impl KeyringChange {
         self.classes.iter().map(|item| (item.class, item.id, item.state))
     }
 
-    /// Puts the changed keyring in the place of the old one, and overwrites the bytes of the old one.
+    /// Puts the changed keyring in the place of the old one. Where something was taken away, the bytes of the old file
+    /// are overwritten.
     pub(crate) fn save(mut self) -> Result<()> {
         let mut wrapped = Vec::with_capacity(self.classes.len());
         for item in &self.classes {
@@ -261,7 +268,12 @@ impl KeyringChange {
             *classes = granted.map(wrap).collect::<Result<_>>()?;
         }
         let body = Body::new(self.dataset, *self.root.id(), slots, wrapped);
-        private_file::replace_and_wipe(&self.medium, &self.path, &body.seal(&self.path, &self.root)?)
+        let bytes = body.seal(&self.path, &self.root)?;
+        if self.wipe {
+            private_file::replace_and_wipe(&self.medium, &self.path, &bytes)
+        } else {
+            private_file::replace(&self.medium, &self.path, &bytes)
+        }
     }
 }
 
