@@ -6,8 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use hyperseg_dsl::segment::ParamValues;
 
 use crate::commands::{
-    audit, check, count, demo, describe, explain_code, fields, fmt, funnel, generate, import, init, keys,
-    parse, plan, run, status, verify, why,
+    audit, backup, check, count, demo, describe, explain_code, fields, fmt, funnel, gc, generate, import,
+    init, keys, parse, plan, run, status, verify, why,
 };
 use crate::failure::{Failure, Outcome};
 use crate::output::Format;
@@ -62,6 +62,9 @@ pub struct Globals {
     /// The moment to look from: 2026-01-05, 2026-01-05T09:00, either with [America/New_York]; by default now.
     #[arg(long, global = true, value_name = "WHEN")]
     pub as_of: Option<String>,
+    /// Look at an older generation of the dataset, as long as it is kept: counts and plans, no lists.
+    #[arg(long, global = true, value_name = "N")]
+    pub generation: Option<u64>,
     /// Value of a parameter of the segment; repeat for several.
     #[arg(long = "param", global = true, value_name = "NAME=VALUE")]
     pub params: Vec<String>,
@@ -103,6 +106,9 @@ pub enum Command {
     Verify(verify::Verify),
     Status(status::Status),
     Keys(keys::Keys),
+    Gc(gc::Gc),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     Demo(demo::Demo),
 }
 

@@ -62,21 +62,34 @@ impl Context {
         Ok(dir.join("keyrings").join(format!("{id}.keyring")))
     }
 
-    /// Opens the dataset with its keys.
+    /// Opens the dataset with its keys, at the generation that was named.
     pub fn open(&self) -> Outcome<Dataset> {
-        self.open_unlocked().map(|(dataset, _)| dataset)
+        let (dataset, _) = self.open_unlocked()?;
+        match self.globals.generation {
+            Some(generation) => Ok(dataset.at(generation)?),
+            None => Ok(dataset),
+        }
     }
 
-    /// The same, with the secret that opened the keyring: changes of keys need it again.
+    /// Opens the dataset at its newest generation, with the secret that opened the keyring: changes of keys need it again.
     pub fn open_unlocked(&self) -> Outcome<(Dataset, Unlock)> {
         let dir = self.dataset_dir()?;
+        let (keyring, unlock) = self.unlocked_keyring(&dir, &dir)?;
+        Ok((Dataset::open(&dir, keyring)?, unlock))
+    }
+
+    /// The keyring of a backup, for a dataset that will lie at `dir`.
+    pub fn keyring_of(&self, backup: &Path, dir: &Path) -> Outcome<Keyring> {
+        self.unlocked_keyring(backup, dir).map(|(keyring, _)| keyring)
+    }
+
+    fn unlocked_keyring(&self, described_in: &Path, dir: &Path) -> Outcome<(Keyring, Unlock)> {
         let path = match self.keyring_given() {
             Some(path) => path,
-            None => self.keyring_default(&Dataset::id_of(&dir)?)?,
+            None => self.keyring_default(&Dataset::id_of(described_in)?)?,
         };
         let unlock = self.unlock(&path)?;
-        let keyring = Keyring::open(&path, &dir, &unlock)?;
-        Ok((Dataset::open(&dir, keyring)?, unlock))
+        Ok((Keyring::open(&path, dir, &unlock)?, unlock))
     }
 
     fn unlock(&self, keyring: &Path) -> Outcome<Unlock> {

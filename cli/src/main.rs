@@ -79,6 +79,9 @@ fn run(cli: Cli, environment: Environment, mut terminal: Terminal) -> Outcome<Ex
         Command::Verify(command) => command.run(&context),
         Command::Status(command) => command.run(&context),
         Command::Keys(command) => command.run(&context),
+        Command::Gc(command) => command.run(&context),
+        Command::Backup(command) => command.run(&context),
+        Command::Restore(command) => command.run(&context),
         Command::Demo(command) => command.run(&context),
     }
 }

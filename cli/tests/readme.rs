@@ -56,6 +56,7 @@ fn links_of_the_documents_lead_somewhere() {
         "dsl/docs/language.md",
         "dsl/docs/json.md",
         "cli/docs/cli.md",
+        "storage/README.md",
         "storage/docs/import.md",
         "storage/docs/format.md",
         "storage/docs/keys.md",

@@ -167,3 +167,71 @@ fn a_new_root_key_comes_with_a_new_kit() {
     with("new.txt").expect(0);
     world.ask(&["count", "ma.seg"]).expect(0);
 }
+
+#[test]
+fn an_older_generation_can_be_counted_but_no_list_comes_of_it() {
+    let world = World::filled();
+    world.write("ma.seg", "segment s\n  purpose treatment\n  channel email\n  where state = MA\n");
+    let all = json(&world.ask(&["count", "ma.seg", "--format", "json"]).expect(0).out);
+    let then = json(&world.ask(&["count", "ma.seg", "--generation", "1", "--format", "json"]).expect(0).out);
+    assert_eq!((&then["contacts"], &then["matched"]), (&0.into(), &0.into()), "it was empty then");
+    assert_eq!(all["contacts"], CONTACTS);
+    let run = ["run", "ma.seg", "--out", "list.csv", "--consent-max-age", "none"];
+    let back = [run.as_slice(), &["--generation", "2"]].concat();
+    world.ask(&back).refused(4, &["newest generation only"]);
+    assert!(!world.path("list.csv").exists());
+    world.ask(&run).expect(0);
+    world.ask(&["count", "ma.seg", "--generation", "7"]).refused(2, &["no generation 7"]);
+    world.run(&["import", "population", "pop", "-d", "data", "--generation", "1"]).refused(2, &["read only"]);
+}
+
+#[test]
+fn gc_says_what_goes_and_removes_it() {
+    let world = World::filled();
+    world.run(&["keys", "rotate", "identity", "-d", "data"]).expect(0);
+    let young = world.run(&["gc", "-d", "data"]).expect(0);
+    assert!(
+        young.out.starts_with("removed 0 generations") && young.out.contains("1 to 3 stay"),
+        "{}",
+        young.out
+    );
+    let gc = ["gc", "-d", "data", "--keep", "1", "--keep-days", "0"];
+    let dry = world.run(&[gc.as_slice(), &["--dry-run"]].concat()).expect(0);
+    assert!(dry.out.starts_with("would remove 2 generations"), "{}", dry.out);
+    assert_eq!(world.files("data/snapshots").len(), 3);
+    let done = world.run(&[gc.as_slice(), &["--format", "json"]].concat()).expect(0);
+    assert_eq!(json(&done.out)["generations"], serde_json::json!([1, 2]));
+    assert_eq!(world.files("data/snapshots").len(), 1);
+    world.run(&["verify", "-d", "data"]).expect(0);
+    world.run(&["keys", "shred", "identity", "--rotated-out", "--yes", "-d", "data"]).expect(0);
+    world.run(&["verify", "-d", "data"]).expect(0);
+}
+
+#[test]
+fn a_backup_is_rehearsed_and_restored() {
+    let world = World::filled();
+    let ran = world.run(&["backup", "copy", "-d", "data"]).expect(0);
+    assert!(ran.out.starts_with("the copy opens: generation 2, "), "{}", ran.out);
+    assert!(ran.err.contains("no keys, back them up apart"), "{}", ran.err);
+    world.run(&["backup", "copy", "-d", "data"]).refused(2, &["not empty"]);
+    world.run(&["restore", "copy", "--rehearse", "-d", "data"]).expect(0);
+
+    let keyring =
+        world.files("home").into_iter().find(|path| path.extension().is_some_and(|end| end == "keyring"));
+    let keyring = keyring.unwrap();
+    let restore = ["restore", "copy", "-d", "new", "--keyring", keyring.to_str().unwrap()];
+    world.run(&restore).refused(2, &["audit records and 0 generations", "--accept-loss"]);
+    let ran = world.run(&[restore.as_slice(), &["--accept-loss"]].concat()).expect(0);
+    assert!(ran.out.starts_with("restored generation 2 into new"), "{}", ran.out);
+    world.write("ma.seg", "segment s where state = MA\n");
+    world.run(&["count", "ma.seg", "-d", "new"]).expect(0);
+    world.run(&["audit", "verify", "-d", "new"]).expect(0);
+
+    let file = world.files("copy/data").pop().unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let ran = world.run(&["restore", "copy", "--rehearse", "-d", "new"]).expect(5);
+    assert!(ran.out.contains("the copy is damaged") && ran.out.contains("digest"), "{}", ran.out);
+}

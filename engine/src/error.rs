@@ -35,6 +35,11 @@ pub enum Error {
     /// No contact has the id that was asked for. The id is not in the message.
     #[error("no contact of the dataset has this id")]
     UnknownContact,
+    /// A list was asked for from an older generation.
+    #[error(
+        "a list is released from the newest generation only: whoever has withdrawn consent since would be on it; count and funnel can look back"
+    )]
+    PastGeneration,
     /// The list is smaller or larger than the guards allow.
     #[error("{recipients} recipients, but the guard allows {bound}; nothing was released")]
     Guard {
@@ -99,7 +104,9 @@ impl Error {
                 hyperseg_storage::ErrorKind::Unauthorised => ErrorKind::Unauthorised,
                 hyperseg_storage::ErrorKind::Integrity => ErrorKind::Integrity,
             },
-            Self::NotReleasable { .. } | Self::ConsentStale { .. } => ErrorKind::Unauthorised,
+            Self::NotReleasable { .. } | Self::ConsentStale { .. } | Self::PastGeneration => {
+                ErrorKind::Unauthorised
+            }
             Self::FutureAsOf | Self::UnknownContact => ErrorKind::Usage,
             Self::Guard { .. } => ErrorKind::Guard,
             Self::GateMissing | Self::Recheck { .. } => ErrorKind::Integrity,

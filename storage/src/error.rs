@@ -7,6 +7,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::disk::LostWrite;
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -55,6 +57,22 @@ pub enum Error {
     Conflict {
         /// Generation that this writer wanted to make.
         generation: u64,
+    },
+    /// The directory holds no backup.
+    #[error("{} is not a backup: it has no readable backup.json; make one with `hyperseg backup`", dir.display())]
+    NotABackup {
+        /// Directory that was opened.
+        dir: PathBuf,
+    },
+    /// A restoration would go behind what the anchor has seen.
+    #[error(
+        "{records} audit records and {generations} generations were made after this backup and would be lost; nothing was changed, accept the loss to restore it (--accept-loss)"
+    )]
+    WouldLose {
+        /// Records.
+        records: u64,
+        /// Generations.
+        generations: u64,
     },
     /// A generation that never was, or was collected.
     #[error("there is no generation {generation}; {kept}")]
@@ -152,6 +170,14 @@ pub enum Error {
         /// Name relative to the dataset, or path given by the caller.
         file: String,
     },
+    /// A sync failed before: what is on the disk is not known.
+    #[error(
+        "{file} was not written: an earlier write did not reach the disk; check the disk and start again"
+    )]
+    LostWrite {
+        /// Name relative to the dataset, or path given by the caller.
+        file: String,
+    },
     /// Another failure of the operating system.
     #[error("cannot {op} {file}: {}", source.kind())]
     Io {
@@ -174,6 +200,8 @@ impl Error {
             Self::NotADataset { .. }
             | Self::NotEmpty { .. }
             | Self::NoGeneration { .. }
+            | Self::NotABackup { .. }
+            | Self::WouldLose { .. }
             | Self::Mismatch { .. } => ErrorKind::Usage,
             Self::Corrupt { .. }
             | Self::Plaintext { .. }
@@ -186,6 +214,7 @@ impl Error {
             | Self::Random
             | Self::Import(_)
             | Self::DiskFull { .. }
+            | Self::LostWrite { .. }
             | Self::Io { .. } => ErrorKind::Runtime,
         }
     }
@@ -193,6 +222,9 @@ impl Error {
     /// An operating system failure; a full disk becomes [`Error::DiskFull`].
     pub(crate) fn io(op: &'static str, file: impl Into<String>, source: io::Error) -> Self {
         let file = file.into();
+        if source.get_ref().is_some_and(|cause| cause.is::<LostWrite>()) {
+            return Self::LostWrite { file };
+        }
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
                 Self::DiskFull { file }

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod bits;
 mod crypto;
 pub mod dataset;
+pub mod disk;
 pub mod error;
 pub mod file;
 pub mod import;

@@ -156,7 +156,7 @@ impl AddSlot {
 
 fn list(context: &Context) -> Outcome<Exit> {
     let format = context.report_format()?;
-    let report = context.open()?.keys()?;
+    let report = context.open_unlocked()?.0.keys()?;
     let text = match format {
         Format::Json => json(&report)?,
         Format::Ndjson => json_line(&report)?,

@@ -1,6 +1,7 @@
 //! One verb, one file. Every command takes its options and the context, and says how the process ends.
 
 pub mod audit;
+pub mod backup;
 pub mod check;
 pub mod count;
 pub mod demo;
@@ -9,6 +10,7 @@ pub mod explain_code;
 pub mod fields;
 pub mod fmt;
 pub mod funnel;
+pub mod gc;
 pub mod generate;
 pub mod import;
 pub mod init;

@@ -25,7 +25,7 @@ pub struct Status {}
 impl Status {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
         let format = context.format(&[Format::Table, Format::Json, Format::Ndjson])?;
-        let report = context.open()?.status(now_micros())?;
+        let report = context.open_unlocked()?.0.status(now_micros())?;
         context.terminal.out(&match format {
             Format::Json => json(&report)?,
             Format::Ndjson => json_line(&report)?,

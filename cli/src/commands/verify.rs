@@ -24,11 +24,7 @@ The verification is an entry of the audit log itself.";
 /// Prove every byte of the dataset.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Verify {
-    /// Generation to prove; by default the newest.
-    #[arg(long, value_name = "N")]
-    generation: Option<u64>,
-}
+pub struct Verify {}
 
 /// What was proven of data and log.
 #[derive(Serialize)]
@@ -41,14 +37,15 @@ struct Report {
 impl Verify {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
         let format = context.format(&[Format::Table, Format::Json, Format::Ndjson])?;
-        let dataset = context.open()?;
+        // Not at the named generation: what is newest matters to the proof of an older one too.
+        let (dataset, _) = context.open_unlocked()?;
         let spinner = context.terminal.spinner("proving");
         let proven = std::sync::atomic::AtomicU64::new(0);
         let progress = |length: u64| {
             let so_far = proven.fetch_add(length, std::sync::atomic::Ordering::Relaxed) + length;
             spinner.set_message(format!("proven {}", bytes(so_far)));
         };
-        let found = dataset.verify(self.generation, context.actor(), &progress);
+        let found = dataset.verify(context.globals.generation, context.actor(), &progress);
         spinner.finish_and_clear();
         let (found, log) = (found?, dataset.audit()?.verify()?);
         let sound = found.is_sound() && !log.grade.is_wrong();

@@ -73,7 +73,11 @@ impl Iterator for Recipients {
 
 pub(super) async fn run(engine: &Engine, request: &Request, guards: Guards) -> Result<Recipients> {
     let planned = query::plan(engine, request, Wanted::List).await?;
-    let permitted = permitted(request, planned.snapshot.consent_imported_micros());
+    let permitted = if engine.dataset.is_in_the_past() {
+        Err(Error::PastGeneration)
+    } else {
+        permitted(request, planned.snapshot.consent_imported_micros())
+    };
     let (purpose, channel) = permitted.map_err(|error| planned.refuse(engine, request, "run", error))?;
     let executed = planned.execute(engine, request, "run").await?;
     // The check decodes again, apart from the query; a panic of a decoder must not pass it by.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::AuditError;
 use crate::crypto::{Aad, Digest, SealingKey, equal};
 use crate::dataset::DatasetId;
+use crate::disk::Medium;
 use crate::error::Result;
 use crate::keyring::private_file;
 
@@ -41,26 +42,30 @@ struct Written {
 }
 
 impl Anchor {
-    /// Reads and proves the anchor.
+    /// Proves the bytes of the anchor that lies at a path.
     ///
     /// # Errors
-    /// It is missing, or not what was written.
-    pub(super) fn read(path: &Path, key: &SealingKey, dataset: &DatasetId) -> Result<Self> {
-        let bytes =
-            private_file::read(path)?.ok_or_else(|| AuditError::AnchorMissing { path: path.into() })?;
+    /// They are not what was written.
+    pub(super) fn parse(path: &Path, bytes: &[u8], key: &SealingKey, dataset: &DatasetId) -> Result<Self> {
         let damaged = || AuditError::AnchorDamaged { path: path.into() };
-        let written: Written = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
+        let written: Written = serde_json::from_slice(bytes).map_err(|_| damaged())?;
         let anchor =
             Self { records: written.records, chain: written.chain.0, generation: written.generation };
-        if !equal(&anchor.mac(key, dataset), &written.mac.0) || anchor.encode(key, dataset) != *bytes {
+        if !equal(&anchor.mac(key, dataset), &written.mac.0) || anchor.encode(key, dataset) != bytes {
             return Err(damaged().into());
         }
         Ok(anchor)
     }
 
     /// Puts this anchor in the place of the one before.
-    pub(super) fn write(&self, path: &Path, key: &SealingKey, dataset: &DatasetId) -> Result<()> {
-        private_file::replace(path, &self.encode(key, dataset))
+    pub(super) fn write(
+        &self,
+        medium: &Medium,
+        path: &Path,
+        key: &SealingKey,
+        dataset: &DatasetId,
+    ) -> Result<()> {
+        private_file::replace(medium, path, &self.encode(key, dataset))
     }
 
     fn encode(&self, key: &SealingKey, dataset: &DatasetId) -> Vec<u8> {

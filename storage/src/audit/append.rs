@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{MutexGuard, PoisonError};
 
@@ -48,7 +48,7 @@ impl Log {
 
     fn lock_with(&self, anchor: impl FnOnce(&Self) -> Result<Anchor>) -> Result<Locked<'_>> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.poisoned {
+        if self.medium.is_lost() {
             return Err(AuditError::Poisoned.into());
         }
         let lock = OpenOptions::new()
@@ -99,11 +99,14 @@ impl Locked<'_> {
             .map(Zeroizing::new)
             .map_err(|error| Error::io("write", LOG, std::io::Error::from(error)))?;
         let (frame, after) = frame::encode(self.log.key()?, self.log.dataset(), &self.head, &payload)?;
-        let written =
-            self.file.seek(SeekFrom::Start(self.head.bytes)).and_then(|_| self.file.write_all(&frame));
+        let medium = &self.log.medium;
+        let written = self
+            .file
+            .seek(SeekFrom::Start(self.head.bytes))
+            .and_then(|_| medium.write(&self.log.path(LOG), &mut self.file, &frame));
         if let Err(error) = written {
             // What was written of the frame is cut off again; if that fails too, the next append finds a torn tail.
-            let _ = self.file.set_len(self.head.bytes);
+            let _ = medium.truncate(&self.log.path(LOG), &self.file, self.head.bytes);
             return Err(Error::io("write", LOG, error));
         }
         self.sync()?;
@@ -119,16 +122,19 @@ impl Locked<'_> {
     fn write_anchor(&mut self) -> Result<()> {
         let anchor =
             Anchor { records: self.head.records, chain: self.head.chain, generation: self.anchor.generation };
-        anchor.write(&self.log.keyring.anchor_path(), self.log.key()?, self.log.dataset())?;
+        anchor.write(
+            &self.log.medium,
+            &self.log.keyring.anchor_path(),
+            self.log.key()?,
+            self.log.dataset(),
+        )?;
         self.anchor = anchor;
         Ok(())
     }
 
     fn sync(&mut self) -> Result<()> {
-        self.file.sync_data().map_err(|error| {
-            self.state.poisoned = true;
-            Error::io("sync", LOG, error)
-        })
+        let synced = self.log.medium.sync(&self.log.path(LOG), &self.file);
+        synced.map_err(|error| Error::io("sync", LOG, error))
     }
 
     /// Reads what others have appended since, proves it, and on the first time through a handle repairs what a crash
@@ -177,7 +183,8 @@ impl Locked<'_> {
             }
             // Nobody was told that this record was written: its writer died before the anchor moved.
             Tail::Torn | Tail::Broken { last: true, .. } => {
-                self.file.set_len(head.bytes).map_err(|error| Error::io("write", LOG, error))?;
+                let cut = self.log.medium.truncate(&self.log.path(LOG), &self.file, head.bytes);
+                cut.map_err(|error| Error::io("write", LOG, error))?;
                 self.sync()?;
                 let body = json!({ "reason": "torn tail", "bytes_cut": length.saturating_sub(head.bytes) });
                 self.append(None, EntryKind::Recovered, "audit", body)?;

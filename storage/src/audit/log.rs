@@ -13,9 +13,10 @@ use super::anchor::Anchor;
 use super::frame::{self, Head, LOG, Tail};
 use super::{AuditError, Entry};
 use crate::crypto::SealingKey;
-use crate::dataset::DatasetId;
+use crate::dataset::{DatasetId, durable};
+use crate::disk::Medium;
 use crate::error::{Error, Result};
-use crate::keyring::{KeyClass, Keyring};
+use crate::keyring::{KeyClass, Keyring, private_file};
 
 /// File that a writer locks.
 pub(super) const LOCK: &str = "audit/lock";
@@ -24,9 +25,17 @@ pub(super) const RUNS: &str = "audit/runs";
 /// Directory of sealed lists, relative to the dataset.
 pub(super) const LISTS: &str = "audit/lists";
 
+/// Longest anchor read.
+const ANCHOR_MAX: u64 = 64 << 10;
+
 /// The log of one dataset.
 pub(super) struct Log {
     dir: PathBuf,
+    pub(super) medium: Medium,
+    /// Where the anchor lies: beside the keyring, or in a backup.
+    anchor_path: PathBuf,
+    /// The anchor is that of a backup: no private file.
+    in_backup: bool,
     pub(super) keyring: Keyring,
     pub(super) state: Mutex<State>,
 }
@@ -36,8 +45,6 @@ pub(super) struct Log {
 pub(super) struct State {
     /// Place after the last record this handle has seen; none before the log was proven and repaired once.
     pub(super) head: Option<Head>,
-    /// A sync failed: what is on the disk is not known.
-    pub(super) poisoned: bool,
 }
 
 /// The log as it lay when it was read.
@@ -54,7 +61,7 @@ pub(super) struct Reading {
 impl Log {
     /// Makes an empty log and its anchor.
     pub(super) fn create(dataset_dir: &Path, keyring: &Keyring) -> Result<Self> {
-        let log = Self::open(dataset_dir, keyring);
+        let log = Self::open(Medium::system(), dataset_dir, keyring);
         for name in ["audit", RUNS, LISTS] {
             DirBuilder::new()
                 .recursive(true)
@@ -71,13 +78,20 @@ impl Log {
         }
         let start = frame::start(log.dataset());
         let anchor = Anchor { records: 0, chain: start.chain, generation: 0 };
-        anchor.write(&keyring.anchor_path(), log.key()?, log.dataset())?;
+        anchor.write(&log.medium, &keyring.anchor_path(), log.key()?, log.dataset())?;
         Ok(log)
     }
 
     /// A handle; nothing is read yet.
-    pub(super) fn open(dataset_dir: &Path, keyring: &Keyring) -> Self {
-        Self { dir: dataset_dir.into(), keyring: keyring.clone(), state: Mutex::default() }
+    pub(super) fn open(medium: Medium, dataset_dir: &Path, keyring: &Keyring) -> Self {
+        Self {
+            dir: dataset_dir.into(),
+            medium,
+            anchor_path: keyring.anchor_path(),
+            in_backup: false,
+            keyring: keyring.clone(),
+            state: Mutex::default(),
+        }
     }
 
     pub(super) fn key(&self) -> Result<&SealingKey> {
@@ -88,8 +102,26 @@ impl Log {
         self.keyring.dataset()
     }
 
+    /// The same log under an anchor that was copied with it.
+    pub(super) fn with_anchor(self, anchor_path: PathBuf) -> Self {
+        Self { anchor_path, in_backup: true, ..self }
+    }
+
     pub(super) fn anchor(&self) -> Result<Anchor> {
-        Anchor::read(&self.keyring.anchor_path(), self.key()?, self.dataset())
+        Anchor::parse(&self.anchor_path, &self.anchor_bytes()?, self.key()?, self.dataset())
+    }
+
+    /// The anchor's file. A copy in a backup may lie on a disk that knows no owners: it holds no secret, and nobody
+    /// can make another one.
+    pub(super) fn anchor_bytes(&self) -> Result<Vec<u8>> {
+        let path = &self.anchor_path;
+        let bytes = if self.in_backup {
+            let (dir, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default());
+            durable::read(dir, &name.to_string_lossy(), ANCHOR_MAX)?
+        } else {
+            private_file::read(path)?.map(|bytes| bytes.to_vec())
+        };
+        bytes.ok_or_else(|| AuditError::AnchorMissing { path: path.clone() }.into())
     }
 
     /// Path of a name relative to the dataset.
@@ -98,9 +130,7 @@ impl Log {
     }
 
     pub(super) fn sync_directory(&self, name: &str) -> Result<()> {
-        File::open(self.path(name))
-            .and_then(|directory| directory.sync_all())
-            .map_err(|error| Error::io("sync", name, error))
+        self.medium.sync_directory(&self.path(name)).map_err(|error| Error::io("sync", name, error))
     }
 
     /// Reads everything, changing nothing.

@@ -14,6 +14,7 @@
 
 mod anchor;
 mod append;
+mod copy;
 mod entry;
 mod error;
 mod frame;
@@ -24,7 +25,7 @@ mod runs;
 mod spool;
 mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use entry::{Entry, EntryKind, IntentBody, ReleaseBody, ReleaseRecord, RunId, SealedFile};
@@ -34,7 +35,8 @@ pub use merkle::MerkleTree;
 pub use spool::{CHUNK_BYTES_MAX, Spool};
 pub use verify::{Finding, Grade, Verification};
 
-use crate::error::Result;
+use crate::disk::Medium;
+use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use frame::Tail;
 use log::Log;
@@ -56,7 +58,45 @@ impl AuditLog {
     /// prove again.
     #[must_use]
     pub fn open(dataset_dir: &Path, keyring: &Keyring) -> Self {
-        Self(Arc::new(Log::open(dataset_dir, keyring)))
+        Self::open_with(Medium::system(), dataset_dir, keyring)
+    }
+
+    pub(crate) fn open_with(medium: Medium, dataset_dir: &Path, keyring: &Keyring) -> Self {
+        Self(Arc::new(Log::open(medium, dataset_dir, keyring)))
+    }
+
+    /// A handle on a copy of the log that has an anchor of its own.
+    pub(crate) fn open_anchored(
+        medium: Medium,
+        dataset_dir: &Path,
+        keyring: &Keyring,
+        anchor: PathBuf,
+    ) -> Self {
+        Self(Arc::new(Log::open(medium, dataset_dir, keyring).with_anchor(anchor)))
+    }
+
+    /// How many records and generations the anchor beside the keyring has seen that this copy of the log has not.
+    pub(crate) fn lost_behind(&self, keyring: &Keyring) -> Result<(u64, u64)> {
+        let own = self.0.anchor()?;
+        let live = Log::open(self.0.medium.clone(), Path::new(""), keyring).anchor();
+        match live {
+            Ok(live) => {
+                Ok((live.records.saturating_sub(own.records), live.generation.saturating_sub(own.generation)))
+            }
+            Err(Error::Audit(AuditError::AnchorMissing { .. })) => Ok((0, 0)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts the anchor of this copy beside the keyring.
+    pub(crate) fn anchor_restored(&self, keyring: &Keyring) -> Result<()> {
+        let own = self.0.anchor()?;
+        own.write(&self.0.medium, &keyring.anchor_path(), self.0.key()?, self.0.dataset())
+    }
+
+    /// Says that the log was restored.
+    pub(crate) fn note_restored(&self, body: serde_json::Value) -> Result<()> {
+        self.0.lock()?.append(None, EntryKind::Recovered, "restore", body).map(|_| ())
     }
 
     /// Writes that somebody is about to do something. The first write through a handle proves the log against its

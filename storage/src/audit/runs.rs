@@ -5,9 +5,8 @@
 //! that share the directory with working locks.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -53,12 +52,7 @@ impl Log {
     /// Marks a run as alive for as long as the file is open.
     pub(super) fn claim_run(&self, run: &RunId) -> Result<File> {
         let fail = |error| Error::io("lock", RUNS, error);
-        let lock = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(self.run_lock(run))
-            .map_err(fail)?;
+        let lock = self.medium.create(&self.run_lock(run)).map_err(fail)?;
         match lock.try_lock() {
             Ok(()) => Ok(lock),
             Err(error) => Err(fail(error.into())),
@@ -67,13 +61,13 @@ impl Log {
 
     /// Forgets the mark of a run. A mark left behind is removed by the next process.
     pub(super) fn disclaim_run(&self, run: &RunId) {
-        let _ = std::fs::remove_file(self.run_lock(run));
+        let _ = self.medium.remove(&self.run_lock(run));
     }
 
     /// Removes what a run without a release has spooled.
     pub(super) fn remove_spool(&self, run: &RunId) -> Result<()> {
         for name in [list_name(run), members_name(run)] {
-            match std::fs::remove_file(self.path(&name)) {
+            match self.medium.remove(&self.path(&name)) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::io("remove", name, error)),

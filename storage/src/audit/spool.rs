@@ -9,9 +9,8 @@
 //! Each chunk comes out as it went in. The last frame alone has `final = 1` and is empty: a list that was cut off does
 //! not end with it, and one to which something was added does not end at it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use zeroize::Zeroizing;
@@ -22,6 +21,7 @@ use super::runs::{list_name, members_name};
 use super::{AuditError, RunId};
 use crate::crypto::{Aad, Digest, SEAL_OVERHEAD, SealingKey, Sha256Stream};
 use crate::dataset::DatasetId;
+use crate::disk::MediumFile;
 use crate::error::{Error, Result};
 
 /// Longest chunk in bytes.
@@ -35,7 +35,7 @@ pub struct Spool {
     dataset: DatasetId,
     key: SealingKey,
     name: String,
-    file: BufWriter<File>,
+    file: BufWriter<MediumFile>,
     index: u64,
     bytes: u64,
     digest: Sha256Stream,
@@ -46,11 +46,7 @@ pub struct Spool {
 impl Spool {
     pub(super) fn create(log: &Log, run: RunId) -> Result<Self> {
         let name = list_name(&run);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(log.path(&name))
+        let file = MediumFile::create(&log.medium, &log.path(&name))
             .map_err(|error| Error::io("create", &name, error))?;
         let mut spool = Self {
             run,
@@ -99,14 +95,13 @@ impl Spool {
         self.put_frame(&[], true)?;
         let fail = |error| Error::io("write", self.name.clone(), error);
         self.file.flush().map_err(fail)?;
-        self.file.get_ref().sync_all().map_err(fail)?;
+        self.file.get_ref().sync().map_err(fail)?;
         let list = SealedFile { bytes: self.bytes, sha256: Digest(self.digest.finish()) };
         let members = match self.members {
             Some((path, sealed)) => {
                 let fail = |error| Error::io("write", members_name(&self.run), error);
-                let mut file =
-                    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
-                file.write_all(&sealed).and_then(|()| file.sync_all()).map_err(fail)?;
+                let mut file = MediumFile::create(&log.medium, &path).map_err(fail)?;
+                file.write_all(&sealed).and_then(|()| file.sync()).map_err(fail)?;
                 let sha256 = Digest(crate::crypto::sha256(&sealed));
                 Some(SealedFile { bytes: sealed.len() as u64, sha256 })
             }

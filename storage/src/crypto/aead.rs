@@ -8,6 +8,7 @@
 //! This is the only module that imports `aes_gcm`.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aes_gcm::{AeadInOut, Aes256Gcm, Key, KeyInit, Tag};
@@ -96,7 +97,8 @@ impl Nonce {
 pub(crate) struct SealingKey {
     id: KeyId,
     bytes: Zeroizing<[u8; KEY_LEN]>,
-    cipher: Box<Aes256Gcm>,
+    /// Made when it is first used: many keys of a keyring never are.
+    cipher: OnceLock<Box<Aes256Gcm>>,
     seals: AtomicU64,
 }
 
@@ -110,10 +112,16 @@ impl SealingKey {
 
     /// A key whose bytes are known. They must be uniformly random, or come from a key derivation function.
     pub(crate) fn from_bytes(id: KeyId, bytes: Zeroizing<[u8; KEY_LEN]>) -> Self {
-        let mut key: Key<Aes256Gcm> = (*bytes).into();
-        let cipher = Box::new(Aes256Gcm::new(&key));
-        key.as_mut_slice().zeroize();
-        Self { id, bytes, cipher, seals: AtomicU64::new(0) }
+        Self { id, bytes, cipher: OnceLock::new(), seals: AtomicU64::new(0) }
+    }
+
+    fn cipher(&self) -> &Aes256Gcm {
+        self.cipher.get_or_init(|| {
+            let mut key: Key<Aes256Gcm> = (*self.bytes).into();
+            let cipher = Box::new(Aes256Gcm::new(&key));
+            key.as_mut_slice().zeroize();
+            cipher
+        })
     }
 
     /// A key whose id follows from its bytes, so that the wrong key is known as such before it is used.
@@ -165,7 +173,7 @@ impl SealingKey {
         sealed.extend_from_slice(plain);
         let body = sealed.get_mut(NONCE_LEN..).unwrap_or_default();
         let tag = self
-            .cipher
+            .cipher()
             .encrypt_inout_detached(&nonce.0.into(), aad, body.into())
             .map_err(|_| Error::Limit { what: "bytes sealed at once".into(), max: (1 << 36) - 32 })?;
         sealed.extend_from_slice(&tag);
@@ -181,7 +189,7 @@ impl SealingKey {
         let (body, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or(Unauthentic)?;
         let mut plain = Zeroizing::new(body.to_vec());
         let tag: Tag = (*tag).into();
-        self.cipher
+        self.cipher()
             .decrypt_inout_detached(&(*nonce).into(), aad, plain.as_mut_slice().into(), &tag)
             .map_err(|_| Unauthentic)?;
         Ok(plain)

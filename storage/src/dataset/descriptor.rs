@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::durable;
 use super::id::DatasetId;
+use crate::disk::Medium;
 use crate::error::{Error, Result};
 
 /// Name of the file.
@@ -39,11 +40,15 @@ impl Descriptor {
         Self { format: FORMAT.to_owned(), version: VERSION, id, shard_contacts }
     }
 
-    pub(crate) fn write(&self, dir: &Path) -> Result<()> {
+    pub(crate) fn write(&self, medium: &Medium, dir: &Path) -> Result<()> {
         let mut text = serde_json::to_vec_pretty(self)
             .map_err(|_| Error::corrupt(FILE, "it cannot be written as JSON"))?;
         text.push(b'\n');
-        if durable::create(dir, "", FILE, &text)? { Ok(()) } else { Err(Error::NotEmpty { dir: dir.into() }) }
+        if durable::create(medium, dir, "", FILE, &text)? {
+            Ok(())
+        } else {
+            Err(Error::NotEmpty { dir: dir.into() })
+        }
     }
 
     pub(crate) fn read(dir: &Path) -> Result<Self> {

@@ -19,6 +19,7 @@ use super::id::DatasetId;
 use super::manifest::{self, Manifest};
 use super::{DATA, Dataset};
 use crate::audit::{AuditLog, IntentBody};
+use crate::disk::Medium;
 use crate::error::{Error, Result};
 use crate::keyring::{KeyClass, Keyring, NewSlot, RecoveryKit};
 
@@ -105,7 +106,7 @@ fn make_root(dir: &Path) -> Result<bool> {
             if let Some(parent) = dir.parent() {
                 fs::create_dir_all(parent).map_err(fail)?;
             }
-            durable::make_directory(dir, "")?;
+            durable::make_directory(&Medium::system(), dir, "")?;
             Ok(true)
         }
         Err(error) => Err(fail(error)),
@@ -114,12 +115,13 @@ fn make_root(dir: &Path) -> Result<bool> {
 
 fn fill(dir: &Path, keyring_path: &Path, options: InitOptions) -> Result<(Dataset, RecoveryKit)> {
     let id = options.id;
+    let medium = Medium::system();
     for name in [DATA, manifest::DIRECTORY] {
-        durable::make_directory(dir, name)?;
+        durable::make_directory(&medium, dir, name)?;
     }
     let (keyring, recovery) = Keyring::create(keyring_path, dir, &id, options.slot)?;
     let audit = AuditLog::create(dir, &keyring)?;
-    Descriptor::new(id, options.shard_contacts).write(dir)?;
+    Descriptor::new(id, options.shard_contacts).write(&medium, dir)?;
     let dataset = Dataset::open(dir, keyring)?;
     let intent = audit.intent(IntentBody::new("init"))?;
     let first = Manifest {
@@ -137,7 +139,7 @@ fn fill(dir: &Path, keyring_path: &Path, options: InitOptions) -> Result<(Datase
         key_uses: BTreeMap::new(),
         files: Vec::new(),
     };
-    manifest::create(dir, dataset.keyring().class_key(KeyClass::Manifest)?, &first)?;
+    manifest::create(&medium, dir, dataset.keyring().class_key(KeyClass::Manifest)?, &first)?;
     audit.anchor_generation(first.generation)?;
     intent.complete(serde_json::json!({ "generation": first.generation }))?;
     Ok((dataset, recovery))

@@ -5,7 +5,9 @@
 //! dataset or generation is taken for this one, or that a half-written one has a final name.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use chrono_tz::Tz;
@@ -17,6 +19,7 @@ use super::entry::FileEntry;
 use super::id::DatasetId;
 use super::snapshot::ShardInfo;
 use crate::crypto::{Aad, Digest, KeyId, SealingKey, sha256};
+use crate::disk::Medium;
 use crate::error::{Error, Result};
 
 /// Directory of the manifests.
@@ -85,7 +88,7 @@ fn parse_name(name: &str) -> Option<u64> {
 ///
 /// # Errors
 /// [`Error::Conflict`] when another writer has made this generation.
-pub(crate) fn create(dir: &Path, key: &SealingKey, manifest: &Manifest) -> Result<Digest> {
+pub(crate) fn create(medium: &Medium, dir: &Path, key: &SealingKey, manifest: &Manifest) -> Result<Digest> {
     let name = file_name(manifest.generation);
     let json =
         serde_json::to_vec(manifest).map_err(|_| Error::corrupt(name.clone(), "it cannot be written"))?;
@@ -94,11 +97,42 @@ pub(crate) fn create(dir: &Path, key: &SealingKey, manifest: &Manifest) -> Resul
     if bytes.len() as u64 > LEN_MAX {
         return Err(Error::Limit { what: "the size of the manifest in bytes".to_owned(), max: LEN_MAX });
     }
-    if durable::create(dir, DIRECTORY, &base_name(manifest.generation), &bytes)? {
+    if durable::create(medium, dir, DIRECTORY, &base_name(manifest.generation), &bytes)? {
         Ok(Digest(sha256(&bytes)))
     } else {
         Err(Error::Conflict { generation: manifest.generation })
     }
+}
+
+/// Holds a generation for a reader: it is not collected while the file is open. None when there is no such generation.
+pub(crate) fn hold(dir: &Path, generation: u64) -> Result<Option<File>> {
+    lock(dir, generation, File::try_lock_shared)
+}
+
+/// Holds a generation so that no reader can; none when one does.
+pub(crate) fn hold_alone(dir: &Path, generation: u64) -> Result<Option<File>> {
+    lock(dir, generation, File::try_lock)
+}
+
+fn lock(
+    dir: &Path,
+    generation: u64,
+    lock: impl Fn(&File) -> Result<(), TryLockError>,
+) -> Result<Option<File>> {
+    let name = file_name(generation);
+    let file = match File::open(dir.join(&name)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("open", name, error)),
+    };
+    match lock(&file) {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(Error::io("lock", name, error)),
+    }
+    // The name may have gone between opening and locking.
+    let gone = file.metadata().map_err(|error| Error::io("read", name, error))?.nlink() == 0;
+    Ok((!gone).then_some(file))
 }
 
 /// The bytes of a generation's manifest, and their digest.

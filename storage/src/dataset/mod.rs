@@ -33,12 +33,14 @@ pub use init::InitOptions;
 pub use snapshot::{ShardInfo, Snapshot};
 pub use transaction::Transaction;
 pub use upkeep::{
-    AddedSlot, ClassStatus, DatasetVerification, Defect, DefectKind, KeyInfo, KeyReport, LogStatus,
-    RootRotation, RotatedKey, Rotation, Shred, Status, TableStatus, Unfinished, Unopened,
+    AddedSlot, Backup, ClassStatus, Collection, DatasetVerification, Defect, DefectKind, Keep, KeyInfo,
+    KeyReport, LogStatus, Rehearsal, Restoration, RestoreOptions, RootRotation, RotatedKey, Rotation, Shred,
+    Status, TableStatus, Unfinished, Unopened,
 };
 
 use crate::audit::AuditLog;
 use crate::crypto::Digest;
+use crate::disk::{Disk, Medium};
 use crate::error::{Error, Result};
 use crate::file::DataFile;
 use crate::keyring::{KeyClass, Keyring};
@@ -56,8 +58,11 @@ struct Inner {
     dir: PathBuf,
     descriptor: Descriptor,
     keyring: Keyring,
+    medium: Medium,
     audit: AuditLog,
     current: Mutex<Option<Arc<Snapshot>>>,
+    /// The one generation that this handle shows.
+    then: Option<Arc<Snapshot>>,
 }
 
 impl Dataset {
@@ -66,17 +71,30 @@ impl Dataset {
     /// # Errors
     /// The directory is no dataset, or the keyring is that of another one.
     pub fn open(dir: &Path, keyring: Keyring) -> Result<Self> {
+        Self::open_with(Medium::system(), dir, keyring)
+    }
+
+    /// As [`Self::open`], on a disk of the caller's, such as one that fails on purpose.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_on(disk: Arc<dyn Disk>, dir: &Path, keyring: Keyring) -> Result<Self> {
+        Self::open_with(Medium::new(disk), dir, keyring)
+    }
+
+    fn open_with(medium: Medium, dir: &Path, keyring: Keyring) -> Result<Self> {
         let descriptor = Descriptor::read(dir)?;
         if *keyring.dataset() != descriptor.id {
             return Err(Error::WrongKey { what: dir.display().to_string() });
         }
-        let audit = AuditLog::open(dir, &keyring);
-        Ok(Self(Arc::new(Inner { dir: dir.into(), descriptor, keyring, audit, current: Mutex::default() })))
+        let audit = AuditLog::open_with(medium.clone(), dir, &keyring);
+        let current = Mutex::default();
+        Ok(Self(Arc::new(Inner { dir: dir.into(), descriptor, keyring, medium, audit, current, then: None })))
     }
 
     /// The same dataset under a keyring that was changed.
     fn with_keyring(&self, keyring: Keyring) -> Result<Self> {
-        Self::open(self.dir(), keyring)
+        Self::open_with(self.medium().clone(), self.dir(), keyring)
     }
 
     /// Identity.
@@ -91,6 +109,58 @@ impl Dataset {
         &self.0.dir
     }
 
+    /// The dataset as it was in a kept generation: it reads that one and writes nothing. What has been learnt since,
+    /// consent and suppression above all, is not in it.
+    ///
+    /// # Errors
+    /// There is no such generation, its manifest does not open, or the newest one does not.
+    pub fn at(&self, generation: u64) -> Result<Self> {
+        // Whoever looks back must not be shown a dataset that was rolled back, either.
+        let newest = Self::open_with(self.medium().clone(), self.dir(), self.keyring().clone())?;
+        let then = if newest.snapshot()?.generation() == generation {
+            newest.snapshot()?
+        } else {
+            let Some(hold) = manifest::hold(self.dir(), generation)? else {
+                return Err(self.no_generation(generation)?);
+            };
+            let (manifest, hash) = self.read_manifest(generation)?;
+            Arc::new(Snapshot::new(manifest, hash).held(Some(hold)))
+        };
+        Ok(Self(Arc::new(Inner {
+            dir: self.0.dir.clone(),
+            descriptor: self.0.descriptor.clone(),
+            keyring: self.0.keyring.clone(),
+            medium: self.0.medium.clone(),
+            audit: self.0.audit.clone(),
+            current: Mutex::default(),
+            then: Some(then),
+        })))
+    }
+
+    /// Whether this handle shows an older generation on purpose. Nothing may be released from one: who has withdrawn
+    /// consent since would be on the list.
+    #[must_use]
+    pub fn is_in_the_past(&self) -> bool {
+        self.0.then.is_some()
+    }
+
+    /// A copy of this dataset at another place, under the same keys.
+    fn with(&self, dir: PathBuf, descriptor: Descriptor, audit: AuditLog) -> Self {
+        Self(Arc::new(Inner {
+            dir,
+            descriptor,
+            keyring: self.0.keyring.clone(),
+            medium: self.0.medium.clone(),
+            audit,
+            current: Mutex::default(),
+            then: None,
+        }))
+    }
+
+    fn medium(&self) -> &Medium {
+        &self.0.medium
+    }
+
     /// The unlocked keyring.
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
@@ -102,6 +172,9 @@ impl Dataset {
     /// # Errors
     /// Its manifest does not authenticate, or the audit log knows a later one.
     pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        if let Some(then) = &self.0.then {
+            return Ok(Arc::clone(then));
+        }
         // The anchor first: a generation that another process commits meanwhile must not look like a rollback.
         let anchored = self.audit()?.anchored_generation()?;
         let newest = manifest::generations(self.dir())?.last().copied();
@@ -116,7 +189,12 @@ impl Dataset {
         if let Some(known) = self.known(generation, hash) {
             return Ok(known);
         }
-        let snapshot = Arc::new(Snapshot::new(self.open_manifest(generation, &bytes)?, hash));
+        let hold = manifest::hold(self.dir(), generation)?;
+        if hold.is_none() && manifest::generations(self.dir())?.last() > Some(&generation) {
+            // Another generation was committed and this one collected meanwhile.
+            return self.snapshot();
+        }
+        let snapshot = Arc::new(Snapshot::new(self.open_manifest(generation, &bytes)?, hash).held(hold));
         if generation > anchored {
             // Its writer died before it could say so; from now on going back behind it is noticed.
             self.audit()?.anchor_generation(generation)?;
@@ -177,6 +255,10 @@ impl Dataset {
     /// # Errors
     /// [`Error::Conflict`] while another one writes.
     pub fn begin(&self) -> Result<Transaction> {
+        if self.is_in_the_past() {
+            let what = "an older generation is read only; open the dataset without naming one";
+            return Err(Error::Mismatch { table: "dataset".to_owned(), what: what.to_owned() });
+        }
         Transaction::begin(self)
     }
 

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::fs::File;
 
 use chrono_tz::Tz;
 use hyperseg_dsl::schema::{Class, Schema};
@@ -27,12 +28,19 @@ pub struct Snapshot {
     manifest: Manifest,
     hash: Digest,
     by_id: HashMap<FileId, usize>,
+    /// Keeps the generation from being collected.
+    _hold: Option<File>,
 }
 
 impl Snapshot {
     pub(crate) fn new(manifest: Manifest, hash: Digest) -> Self {
         let by_id = manifest.files.iter().enumerate().map(|(place, file)| (file.id, place)).collect();
-        Self { manifest, hash, by_id }
+        Self { manifest, hash, by_id, _hold: None }
+    }
+
+    /// The snapshot with what keeps it from being collected.
+    pub(crate) fn held(self, hold: Option<File>) -> Self {
+        Self { _hold: hold, ..self }
     }
 
     pub(crate) fn manifest(&self) -> &Manifest {

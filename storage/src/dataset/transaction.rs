@@ -126,6 +126,7 @@ impl Transaction {
         };
         let writer = FileWriter {
             dataset: self.dataset.dir(),
+            medium: self.dataset.medium(),
             place,
             class_key: self.dataset.keyring().class_key(KeyClass::Data(class))?,
             schema: self.base.schema(),
@@ -195,14 +196,16 @@ impl Transaction {
 
     fn publish(self, next: Manifest) -> Result<Arc<Snapshot>> {
         let key = self.dataset.keyring().class_key(KeyClass::Manifest)?;
-        durable::sync_directory(self.dataset.dir(), DATA)?;
-        let created = manifest::create(self.dataset.dir(), key, &next);
+        durable::sync_directory(self.dataset.medium(), self.dataset.dir(), DATA)?;
+        let created = manifest::create(self.dataset.medium(), self.dataset.dir(), key, &next);
         if !matches!(created, Err(Error::Conflict { .. })) && !self.is_absent(next.generation) {
             // the manifest has its name, even if an error came after it: the files are the snapshot's
             self.state().files.clear();
         }
         let hash = created?;
-        let snapshot = Arc::new(Snapshot::new(next, hash));
+        // The commit stands, held or not.
+        let hold = manifest::hold(self.dataset.dir(), next.generation).ok().flatten();
+        let snapshot = Arc::new(Snapshot::new(next, hash).held(hold));
         self.dataset.remember(&snapshot);
         self.dataset.audit()?.anchor_generation(snapshot.generation())?;
         Ok(snapshot)
@@ -249,7 +252,7 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         // what cannot be removed now is removed when the next transaction begins
         for file in &self.state().files {
-            let _ = fs::remove_file(self.dataset.dir().join(file.file_name()));
+            let _ = self.dataset.medium().remove(&self.dataset.dir().join(file.file_name()));
         }
     }
 }
@@ -362,7 +365,8 @@ pub(super) fn leftovers(dataset: &Dataset, base: &Snapshot) -> Result<Vec<Leftov
 /// Removes what a dead writer left. Only the holder of the lock may.
 fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
     for Leftover(path) in leftovers(dataset, base)? {
-        fs::remove_file(dataset.dir().join(&path)).map_err(|error| Error::io("remove", path, error))?;
+        let removed = dataset.medium().remove(&dataset.dir().join(&path));
+        removed.map_err(|error| Error::io("remove", path, error))?;
     }
     Ok(())
 }

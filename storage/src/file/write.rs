@@ -11,9 +11,7 @@
 //!
 //! Columns of a row group are encoded, compressed and encrypted in parallel.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -33,8 +31,9 @@ use super::directory::{PageDirectory, PagePlace};
 use super::keys::{FOOTER_KEY, Place};
 use super::{DataFile, footer, form};
 use crate::crypto::{DataKey, Digest, SealingKey, Sha256Stream, sha256};
-use crate::dataset::durable::{self, TEMPORARY};
+use crate::dataset::durable::TEMPORARY;
 use crate::dataset::{ColumnEntry, FileEntry, FooterEntry, Section};
+use crate::disk::{Medium, MediumFile};
 use crate::error::{Error, Result};
 
 const BUFFER_LEN: usize = 1 << 20;
@@ -43,6 +42,8 @@ const BUFFER_LEN: usize = 1 << 20;
 pub(crate) struct FileWriter<'a> {
     /// Directory of the dataset.
     pub(crate) dataset: &'a Path,
+    /// What it lies on.
+    pub(crate) medium: &'a Medium,
     /// Place of the new file.
     pub(crate) place: Place,
     /// Key of the place's class.
@@ -74,12 +75,12 @@ impl FileWriter<'_> {
         let path = self.dataset.join(&name);
         let temporary = self.dataset.join(format!("data/{TEMPORARY}{}", self.place.file));
         let written = self.write_to(&temporary, &name, columns, batches, rows_per_group).and_then(|entry| {
-            fs::rename(&temporary, &path).map_err(|error| Error::io("rename", name, error))?;
+            self.medium.rename(&temporary, &path).map_err(|error| Error::io("rename", name, error))?;
             Ok(entry)
         });
         if written.is_err() {
             // the error that is on its way says more than one of the removal would
-            let _ = fs::remove_file(&temporary);
+            let _ = self.medium.remove(&temporary);
         }
         written
     }
@@ -139,7 +140,7 @@ impl FileWriter<'_> {
         let encryption = keys.encryption(&self.place)?;
         let properties =
             properties(self.schema, &self.place, &sample, rows_per_group, self.page_rows, encryption);
-        let sink = Sink::create(path, name)?;
+        let sink = Sink::create(self.medium, path, name)?;
         let failed = Arc::clone(&sink.failed);
         // Parquet's messages can quote values; the operating system's error is the only one worth more than a name
         let fail = |_| match failed.lock().ok().and_then(|mut cause| cause.take()) {
@@ -348,23 +349,22 @@ impl Keys {
 /// The file under the writer. It keeps the operating system's error, which Parquet may turn into text, and digests
 /// what passes.
 struct Sink {
-    file: BufWriter<File>,
+    file: BufWriter<MediumFile>,
     bytes: u64,
     digest: Sha256Stream,
     failed: Arc<Mutex<Option<io::Error>>>,
 }
 
 impl Sink {
-    fn create(path: &Path, name: &str) -> Result<Self> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(durable::FILE_MODE).open(path);
-        let file = file.map_err(|error| Error::io("create", name, error))?;
+    fn create(medium: &Medium, path: &Path, name: &str) -> Result<Self> {
+        let file = MediumFile::create(medium, path).map_err(|error| Error::io("create", name, error))?;
         let file = BufWriter::with_capacity(BUFFER_LEN, file);
         Ok(Self { file, bytes: 0, digest: Sha256Stream::default(), failed: Arc::default() })
     }
 
     /// Length and SHA-256 of the file, which is durable then.
     fn finish(self) -> io::Result<(u64, [u8; 32])> {
-        self.file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        self.file.into_inner().map_err(io::IntoInnerError::into_error)?.sync()?;
         Ok((self.bytes, self.digest.finish()))
     }
 

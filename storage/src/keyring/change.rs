@@ -10,6 +10,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 use super::document::{self, Body, Document, Wrapped, WrappedClass};
 use super::new_slot::{wrap_escrow, wrap_root};
 use super::slot::{Slot, SlotInfo, is_name};
@@ -17,12 +19,14 @@ use super::unlock::{self, Opened};
 use super::{KeyClass, KeyState, KeyringError, NewSlot, ROW_HASH_LABEL, RecoveryKit, Unlock, private_file};
 use crate::crypto::{KeyId, SealingKey};
 use crate::dataset::DatasetId;
+use crate::disk::Medium;
 use crate::error::{Error, Result};
 
 const LOCK_SUFFIX: &str = ".lock";
 
 /// A keyring that is being changed; nothing is written before [`Self::save`].
 pub(crate) struct KeyringChange {
+    medium: Medium,
     path: PathBuf,
     dataset_dir: PathBuf,
     dataset: DatasetId,
@@ -33,6 +37,8 @@ pub(crate) struct KeyringChange {
     slots: Vec<Slot>,
     classes: Vec<ClassKey>,
     now_micros: i64,
+    /// The old file opens more than the new one will.
+    wipe: bool,
     _lock: File,
 }
 
@@ -50,7 +56,13 @@ impl KeyringChange {
     ///
     /// # Errors
     /// As for opening a keyring; the slot is not an owner's; another process changes the keyring.
-    pub(crate) fn begin(path: &Path, dataset_dir: &Path, unlock: &Unlock, now_micros: i64) -> Result<Self> {
+    pub(crate) fn begin(
+        medium: &Medium,
+        path: &Path,
+        dataset_dir: &Path,
+        unlock: &Unlock,
+        now_micros: i64,
+    ) -> Result<Self> {
         let lock = lock(path)?;
         let bytes = private_file::read(path)?.ok_or_else(|| KeyringError::Missing { path: path.into() })?;
         private_file::check_outside(path, dataset_dir)?;
@@ -78,6 +90,7 @@ impl KeyringChange {
         };
         let classes = classes.into_iter().map(unwrap).collect::<Result<Vec<_>>>()?;
         Ok(Self {
+            medium: medium.clone(),
             path: path.into(),
             dataset_dir: dataset_dir.into(),
             dataset,
@@ -87,6 +100,7 @@ impl KeyringChange {
             slots,
             classes,
             now_micros,
+            wipe: false,
             _lock: lock,
         })
     }
@@ -121,6 +135,7 @@ impl KeyringChange {
     /// Makes a new root key. The slot that was opened goes on to work, and so do those of principals; the other owner
     /// slots cannot, for their secrets are not here: they are removed, and a new recovery code is made.
     pub(crate) fn rotate_root(&mut self) -> Result<(RecoveryKit, Vec<SlotInfo>)> {
+        self.wipe = true;
         let old = std::mem::replace(&mut self.root, SealingKey::generate()?);
         let (mut kept, mut removed) = (Vec::new(), Vec::new());
         for (place, mut slot) in std::mem::take(&mut self.slots).into_iter().enumerate() {
@@ -145,7 +160,7 @@ impl KeyringChange {
         }
         self.slots = kept;
         let (slot, kit) = NewSlot::Recovery
-            .make(&self.path, &self.dataset_dir, &self.dataset)?
+            .make(&self.medium, &self.path, &self.dataset_dir, &self.dataset)?
             .owner(&self.dataset, &self.root)?;
         self.slots.push(slot);
         Ok((kit.ok_or(Error::Random)?, removed))
@@ -161,7 +176,7 @@ impl KeyringChange {
         if let Some((name, grants)) = principal {
             self.check_principal(name, grants)?;
         }
-        let made = secret.make(&self.path, &self.dataset_dir, &self.dataset)?;
+        let made = secret.make(&self.medium, &self.path, &self.dataset_dir, &self.dataset)?;
         let (slot, kit) = match principal {
             None => made.owner(&self.dataset, &self.root)?,
             Some((name, grants)) => {
@@ -204,6 +219,7 @@ impl KeyringChange {
                 "the keyring has no slot `{which}`; `hyperseg keys list` shows them"
             )));
         };
+        self.wipe = true;
         let info = self.slots.remove(place).info();
         let owners = self.slots.iter().filter(|slot| slot.root().is_some()).count();
         if owners == 0 {
@@ -214,6 +230,7 @@ impl KeyringChange {
 
     /// Destroys keys: those of the ids, whatever their state. Gives how many there were.
     pub(crate) fn destroy(&mut self, ids: &[KeyId]) -> usize {
+        self.wipe = true;
         let mut count = 0;
         for item in self.classes.iter_mut().filter(|item| ids.contains(&item.id) && item.key.is_some()) {
             (item.key, item.state, item.since_micros) = (None, KeyState::Destroyed, Some(self.now_micros));
@@ -227,7 +244,8 @@ impl KeyringChange {
         self.classes.iter().map(|item| (item.class, item.id, item.state))
     }
 
-    /// Puts the changed keyring in the place of the old one, and overwrites the bytes of the old one.
+    /// Puts the changed keyring in the place of the old one. Where something was taken away, the bytes of the old file
+    /// are overwritten.
     pub(crate) fn save(mut self) -> Result<()> {
         let mut wrapped = Vec::with_capacity(self.classes.len());
         for item in &self.classes {
@@ -250,7 +268,12 @@ impl KeyringChange {
             *classes = granted.map(wrap).collect::<Result<_>>()?;
         }
         let body = Body::new(self.dataset, *self.root.id(), slots, wrapped);
-        private_file::replace_and_wipe(&self.path, &body.seal(&self.path, &self.root)?)
+        let bytes = body.seal(&self.path, &self.root)?;
+        if self.wipe {
+            private_file::replace_and_wipe(&self.medium, &self.path, &bytes)
+        } else {
+            private_file::replace(&self.medium, &self.path, &bytes)
+        }
     }
 }
 
@@ -301,8 +324,14 @@ fn lock(path: &Path) -> Result<File> {
     if std::fs::symlink_metadata(path).is_err() {
         return Err(KeyringError::Missing { path: path.into() }.into());
     }
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&place).map_err(fail)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(&place)
+        .map_err(fail)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(KeyringError::Busy { path: path.into() }.into()),

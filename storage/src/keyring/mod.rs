@@ -42,6 +42,7 @@ pub use unlock::Unlock;
 
 use crate::crypto::{KeyId, SealingKey};
 use crate::dataset::DatasetId;
+use crate::disk::Medium;
 use crate::error::{Error, Result};
 use document::{Body, Document, Wrapped, WrappedClass};
 use keys::Keys;
@@ -90,6 +91,7 @@ impl Keyring {
                 return Err(KeyringError::Exists { path: taken }.into());
             }
         }
+        let medium = Medium::system();
         let root = SealingKey::generate()?;
         let mut wrapped_classes = Vec::new();
         for class in KeyClass::all() {
@@ -99,8 +101,9 @@ impl Keyring {
             let state = KeyState::Primary;
             wrapped_classes.push(WrappedClass { class, key: *key.id(), wrapped, state, since_micros: None });
         }
-        let (recovery, kit) = NewSlot::Recovery.make(path, dataset_dir, dataset)?.owner(dataset, &root)?;
-        let made = slot.make(path, dataset_dir, dataset)?;
+        let (recovery, kit) =
+            NewSlot::Recovery.make(&medium, path, dataset_dir, dataset)?.owner(dataset, &root)?;
+        let made = slot.make(&medium, path, dataset_dir, dataset)?;
         let principal = Principal::of_process(None, made.kind);
         let (first, second_kit) = made.owner(dataset, &root)?;
         // A keyring whose first slot is a recovery code needs no second one.
@@ -112,7 +115,7 @@ impl Keyring {
         let body = Body::new(*dataset, *root.id(), slots, wrapped_classes);
         let keys = unwrap_classes(path, &body, &root)?;
         let seen = body.seen();
-        private_file::create(path, &body.seal(path, &root)?)?;
+        private_file::create(&medium, path, &body.seal(path, &root)?)?;
         let unlocked =
             Unlocked { path: path.into(), dataset: *dataset, principal, granted_to: None, keys, seen };
         Ok((Self(Arc::new(unlocked)), kit))
@@ -308,7 +311,7 @@ impl Keyring {
             return Err(Error::Random);
         };
         let body = document.body.into_version_1();
-        private_file::replace(path, &body.seal(path, &root)?)
+        private_file::replace(&Medium::system(), path, &body.seal(path, &root)?)
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::crypto::{Cost, Digest, SealingKey, Secret, random, stretch};
 use crate::dataset::DatasetId;
+use crate::disk::Medium;
 use crate::error::Result;
 
 const PASSPHRASE_CHARS_MIN: usize = 8;
@@ -47,16 +48,22 @@ enum MadeWay {
 
 impl NewSlot {
     /// Makes the secret. A key file is written here, before anything depends on it.
-    pub(super) fn make(&self, path: &Path, dataset_dir: &Path, dataset: &DatasetId) -> Result<Made> {
+    pub(super) fn make(
+        &self,
+        medium: &Medium,
+        path: &Path,
+        dataset_dir: &Path,
+        dataset: &DatasetId,
+    ) -> Result<Made> {
         let made = |key: SealingKey, kind, way| Made { key, kind, kit: None, way: MadeWay::Way(way) };
         match self {
             Self::KeyFile => {
-                let key = make_key_file(&private_file::beside(path, KEY_FILE_SUFFIX))?;
+                let key = make_key_file(medium, &private_file::beside(path, KEY_FILE_SUFFIX))?;
                 Ok(made(key, "key file", Way::KeyFile))
             }
             Self::KeyFileAt(file) => {
                 private_file::check_outside(file, dataset_dir)?;
-                Ok(made(make_key_file(file)?, "key file", Way::KeyFile))
+                Ok(made(make_key_file(medium, file)?, "key file", Way::KeyFile))
             }
             Self::Passphrase(passphrase) => {
                 if passphrase.expose().chars().count() < PASSPHRASE_CHARS_MIN {
@@ -153,10 +160,10 @@ pub(super) fn wrap_escrow(
     Ok(Wrapped(root.wrap_key(aad.as_bytes(), key)?))
 }
 
-fn make_key_file(path: &Path) -> Result<SealingKey> {
+fn make_key_file(medium: &Medium, path: &Path) -> Result<SealingKey> {
     let mut bytes = Zeroizing::new([0; 32]);
     random(bytes.as_mut_slice())?;
     let text = Zeroizing::new(format!("{}\n", *Zeroizing::new(hex::encode(*bytes))));
-    private_file::create(path, text.as_bytes())?;
+    private_file::create(medium, path, text.as_bytes())?;
     Ok(SealingKey::from_secret(bytes))
 }

@@ -3,8 +3,8 @@
 //! In: a path outside the dataset. Out: its bytes, after the file and its directory have been checked on the opened
 //! descriptors. A half-written file is never seen: a new one is written beside it, synced and renamed over it.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use super::KeyringError;
+use crate::disk::Medium;
 use crate::error::{Error, Result};
 
 /// Longest file read: a keyring has a few kilobytes.
@@ -57,15 +58,14 @@ pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
 }
 
 /// Makes a file that is not there yet; its directory is made with mode 0700 when missing.
-pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn create(medium: &Medium, path: &Path, bytes: &[u8]) -> Result<()> {
     make_directory(path)?;
-    let staged = stage(path, bytes)?;
+    let staged = stage(medium, path, bytes)?;
     // A link, unlike a rename, fails when the name is taken.
-    let linked = std::fs::hard_link(&staged, path);
-    std::fs::remove_file(&staged)
-        .map_err(|error| Error::io("remove", staged.display().to_string(), error))?;
+    let linked = medium.link(&staged, path);
+    medium.remove(&staged).map_err(|error| Error::io("remove", staged.display().to_string(), error))?;
     match linked {
-        Ok(()) => sync_directory(&directory_of(path)),
+        Ok(()) => sync_directory(medium, &directory_of(path)),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             Err(KeyringError::Exists { path: path.into() }.into())
         }
@@ -74,24 +74,23 @@ pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Replaces a file, or makes it: readers see the old bytes or the new ones.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let staged = stage(path, bytes)?;
-    std::fs::rename(&staged, path)
-        .map_err(|error| Error::io("replace", path.display().to_string(), error))?;
-    sync_directory(&directory_of(path))
+pub(crate) fn replace(medium: &Medium, path: &Path, bytes: &[u8]) -> Result<()> {
+    let staged = stage(medium, path, bytes)?;
+    medium.rename(&staged, path).map_err(|error| Error::io("replace", path.display().to_string(), error))?;
+    sync_directory(medium, &directory_of(path))
 }
 
 /// As [`replace`]; then the bytes of the old file are overwritten where they lay. A file system that copies on write, or
 /// a disk that moves blocks, may keep them all the same.
-pub(crate) fn replace_and_wipe(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn replace_and_wipe(medium: &Medium, path: &Path, bytes: &[u8]) -> Result<()> {
     let old = OpenOptions::new().write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path);
-    replace(path, bytes)?;
+    replace(medium, path, bytes)?;
     // From here on the change is made; what is left of the old file is no reason to say otherwise.
     if let Ok(mut old) = old
         && let Ok(length) = old.metadata().map(|found| found.len().min(BYTES_MAX))
     {
         let zeros = vec![0; usize::try_from(length).unwrap_or_default()];
-        let _ = old.write_all(&zeros).and_then(|()| old.sync_all());
+        let _ = medium.write(path, &mut old, &zeros).and_then(|()| old.sync_all());
     }
     Ok(())
 }
@@ -163,26 +162,32 @@ fn check_directory(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-fn stage(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
+fn stage(medium: &Medium, path: &Path, bytes: &[u8]) -> Result<PathBuf> {
+    // What could not be read again must not take the place of what can.
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err(Error::Limit {
+            what: format!("the size of {} in bytes", path.display()),
+            max: BYTES_MAX,
+        });
+    }
     let mut salt = [0; 8];
     crate::crypto::random(&mut salt)?;
     let staged = beside(path, &format!(".{}.new", hex::encode(salt)));
-    let written =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&staged).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        });
+    let written = medium.create(&staged).and_then(|mut file| {
+        medium.write(&staged, &mut file, bytes)?;
+        medium.sync(&staged, &file)
+    });
     if let Err(error) = written {
         // The name is random, so what lies there is ours; a leftover harms nobody.
-        let _ = std::fs::remove_file(&staged);
+        let _ = medium.remove(&staged);
         return Err(Error::io("write", staged.display().to_string(), error));
     }
     Ok(staged)
 }
 
-fn sync_directory(directory: &Path) -> Result<()> {
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
+fn sync_directory(medium: &Medium, directory: &Path) -> Result<()> {
+    medium
+        .sync_directory(directory)
         .map_err(|error| Error::io("sync", directory.display().to_string(), error))
 }
 

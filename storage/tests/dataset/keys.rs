@@ -188,6 +188,24 @@ fn a_shredded_class_is_gone_in_every_generation_and_backup() {
     assert_eq!(shreds[1].body["destroyed"].as_array().unwrap().len(), 2);
 }
 
+/// A second name of the old file shows what became of its bytes.
+#[test]
+fn the_old_keyring_is_overwritten_where_something_was_taken_away() {
+    let world = World::filled();
+    let other_name = |name: &str| {
+        let path = world.keyring.with_file_name(name);
+        fs::hard_link(&world.keyring, &path).unwrap();
+        path
+    };
+    let before_rotation = other_name("1");
+    world.dataset.rotate_keys(&owner(&world), &[IDENTITY], None).unwrap();
+    assert!(fs::read_to_string(before_rotation).unwrap().contains("identity"), "nothing was taken away");
+    let before_shredding = other_name("2");
+    world.reopen().unwrap().shred_keys(&owner(&world), BEHAVIOURAL, Shred::All, None).unwrap();
+    let left = fs::read(before_shredding).unwrap();
+    assert!(left.len() > 1_000 && left.iter().all(|byte| *byte == 0));
+}
+
 #[test]
 fn what_everything_needs_is_not_shredded() {
     let world = World::filled();

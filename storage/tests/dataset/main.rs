@@ -5,5 +5,6 @@ mod files;
 mod keys;
 mod secrecy;
 mod tampering;
+mod upkeep;
 mod world;
 mod writers;

@@ -282,7 +282,8 @@ impl Dataset {
     }
 
     fn change(&self, unlock: &Unlock) -> Result<KeyringChange> {
-        KeyringChange::begin(self.keyring().path(), self.dir(), unlock, Utc::now().timestamp_micros())
+        let now_micros = Utc::now().timestamp_micros();
+        KeyringChange::begin(self.medium(), self.keyring().path(), self.dir(), unlock, now_micros)
     }
 
     fn key_intent(

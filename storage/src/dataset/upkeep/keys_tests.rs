@@ -84,7 +84,7 @@ fn uses_are_counted_across_processes_and_end_at_2_to_the_24() {
     used_up.key_uses.insert(key, SEALS_MAX - each);
     fs::remove_file(world.dataset.dir().join(manifest::file_name(3))).unwrap();
     let manifest_key = world.dataset.keyring().class_key(KeyClass::Manifest).unwrap();
-    manifest::create(world.dataset.dir(), manifest_key, &used_up).unwrap();
+    manifest::create(world.dataset.medium(), world.dataset.dir(), manifest_key, &used_up).unwrap();
     write(&world.reopen()).unwrap();
     assert_eq!(uses(&world.reopen()), SEALS_MAX);
     let refused = write(&world.reopen()).unwrap_err();

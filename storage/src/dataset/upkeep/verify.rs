@@ -17,6 +17,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 
+use super::gc::oldest_kept;
 use crate::audit::{Intent, IntentBody};
 use crate::dataset::{Dataset, FileEntry, Snapshot, manifest};
 use crate::error::{Error, ErrorKind, Result};
@@ -210,7 +211,7 @@ impl Dataset {
             defects.push(Defect { kind: DefectKind::Rollback, file, what: error.to_string() });
         }
         if let Some(newest) = newest {
-            self.verify_chain(newest, &mut report, &mut defects)?;
+            self.verify_chain(newest, oldest_kept(&self.audit()?)?, &mut report, &mut defects)?;
         }
         if let Some(wanted) = generation.or(newest) {
             match self.read_manifest(wanted) {
@@ -233,10 +234,11 @@ impl Dataset {
         Ok(report)
     }
 
-    /// Follows the manifests back to the oldest.
+    /// Follows the manifests back to the oldest that collections were to leave, and on while there are any.
     fn verify_chain(
         &self,
         newest: u64,
+        oldest: u64,
         report: &mut DatasetVerification,
         defects: &mut Vec<Defect>,
     ) -> Result<()> {
@@ -266,6 +268,8 @@ impl Dataset {
                     defects.push(manifest_defect(generation, &error));
                     return Ok(());
                 }
+                // Collected, as the log says.
+                Err(Error::FileMissing { .. }) if generation < oldest => return Ok(()),
                 Err(error) => {
                     defects.push(manifest_defect(generation, &error));
                     return Ok(());

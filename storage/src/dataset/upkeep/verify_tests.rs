@@ -51,7 +51,7 @@ impl World {
         entry.footer.sha256 = Digest(sha256(&bytes[footer..]));
         fs::remove_file(&manifest_path).unwrap();
         let key = self.dataset.keyring().class_key(KeyClass::Manifest).unwrap();
-        manifest::create(self.dataset.dir(), key, &forged).unwrap();
+        manifest::create(self.dataset.medium(), self.dataset.dir(), key, &forged).unwrap();
         let intent = self.dataset.audit().unwrap().intent(IntentBody::new("verify")).unwrap();
         let report = self.dataset.prove_generation(None, &intent, &|_| {}).unwrap();
         assert_eq!(report.sound, u64::from(report.is_sound()));
@@ -115,7 +115,7 @@ fn a_wrapped_key_and_a_row_count_that_lie() {
         let (mut forged, _) = world.dataset.read_manifest(2).unwrap();
         change(&mut forged);
         fs::remove_file(&path).unwrap();
-        manifest::create(world.dataset.dir(), key, &forged).unwrap();
+        manifest::create(world.dataset.medium(), world.dataset.dir(), key, &forged).unwrap();
         let report = world.dataset.verify(None, None, &|_| {}).unwrap();
         fs::write(&path, &good).unwrap();
         report.found.into_keys().collect::<Vec<_>>()

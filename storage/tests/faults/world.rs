@@ -1,0 +1,210 @@
+//! A small dataset that is copied for each failure, and what must hold of the copy afterwards.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, FixedSizeBinaryArray, Int16Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    UInt32Array, new_null_array,
+};
+use arrow::datatypes::DataType;
+use hyperseg_dsl::schema::{Class, Schema};
+use hyperseg_storage::audit::{Intent, IntentBody};
+use hyperseg_storage::dataset::{Dataset, InitOptions, ShardInfo, TableId};
+use hyperseg_storage::keyring::{Keyring, Unlock};
+use hyperseg_storage::scope::KeyScope;
+use hyperseg_storage::{Error, layout};
+
+use crate::disk::{Faulty, MODES, Mode};
+
+pub const ROWS: usize = 12;
+
+pub struct World {
+    root: PathBuf,
+    _own: Option<tempfile::TempDir>,
+}
+
+impl World {
+    /// A dataset of two generations; the second has one file.
+    pub fn new() -> Self {
+        let world = Self::empty();
+        let (dataset, _kit) = Dataset::init(&world.dir(), &world.keyring(), InitOptions::default()).unwrap();
+        import(&dataset).unwrap();
+        world
+    }
+
+    pub fn copy(&self) -> Self {
+        let copy = Self::empty();
+        copy_tree(&self.root, &copy.root);
+        copy
+    }
+
+    fn empty() -> Self {
+        let own = tempfile::tempdir().unwrap();
+        Self { root: own.path().into(), _own: Some(own) }
+    }
+
+    /// The world of another process.
+    pub fn at(root: PathBuf) -> Self {
+        Self { root, _own: None }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.root.join("data")
+    }
+
+    pub fn keyring(&self) -> PathBuf {
+        self.root.join("keys/ring")
+    }
+
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    pub fn unlock(&self) -> Unlock {
+        Keyring::default_unlock(&self.keyring())
+    }
+
+    pub fn open(&self) -> Result<Dataset, Error> {
+        Dataset::open(&self.dir(), Keyring::open(&self.keyring(), &self.dir(), &self.unlock())?)
+    }
+
+    pub fn open_on(&self, disk: Arc<Faulty>) -> Dataset {
+        let keyring = Keyring::open(&self.keyring(), &self.dir(), &self.unlock()).unwrap();
+        Dataset::open_on(disk, &self.dir(), keyring).unwrap()
+    }
+}
+
+pub fn intent(dataset: &Dataset, action: &'static str) -> Result<Intent, Error> {
+    dataset.audit()?.intent(IntentBody::new(action))
+}
+
+/// Adds a file of [`ROWS`] rows in a new generation.
+pub fn import(dataset: &Dataset) -> Result<u64, Error> {
+    let intent = intent(dataset, "import")?;
+    let transaction = dataset.begin()?;
+    transaction.set_shards(vec![ShardInfo { contacts: 100 }]);
+    let table = TableId::Record("sms_sent".to_owned());
+    transaction.write_file(table, Class::Behavioural, 0, &[rows()], 100)?;
+    let generation = transaction.commit(&intent)?.generation();
+    intent.complete(serde_json::json!({}))?;
+    Ok(generation)
+}
+
+fn rows() -> RecordBatch {
+    let schema = layout::record_schema(Schema::built_in().record("sms_sent").unwrap());
+    let count = 0..ROWS as u32;
+    let columns = schema.fields().iter().map(|field| -> ArrayRef {
+        match field.data_type() {
+            DataType::UInt32 => Arc::new(UInt32Array::from_iter_values(count.clone())),
+            DataType::Int16 => {
+                Arc::new(Int16Array::from_iter_values(count.clone().map(|row| (row % 2) as i16)))
+            }
+            DataType::Int32 => Arc::new(Int32Array::from_iter_values(count.clone().map(|row| row as i32))),
+            DataType::Int64 => Arc::new(Int64Array::from_iter_values(count.clone().map(i64::from))),
+            DataType::Utf8 => {
+                Arc::new(StringArray::from_iter_values(count.clone().map(|row| row.to_string())))
+            }
+            DataType::FixedSizeBinary(size) => {
+                let hash = |row: u32| row.to_le_bytes().repeat(4)[..*size as usize].to_vec();
+                Arc::new(FixedSizeBinaryArray::try_from_iter(count.clone().map(hash)).unwrap())
+            }
+            other => new_null_array(other, ROWS),
+        }
+    });
+    RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap()
+}
+
+/// Rows of the newest generation, every file opened with its key.
+pub fn count(dataset: &Dataset) -> Result<usize, Error> {
+    let snapshot = dataset.snapshot()?;
+    let intent = intent(dataset, "count")?;
+    let mut rows = 0;
+    for entry in snapshot.files() {
+        let wants = vec![(entry.id, vec!["ord".to_owned()])];
+        let scope = KeyScope::arm(dataset, &snapshot, &intent, wants)?;
+        for batch in scope.read(dataset, entry, &["ord"], None)? {
+            rows += batch?.num_rows();
+        }
+    }
+    Ok(rows)
+}
+
+/// What must hold whatever happened: it opens, every byte is proven, the log proves itself. Gives the dataset and its
+/// generation as it was found.
+pub fn must_be_whole(world: &World, point: &str) -> (Dataset, u64) {
+    let dataset = world.open().unwrap_or_else(|error| panic!("{point}: {error}"));
+    let snapshot = dataset.snapshot().unwrap_or_else(|error| panic!("{point}: {error}"));
+    let generation = snapshot.generation();
+    let proven = dataset.verify(None, None, &|_| {}).unwrap_or_else(|error| panic!("{point}: {error}"));
+    assert!(proven.is_sound(), "{point}: {:?}", proven.defects);
+    let log = dataset.audit().unwrap().verify().unwrap();
+    assert!(!log.grade.is_wrong() && log.open_runs == 0, "{point}: {log:?}");
+    (dataset, generation)
+}
+
+/// The next commit works and cleans up.
+pub fn must_go_on(dataset: &Dataset, point: &str) {
+    let before = dataset.snapshot().unwrap().generation();
+    let made = import(dataset).unwrap_or_else(|error| panic!("{point}: {error}"));
+    assert_eq!(made, before + 1, "{point}");
+    let left = dataset.status(0).unwrap();
+    let nothing = left.unfinished.temporary_files + left.unfinished.unnamed_files + left.unfinished.open_runs;
+    assert_eq!(nothing, 0, "{point}: {:?}", left.unfinished);
+    assert!(!left.log.grade.is_wrong(), "{point}");
+}
+
+/// Lets the operations of a change fail in every mode, and looks at what is left. Gives the number of points. Of a
+/// change that repeats what others do, one point in `stride` is enough; all of them when `HYPERSEG_EVERY_FAULT` is set.
+pub fn sweep<T>(
+    template: &World,
+    stride: usize,
+    change: impl Fn(&Dataset, &World) -> Result<T, Error>,
+    look: impl Fn(&World, &Result<T, Error>, &str),
+) -> u64 {
+    let world = template.copy();
+    let counting = Arc::new(Faulty::new(u64::MAX, Mode::OnceBefore));
+    let dataset = world.open_on(Arc::clone(&counting));
+    change(&dataset, &world).map(drop).unwrap();
+    drop(dataset);
+    let operations = counting.count();
+    assert!(operations > 5, "{operations} operations");
+    let mut points = 0;
+    let every = std::env::var_os("HYPERSEG_EVERY_FAULT").is_some();
+    for at in 0..operations {
+        for (number, mode) in MODES.into_iter().enumerate() {
+            if !every && !(at as usize + number).is_multiple_of(stride) {
+                continue;
+            }
+            let world = template.copy();
+            let disk = Arc::new(Faulty::new(at, mode));
+            let dataset = world.open_on(Arc::clone(&disk));
+            let result = change(&dataset, &world);
+            drop(dataset);
+            let struck = disk.struck().unwrap_or_default();
+            let point = format!("operation {at} of {operations} ({struck}), {mode:?}");
+            look(&world, &result, &point);
+            points += 1;
+        }
+    }
+    points
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    for item in fs::read_dir(from).unwrap() {
+        let item = item.unwrap();
+        let target = to.join(item.file_name());
+        if item.file_type().unwrap().is_dir() {
+            fs::create_dir(&target).unwrap();
+            fs::set_permissions(&target, item.metadata().unwrap().permissions()).unwrap();
+            copy_tree(&item.path(), &target);
+        } else {
+            fs::copy(item.path(), &target).unwrap();
+        }
+    }
+}
