@@ -27,7 +27,8 @@ impl Maker<'_> {
         for _ in 0..steps {
             let kind = if self.dice.percent(50) { one } else { second };
             let within = self.length();
-            let same = self.same(from, kind);
+            // The more links, the less may be asked of each.
+            let same = if steps == 1 || self.dice.percent(20) { self.same(from, kind) } else { Vec::new() };
             let mut event = self.event(kind);
             used = true;
             let relation = if self.dice.percent(65) {
