@@ -28,7 +28,7 @@ pub fn format(source: &str) -> Result<String, Vec<Diagnostic>> {
 /// The canonical text of a segment file in either form.
 ///
 /// # Errors
-/// As [`format`].
+/// As [`format()`].
 pub fn to_text(source: &str) -> Result<String, Vec<Diagnostic>> {
     readable(source).map(|file| print(&file))
 }
@@ -36,7 +36,7 @@ pub fn to_text(source: &str) -> Result<String, Vec<Diagnostic>> {
 /// The canonical JSON of a segment file in either form. Comments of a text are not carried.
 ///
 /// # Errors
-/// As [`format`].
+/// As [`format()`].
 pub fn to_json(source: &str) -> Result<String, Vec<Diagnostic>> {
     readable(source).map(|file| json::print(&file))
 }
