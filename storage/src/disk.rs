@@ -1,7 +1,7 @@
 //! The few operations by which this crate changes a disk, in one place where they can fail on purpose.
 //!
 //! In: paths and bytes. Out: the operating system's answer. Every change of dataset, keyring, anchor and log goes
-//! through a [`Medium`]; a test puts a [`Disk`] of its own under it and makes operation *n* fail, once or for good,
+//! through a `Medium`; a test puts a [`Disk`] of its own under it and makes operation *n* fail, once or for good,
 //! before or after it had its effect. A failed sync is final: what is on the disk is then not known, so the medium
 //! changes nothing any more but to remove what is half done. Spill files of imports, which nobody reads again, and
 //! exports do not come here.
