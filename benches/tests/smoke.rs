@@ -1,15 +1,29 @@
 //! Every measured segment compiles and selects some contacts and not all, so that the benches measure something.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+use std::path::Path;
+
 use hyperseg_benches::{LEAVES, SEGMENTS, WORKLOAD, engine_in, request};
+use hyperseg_engine::Engine;
 
 /// Selects a handful in a million, so that among few contacts nobody may be left.
 const RARE: &str = "all_of_it";
+
+/// Files whose segments select fewer than one in a thousand.
+const RARE_FILES: [&str; 6] = [
+    "balance_due.seg",
+    "denied_claims.seg",
+    "diabetes_no_visit.seg",
+    "heart_failure_discharge.seg",
+    "spanish_mammogram.seg",
+    "after_surgery.seg",
+];
 
 #[test]
 fn every_segment_tells_contacts_apart() {
     let cache = tempfile::tempdir().unwrap();
     let engine = engine_in(cache.path(), 4_000, 0).unwrap();
+    library(&engine);
     for named in LEAVES.iter().chain(SEGMENTS) {
         let request =
             request(&engine, named.source).unwrap_or_else(|error| panic!("{}: {error}", named.name));
@@ -26,5 +40,29 @@ fn every_segment_tells_contacts_apart() {
         assert!(report.matched < report.contacts, "{}", asked.name);
         request(&engine, &asked.list_text("operations", "email"))
             .unwrap_or_else(|error| panic!("{} as a list: {error}", asked.name));
+    }
+}
+
+/// What organisations ask for, in `testdata/segments`.
+fn library(engine: &Engine) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/segments");
+    let table = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let files: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "seg")).collect();
+    assert!(files.len() >= 30, "{}", files.len());
+    for path in files {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(table.contains(&format!("[{name}]({name})")), "{name} is not in the table");
+        let source = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(hyperseg_dsl::format(&source).as_deref(), Ok(source.as_str()), "{name} is not canonical");
+        let schema = engine.dataset().snapshot().unwrap();
+        let checked = hyperseg_dsl::check(&source, schema.schema());
+        assert!(checked.diagnostics.is_empty(), "{name}: {:?}", checked.diagnostics);
+        let request = request(engine, &source).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let report = engine.count_blocking(&request).unwrap();
+        eprintln!("{name}: {} of {} match", report.matched, report.contacts);
+        assert!(report.matched > 0 || RARE_FILES.contains(&name), "{name}");
+        assert!(report.matched < report.contacts * 2 / 5, "{name}");
+        assert!(report.releasable.is_some(), "{name} has no purpose or no channel");
     }
 }
