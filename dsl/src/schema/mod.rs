@@ -170,6 +170,8 @@ pub enum Cluster {
     Time,
     /// By this field.
     Field(String),
+    /// By the first of these fields, then by the second: categories.
+    Fields(String, String),
 }
 
 /// How the rows of a cluster lie.
@@ -386,8 +388,14 @@ mod tests {
         unique(schema.records.iter().map(|kind| &kind.name).collect());
         for kind in &schema.records {
             unique(kind.fields.iter().map(|field| &field.name).collect());
-            if let Cluster::Field(name) = &kind.cluster {
-                assert!(kind.field(name).is_some(), "{} clusters by {name}", kind.name);
+            let by = match &kind.cluster {
+                Cluster::Time => vec![],
+                Cluster::Field(name) => vec![name],
+                Cluster::Fields(first, second) => vec![first, second],
+            };
+            for name in &by {
+                let field = kind.field(name).unwrap_or_else(|| panic!("{} clusters by {name}", kind.name));
+                assert!(by.len() == 1 || field.ty == FieldType::Category, "{name}");
             }
             for (name, values) in &kind.hidden {
                 let field = kind.field(name).unwrap();

@@ -59,6 +59,11 @@ impl Kind {
         self
     }
 
+    fn clustered_by_two(mut self, first: &str, second: &str) -> Self {
+        self.kind.cluster = Cluster::Fields(first.to_owned(), second.to_owned());
+        self
+    }
+
     fn by_contact(mut self) -> Self {
         self.kind.within = Within::Contact;
         self
@@ -254,8 +259,8 @@ fn behavioural() -> Vec<Kind> {
             .field("basis", Text)
             .field("end", Time)
             .field("document", Text)
-            .clustered("channel")
-            // Gates ask for the records of those who match, never for a time.
+            // Gates ask who refused, then for all that those said, and never for a time.
+            .clustered_by_two("channel", "decision")
             .by_contact(),
     );
     kinds.push(

@@ -123,19 +123,31 @@ impl Lowering<'_> {
         // A grant that is limited to something says nothing.
         let grant = place(kind, "decision", "grant")?;
         let refusal = col("decision").is_null().or(col("decision").not_eq(lit(grant)));
-        tests.push(refusal.or(col("scope").is_null()).or(col("scope").eq(lit("all"))));
-        let mut scan = self.tables.record_scan(kind, &[kind.class])?;
-        if let Some(tests) = conjunction(tests) {
-            scan = scan.filter(tests)?;
-        }
+        tests.push(refusal.clone().or(col("scope").is_null()).or(col("scope").eq(lit("all"))));
+        let scan_of = |tests: Vec<Expr>| -> Result<LogicalPlan> {
+            let mut scan = self.tables.record_scan(kind, &[kind.class])?;
+            if let Some(tests) = conjunction(tests) {
+                scan = scan.filter(tests)?;
+            }
+            scan.build()
+        };
+        let label = format!("gate {}", Reason::NoConsent.name());
         let consent = Consent {
             needs_grant: purpose.needs_authorization(),
             grant,
             as_of_micros: self.clock.as_of_micros,
             zone: self.clock.zone,
         };
-        let label = format!("gate {}", Reason::NoConsent.name());
-        Ok(node(Operation::ConsentBlocks(consent), label, vec![lit(true)], vec![scan.build()?]))
+        let all = scan_of(tests.clone())?;
+        let blocks = node(Operation::ConsentBlocks(consent), label.clone(), vec![lit(true)], vec![all]);
+        if consent.needs_grant {
+            return Ok(blocks);
+        }
+        // Where silence is consent, only who has refused something can be forbidden to approach.
+        tests.push(refusal);
+        let refused = scan_of(tests)?;
+        let refused = node(Operation::HasRecord, format!("{label}: refused"), vec![lit(true)], vec![refused]);
+        Ok(node(Operation::Narrow, label, Vec::new(), vec![refused, blocks]))
     }
 }
 

@@ -19,6 +19,7 @@ use super::leaf_cache::{LeafCache, LeafKey};
 use super::node::SetNode;
 use super::ops::Operation;
 use super::ops::gate::Gate;
+use super::ops::narrow::Narrow;
 use super::recipients::{RecipientsExec, RecipientsNode};
 use super::rows::RowsNode;
 use crate::report::Reason;
@@ -92,6 +93,9 @@ impl ExtensionPlanner for SetPlanner {
         if let Operation::Gate(reasons) = &node.operation {
             return self.gate(node, reasons, physical_inputs).map(Some);
         }
+        if node.operation == Operation::Narrow {
+            return self.narrow(node, physical_inputs).map(Some);
+        }
         let shards = Arc::clone(&self.of.shards);
         if !node.operation.is_leaf() {
             let operator = node.operation.operator(Vec::new())?;
@@ -147,6 +151,20 @@ impl SetPlanner {
         let shards = Arc::clone(&self.of.shards);
         // Never at once: the gates ask about those who match, who have to be known.
         Ok(Arc::new(SetExec::try_new(operator, node.label.clone(), planned, shards, None, false)?))
+    }
+
+    /// A leaf that reads what concerns those whom another leaf leaves.
+    fn narrow(&self, node: &SetNode, inputs: &[Arc<dyn ExecutionPlan>]) -> Result<Arc<dyn ExecutionPlan>> {
+        let [first, second] = inputs else { return internal_err!("other than two inputs") };
+        let candidates = Arc::new(Candidates::new(self.of.shards.len()));
+        let limited = match second.downcast_ref::<SetExec>() {
+            Some(leaf) => leaf.limited_to(&candidates)?,
+            None => None,
+        };
+        let inputs = vec![Arc::clone(first), limited.unwrap_or_else(|| Arc::clone(second))];
+        let operator = Arc::new(Narrow { candidates });
+        let shards = Arc::clone(&self.of.shards);
+        Ok(Arc::new(SetExec::try_new(operator, node.label.clone(), inputs, shards, None, false)?))
     }
 
     fn leaves(&self) -> MutexGuard<'_, HashMap<LeafKey, Arc<dyn ExecutionPlan>>> {

@@ -4,6 +4,7 @@
 //! semantics judge each recipient. The two share no code. One disagreement, and nothing is released.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{
     Array, DictionaryArray, Int16Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
@@ -37,8 +38,10 @@ pub(super) struct Recheck<'a> {
 struct Recipients<'a> {
     /// Ascending.
     ordinals: &'a [u32],
-    /// By contact of the shard: place among the recipients.
+    /// By contact of the shard: place among the recipients, for those who matter.
     places: Vec<u32>,
+    /// Few matter: their rows are looked for one by one.
+    few: bool,
 }
 
 const NOBODY: u32 = u32::MAX;
@@ -49,12 +52,13 @@ impl<'a> Recipients<'a> {
         for (place, &ordinal) in (0..).zip(ordinals) {
             *places.get_mut(ordinal as usize).ok_or_else(unreadable)? = place;
         }
-        Ok(Self { ordinals, places })
+        let few = ordinals.len() <= places.len() / 4;
+        Ok(Self { ordinals, places, few })
     }
 
     /// Rows of recipients among these of a file, or all of these when nearly everybody is one.
     fn rows(&self, open: &OpenFile, among: Option<Vec<Range<u64>>>) -> Result<Option<Vec<Range<u64>>>> {
-        if self.ordinals.len() > self.places.len() / 4 {
+        if !self.few {
             return Ok(among);
         }
         let among = among.unwrap_or_else(|| std::iter::once(0..open.rows()).collect());
@@ -227,9 +231,22 @@ impl<'a> Recheck<'a> {
         let columns = [ORDINAL, "at", "status", "channel", "purpose", "decision", "scope", "end"];
         let own = place(kind, "channel", self.channel.name())?;
         let mut found = Vec::with_capacity(recipients.ordinals.len());
+        let mut files = Vec::new();
         for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class]) {
             let open = self.scope.open(self.dataset, entry)?;
-            let rows = recipients.rows(&open, blocks(&open, ("channel", own), recipients))?;
+            let among = blocks(&open, ("channel", own), recipients);
+            files.push((open, among));
+        }
+        let refused;
+        let concerned = if self.purpose.needs_authorization() {
+            recipients
+        } else {
+            // Where silence is consent, grants say nothing by themselves.
+            refused = refused_by(kind, &files, recipients)?;
+            &refused
+        };
+        for (open, among) in files {
+            let rows = concerned.rows(&open, among)?;
             for batch in open.read_coded(&columns, rows.as_deref())? {
                 let batch = batch?;
                 let at: &Int64Array = column(&batch, "at")?;
@@ -238,7 +255,7 @@ impl<'a> Recheck<'a> {
                 let categories = |name| column::<Int16Array>(&batch, name);
                 let (status, channel) = (categories("status")?, categories("channel")?);
                 let (purpose, decision) = (categories("purpose")?, categories("decision")?);
-                recipients.each(&batch, |row, place| {
+                concerned.each(&batch, |row, place| {
                     let consent = StoredConsent {
                         at: number(at, row).ok_or_else(unreadable)?,
                         end: number(end, row),
@@ -324,6 +341,67 @@ fn blocks(
         }
     }
     Some(ranges)
+}
+
+/// The recipients of whom these rows of some files hold something that is not a grant.
+fn refused_by<'r>(
+    kind: &RecordKind,
+    files: &[(Arc<OpenFile>, Option<Vec<Range<u64>>>)],
+    recipients: &Recipients<'r>,
+) -> Result<Recipients<'r>> {
+    let grant = place(kind, "decision", "grant")?;
+    let places = vec![NOBODY; recipients.places.len()];
+    let mut refused = Recipients { ordinals: recipients.ordinals, places, few: true };
+    for (open, among) in files {
+        let among = not_only(open, "decision", grant, among.as_deref());
+        for batch in open.read(&[ORDINAL, "decision"], among.as_deref())? {
+            let batch = batch?;
+            let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
+            let decisions: &Int16Array = column(&batch, "decision")?;
+            recipients.each(&batch, |row, place| {
+                if decisions.is_null(row) || i64::from(decisions.value(row)) != grant {
+                    let ordinal = ordinals.value(row) as usize;
+                    *refused.places.get_mut(ordinal).ok_or_else(unreadable)? = place;
+                }
+                Ok(())
+            })?;
+        }
+    }
+    Ok(refused)
+}
+
+/// Those of the rows whose blocks hold something else than this category in a field.
+fn not_only(
+    open: &OpenFile,
+    field: &str,
+    category: i64,
+    among: Option<&[Range<u64>]>,
+) -> Option<Vec<Range<u64>>> {
+    let whole = [0..open.rows()];
+    let among = among.unwrap_or(&whole);
+    let size = u64::from(open.page_rows()).max(1);
+    let Some(directory) = open.directory(field) else { return Some(among.to_vec()) };
+    let mut kept: Vec<Range<u64>> = Vec::new();
+    for range in among {
+        let mut start = range.start;
+        while start < range.end {
+            let end = range.end.min((start / size + 1) * size);
+            let block = usize::try_from(start / size).ok().and_then(|place| directory.blocks.get(place));
+            let only = block.is_some_and(|block| {
+                let bounds = &block.bounds;
+                block.missing == 0
+                    && matches!(bounds, Bounds::Int { min, max, .. } if (*min, *max) == (category, category))
+            });
+            if !only {
+                match kept.last_mut() {
+                    Some(last) if last.end == start => last.end = end,
+                    _ => kept.push(start..end),
+                }
+            }
+            start = end;
+        }
+    }
+    Some(kept)
 }
 
 /// Number of a category.

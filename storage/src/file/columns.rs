@@ -71,7 +71,7 @@ pub(crate) fn bounds_of_texts(schema: &Schema, table: &TableId, name: &str) -> b
     let Some(kind) = schema.record(kind) else { return false };
     let clustered = match &kind.cluster {
         Cluster::Field(field) => field == name,
-        Cluster::Time => false,
+        Cluster::Time | Cluster::Fields(_, _) => false,
     };
     clustered || kind.field(name).is_some_and(|field| field.ty == FieldType::Code)
 }

@@ -215,6 +215,17 @@ impl Partition<'_> {
         };
         let clusters = match &self.kind.cluster {
             Cluster::Time => Column::One(0),
+            Cluster::Fields(first, second) => {
+                let kinds = self.kind.field(second).map_or(0, |field| field.categories.len());
+                let kinds = u32::try_from(kinds).map_err(|_| self.misfit())?;
+                let last = self.kind.field(first).map_or(0, |field| field.categories.len());
+                let last = u32::try_from(last).map_err(|_| self.misfit())?;
+                // What is missing comes behind the categories.
+                let (firsts, seconds) = (self.categories(first)?, self.categories(second)?);
+                let rank =
+                    |(first, second): (&u32, &u32)| (*first).min(last) * (kinds + 1) + (*second).min(kinds);
+                Column::Each(firsts.iter().zip(&seconds).map(rank).collect())
+            }
             Cluster::Field(name) => match self.kind.field(name).map(|field| field.ty) {
                 Some(FieldType::Text | FieldType::Code) => {
                     let own;

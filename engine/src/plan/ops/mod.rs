@@ -10,6 +10,7 @@ pub(crate) mod field_set;
 pub(crate) mod gate;
 pub(crate) mod logic;
 pub(crate) mod measure;
+pub(crate) mod narrow;
 mod number_of;
 pub(crate) mod record_set;
 pub(crate) mod sequence;
@@ -61,6 +62,8 @@ pub(crate) enum Operation {
     RecordChain(Chain),
     /// Consent forbids. Expressions: the filter.
     ConsentBlocks(Consent),
+    /// Kleene's and of two inputs, the second of which is asked about those that the first leaves.
+    Narrow,
     /// Kleene's and of the inputs.
     And,
     /// Kleene's or of the inputs.
@@ -95,6 +98,7 @@ impl Operation {
             Self::ShareOfRecords(_) => "ShareOfRecords",
             Self::RecordChain(_) => "RecordChain",
             Self::ConsentBlocks(_) => "ConsentBlocks",
+            Self::Narrow => "Narrow",
             Self::And => "And",
             Self::Or => "Or",
             Self::NumberOf(_) => "NumberOf",
@@ -119,6 +123,7 @@ impl Operation {
             Self::ExtremeRecord(_) => &["ord", "at", "recorded_at"],
             Self::ConsentBlocks(_) => &["ord", "at", "decision", "end"],
             Self::RecordChain(_)
+            | Self::Narrow
             | Self::And
             | Self::Or
             | Self::NumberOf(_)
@@ -147,7 +152,8 @@ impl Operation {
             | Self::ShareOfRecords(_)
             | Self::RecordChain(_)
             | Self::ConsentBlocks(_) => true,
-            Self::And
+            Self::Narrow
+            | Self::And
             | Self::Or
             | Self::NumberOf(_)
             | Self::Not
