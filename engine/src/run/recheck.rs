@@ -3,8 +3,7 @@
 //! The plan's gate works on bitmaps; this check reads the same columns again without DataFusion and has the reference
 //! semantics judge each recipient. The two share no code. One disagreement, and nothing is released.
 
-use std::ops::Range;
-use std::sync::Arc;
+mod rows;
 
 use arrow::array::{
     Array, DictionaryArray, Int16Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
@@ -13,11 +12,10 @@ use arrow::datatypes::Int32Type;
 use hyperseg_dsl::schema::{Channel, Class, Purpose, RecordKind};
 use hyperseg_dsl::semantics::{Consent, Facts, Suppression, judge};
 use hyperseg_dsl::value::{Day, unpack_date, unpack_time};
-use hyperseg_storage::file::Bounds;
 use hyperseg_storage::layout::ORDINAL;
-use hyperseg_storage::scope::OpenFile;
 use hyperseg_storage::{Dataset, KeyScope, Snapshot};
 
+use self::rows::{Gathered, Part, Recipients, blocks, ranges, refused_by};
 use crate::error::{Error, Result};
 use crate::request::Request;
 
@@ -32,92 +30,6 @@ pub(super) struct Recheck<'a> {
     pub(super) request: &'a Request,
     pub(super) purpose: Purpose,
     pub(super) channel: Channel,
-}
-
-/// The recipients of a shard.
-struct Recipients<'a> {
-    /// Ascending.
-    ordinals: &'a [u32],
-    /// By contact of the shard: place among the recipients, for those who matter.
-    places: Vec<u32>,
-    /// Few matter: their rows are looked for one by one.
-    few: bool,
-}
-
-const NOBODY: u32 = u32::MAX;
-
-impl<'a> Recipients<'a> {
-    fn new(ordinals: &'a [u32], contacts: u32) -> Result<Self> {
-        let mut places = vec![NOBODY; contacts as usize];
-        for (place, &ordinal) in (0..).zip(ordinals) {
-            *places.get_mut(ordinal as usize).ok_or_else(unreadable)? = place;
-        }
-        let few = ordinals.len() <= places.len() / 4;
-        Ok(Self { ordinals, places, few })
-    }
-
-    /// Rows of recipients among these of a file, or all of these when nearly everybody is one.
-    fn rows(&self, open: &OpenFile, among: Option<Vec<Range<u64>>>) -> Result<Option<Vec<Range<u64>>>> {
-        if !self.few {
-            return Ok(among);
-        }
-        let among = among.unwrap_or_else(|| std::iter::once(0..open.rows()).collect());
-        let mut rows = among.iter().flat_map(Range::clone);
-        let mut own: Vec<Range<u64>> = Vec::new();
-        for batch in open.read(&[ORDINAL], Some(&among))? {
-            let batch = batch?;
-            let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
-            for ordinal in ordinals.values() {
-                let row = rows.next().ok_or_else(unreadable)?;
-                if *self.places.get(*ordinal as usize).ok_or_else(unreadable)? != NOBODY {
-                    match own.last_mut() {
-                        Some(last) if last.end == row => last.end += 1,
-                        _ => own.push(row..row + 1),
-                    }
-                }
-            }
-        }
-        if rows.next().is_some() { Err(unreadable()) } else { Ok(Some(own)) }
-    }
-
-    /// Calls `take` with row and place for each row of a recipient.
-    fn each(&self, batch: &RecordBatch, mut take: impl FnMut(usize, u32) -> Result<()>) -> Result<()> {
-        let ordinals: &UInt32Array = column(batch, ORDINAL)?;
-        for (row, &ordinal) in ordinals.values().iter().enumerate() {
-            let place = *self.places.get(ordinal as usize).ok_or_else(unreadable)?;
-            if place != NOBODY {
-                take(row, place)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Rows of recipients, those of each together.
-struct Gathered<T> {
-    /// Place of the recipient and row; sorted.
-    rows: Vec<(u32, T)>,
-    next: usize,
-}
-
-impl<T> Gathered<T> {
-    fn new(mut rows: Vec<(u32, T)>) -> Self {
-        // Files that lie by contact leave nothing to do.
-        rows.sort_by_key(|(place, _)| *place);
-        Self { rows, next: 0 }
-    }
-
-    /// The rows of the recipient at this place; places are asked for in order.
-    fn of(&mut self, place: u32) -> impl Iterator<Item = &T> {
-        let rest = self.rows.get(self.next..).unwrap_or_default();
-        let own = rest.iter().take_while(|(other, _)| *other == place).count();
-        self.next += own;
-        rest.iter().take(own).map(|(_, row)| row)
-    }
-
-    fn is_used_up(&self) -> bool {
-        self.next == self.rows.len()
-    }
 }
 
 /// A consent record: categories by number, the rest as stored.
@@ -234,8 +146,8 @@ impl<'a> Recheck<'a> {
         let mut files = Vec::new();
         for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class]) {
             let open = self.scope.open(self.dataset, entry)?;
-            let among = blocks(&open, ("channel", own), recipients);
-            files.push((open, among));
+            let rows = blocks(&open, ("channel", own), recipients);
+            files.push(Part { open, rows });
         }
         let refused;
         let concerned = if self.purpose.needs_authorization() {
@@ -245,9 +157,9 @@ impl<'a> Recheck<'a> {
             refused = refused_by(kind, &files, recipients)?;
             &refused
         };
-        for (open, among) in files {
-            let rows = concerned.rows(&open, among)?;
-            for batch in open.read_coded(&columns, rows.as_deref())? {
+        for Part { open, rows } in files {
+            let rows = concerned.rows(&open, rows)?;
+            for batch in open.read_coded(&columns, Some(&rows))? {
                 let batch = batch?;
                 let at: &Int64Array = column(&batch, "at")?;
                 let end: &Int64Array = column(&batch, "end")?;
@@ -310,118 +222,11 @@ impl<'a> Recheck<'a> {
     }
 }
 
-/// Rows of the blocks that may hold a recipient's records with this category, or none at all, in a field.
-fn blocks(
-    open: &OpenFile,
-    (field, category): (&str, i64),
-    recipients: &Recipients<'_>,
-) -> Option<Vec<Range<u64>>> {
-    let (categories, contacts) = (&open.directory(field)?.blocks, &open.directory(ORDINAL)?.blocks);
-    let size = u64::from(open.page_rows());
-    let mut ranges: Vec<Range<u64>> = Vec::new();
-    for (number, (categories, contacts)) in (0..).zip(categories.iter().zip(contacts)) {
-        let own = match &categories.bounds {
-            Bounds::Int { min, max, .. } => (*min..=*max).contains(&category),
-            Bounds::Unknown | Bounds::Float { .. } | Bounds::Text { .. } => true,
-        };
-        let somebody = match &contacts.bounds {
-            Bounds::Int { min, max, .. } => {
-                let ordinals = recipients.ordinals;
-                ordinals.partition_point(|ordinal| i64::from(*ordinal) < *min)
-                    < ordinals.partition_point(|ordinal| i64::from(*ordinal) <= *max)
-            }
-            Bounds::Unknown | Bounds::Float { .. } | Bounds::Text { .. } => true,
-        };
-        if (own || categories.missing > 0) && somebody {
-            let rows = number * size..open.rows().min((number + 1) * size);
-            match ranges.last_mut() {
-                Some(last) if last.end == rows.start => last.end = rows.end,
-                _ => ranges.push(rows),
-            }
-        }
-    }
-    Some(ranges)
-}
-
-/// The recipients of whom these rows of some files hold something that is not a grant.
-fn refused_by<'r>(
-    kind: &RecordKind,
-    files: &[(Arc<OpenFile>, Option<Vec<Range<u64>>>)],
-    recipients: &Recipients<'r>,
-) -> Result<Recipients<'r>> {
-    let grant = place(kind, "decision", "grant")?;
-    let places = vec![NOBODY; recipients.places.len()];
-    let mut refused = Recipients { ordinals: recipients.ordinals, places, few: true };
-    for (open, among) in files {
-        let among = not_only(open, "decision", grant, among.as_deref());
-        for batch in open.read(&[ORDINAL, "decision"], among.as_deref())? {
-            let batch = batch?;
-            let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
-            let decisions: &Int16Array = column(&batch, "decision")?;
-            recipients.each(&batch, |row, place| {
-                if decisions.is_null(row) || i64::from(decisions.value(row)) != grant {
-                    let ordinal = ordinals.value(row) as usize;
-                    *refused.places.get_mut(ordinal).ok_or_else(unreadable)? = place;
-                }
-                Ok(())
-            })?;
-        }
-    }
-    Ok(refused)
-}
-
-/// Those of the rows whose blocks hold something else than this category in a field.
-fn not_only(
-    open: &OpenFile,
-    field: &str,
-    category: i64,
-    among: Option<&[Range<u64>]>,
-) -> Option<Vec<Range<u64>>> {
-    let whole = [0..open.rows()];
-    let among = among.unwrap_or(&whole);
-    let size = u64::from(open.page_rows()).max(1);
-    let Some(directory) = open.directory(field) else { return Some(among.to_vec()) };
-    let mut kept: Vec<Range<u64>> = Vec::new();
-    for range in among {
-        let mut start = range.start;
-        while start < range.end {
-            let end = range.end.min((start / size + 1) * size);
-            let block = usize::try_from(start / size).ok().and_then(|place| directory.blocks.get(place));
-            let only = block.is_some_and(|block| {
-                let bounds = &block.bounds;
-                block.missing == 0
-                    && matches!(bounds, Bounds::Int { min, max, .. } if (*min, *max) == (category, category))
-            });
-            if !only {
-                match kept.last_mut() {
-                    Some(last) if last.end == start => last.end = end,
-                    _ => kept.push(start..end),
-                }
-            }
-            start = end;
-        }
-    }
-    Some(kept)
-}
-
 /// Number of a category.
 fn place(kind: &RecordKind, field: &str, category: &str) -> Result<i64> {
     let categories = &kind.field(field).ok_or_else(unreadable)?.categories;
     let place = categories.iter().position(|known| known == category).ok_or_else(unreadable)?;
     i64::try_from(place).map_err(|_| unreadable())
-}
-
-/// Rows of a file that starts with this contact of the shard.
-fn ranges(ordinals: &[u32], first: u64) -> Vec<Range<u64>> {
-    let mut ranges: Vec<Range<u64>> = Vec::new();
-    for &ordinal in ordinals {
-        let row = u64::from(ordinal).saturating_sub(first);
-        match ranges.last_mut() {
-            Some(last) if last.end == row => last.end += 1,
-            _ => ranges.push(row..row + 1),
-        }
-    }
-    ranges
 }
 
 /// What each row's scope is limited to does not matter, only whether it is.

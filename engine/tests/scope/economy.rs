@@ -123,3 +123,20 @@ fn the_day_of_the_first_record_is_told_without_reading_times() {
     assert_eq!(pages(&day), pages(&whether), "{day:?} {whether:?}");
     assert!(pages(&value) > 2 * pages(&day), "{value:?}");
 }
+
+#[test]
+fn where_silence_is_consent_grants_are_read_of_those_who_refused() {
+    let world = clientele(400);
+    let layout = Layout { shard_contacts: 400, page_rows: 8, ..Layout::default() };
+    let fixture = Fixture::new(&world, layout);
+    let run = |purpose: &str| {
+        let source = format!("segment s purpose {purpose} channel email where everyone");
+        let recipients = fixture.engine.run_blocking(&ask(&source, &world), Guards::default()).unwrap();
+        recipients.receipt().clone()
+    };
+    let (treatment, marketing) = (run("treatment"), run("marketing"));
+    assert!(treatment.released > marketing.released && marketing.released > 0);
+    // Consents of the clientele are about marketing; of treatment none is read beyond what they decide and about whom.
+    let bytes = |receipt: &hyperseg_engine::Receipt| receipt.scope.counters.bytes_read;
+    assert!(bytes(&treatment) < bytes(&marketing), "{treatment:?} {marketing:?}");
+}
