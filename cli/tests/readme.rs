@@ -62,6 +62,7 @@ fn links_of_the_documents_lead_somewhere() {
         "storage/docs/keys.md",
         "storage/docs/audit.md",
         "benches/README.md",
+        "testdata/segments/README.md",
     ] {
         let text =
             std::fs::read_to_string(root.join(document)).unwrap_or_else(|_| panic!("{document} is missing"));
