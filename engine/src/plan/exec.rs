@@ -41,6 +41,11 @@ pub(crate) trait SetOperator: Debug + Send + Sync {
     /// Works off the inputs of one shard.
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet>;
 
+    /// Its first input says about whom the second is asked; what both say of others means nothing.
+    fn narrows(&self) -> bool {
+        false
+    }
+
     /// This operator as the gate, when it is one.
     fn as_gate(&self) -> Option<&super::ops::gate::Gate> {
         None
@@ -134,12 +139,21 @@ impl SetExec {
         Ok(Arc::new(plan))
     }
 
-    /// A leaf that reads what concerns some contacts, and whose answers are not kept; `None` when it is no leaf.
+    /// A leaf, or two of which one narrows the other, that reads what concerns some contacts, and whose answers are not kept;
+    /// `None` when it is something else.
     pub(crate) fn limited_to(&self, candidates: &Arc<Candidates>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let ([input], true) = (self.inputs.as_slice(), self.answers.is_some()) else { return Ok(None) };
-        let Some(scan) = input.downcast_ref::<EncryptedScan>() else { return Ok(None) };
+        let Some((first, rest)) = self.inputs.split_first() else { return Ok(None) };
+        let limited: Option<Arc<dyn ExecutionPlan>> = match (first.downcast_ref::<EncryptedScan>(), rest) {
+            (Some(scan), []) if self.answers.is_some() => Some(Arc::new(scan.limited_to(candidates))),
+            _ if self.operator.narrows() => match first.downcast_ref::<Self>() {
+                Some(leaf) => leaf.limited_to(candidates)?,
+                None => None,
+            },
+            _ => None,
+        };
+        let Some(limited) = limited else { return Ok(None) };
+        let inputs = std::iter::once(limited).chain(rest.iter().cloned()).collect();
         let (operator, shards) = (Arc::clone(&self.operator), Arc::clone(&self.shards));
-        let inputs: Vec<Arc<dyn ExecutionPlan>> = vec![Arc::new(scan.limited_to(candidates))];
         Ok(Some(Arc::new(Self::try_new(operator, self.label.clone(), inputs, shards, None, false)?)))
     }
 

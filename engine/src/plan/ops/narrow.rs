@@ -30,6 +30,10 @@ impl SetOperator for Narrow {
         "NarrowExec"
     }
 
+    fn narrows(&self) -> bool {
+        true
+    }
+
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
         let mut inputs = inputs.into_iter();
         let (Some(first), Some(second), None) = (inputs.next(), inputs.next(), inputs.next()) else {
