@@ -3,6 +3,7 @@
 
 mod documents;
 mod files;
+mod flips;
 mod keys;
 mod secrecy;
 mod tampering;
