@@ -24,7 +24,7 @@ fn every_case_holds_on_encrypted_files() {
             assert!(case.expected.diagnostics.is_some(), "{} does not compile", case.name);
             continue;
         }
-        let segment = &checked.segments[0];
+        let segment = checked.segments.last().unwrap();
         let bound = segment.bind(&case.params).unwrap();
         let world = World { contacts: case.contacts.clone(), clock: case.clock, now_micros: case.now_micros };
         for layout in
