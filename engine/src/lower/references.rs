@@ -14,7 +14,8 @@ impl Lowering<'_> {
         match &of.asks {
             Asks::InSegment => self.members(of, label),
             Asks::Entered(window) => {
-                let then = self.at(self.clock.before(first_day(window, &self.clock)?));
+                let clock = self.clock.before(first_day(window, &self.clock)?);
+                let then = Lowering { clock, ..*self };
                 let inputs = vec![self.members(of, None)?, then.members(of, None)?];
                 let label = label.map_or_else(|| format!("entered {}", of.name), str::to_owned);
                 Ok(node(Operation::Without, label, Vec::new(), inputs))
@@ -33,11 +34,6 @@ impl Lowering<'_> {
             inputs.push(self.set(criteria, None)?);
         }
         Ok(node(Operation::Without, label.to_owned(), Vec::new(), inputs))
-    }
-
-    /// The same at another moment.
-    fn at(&self, clock: Clock) -> Self {
-        Self { tables: self.tables, clock, number_only: self.number_only }
     }
 }
 
