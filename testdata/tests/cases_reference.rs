@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use hyperseg_dsl::schema::Schema;
-use hyperseg_dsl::semantics::select;
+use hyperseg_dsl::semantics::{arm, select};
 use hyperseg_testdata::cases::{self, Case, Reason};
 
 fn corpus() -> Vec<Case> {
@@ -42,7 +42,8 @@ fn disagreement(case: &Case, schema: &Schema) -> Option<String> {
             wrong.push_str(&format!("describe: expected {expected:?}, found {found:?}\n"));
         }
     }
-    if case.expected.recipients.is_some() || !case.expected.why_not.is_empty() {
+    if case.expected.recipients.is_some() || case.expected.arms.is_some() || !case.expected.why_not.is_empty()
+    {
         match checked.segments.last() {
             None => wrong.push_str(&format!("does not compile: {:?}\n", checked.diagnostics)),
             Some(segment) => {
@@ -62,6 +63,14 @@ fn disagreement(case: &Case, schema: &Schema) -> Option<String> {
                     }
                 }
                 recipients.sort();
+                let split = bound.segment().split.as_ref();
+                let arm_of = |id: &String| split.and_then(|split| arm(split, id)).unwrap_or("none");
+                let arms: Vec<_> = recipients.iter().map(|id| (id.clone(), arm_of(id).to_owned())).collect();
+                if let Some(expected) = &case.expected.arms
+                    && *expected != arms
+                {
+                    wrong.push_str(&format!("arms: expected {expected:?}, found {arms:?}\n"));
+                }
                 if let Some(expected) = &case.expected.recipients
                     && *expected != recipients
                 {

@@ -230,6 +230,7 @@ fn name(test: &ContactTest) -> Option<&'static str> {
         | ContactTest::Has(_)
         | ContactTest::One { .. }
         | ContactTest::Sequence(_)
+        | ContactTest::Sample(_)
         | ContactTest::Share { .. } => None,
     }
 }

@@ -102,6 +102,7 @@ fn words(reason: Reason) -> &'static str {
         Reason::Unsubscribed => "mail was cancelled",
         Reason::NoConsent => "there is no valid consent for channel and purpose",
         Reason::Minor => "the contact is under 18, or of unknown age",
+        Reason::NotSampled => "the contact is not in the sample",
         Reason::Holdout => "the contact is held back for comparison",
     }
 }

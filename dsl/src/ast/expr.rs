@@ -1,6 +1,6 @@
 //! Criteria as written.
 
-use super::{Duration, Ident, Number, Span, Value};
+use super::{Duration, Ident, Number, Span, Text, Value};
 use crate::segment::{AgeUnit, Aggregate, Cmp, ListTest, Period, Quantity, TextOp, Turn, Which};
 
 /// Criteria over a contact or over the fields of a record; the resolver tells them apart.
@@ -81,6 +81,11 @@ pub(crate) enum ExprKind {
         cmp: Cmp,
         percent: Number,
         at_least: Option<Number>,
+    },
+    /// `sample 10% seed "text"`.
+    Sample {
+        percent: Number,
+        seed: Text,
     },
     /// Could not be read.
     Bad,

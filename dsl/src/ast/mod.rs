@@ -169,8 +169,25 @@ pub(crate) enum ClauseKind {
         percent: Number,
         seed: Option<Text>,
     },
+    Sample {
+        percent: Number,
+        seed: Text,
+    },
+    /// `split a 50%, b 50%, holdout 10% seed "text"`.
+    Split {
+        arms: Vec<Arm>,
+        holdout: Option<Number>,
+        seed: Text,
+    },
     /// Could not be read.
     Bad,
+}
+
+/// `name percent%` of a split.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Arm {
+    pub(crate) name: Ident,
+    pub(crate) percent: Number,
 }
 
 /// A number as written.

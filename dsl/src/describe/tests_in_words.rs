@@ -71,6 +71,12 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             );
             if negated { format!("it is not so that ({text})") } else { text }
         }
+        ContactTest::Sample(sample) => {
+            let percent = f64::from(sample.percent_millis) / 1000.0;
+            let not = if negated { "does not put" } else { "puts" };
+            let seed = super::one_line(&sample.seed);
+            format!("chance {not} them into a sample of {percent}% (seed \"{seed}\")")
+        }
         ContactTest::Sequence(of) => {
             let text = sequence(of, schema);
             if negated { format!("it is not so that ({text})") } else { text }

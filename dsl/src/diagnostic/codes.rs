@@ -135,6 +135,9 @@ rules! {
     BAD_ZIP = "HS0406" Error "malformed ZIP":
         "ZIP codes are stored as text of five digits with leading zeros, without the four further digits.";
 
+    ARMS_DO_NOT_FIT = "HS0420" Error "arms that do not make the whole list":
+        "Every contact of the list is in one arm of a split, so the percentages of the arms make 100%. A holdout is taken first; the arms share what it leaves.";
+
     DUPLICATE_NAME = "HS0501" Error "declared twice":
         "Within a file each value set, parameter, define and segment has its own name.";
     DUPLICATE_CLAUSE = "HS0502" Error "clause written twice":

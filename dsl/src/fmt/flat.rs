@@ -2,8 +2,8 @@
 
 use crate::ast::{
     AttributeTest, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Modifier, Number, NumberSet,
-    OneTest, Param, Selector, Set, Step, StepKind, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart,
-    ValuesetPartKind, Window, WindowKind,
+    OneTest, Param, Selector, Set, Step, StepKind, Text, Value, ValueKind, Valueset, ValuesetCode,
+    ValuesetPart, ValuesetPartKind, Window, WindowKind,
 };
 use crate::lex::text::quote;
 use crate::segment::{AgeUnit, Cmp, DurationUnit, Quantity, TextOp, Which};
@@ -67,8 +67,14 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
                 share_tail(*cmp, percent, at_least.as_ref())
             )
         }
+        ExprKind::Sample { percent, seed } => sample(percent, seed),
         ExprKind::Bad => "…".to_owned(),
     }
+}
+
+/// `sample 10% seed "text"`.
+fn sample(percent: &Number, seed: &Text) -> String {
+    format!("sample {}% seed {}", percent.text, quote(&seed.text))
 }
 
 /// What follows `share(...)`.
@@ -318,6 +324,13 @@ pub(super) fn clause(clause: &Clause) -> String {
         ClauseKind::Holdout { percent, seed } => {
             let seed = seed.as_ref().map(|seed| format!(" seed {}", quote(&seed.text)));
             format!("holdout {}%{}", percent.text, seed.unwrap_or_default())
+        }
+        ClauseKind::Sample { percent, seed } => sample(percent, seed),
+        ClauseKind::Split { arms, holdout, seed } => {
+            let mut parts: Vec<String> =
+                arms.iter().map(|arm| format!("{} {}%", arm.name.name, arm.percent.text)).collect();
+            parts.extend(holdout.iter().map(|percent| format!("holdout {}%", percent.text)));
+            format!("split {} seed {}", parts.join(", "), quote(&seed.text))
         }
         ClauseKind::Bad => "…".to_owned(),
     }

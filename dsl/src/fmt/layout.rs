@@ -80,12 +80,13 @@ impl Layout<'_> {
         match &clause.kind {
             ClauseKind::Where(criteria) => self.conjuncts(criteria, 1, "where "),
             ClauseKind::Exclude(criteria) => self.conjuncts(criteria, 1, "exclude "),
-            ClauseKind::Output(_) => {
+            ClauseKind::Output(_) | ClauseKind::Split { .. } => {
                 self.w.leading(clause.span.end, 1);
                 self.wrapped(1, &flat::clause(clause));
             }
             ClauseKind::Purpose(_)
             | ClauseKind::Channel(_)
+            | ClauseKind::Sample { .. }
             | ClauseKind::Holdout { .. }
             | ClauseKind::Bad => {
                 self.w.leading(clause.span.end, 1);
@@ -229,6 +230,7 @@ impl Layout<'_> {
             | ExprKind::Nobody
             | ExprKind::Name(_)
             | ExprKind::Anniversary { .. }
+            | ExprKind::Sample { .. }
             | ExprKind::Bad => self.w.push(&flat::expr(expr, Lists::Whole)),
         }
     }
@@ -470,6 +472,7 @@ fn head_end(expr: &Expr) -> usize {
         | ExprKind::Nobody
         | ExprKind::Name(_)
         | ExprKind::Anniversary { .. }
+        | ExprKind::Sample { .. }
         | ExprKind::Bad => None,
     };
     head.unwrap_or(expr.span.end)

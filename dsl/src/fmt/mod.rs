@@ -78,6 +78,7 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::One { .. }
         | ExprKind::Sequence { .. }
         | ExprKind::Share { .. }
+        | ExprKind::Sample { .. }
         | ExprKind::Bad => flat::expr(expr, Lists::Short),
     }
 }
@@ -127,7 +128,9 @@ pub(crate) fn order(kind: &ClauseKind) -> u8 {
         ClauseKind::Where(_) => 2,
         ClauseKind::Exclude(_) => 3,
         ClauseKind::Output(_) => 4,
-        ClauseKind::Holdout { .. } => 5,
-        ClauseKind::Bad => 6,
+        ClauseKind::Sample { .. } => 7,
+        ClauseKind::Split { .. } => 9,
+        ClauseKind::Holdout { .. } => 10,
+        ClauseKind::Bad => 11,
     }
 }

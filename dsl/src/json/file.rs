@@ -2,6 +2,7 @@
 
 use super::criteria::{bad, conjuncts_of, criteria_of};
 use super::fields::{Fields, Reader};
+use super::tails::{sample_of, split_of};
 use super::tree::{Json, Node};
 use super::values::{number_of, value_of};
 use crate::ast::{
@@ -73,6 +74,8 @@ fn segment_of(segment: &Segment) -> Json {
                 fields.extend(seed.as_ref().map(|seed| ("seed", Json::text(&seed.text))));
                 ("holdout", Json::object(fields))
             }
+            ClauseKind::Sample { percent, seed } => ("sample", sample_of(percent, seed)),
+            ClauseKind::Split { arms, holdout, seed } => ("split", split_of(arms, holdout.as_ref(), seed)),
             // Only in texts that do not compile.
             ClauseKind::Bad => return None,
         })
@@ -222,6 +225,13 @@ impl Reader {
             let names = names.map(|names| names.iter().map(|name| self.name(name, "a field")));
             let names = names.and_then(|names| names.collect::<Option<Vec<_>>>());
             clause(names.map(ClauseKind::Output), json.span);
+        }
+        if let Some(json) = fields.take("sample") {
+            let sample = self.sample(json).map(|(percent, seed)| ClauseKind::Sample { percent, seed });
+            clause(sample, json.span);
+        }
+        if let Some(json) = fields.take("split") {
+            clause(self.split(json), json.span);
         }
         if let Some(json) = fields.take("holdout") {
             clause(self.holdout(json), json.span);

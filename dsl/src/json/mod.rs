@@ -15,6 +15,7 @@ mod file;
 mod read;
 mod records;
 mod sequences;
+mod tails;
 mod tests_of_fields;
 mod tree;
 mod values;

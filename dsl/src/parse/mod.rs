@@ -15,6 +15,7 @@ mod records;
 mod segment;
 mod sequences;
 mod shares;
+mod tails;
 mod tests_of_fields;
 mod values;
 pub(crate) use values::COUNT_MAX;

@@ -64,6 +64,14 @@ impl Parser<'_> {
             }
             Some("output") => self.output(),
             Some("holdout") => self.holdout(),
+            Some("sample") => {
+                let sample = self.sample().map(|(percent, seed)| ClauseKind::Sample { percent, seed });
+                self.clause_or_bad(sample)
+            }
+            Some("split") => {
+                let split = self.split();
+                self.clause_or_bad(split)
+            }
             _ => {
                 self.stray();
                 return None;
@@ -76,7 +84,10 @@ impl Parser<'_> {
     fn stray(&mut self) {
         let near = self.peek().word().and_then(|word| crate::suggest::nearest(word, CLAUSES.iter().copied()));
         let help = near.map(|near| format!("did you mean `{near}`?"));
-        self.unexpected_help("a clause: purpose, channel, where, exclude, output or holdout", help);
+        self.unexpected_help(
+            "a clause: purpose, channel, where, exclude, output, sample, split or holdout",
+            help,
+        );
         self.skip();
         loop {
             self.skip_to_sync();
@@ -143,6 +154,8 @@ impl Parser<'_> {
             ClauseKind::Where(_) => ("where", Place::Where),
             ClauseKind::Exclude(_) => ("exclude", Place::Tail),
             ClauseKind::Output(_) => ("output", Place::Tail),
+            ClauseKind::Sample { .. } => ("sample", Place::Tail),
+            ClauseKind::Split { .. } => ("split", Place::Tail),
             ClauseKind::Holdout { .. } => ("holdout", Place::Tail),
             ClauseKind::Bad => return,
         };
@@ -154,12 +167,16 @@ impl Parser<'_> {
             let finding = Diagnostic::new(&codes::DUPLICATE_CLAUSE, clause.keyword, message);
             self.report(finding.related(first, "first here").help("a clause stands once"));
         } else if own < *place {
-            let behind = if own == Place::Header { "`where`" } else { "`exclude`, `output` and `holdout`" };
+            let behind = if own == Place::Header {
+                "`where`"
+            } else {
+                "`exclude`, `output`, `holdout` and their like"
+            };
             self.simple(
                 &codes::MISPLACED_CLAUSE,
                 clause.keyword,
                 format!("`{name}` stands before {behind}"),
-                "the order is purpose, channel, where, exclude, output, holdout",
+                "the order is purpose, channel, where, then what shapes the list: exclude, output, sample, split, holdout",
             );
         }
         *place = own.max(*place);

@@ -55,6 +55,10 @@ impl<'a> Resolver<'a> {
             ExprKind::Share { test, selector, cmp, percent, at_least, .. } => {
                 resolver.share(test, selector, *cmp, percent, at_least.as_ref(), expr.span)
             }
+            ExprKind::Sample { percent, seed } => {
+                resolver.one_test(expr.span)?;
+                Some(Logic::Leaf(ContactTest::Sample(resolver.sample(percent, seed)?)))
+            }
             ExprKind::Bad => None,
         })
     }
@@ -87,6 +91,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Measure { .. }
             | ExprKind::One { .. }
             | ExprKind::Sequence { .. }
+            | ExprKind::Sample { .. }
             | ExprKind::Share { .. } => {
                 let message = format!("only tests of the fields of `{}` can stand here", kind.name);
                 let finding = Diagnostic::new(&codes::NOT_A_RECORD_TEST, expr.span, message);

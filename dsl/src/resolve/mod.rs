@@ -23,6 +23,7 @@ mod records;
 mod segment_of;
 mod sequences;
 mod shares;
+mod tails;
 mod valuesets;
 mod windows;
 

@@ -198,6 +198,7 @@ impl Binder<'_> {
                 self.selector(selector)?;
                 self.filter(test)
             }
+            ContactTest::Sample(_) => Ok(()),
             ContactTest::Sequence(sequence) => {
                 sequence.selectors_mut().try_for_each(|selector| self.selector(selector))
             }

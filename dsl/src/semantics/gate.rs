@@ -1,13 +1,11 @@
-//! Suppression, consent and holdout: who must not be approached although the criteria hold.
+//! Suppression and consent: who must not be approached although the criteria hold.
 //!
 //! A contact with its suppression and consent records comes in, the first reason to leave it out goes out. What is
 //! not known blocks. The engine asks these functions again, contact by contact, before it releases a list.
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
 use super::Contact;
 use super::field::value;
@@ -17,7 +15,7 @@ use super::time::{
 use super::truth::Truth;
 use crate::clock::Clock;
 use crate::schema::{Channel, Purpose};
-use crate::segment::{Holdout, Window};
+use crate::segment::Window;
 use crate::value::{Day, Value, When};
 
 /// Why a contact for whom the criteria are TRUE is left out, in the order in which reasons are counted.
@@ -40,13 +38,15 @@ pub enum Blocked {
     NoConsent,
     /// Under 18, or of unknown age, and the purpose is for adults.
     Minor,
+    /// Not among those whom `sample` takes.
+    NotSampled,
     /// Kept back for comparison.
     Holdout,
 }
 
 impl Blocked {
     /// Every reason, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Excluded,
         Self::Deceased,
         Self::NoAddress,
@@ -55,6 +55,7 @@ impl Blocked {
         Self::Unsubscribed,
         Self::NoConsent,
         Self::Minor,
+        Self::NotSampled,
         Self::Holdout,
     ];
 
@@ -70,6 +71,7 @@ impl Blocked {
             Self::Unsubscribed => "unsubscribed",
             Self::NoConsent => "no_consent",
             Self::Minor => "minor",
+            Self::NotSampled => "not_sampled",
             Self::Holdout => "holdout",
         }
     }
@@ -212,7 +214,7 @@ pub(super) fn closed(
             purpose.is_some_and(Purpose::adults_only) && age.is_none_or(|years| years < ADULT_YEARS)
         }
         // Not gates of consent and suppression.
-        Blocked::Excluded | Blocked::Holdout => false,
+        Blocked::Excluded | Blocked::NotSampled | Blocked::Holdout => false,
     }
 }
 
@@ -325,41 +327,9 @@ fn decision(record: &Consent<'_>, clock: &Clock) -> Option<Decision> {
     }
 }
 
-/// The contact is kept back by its keyed hash ([`Holdout`]).
-#[must_use]
-pub fn held_out(holdout: &Holdout, contact_id: &str) -> bool {
-    // HMAC takes a key of any length; were it to fail, nobody would be released rather than everybody.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(holdout.seed.as_bytes()) else { return true };
-    mac.update(contact_id.as_bytes());
-    let digest = mac.finalize().into_bytes();
-    let hash = digest.iter().take(8).fold(0u128, |sofar, byte| (sofar << 8) | u128::from(*byte));
-    hash < threshold(holdout.percent_millis)
-}
-
-/// `round(percent_millis / 100,000 × 2^64)`.
-fn threshold(percent_millis: u32) -> u128 {
-    ((u128::from(percent_millis) << 64) + 50_000) / 100_000
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn holdouts_nest_and_have_their_size() {
-        let ids: Vec<String> = (0..2000).map(|n| format!("c{n}")).collect();
-        let held = |percent_millis| -> Vec<&String> {
-            let holdout = Holdout { percent_millis, seed: "2026-q4".to_owned() };
-            ids.iter().filter(|id| held_out(&holdout, id)).collect()
-        };
-        let (ten, twenty) = (held(10_000), held(20_000));
-        assert!(ten.iter().all(|id| twenty.contains(id)));
-        assert!((150..250).contains(&ten.len()), "{}", ten.len());
-        assert!((330..470).contains(&twenty.len()), "{}", twenty.len());
-        assert_eq!(held(100_000).len(), ids.len());
-        assert_eq!(threshold(50_000), 1 << 63);
-        assert_eq!(threshold(100_000), 1 << 64);
-    }
 
     #[test]
     fn names_come_back_in_waterfall_order() {

@@ -6,6 +6,7 @@
 //! does not let through is UNKNOWN here.
 
 mod aggregate;
+mod chance;
 mod field;
 mod gate;
 mod reads;
@@ -20,8 +21,9 @@ mod traps;
 
 use std::fmt;
 
+pub use chance::{arm, held_out, sampled};
 pub use field::Fields;
-pub use gate::{Blocked, Consent, Facts, GATE_FIELDS, GATE_KINDS, Suppression, gate, held_out, judge};
+pub use gate::{Blocked, Consent, Facts, GATE_FIELDS, GATE_KINDS, Suppression, gate, judge};
 pub use reads::{Reads, RecordReads};
 pub use trace::{Evidence, Fact, PassedOver, Passing, Row, Step, Trace, TracedCriterion, TracedGate, trace};
 pub use truth::Truth;
@@ -115,10 +117,8 @@ pub fn select(
     } else if excluded() {
         Some(Blocked::Excluded)
     } else {
-        gate(contact, segment.purpose, segment.channel, clock, now_micros).or_else(|| {
-            let held = segment.holdout.as_ref().is_some_and(|holdout| held_out(holdout, contact.id()));
-            held.then_some(Blocked::Holdout)
-        })
+        gate(contact, segment.purpose, segment.channel, clock, now_micros)
+            .or_else(|| chance::left_out(segment, contact.id()))
     };
     Verdict { criteria, matched, blocked }
 }
@@ -166,6 +166,7 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
             let records = record::selected(selector, contact, schema, clock);
             record::share(&records, test, *cmp, *percent_millis, *at_least, clock)
         }
+        ContactTest::Sample(sample) => Truth::of(sampled(sample, contact.id())),
         ContactTest::Sequence(test) => sequence::sequence(test, contact, schema, clock),
     }
 }

@@ -81,6 +81,8 @@ impl Reads {
                 fields.extend(["recorded_at", "comparator"]);
                 self.selector(selector, &fields, schema);
             }
+            // The id is always among the fields.
+            ContactTest::Sample(_) => {}
             ContactTest::Sequence(sequence) => {
                 let clocks =
                     [&sequence.first].into_iter().chain(sequence.links.iter().map(|link| &link.event));

@@ -8,7 +8,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::gate::{GATES, closed, facts, held_out};
+use super::chance::{held_out, sampled};
+use super::gate::{GATES, closed, facts};
 use super::reads::fields_of;
 use super::record::{Fate, fate, filter, last_of, selected};
 use super::time::first_instant;
@@ -37,7 +38,7 @@ pub struct Trace {
     pub criteria: Vec<TracedCriterion>,
     /// The author's `exclude`.
     pub exclude: Option<TracedCriterion>,
-    /// Consent, suppression and holdout, each by itself; empty without purpose and channel.
+    /// Consent, suppression, sample and holdout, each by itself; empty without purpose and channel.
     pub gates: Vec<TracedGate>,
 }
 
@@ -313,6 +314,8 @@ impl Teller<'_> {
                 ];
                 self.records(selector, &taken, facts)
             }
+            // Chance looks at nothing but the id.
+            ContactTest::Sample(_) => Evidence::default(),
             ContactTest::Sequence(sequence) => {
                 let mut all = Evidence::default();
                 for selector in sequence.selectors() {
@@ -434,13 +437,16 @@ impl Teller<'_> {
                 evidence: self.gate_evidence(gate, channel),
             })
             .collect();
+        let id = self.contact.id();
+        let mut by_chance = |reason: Blocked, closed: bool| {
+            let evidence = Evidence::default();
+            gates.push(TracedGate { reason, closed, removes: blocked == Some(reason), evidence });
+        };
+        if let Some(sample) = &segment.sample {
+            by_chance(Blocked::NotSampled, !sampled(sample, id));
+        }
         if let Some(holdout) = &segment.holdout {
-            gates.push(TracedGate {
-                reason: Blocked::Holdout,
-                closed: held_out(holdout, self.contact.id()),
-                removes: blocked == Some(Blocked::Holdout),
-                evidence: Evidence::default(),
-            });
+            by_chance(Blocked::Holdout, held_out(holdout, id));
         }
         gates
     }
@@ -467,7 +473,7 @@ impl Teller<'_> {
             Blocked::Unsubscribed => rows("email_unsubscribe"),
             Blocked::NoConsent => rows("consent"),
             Blocked::Minor => self.facts([self.fact("birth_date")]),
-            Blocked::Excluded | Blocked::Holdout => Evidence::default(),
+            Blocked::Excluded | Blocked::NotSampled | Blocked::Holdout => Evidence::default(),
         }
     }
 }
@@ -481,6 +487,7 @@ fn email_only(gate: Blocked) -> bool {
         | Blocked::NoAddress
         | Blocked::NoConsent
         | Blocked::Minor
+        | Blocked::NotSampled
         | Blocked::Holdout => false,
     }
 }

@@ -150,6 +150,8 @@ fn open_segment(criteria: Criteria) -> Segment {
         criteria: vec![Criterion { label: "test".to_owned(), test: criteria }],
         exclude: None,
         output: Vec::new(),
+        sample: None,
+        split: None,
         holdout: None,
         params: Vec::new(),
     }

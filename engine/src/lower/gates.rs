@@ -87,7 +87,9 @@ impl Lowering<'_> {
                 let adult = fields::age_in(AgeUnit::Years, self.clock.today(), vec![(ADULT_YEARS, u32::MAX)]);
                 self.contact_gate(reason, Class::Demographic, adult.is_not_true())
             }
-            Reason::Excluded | Reason::Holdout => Err(internal_datafusion_err!("not a gate of its own")),
+            Reason::Excluded | Reason::NotSampled | Reason::Holdout => {
+                Err(internal_datafusion_err!("not a gate of its own"))
+            }
         }
     }
 

@@ -15,6 +15,7 @@
 //!     FieldSet | RecordSet …    one per gate
 //! ```
 
+pub(crate) mod chance;
 pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod gate_rule;

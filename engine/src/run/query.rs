@@ -22,10 +22,10 @@ use super::Engine;
 use super::digest::sha256_hex;
 use crate::error::{Error, Result};
 use crate::lower::{Lowering, Tables, gate_clock, required_reasons};
+use crate::plan::chance::Chance;
 use crate::plan::explain;
 use crate::plan::gate_rule::GateRule;
 use crate::plan::planner::SegmentPlanner;
-use crate::plan::recipients::Share;
 use crate::plan::session::session;
 use crate::report::{ScopeReport, UnlockedColumn};
 use crate::request::Request;
@@ -36,7 +36,7 @@ use crate::table::{ScopeCell, Sealed, SealedFile};
 pub(super) enum Wanted {
     /// One number: what does not change it may stay unread.
     Number,
-    /// Numbers only: no column is read for the list unless a holdout asks for ids.
+    /// Numbers only: no column is read for the list unless chance asks for ids.
     Numbers,
     /// The rows of the list.
     List,
@@ -85,10 +85,13 @@ pub(super) async fn plan(engine: &Engine, request: &Request, wanted: Wanted) -> 
         Some((purpose, channel)) => {
             let gate =
                 lowering.gate(segment, purpose, channel, gate_clock(&request.clock, request.now_micros));
-            let share = segment.holdout.as_ref().map(Share::from);
             let plan = gate.and_then(|gate| {
                 let columns = list_columns(&tables, segment, channel, wanted);
-                if columns.is_empty() { Ok(gate) } else { lowering.list(gate, &columns, share) }
+                if columns.is_empty() {
+                    Ok(gate)
+                } else {
+                    lowering.list(gate, &columns, Chance::from(segment))
+                }
             });
             plan.map(|plan| (plan, GateRule::Required(required_reasons(purpose, channel))))
         }
@@ -126,10 +129,12 @@ pub(super) fn list_fields(segment: &Segment, channel: Channel) -> Vec<&str> {
     fields
 }
 
-/// Stored columns that the list needs, the ordinal last; for numbers alone only a holdout needs any, the ids.
+/// Stored columns that the list needs, the ordinal last; for numbers alone only chance needs any, the ids.
 fn list_columns(tables: &Tables, segment: &Segment, channel: Channel, wanted: Wanted) -> Vec<String> {
+    let thinned = segment.sample.is_some() || segment.holdout.is_some();
     let fields = match wanted {
-        Wanted::Number | Wanted::Numbers if segment.holdout.is_none() => return Vec::new(),
+        Wanted::Number if !thinned => return Vec::new(),
+        Wanted::Numbers if !thinned && segment.split.is_none() => return Vec::new(),
         Wanted::Number | Wanted::Numbers => vec!["contact_id"],
         Wanted::List => list_fields(segment, channel),
     };

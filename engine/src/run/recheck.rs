@@ -3,6 +3,7 @@
 //! The plan's gate works on bitmaps; this check reads the same columns again without DataFusion and has the reference
 //! semantics judge each recipient. The two share no code. One disagreement, and nothing is released.
 
+pub(super) mod chance;
 mod rows;
 
 use arrow::array::{

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hyperseg_dsl::schema::{Channel, Purpose, Schema};
-use hyperseg_dsl::segment::{Criteria, Criterion, Holdout, Logic, Segment};
+use hyperseg_dsl::segment::{Arm, Criteria, Criterion, Holdout, Logic, Sample, Segment, Split};
 use hyperseg_dsl::semantics::select;
 
 use super::World;
@@ -62,8 +62,10 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
     };
     let holdout = dice.percent(20).then(|| Holdout {
         percent_millis: dice.one(&[1, 10_000, 20_000, 33_333, 50_000, 100_000]),
-        seed: dice.one(&["2026-q4", "\u{eb} \"x\""]).to_owned(),
+        seed: seed_text(dice),
     });
+    let sample = dice.percent(12).then(|| sample(dice));
+    let split = dice.percent(20).then(|| split(dice));
     let mut output: Vec<String> = Vec::new();
     for name in ["first_name", "preferred_language", "state"] {
         if dice.percent(20) {
@@ -78,9 +80,29 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
         criteria,
         exclude,
         output,
+        sample,
+        split,
         holdout,
         params: maker.params,
     }
+}
+
+fn seed_text(dice: &mut Dice) -> String {
+    dice.one(&["2026-q4", "\u{eb} \"x\""]).to_owned()
+}
+
+/// A share by chance.
+pub(super) fn sample(dice: &mut Dice) -> Sample {
+    let percent_millis = dice.one(&[20_000, 50_000, 66_667, 90_000, 100_000]);
+    Sample { percent_millis, seed: seed_text(dice) }
+}
+
+fn split(dice: &mut Dice) -> Split {
+    let shares: &[u32] = dice.one(&[&[100_000], &[50_000, 50_000], &[1, 33_333, 66_666]]);
+    let arms = shares.iter().zip(["a", "b_2", "holdout_not"]);
+    let arms =
+        arms.map(|(percent_millis, name)| Arm { name: name.to_owned(), percent_millis: *percent_millis });
+    Split { arms: arms.collect(), seed: seed_text(dice) }
 }
 
 /// Top-level conjunctions are several criteria.

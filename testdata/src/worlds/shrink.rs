@@ -127,6 +127,8 @@ impl Shrinker<'_> {
         let mut smaller = false;
         for drop in [
             |segment: &mut Segment| segment.exclude = None,
+            |segment: &mut Segment| segment.sample = None,
+            |segment: &mut Segment| segment.split = None,
             |segment: &mut Segment| segment.holdout = None,
             |segment: &mut Segment| segment.output.clear(),
         ] {
@@ -202,6 +204,7 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
                     | ContactTest::Age { .. }
                     | ContactTest::Turns { .. }
                     | ContactTest::Anniversary { .. }
+                    | ContactTest::Sample(_)
                     | ContactTest::Sequence(_) => {}
                 }
                 test
@@ -212,6 +215,7 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
         ContactTest::Field(_)
         | ContactTest::Age { .. }
         | ContactTest::Turns { .. }
+        | ContactTest::Sample(_)
         | ContactTest::Anniversary { .. } => Vec::new(),
     }
 }

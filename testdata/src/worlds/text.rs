@@ -7,7 +7,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use hyperseg_dsl::schema::{Field, FieldType, Schema};
 use hyperseg_dsl::segment::{
     AgeUnit, Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit, Event, FieldTest, Filter,
-    Link, Logic, NumberTest, Operand, Relation, Segment, Selector, Sequence, Test, TextOp, Which, Window,
+    Link, Logic, NumberTest, Operand, Relation, Sample, Segment, Selector, Sequence, Test, TextOp, Which,
+    Window,
 };
 use hyperseg_dsl::semantics::select;
 use hyperseg_dsl::value::Value;
@@ -54,7 +55,21 @@ pub fn to_text(segment: &Segment) -> String {
     if !segment.output.is_empty() {
         let _ = write!(text, "\n  output {}", segment.output.join(", "));
     }
-    if let Some(holdout) = &segment.holdout {
+    if let Some(of) = &segment.sample {
+        let _ = write!(text, "\n  {}", sample(of));
+    }
+    // A holdout of the same seed may stand in the split.
+    let mut holdout = segment.holdout.as_ref();
+    if let Some(split) = &segment.split {
+        let percent = |millis: u32| f64::from(millis) / 1_000.0;
+        let mut parts: Vec<String> =
+            split.arms.iter().map(|arm| format!("{} {}%", arm.name, percent(arm.percent_millis))).collect();
+        if let Some(own) = holdout.take_if(|holdout| holdout.seed == split.seed) {
+            parts.push(format!("holdout {}%", percent(own.percent_millis)));
+        }
+        let _ = write!(text, "\n  split {} seed {}", parts.join(", "), quoted(&split.seed));
+    }
+    if let Some(holdout) = holdout {
         let percent = f64::from(holdout.percent_millis) / 1_000.0;
         let _ = write!(text, "\n  holdout {percent}% seed {}", quoted(&holdout.seed));
     }
@@ -152,6 +167,7 @@ impl Printer {
                     other => format!("{which} {selector} has ({})", self.filter(other)),
                 }
             }
+            ContactTest::Sample(of) => sample(of),
             ContactTest::Sequence(sequence) => self.sequence(sequence),
             ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
                 let percent = f64::from(*percent_millis) / 1_000.0;
@@ -270,6 +286,10 @@ impl Printer {
         self.sets.insert(name.clone(), text);
         format!("in @{name}")
     }
+}
+
+fn sample(of: &Sample) -> String {
+    format!("sample {}% seed {}", f64::from(of.percent_millis) / 1_000.0, quoted(&of.seed))
 }
 
 fn same_text(link: &Link, from: &Event) -> String {

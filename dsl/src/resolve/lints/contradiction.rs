@@ -96,6 +96,7 @@ impl Facts for ContactTest {
             | Self::Has(_)
             | Self::One { .. }
             | Self::Sequence(_)
+            | Self::Sample(_)
             | Self::Share { .. } => None,
         }
     }

@@ -1,0 +1,71 @@
+//! What shapes the list behind the criteria: samples and splits.
+
+use super::Parser;
+use super::leaf::{ident, number, sign, text, word};
+use crate::ast::{Arm, ClauseKind, Ident, Number, Text};
+
+const SAMPLE: &str = "e.g. `sample 10% seed \"2026-q4\"`";
+const SPLIT: &str = "e.g. `split letter 50%, leaflet 50% seed \"2026-q4\"`";
+
+impl Parser<'_> {
+    /// `sample 10% seed "text"`, a clause or a criterion.
+    pub(super) fn sample(&mut self) -> Option<(Number, Text)> {
+        self.take(word("sample"))?;
+        let percent = self.percentage(SAMPLE)?;
+        Some((percent, self.seed(SAMPLE)?))
+    }
+
+    /// `split a 50%, b 50%, holdout 10% seed "text"`.
+    pub(super) fn split(&mut self) -> Option<ClauseKind> {
+        self.take(word("split"))?;
+        let mut arms = Vec::new();
+        let mut holdout = None;
+        loop {
+            let name: Ident = match self.take(ident) {
+                Some(name) => name,
+                None => {
+                    self.unexpected_help("a name for an arm of the list", Some(SPLIT.to_owned()));
+                    return None;
+                }
+            };
+            let percent = self.percentage(SPLIT)?;
+            if name.name == "holdout" {
+                holdout = Some(percent);
+                break;
+            }
+            arms.push(Arm { name, percent });
+            if self.take(sign(",")).is_none() {
+                break;
+            }
+        }
+        Some(ClauseKind::Split { arms, holdout, seed: self.seed(SPLIT)? })
+    }
+
+    /// What a clause says, or the rest of it skipped.
+    pub(super) fn clause_or_bad(&mut self, kind: Option<ClauseKind>) -> ClauseKind {
+        kind.unwrap_or_else(|| {
+            self.skip_to_clause();
+            ClauseKind::Bad
+        })
+    }
+
+    fn percentage(&mut self, example: &str) -> Option<Number> {
+        let Some(percent) = self.take(number) else {
+            self.unexpected_help("a share such as `10%`", Some(example.to_owned()));
+            return None;
+        };
+        if self.take(sign("%")).is_none() {
+            self.unexpected_help("`%`", Some(format!("write {}%", percent.text)));
+            return None;
+        }
+        Some(percent)
+    }
+
+    fn seed(&mut self, example: &str) -> Option<Text> {
+        if self.take(word("seed")).is_none() {
+            self.unexpected_help("`seed` and a text", Some(example.to_owned()));
+            return None;
+        }
+        self.expect(text, "a text behind `seed`")
+    }
+}
