@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use hyperseg_dsl::schema::Schema;
-use hyperseg_dsl::semantics::{arm, select};
+use hyperseg_dsl::semantics::{arm, select_all};
 use hyperseg_testdata::cases::{self, Case, Reason};
 
 fn corpus() -> Vec<Case> {
@@ -49,8 +49,8 @@ fn disagreement(case: &Case, schema: &Schema) -> Option<String> {
             Some(segment) => {
                 let bound = segment.bind(&case.params).unwrap();
                 let mut recipients = Vec::new();
-                for contact in &case.contacts {
-                    let verdict = select(&bound, contact, schema, &case.clock, case.now_micros);
+                let verdicts = select_all(&bound, &case.contacts, schema, &case.clock, case.now_micros);
+                for (contact, verdict) in case.contacts.iter().zip(verdicts) {
                     let reason = Reason::of(&verdict);
                     if reason.is_none() {
                         recipients.push(contact.id().to_owned());

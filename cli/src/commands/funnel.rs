@@ -15,8 +15,8 @@ Examples:
 
 For every criterion by itself: for how many contacts it is TRUE, FALSE, and UNKNOWN because
 something it asks for is missing; `remaining` have it and all before it TRUE. Then whom consent
-and suppression keep out, each contact under the first reason that holds, and what a sample or a
-holdout takes away; a split shows its arms. --format table, json,
+and suppression keep out, each contact under the first reason that holds, and what cap, one per,
+sample, limit and holdout take away; a split shows its arms. --format table, json,
 ndjson or csv.";
 
 /// Blocks of a full bar.

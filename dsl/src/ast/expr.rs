@@ -91,6 +91,26 @@ pub(crate) enum ExprKind {
     Bad,
 }
 
+/// A number that contacts are ordered by.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Amount {
+    pub(crate) kind: AmountKind,
+    pub(crate) span: Span,
+}
+
+/// How a number that contacts are ordered by is written.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum AmountKind {
+    /// `income`.
+    Field(Ident),
+    /// `age`, `age in months`.
+    Age(AgeUnit),
+    /// `count(selector) windows` and its like.
+    Measure { measure: Measure, selector: Selector, windows: Vec<Window> },
+    /// `latest selector.field`.
+    One { which: Which, selector: Selector, field: Ident },
+}
+
 /// `selector`, or `selector.field` where the clock starts at that field.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Event {

@@ -7,12 +7,12 @@ mod expr;
 
 use std::ops::Range;
 
-use crate::segment::DurationUnit;
+use crate::segment::{Direction, DurationUnit};
 use crate::value::Day;
 
 pub(crate) use expr::{
-    AttributeTest, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, Selector, Set, Side,
-    Step, StepKind, TextTest, Window, WindowKind,
+    Amount, AmountKind, AttributeTest, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest,
+    Selector, Set, Side, Step, StepKind, TextTest, Window, WindowKind,
 };
 
 /// Bytes of the source, from `start` up to and without `end`.
@@ -168,6 +168,17 @@ pub(crate) enum ClauseKind {
     Holdout {
         percent: Number,
         seed: Option<Text>,
+    },
+    /// `limit 500`, `limit 500 by income desc`.
+    Limit {
+        count: Number,
+        by: Option<(Amount, Direction)>,
+    },
+    OnePer(Ident),
+    /// `cap 3 per 1 week`.
+    Cap {
+        count: Number,
+        per: Duration,
     },
     Sample {
         percent: Number,

@@ -34,7 +34,7 @@ pub fn describe(segment: &Segment, schema: &Schema) -> String {
     if let Some(exclude) = &segment.exclude {
         out.push_str(&format!("Leaves out contacts for whom {}.\n", words(&exclude.test, schema)));
     }
-    out.push_str(&tails::tails(segment));
+    out.push_str(&tails::tails(segment, schema));
     if segment.output.is_empty() {
         out.push_str("The list holds the contact's id and the address.\n");
     } else {

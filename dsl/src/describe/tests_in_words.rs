@@ -5,8 +5,8 @@ use super::windows::{length, window};
 use super::{Place, listed, logic};
 use crate::schema::{FieldType, Schema};
 use crate::segment::{
-    AgeUnit, Aggregate, Cmp, ContactTest, Counted, Event, FieldTest, Filter, ListTest, Logic, NumberTest,
-    Relation, Selector, Sequence, Test, TextOp, Which,
+    AgeUnit, Aggregate, Amount, Cmp, ContactTest, Counted, Event, FieldTest, Filter, ListTest, Logic,
+    NumberTest, Relation, Selector, Sequence, Test, TextOp, Which,
 };
 
 /// A test of a contact.
@@ -33,23 +33,10 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             format!("there is {} {}", if negated { "no" } else { "some" }, records(selector, "", schema))
         }
         ContactTest::Count { counted, selector, test } => {
-            let what = match counted {
-                Counted::Records => String::new(),
-                Counted::Days => "different days with ".to_owned(),
-                Counted::Distinct { field, .. } => format!("different values of {} among ", spaced(field)),
-            };
-            format!("the number of {what}{} {}", records(selector, " records", schema), number(test, negated))
+            format!("the {} {}", count_in_words(counted, selector, schema), number(test, negated))
         }
         ContactTest::Aggregate { function, selector, field, test, .. } => {
-            let what = match function {
-                Aggregate::Sum => "sum",
-                Aggregate::Avg => "average",
-                Aggregate::Min => "minimum",
-                Aggregate::Max => "maximum",
-                Aggregate::Median => "median",
-            };
-            let (field, records) = (spaced(field), records(selector, " records", schema));
-            format!("the {what} of {field} over {records} {}", number(test, negated))
+            format!("the {} {}", made_in_words(*function, selector, field, schema), number(test, negated))
         }
         ContactTest::One { which, selector, test } => {
             let which = match which {
@@ -82,6 +69,46 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             if negated { format!("it is not so that ({text})") } else { text }
         }
     }
+}
+
+/// A number that contacts are ordered by, without an article.
+pub(super) fn amount(of: &Amount, schema: &Schema) -> String {
+    match of {
+        Amount::Field { field, .. } => spaced(field),
+        Amount::Age(AgeUnit::Years) => "age".to_owned(),
+        Amount::Age(AgeUnit::Months) => "age in months".to_owned(),
+        Amount::Count { counted, selector } => count_in_words(counted, selector, schema),
+        Amount::Aggregate { function, selector, field, .. } => {
+            made_in_words(*function, selector, field, schema)
+        }
+        Amount::One { which, selector, field, .. } => {
+            let which = match which {
+                Which::Latest => "latest",
+                Which::Earliest => "earliest",
+            };
+            format!("{} of the {which} {}", spaced(field), records(selector, "", schema))
+        }
+    }
+}
+
+fn count_in_words(counted: &Counted, selector: &Selector, schema: &Schema) -> String {
+    let what = match counted {
+        Counted::Records => String::new(),
+        Counted::Days => "different days with ".to_owned(),
+        Counted::Distinct { field, .. } => format!("different values of {} among ", spaced(field)),
+    };
+    format!("number of {what}{}", records(selector, " records", schema))
+}
+
+fn made_in_words(function: Aggregate, selector: &Selector, field: &str, schema: &Schema) -> String {
+    let what = match function {
+        Aggregate::Sum => "sum",
+        Aggregate::Avg => "average",
+        Aggregate::Min => "minimum",
+        Aggregate::Max => "maximum",
+        Aggregate::Median => "median",
+    };
+    format!("{what} of {} over {}", spaced(field), records(selector, " records", schema))
 }
 
 /// Records that follow each other. Each stands in parentheses, so that it is plain where it ends.

@@ -1,9 +1,9 @@
 //! Parts of the tree on one line, spelled the one canonical way.
 
 use crate::ast::{
-    AttributeTest, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Modifier, Number, NumberSet,
-    OneTest, Param, Selector, Set, Step, StepKind, Text, Value, ValueKind, Valueset, ValuesetCode,
-    ValuesetPart, ValuesetPartKind, Window, WindowKind,
+    Amount, AmountKind, AttributeTest, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure,
+    Modifier, Number, NumberSet, OneTest, Param, Selector, Set, Step, StepKind, Text, Value, ValueKind,
+    Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window, WindowKind,
 };
 use crate::lex::text::quote;
 use crate::segment::{AgeUnit, Cmp, DurationUnit, Quantity, TextOp, Which};
@@ -44,9 +44,7 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
             format!("{} {}", if *negated { "no" } else { "has" }, selector(of, lists))
         }
         ExprKind::Measure { measure, selector: of, windows, test } => {
-            let filter = of.filter.as_ref().map(|filter| format!("({})", self::expr(&filter.expr, lists)));
-            let (head, tail) = (measure_head(measure, of), measure_tail(windows, test, lists));
-            format!("{head}{}{}){tail}", filter.unwrap_or_default(), modifiers(of))
+            format!("{}{}", measured(measure, of, lists), measure_tail(windows, test, lists))
         }
         ExprKind::One { which, selector: of, test } => {
             format!("{} {}{}", which_word(*which), selector(of, lists), one_tail(test, lists))
@@ -75,6 +73,30 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
 /// `sample 10% seed "text"`.
 fn sample(percent: &Number, seed: &Text) -> String {
     format!("sample {}% seed {}", percent.text, quote(&seed.text))
+}
+
+/// A number that contacts are ordered by.
+pub(super) fn amount(of: &Amount, lists: Lists) -> String {
+    match &of.kind {
+        AmountKind::Field(field) => field.name.clone(),
+        AmountKind::Age(unit) => age_head(*unit, None),
+        AmountKind::Measure { measure, selector, windows } => {
+            format!("{}{}", measured(measure, selector, lists), windows_tail(windows))
+        }
+        AmountKind::One { which, selector: of, field } => {
+            format!("{} {}.{}", which_word(*which), selector(of, lists), field.name)
+        }
+    }
+}
+
+/// `count(selector)` and its like.
+fn measured(measure: &Measure, of: &Selector, lists: Lists) -> String {
+    let filter = of.filter.as_ref().map(|filter| format!("({})", expr(&filter.expr, lists)));
+    format!("{}{}{})", measure_head(measure, of), filter.unwrap_or_default(), modifiers(of))
+}
+
+fn windows_tail(windows: &[Window]) -> String {
+    windows.iter().map(|at| format!(" {}", window(at))).collect()
 }
 
 /// What follows `share(...)`.
@@ -161,14 +183,7 @@ pub(super) fn measure_head(measure: &Measure, of: &Selector) -> String {
 
 /// What follows `count(...)` and its like.
 pub(super) fn measure_tail(windows: &[Window], test: &NumberSet, lists: Lists) -> String {
-    let mut out = String::new();
-    for at in windows {
-        out.push(' ');
-        out.push_str(&window(at));
-    }
-    out.push(' ');
-    out.push_str(&number_set(test, lists));
-    out
+    format!("{} {}", windows_tail(windows), number_set(test, lists))
 }
 
 /// What follows the selector of `latest` and `earliest`.
@@ -325,6 +340,14 @@ pub(super) fn clause(clause: &Clause) -> String {
             let seed = seed.as_ref().map(|seed| format!(" seed {}", quote(&seed.text)));
             format!("holdout {}%{}", percent.text, seed.unwrap_or_default())
         }
+        ClauseKind::Limit { count, by } => {
+            let by = by
+                .as_ref()
+                .map(|(by, direction)| format!(" by {} {}", amount(by, Lists::Whole), direction.word()));
+            format!("limit {}{}", count.text, by.unwrap_or_default())
+        }
+        ClauseKind::OnePer(field) => format!("one per {}", field.name),
+        ClauseKind::Cap { count, per } => format!("cap {} per {}", count.text, duration(per)),
         ClauseKind::Sample { percent, seed } => sample(percent, seed),
         ClauseKind::Split { arms, holdout, seed } => {
             let mut parts: Vec<String> =

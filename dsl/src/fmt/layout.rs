@@ -86,6 +86,9 @@ impl Layout<'_> {
             }
             ClauseKind::Purpose(_)
             | ClauseKind::Channel(_)
+            | ClauseKind::Limit { .. }
+            | ClauseKind::OnePer(_)
+            | ClauseKind::Cap { .. }
             | ClauseKind::Sample { .. }
             | ClauseKind::Holdout { .. }
             | ClauseKind::Bad => {

@@ -1,9 +1,21 @@
-//! What shapes the list: samples and splits.
+//! What shapes the list: limits, caps, samples and splits.
 
+use super::amounts::amount_of;
 use super::fields::Reader;
 use super::tree::Json;
 use super::values::number_of;
-use crate::ast::{Arm, ClauseKind, Number, Text};
+use crate::ast::{Amount, Arm, ClauseKind, Number, Text};
+use crate::segment::Direction;
+
+/// A limit as JSON.
+pub(super) fn limit_of(count: &Number, by: Option<&(Amount, Direction)>) -> Json {
+    let mut fields = vec![("count", number_of(&count.text))];
+    if let Some((amount, direction)) = by {
+        fields.push(("by", amount_of(amount)));
+        fields.push(("order", Json::text(direction.word())));
+    }
+    Json::object(fields)
+}
 
 /// A sample as JSON.
 pub(super) fn sample_of(percent: &Number, seed: &Text) -> Json {
@@ -22,6 +34,37 @@ pub(super) fn split_of(arms: &[Arm], holdout: Option<&Number>, seed: &Text) -> J
 }
 
 impl Reader {
+    /// `count`, and `by` with `order`.
+    pub(super) fn limit(&mut self, json: &Json) -> Option<ClauseKind> {
+        let mut fields = self.object(json, "a limit")?;
+        let count = fields.need(self, "count").and_then(|count| self.number(count, "how many"));
+        let by = match fields.take("by") {
+            None => None,
+            Some(by) => {
+                let amount = self.amount(by);
+                let words = Direction::ALL.map(|direction| (direction.word(), direction));
+                let order = fields.need(self, "order");
+                let direction = order.and_then(|order| self.one_of(order, "asc or desc", &words));
+                Some(amount.zip(direction))
+            }
+        };
+        fields.finish(self);
+        let by = match by {
+            Some(None) => return None,
+            found => found.flatten(),
+        };
+        Some(ClauseKind::Limit { count: count?, by })
+    }
+
+    /// `count` and `per`.
+    pub(super) fn cap(&mut self, json: &Json) -> Option<ClauseKind> {
+        let mut fields = self.object(json, "a cap")?;
+        let count = fields.need(self, "count").and_then(|count| self.number(count, "how many"));
+        let per = fields.need(self, "per").and_then(|per| self.duration(per));
+        fields.finish(self);
+        Some(ClauseKind::Cap { count: count?, per: per? })
+    }
+
     /// `percent` and `seed`.
     pub(super) fn sample(&mut self, json: &Json) -> Option<(Number, Text)> {
         let mut fields = self.object(json, "a sample")?;

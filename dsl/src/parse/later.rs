@@ -37,22 +37,6 @@ pub(super) fn declaration(parser: &mut Parser<'_>) -> bool {
     true
 }
 
-/// Clauses of later versions; skips the whole clause.
-pub(super) fn clause(parser: &mut Parser<'_>) -> bool {
-    let (what, tokens) = match parser.peek().word() {
-        Some("limit") => ("`limit`", 1),
-        Some("cap") => ("`cap`", 1),
-        Some("one") if parser.peek_at(1).is_word("per") => ("`one per`", 2),
-        _ => return false,
-    };
-    report(parser, what, tokens, "");
-    parser.skip();
-    while !parser.at_end() && !parser.at_declaration() && !parser.at_clause() {
-        parser.skip();
-    }
-    true
-}
-
 /// `file "…"` in a value set.
 pub(super) fn valueset_part(parser: &mut Parser<'_>) -> bool {
     let found = parser.ahead((word("file"), text));

@@ -23,7 +23,10 @@ impl<'a> Resolver<'a> {
             criteria: Vec::new(),
             exclude: None,
             output: Vec::new(),
+            cap: None,
+            one_per: None,
             sample: None,
+            limit: None,
             split: None,
             holdout: None,
             params: Vec::new(),
@@ -65,6 +68,9 @@ impl<'a> Resolver<'a> {
                 ClauseKind::Purpose(_)
                 | ClauseKind::Channel(_)
                 | ClauseKind::Exclude(_)
+                | ClauseKind::Limit { .. }
+                | ClauseKind::OnePer(_)
+                | ClauseKind::Cap { .. }
                 | ClauseKind::Sample { .. }
                 | ClauseKind::Split { .. }
                 | ClauseKind::Holdout { .. }
@@ -88,6 +94,11 @@ impl<'a> Resolver<'a> {
                 self.one_holdout(segment, clause.keyword)?;
                 segment.holdout = Some(holdout?);
             }
+            ClauseKind::Limit { count, by } => {
+                segment.limit = Some(self.limit(count, by.as_ref())?);
+            }
+            ClauseKind::OnePer(field) => segment.one_per = Some(self.one_per(field)?),
+            ClauseKind::Cap { count, per } => segment.cap = Some(self.cap(count, *per)?),
             ClauseKind::Sample { percent, seed } => segment.sample = Some(self.sample(percent, seed)?),
             ClauseKind::Split { arms, holdout, seed } => {
                 let (split, holdout) = self.split(arms, holdout.as_ref(), seed)?;

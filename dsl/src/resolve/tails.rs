@@ -1,13 +1,72 @@
-//! What shapes the list: samples, splits, holdouts.
+//! What shapes the list: limits, one per value, caps, samples, splits, holdouts.
 
-use super::Resolver;
+use super::operands::a_type;
+use super::{Resolver, Scope};
 use crate::ast::{self, Number, Span, Text};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::segment::{ARMS_MAX, Arm, Holdout, Sample, Segment, Split};
+use crate::schema::FieldType;
+use crate::segment::{
+    ARMS_MAX, Arm, Cap, Direction, Duration, Holdout, LIMIT_MAX, Limit, OnePer, Order, Sample, Segment, Split,
+};
 
 const ALL_MILLIS: u32 = 100_000;
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    pub(super) fn limit(
+        &mut self,
+        count: &Number,
+        by: Option<&'a (ast::Amount, Direction)>,
+    ) -> Option<Limit> {
+        let count = self.how_many(count, "a limit");
+        let by = by.map(|(amount, direction)| (self.amount(amount), *direction));
+        let by = match by {
+            None => None,
+            Some((amount, direction)) => Some(Order { amount: amount?, direction }),
+        };
+        Some(Limit { count: count?, by })
+    }
+
+    pub(super) fn one_per(&mut self, name: &ast::Ident) -> Option<OnePer> {
+        let field = self.field(Scope::Contact, name)?;
+        match field.ty {
+            FieldType::Text
+            | FieldType::Category
+            | FieldType::Int
+            | FieldType::Number
+            | FieldType::Money
+            | FieldType::Bool
+            | FieldType::Date
+            | FieldType::Time
+            | FieldType::Code => Some(OnePer { field: field.name.clone(), ty: field.ty }),
+            FieldType::Categories | FieldType::Point => {
+                let message =
+                    format!("`{}` is {} and has no values to tell apart", field.name, a_type(field.ty));
+                let finding = Diagnostic::new(&codes::WRONG_TEST, name.span, message);
+                self.report(finding.help("e.g. `one per household_id`"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn cap(&mut self, count: &Number, per: ast::Duration) -> Option<Cap> {
+        let count = self.how_many(count, "a cap");
+        if per.count == 0 {
+            let message = "nothing happens within no time";
+            self.report(Diagnostic::new(&codes::OUT_OF_RANGE, per.span, message).help("at least one unit"));
+            return None;
+        }
+        Some(Cap { count: count?, per: Duration { count: per.count, unit: per.unit } })
+    }
+
+    fn how_many(&mut self, count: &Number, what: &str) -> Option<u32> {
+        let known = count.text.parse::<u32>().ok().filter(|count| (1..=LIMIT_MAX).contains(count));
+        if known.is_none() {
+            let message = format!("{what} is a whole number from 1 to {LIMIT_MAX}");
+            self.report(Diagnostic::new(&codes::OUT_OF_RANGE, count.span, message));
+        }
+        known
+    }
+
     pub(super) fn sample(&mut self, percent: &Number, seed: &Text) -> Option<Sample> {
         let percent_millis = self.part_of_all(percent, "e.g. `sample 10%`");
         self.seed(seed, "any text will do")?;

@@ -6,7 +6,8 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::{
-    ContactTest, Criterion, FieldTest, Filter, Logic, NumberTest, Operand, Segment, Selector, Test, Window,
+    Amount, ContactTest, Criterion, FieldTest, Filter, Logic, NumberTest, Operand, Segment, Selector, Test,
+    Window,
 };
 use crate::resolve::greater;
 use crate::schema::{FieldType, ZIP, is_stored_zip};
@@ -120,6 +121,9 @@ impl Segment {
         for Criterion { test, .. } in segment.criteria.iter_mut().chain(segment.exclude.as_mut()) {
             binder.logic(test, &|binder, leaf| binder.contact_test(leaf))?;
         }
+        if let Some(order) = segment.limit.as_mut().and_then(|limit| limit.by.as_mut()) {
+            binder.amount(&mut order.amount)?;
+        }
         Ok(BoundSegment { segment, params })
     }
 }
@@ -202,6 +206,15 @@ impl Binder<'_> {
             ContactTest::Sequence(sequence) => {
                 sequence.selectors_mut().try_for_each(|selector| self.selector(selector))
             }
+        }
+    }
+
+    fn amount(&self, amount: &mut Amount) -> Result2 {
+        match amount {
+            Amount::Field { .. } | Amount::Age(_) => Ok(()),
+            Amount::Count { selector, .. }
+            | Amount::Aggregate { selector, .. }
+            | Amount::One { selector, .. } => self.selector(selector),
         }
     }
 

@@ -4,6 +4,7 @@
 //! those two. A [`Segment`] may still hold parameters; [`Segment::bind`] replaces them and yields a
 //! [`BoundSegment`], the only form that can run.
 
+mod amount;
 mod bind;
 mod sequence;
 mod tails;
@@ -13,9 +14,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use amount::{Amount, Direction};
 pub use bind::{BindError, BoundSegment, ParamValues};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
-pub use tails::{ARMS_MAX, Arm, Holdout, Sample, Split};
+pub use tails::{ARMS_MAX, Arm, Cap, Holdout, LIMIT_MAX, Limit, OnePer, Order, Sample, Split};
 pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
 
 use crate::schema::{Channel, FieldType, Purpose};
@@ -98,8 +100,14 @@ pub struct Segment {
     pub exclude: Option<Criterion>,
     /// Contact fields written beside the id and the address, in order, without duplicates.
     pub output: Vec<String>,
+    /// How often a contact may have been approached lately.
+    pub cap: Option<Cap>,
+    /// A field of which each value stands once in the list.
+    pub one_per: Option<OnePer>,
     /// Share of those who are left that the list is made of.
     pub sample: Option<Sample>,
+    /// Most contacts of the list, and who comes first.
+    pub limit: Option<Limit>,
     /// The list in parts. With a `holdout` the arms share what that leaves.
     pub split: Option<Split>,
     /// Share of the list that is kept back.

@@ -36,17 +36,26 @@ pub(super) fn distinct(records: &[&Record], field: &str, clock: &Clock) -> usize
 /// The test of a sum, average, least, greatest or median value: UNKNOWN without a value, and when a value has a
 /// comparator, because it is not a number yet.
 pub(super) fn aggregate(function: Aggregate, records: &[&Record], field: &str, test: &NumberTest) -> Truth {
+    match exact(function, records, field) {
+        Some((number, scale)) => number_test(number, scale, test),
+        None => Truth::Unknown,
+    }
+}
+
+/// The number that [`aggregate`] tests, for comparing contacts; `None` where that is UNKNOWN.
+pub(super) fn made(function: Aggregate, records: &[&Record], field: &str) -> Option<Made> {
+    exact(function, records, field).map(|(made, _)| made)
+}
+
+fn exact(function: Aggregate, records: &[&Record], field: &str) -> Option<(Made, Scale)> {
     let with_value: Vec<(&Record, &Value)> =
         records.iter().filter_map(|record| Some((*record, value(&record.fields, field)?))).collect();
     if field == "value" && with_value.iter().any(|(record, _)| value(&record.fields, "comparator").is_some())
     {
-        return Truth::Unknown;
+        return None;
     }
     let values: Vec<&Value> = with_value.into_iter().map(|(_, value)| value).collect();
-    match made_of(function, &values) {
-        Some((number, scale)) => number_test(number, scale, test),
-        None => Truth::Unknown,
-    }
+    made_of(function, &values)
 }
 
 /// The number of a sum and its like, in words; `None` without one.
@@ -66,8 +75,8 @@ pub(super) fn number(function: Aggregate, records: &[&Record], field: &str, mone
 }
 
 /// A number made of values.
-#[derive(Clone, Copy)]
-enum Made {
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+pub(super) enum Made {
     /// Known exactly.
     Whole(i128),
     /// Known to the precision of a double.

@@ -3,8 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::Blocked;
-use crate::segment::{Holdout, Sample, Segment, Split};
+use crate::segment::{Holdout, Sample, Split};
 
 /// The contact is kept back.
 #[must_use]
@@ -30,15 +29,6 @@ pub fn arm<'s>(split: &'s Split, contact_id: &str) -> Option<&'s str> {
         hash < threshold(end)
     });
     found.map(|arm| arm.name.as_str())
-}
-
-/// Why chance leaves a contact out whom nothing else removes.
-pub(super) fn left_out(segment: &Segment, contact_id: &str) -> Option<Blocked> {
-    if segment.sample.as_ref().is_some_and(|sample| !sampled(sample, contact_id)) {
-        return Some(Blocked::NotSampled);
-    }
-    let held = segment.holdout.as_ref().is_some_and(|holdout| held_out(holdout, contact_id));
-    held.then_some(Blocked::Holdout)
 }
 
 /// The first 8 bytes of the keyed hash as a number.

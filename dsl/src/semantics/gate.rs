@@ -15,7 +15,7 @@ use super::time::{
 use super::truth::Truth;
 use crate::clock::Clock;
 use crate::schema::{Channel, Purpose};
-use crate::segment::Window;
+use crate::segment::{Cap, Window};
 use crate::value::{Day, Value, When};
 
 /// Why a contact for whom the criteria are TRUE is left out, in the order in which reasons are counted.
@@ -38,15 +38,21 @@ pub enum Blocked {
     NoConsent,
     /// Under 18, or of unknown age, and the purpose is for adults.
     Minor,
+    /// Approached too often lately.
+    FrequencyCap,
+    /// Another contact with the same value stays.
+    OnePer,
     /// Not among those whom `sample` takes.
     NotSampled,
+    /// Behind the last contact that the limit takes.
+    OverLimit,
     /// Kept back for comparison.
     Holdout,
 }
 
 impl Blocked {
     /// Every reason, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Excluded,
         Self::Deceased,
         Self::NoAddress,
@@ -55,7 +61,10 @@ impl Blocked {
         Self::Unsubscribed,
         Self::NoConsent,
         Self::Minor,
+        Self::FrequencyCap,
+        Self::OnePer,
         Self::NotSampled,
+        Self::OverLimit,
         Self::Holdout,
     ];
 
@@ -71,7 +80,10 @@ impl Blocked {
             Self::Unsubscribed => "unsubscribed",
             Self::NoConsent => "no_consent",
             Self::Minor => "minor",
+            Self::FrequencyCap => "frequency_cap",
+            Self::OnePer => "one_per",
             Self::NotSampled => "not_sampled",
+            Self::OverLimit => "over_limit",
             Self::Holdout => "holdout",
         }
     }
@@ -109,6 +121,19 @@ pub struct Facts<'a> {
     pub suppressions: Vec<Suppression<'a>>,
     /// Consent records.
     pub consents: Vec<Consent<'a>>,
+    /// Approaches of before, for a cap.
+    pub deliveries: Vec<Delivery<'a>>,
+}
+
+/// A record of kind `delivery`.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery<'a> {
+    /// When.
+    pub at: When,
+    /// Category, when it is known.
+    pub status: Option<&'a str>,
+    /// Channel, when it is known.
+    pub channel: Option<&'a str>,
 }
 
 /// A record of one of the first three [`GATE_KINDS`].
@@ -214,7 +239,12 @@ pub(super) fn closed(
             purpose.is_some_and(Purpose::adults_only) && age.is_none_or(|years| years < ADULT_YEARS)
         }
         // Not gates of consent and suppression.
-        Blocked::Excluded | Blocked::NotSampled | Blocked::Holdout => false,
+        Blocked::Excluded
+        | Blocked::FrequencyCap
+        | Blocked::OnePer
+        | Blocked::NotSampled
+        | Blocked::OverLimit
+        | Blocked::Holdout => false,
     }
 }
 
@@ -244,10 +274,34 @@ pub(super) fn facts(contact: &Contact, channel: Option<Channel>) -> Facts<'_> {
                 decision: record.category("decision"),
                 scope: record.category("scope"),
             }),
+            "delivery" => facts.deliveries.push(Delivery {
+                at,
+                status: record.category("status"),
+                channel: record.category("channel"),
+            }),
             _ => {}
         }
     }
     facts
+}
+
+/// The contact has had too many deliveries on the channel ([`Cap`]); judged at the clock of [`judge`].
+#[must_use]
+pub fn capped(
+    cap: &Cap,
+    deliveries: &[Delivery<'_>],
+    channel: Option<Channel>,
+    clock: &Clock,
+    now_micros: i64,
+) -> bool {
+    let clock = Clock { as_of_micros: clock.as_of_micros.max(now_micros), zone: clock.zone };
+    let counts = |delivery: &&Delivery<'_>| {
+        delivery.status != Some("entered_in_error")
+            && delivery.channel.is_none_or(|own| channel.is_none_or(|channel| channel.name() == own))
+            && not_future(delivery.at, &clock)
+            && in_window(delivery.at, &Window::InLast(cap.per), &clock) != Truth::False
+    };
+    deliveries.iter().filter(counts).count() >= cap.count as usize
 }
 
 fn date(contact: &Contact, field: &str) -> Option<Day> {

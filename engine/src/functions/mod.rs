@@ -9,7 +9,7 @@ mod sample;
 mod text;
 mod turns;
 
-pub(crate) use age::age_test;
+pub(crate) use age::{age_number, age_test};
 pub(crate) use anniversary::{Returns, anniversary};
 pub(crate) use list::{ListOf, list_test};
 pub(crate) use local_day::local_day;

@@ -10,6 +10,7 @@ mod in_lists;
 mod records;
 mod scans;
 mod sequences;
+mod tails;
 mod time;
 
 use datafusion::common::{DataFusionError, Result, internal_err};

@@ -89,8 +89,10 @@ pub(crate) struct Chance {
 
 impl From<&Segment> for Chance {
     fn from(segment: &Segment) -> Self {
+        // Where the list is looked at as a whole, the sample is taken on the way.
+        let here = segment.one_per.is_none() && segment.limit.is_none();
         Self {
-            sample: segment.sample.as_ref().map(Share::from),
+            sample: segment.sample.as_ref().filter(|_| here).map(Share::from),
             holdout: segment.holdout.as_ref().map(Share::from),
             arms: segment.split.as_ref().map(Arms::from),
         }

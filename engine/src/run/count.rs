@@ -89,11 +89,20 @@ pub(super) fn count_report(executed: &Executed, request: &Request) -> Result<Cou
             removed.push(Removed { reason, contacts: explain::counter(&gate, reason.name()) });
         }
         let mut left = explain::counter(&gate, "true");
+        let segment = request.segment.segment();
+        let tails = node(plan, "TailsExec");
+        if let Some(tails) = &tails {
+            let operator = tails.downcast_ref::<SetExec>().map(|set| Arc::clone(set.operator()));
+            let reasons = operator.and_then(|operator| Some(operator.as_tails()?.asked.reasons()));
+            for reason in reasons.unwrap_or_default() {
+                removed.push(Removed { reason, contacts: explain::counter(tails, reason.name()) });
+            }
+            left = explain::counter(tails, "true");
+        }
         if let Some(list) = explain::find(plan, &|node| node.is::<RecipientsExec>()) {
             left = explain::counter(&list, "recipients");
-            let segment = request.segment.segment();
             let thinned = [
-                (Reason::NotSampled, segment.sample.is_some()),
+                (Reason::NotSampled, segment.sample.is_some() && tails.is_none()),
                 (Reason::Holdout, segment.holdout.is_some()),
             ];
             for (reason, _) in thinned.into_iter().filter(|(_, asked)| *asked) {

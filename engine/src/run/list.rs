@@ -20,7 +20,7 @@ use super::Engine;
 use super::count::count_report;
 use super::digest::{CanonicalRows, ListDigest};
 use super::query::{self, Executed, Wanted, aborted, releasable};
-use super::recheck::{Recheck, chance};
+use super::recheck::{Recheck, list};
 use super::render::render;
 use crate::error::{Error, Result};
 use crate::plan::recipients::ARM;
@@ -177,13 +177,18 @@ fn prepare(
         let shard =
             u32::try_from(shard).map_err(|_| Error::Query { doing: "sorting the list", kind: "shard" })?;
         recheck.shard(shard, &rows)?;
-        chance::check(request.segment.segment(), &rows)?;
+        let segment = request.segment.segment();
+        list::by_chance(segment, &rows)?;
+        let values = list::values(segment, &rows, schema, &request.clock)?;
         let contacts = snapshot.shards().get(shard as usize).map_or(0, |shard| shard.contacts);
         let members = members(shard, contacts, &rows);
-        Ok(Some((Sorted::of(render(&rows, &fields, arms, schema)?)?, members)))
+        Ok(Some(((Sorted::of(render(&rows, &fields, arms, schema)?)?, values), members)))
     });
     let parts = parts.collect::<Result<Vec<_>>>()?;
-    let (parts, members): (Vec<Sorted>, Vec<Vec<u8>>) = parts.into_iter().flatten().unzip();
+    let (parts, members): (Vec<_>, Vec<Vec<u8>>) = parts.into_iter().flatten().unzip();
+    let (parts, values): (Vec<Sorted>, Vec<Vec<String>>) = parts.into_iter().unzip();
+    let released = parts.iter().map(|part| part.order.len() as u64).sum();
+    list::whole(request.segment.segment(), &values, released)?;
     let columns = fields.iter().copied().chain(arms).map(|name| Field::new(name, DataType::Utf8, true));
     let empty = RecordBatch::new_empty(Arc::new(ArrowSchema::new(columns.collect::<Vec<_>>())));
     Ok(List { pieces: merged(&parts, empty.schema())?, schema: empty.schema(), members: members.concat() })

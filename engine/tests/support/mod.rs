@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::segment::{BoundSegment, Segment};
-use hyperseg_dsl::semantics::{Contact, Verdict, arm, select};
+use hyperseg_dsl::semantics::{Contact, Verdict, arm, select_all};
 use hyperseg_dsl::value::Value;
 use hyperseg_engine::{ConsentAge, Engine, Guards, Limits, Request};
 use hyperseg_storage::audit::IntentBody;
@@ -108,11 +108,8 @@ pub fn difference(fixture: &Fixture, world: &World, segment: &Segment) -> Option
 pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u64, String> {
     let bound = segment.bind(&BTreeMap::new()).unwrap();
     let schema = hyperseg_dsl::schema::Schema::built_in();
-    let verdicts: Vec<(&Contact, Verdict)> = world
-        .contacts
-        .iter()
-        .map(|contact| (contact, select(&bound, contact, &schema, &world.clock, world.now_micros)))
-        .collect();
+    let found = select_all(&bound, &world.contacts, &schema, &world.clock, world.now_micros);
+    let verdicts: Vec<(&Contact, Verdict)> = world.contacts.iter().zip(found).collect();
     let request = request(bound, world.clock, world.now_micros);
     let funnel = match fixture.engine.funnel_blocking(&request) {
         Ok(funnel) => funnel,
@@ -143,6 +140,13 @@ pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u6
         if removed.contacts != reference {
             return Err(format!("{}: engine {}, reference {reference}", removed.reason, removed.contacts));
         }
+    }
+    let count = match fixture.engine.count_blocking(&request) {
+        Ok(count) => count,
+        Err(error) => return Err(format!("the count failed: {error}")),
+    };
+    if count.releasable != funnel.count.releasable || count.removed != funnel.count.removed {
+        return Err(format!("count {:?}, funnel {:?}", count.removed, funnel.count.removed));
     }
     let mut expected: Vec<&str> = verdicts
         .iter()

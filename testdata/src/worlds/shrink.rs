@@ -127,6 +127,10 @@ impl Shrinker<'_> {
         let mut smaller = false;
         for drop in [
             |segment: &mut Segment| segment.exclude = None,
+            |segment: &mut Segment| segment.cap = None,
+            |segment: &mut Segment| segment.one_per = None,
+            |segment: &mut Segment| segment.limit = None,
+            |segment: &mut Segment| segment.limit.iter_mut().for_each(|limit| limit.by = None),
             |segment: &mut Segment| segment.sample = None,
             |segment: &mut Segment| segment.split = None,
             |segment: &mut Segment| segment.holdout = None,

@@ -6,11 +6,11 @@ use std::fmt::Write;
 use chrono::{DateTime, SecondsFormat, Utc};
 use hyperseg_dsl::schema::{Field, FieldType, Schema};
 use hyperseg_dsl::segment::{
-    AgeUnit, Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit, Event, FieldTest, Filter,
-    Link, Logic, NumberTest, Operand, Relation, Sample, Segment, Selector, Sequence, Test, TextOp, Which,
-    Window,
+    AgeUnit, Amount, Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit, Event, FieldTest,
+    Filter, Link, Logic, NumberTest, Operand, Relation, Sample, Segment, Selector, Sequence, Test, TextOp,
+    Which, Window,
 };
-use hyperseg_dsl::semantics::select;
+use hyperseg_dsl::semantics::select_all;
 use hyperseg_dsl::value::Value;
 
 use super::{CONTACTS, World, rows};
@@ -22,6 +22,8 @@ pub fn to_text(segment: &Segment) -> String {
     let mut printer = Printer::default();
     let criteria: Vec<String> = segment.criteria.iter().map(|it| printer.inner(&it.test)).collect();
     let exclude = segment.exclude.as_ref().map(|it| printer.criteria(&it.test));
+    let by = segment.limit.as_ref().and_then(|limit| limit.by.as_ref());
+    let by = by.map(|order| format!(" by {} {}", printer.amount(&order.amount), order.direction.word()));
     let mut text = String::new();
     for (name, set) in &printer.sets {
         let _ = writeln!(text, "valueset {name} = {set}");
@@ -54,6 +56,15 @@ pub fn to_text(segment: &Segment) -> String {
     }
     if !segment.output.is_empty() {
         let _ = write!(text, "\n  output {}", segment.output.join(", "));
+    }
+    if let Some(cap) = &segment.cap {
+        let _ = write!(text, "\n  cap {} per {}", cap.count, duration(cap.per));
+    }
+    if let Some(one_per) = &segment.one_per {
+        let _ = write!(text, "\n  one per {}", one_per.field);
+    }
+    if let Some(limit) = &segment.limit {
+        let _ = write!(text, "\n  limit {}{}", limit.count, by.unwrap_or_default());
     }
     if let Some(of) = &segment.sample {
         let _ = write!(text, "\n  {}", sample(of));
@@ -144,21 +155,13 @@ impl Printer {
             }
             ContactTest::Has(selector) => format!("has {}", self.selector(selector)),
             ContactTest::Count { counted, selector, test } => {
-                let inside = match counted {
-                    Counted::Records => self.selector(selector),
-                    Counted::Days => format!("days of {}", self.selector(selector)),
-                    Counted::Distinct { field, .. } => format!("distinct {}", self.field_of(selector, field)),
-                };
-                format!("count({inside}) {}", number_test(test))
+                format!("count({}) {}", self.counted(counted, selector), number_test(test))
             }
             ContactTest::Aggregate { function, selector, field, test, .. } => {
                 format!("{}({}) {}", function.name(), self.field_of(selector, field), number_test(test))
             }
             ContactTest::One { which, selector, test } => {
-                let which = match which {
-                    Which::Latest => "latest",
-                    Which::Earliest => "earliest",
-                };
+                let which = which_word(*which);
                 let selector = self.selector(selector);
                 match test {
                     Logic::Leaf(test) => {
@@ -175,6 +178,30 @@ impl Printer {
                 let (test, selector) = (self.filter(test), self.selector(selector));
                 format!("share({test} of {selector}) {} {percent}%{least}", sign(*cmp))
             }
+        }
+    }
+
+    /// A number that contacts are ordered by.
+    fn amount(&mut self, of: &Amount) -> String {
+        match of {
+            Amount::Field { field, .. } => field.clone(),
+            Amount::Age(AgeUnit::Years) => "age".to_owned(),
+            Amount::Age(AgeUnit::Months) => "age in months".to_owned(),
+            Amount::Count { counted, selector } => format!("count({})", self.counted(counted, selector)),
+            Amount::Aggregate { function, selector, field, .. } => {
+                format!("{}({})", function.name(), self.field_of(selector, field))
+            }
+            Amount::One { which, selector, field, .. } => {
+                format!("{} {} .{field}", which_word(*which), self.selector(selector))
+            }
+        }
+    }
+
+    fn counted(&mut self, counted: &Counted, selector: &Selector) -> String {
+        match counted {
+            Counted::Records => self.selector(selector),
+            Counted::Days => format!("days of {}", self.selector(selector)),
+            Counted::Distinct { field, .. } => format!("distinct {}", self.field_of(selector, field)),
         }
     }
 
@@ -285,6 +312,13 @@ impl Printer {
         let name = known.unwrap_or_else(|| format!("set{}", self.sets.len() + 1));
         self.sets.insert(name.clone(), text);
         format!("in @{name}")
+    }
+}
+
+fn which_word(which: Which) -> &'static str {
+    match which {
+        Which::Latest => "latest",
+        Which::Earliest => "earliest",
     }
 }
 
@@ -418,8 +452,8 @@ pub fn to_case(world: &World, segment: &Segment) -> String {
     let Ok(bound) = segment.bind(&BTreeMap::new()) else { return text };
     let mut recipients = BTreeSet::new();
     let mut why_not = BTreeMap::new();
-    for contact in &world.contacts {
-        let verdict = select(&bound, contact, &schema, &world.clock, world.now_micros);
+    let verdicts = select_all(&bound, &world.contacts, &schema, &world.clock, world.now_micros);
+    for (contact, verdict) in world.contacts.iter().zip(verdicts) {
         match Reason::of(&verdict) {
             None => {
                 recipients.insert(contact.id());

@@ -80,7 +80,7 @@ pub(crate) enum Constant {
 
 /// A number made of values, exactly or as a double.
 #[derive(Clone, Copy, Debug)]
-enum Made {
+pub(crate) enum Made {
     Whole(i128),
     Real(f64),
 }
@@ -191,62 +191,92 @@ impl SetOperator for Measure {
     }
 
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
-        let mut input = single(inputs)?;
-        shard.reservation.try_grow(shard.contacts * size_of::<State>())?;
-        let mut states = vec![State::NOTHING; shard.contacts];
-        let mut middle: Vec<(u32, f64)> = Vec::new();
-        let mut reals = false;
-        let rows = shard.counter("rows");
-        while let Some(batch) = input.try_next().await? {
-            let values = Values::of(self.value.evaluate(&batch)?.into_array(batch.num_rows())?)?;
-            reals |= matches!(values, Values::Real(_));
-            let inexact =
-                self.inexact.as_ref().map(|expr| expr.evaluate(&batch)?.into_array(batch.num_rows()));
-            let inexact = inexact.transpose()?;
-            let inexact = inexact.as_ref().map(|flags| flags.as_any().downcast_ref::<BooleanArray>());
-            let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
-            rows.add(batch.num_rows());
-            if self.function == Aggregate::Median {
-                shard.reservation.try_grow(batch.num_rows() * size_of::<(u32, f64)>())?;
-            }
-            for (row, &ordinal) in ordinals.values().iter().enumerate() {
-                let Some(value) = values.get(row) else { continue };
-                let state = states
-                    .get_mut(ordinal as usize)
-                    .ok_or_else(|| internal_datafusion_err!("an ordinal beyond its shard"))?;
-                let is_inexact = match inexact {
-                    None => false,
-                    Some(Some(flags)) => flags.is_valid(row) && flags.value(row),
-                    Some(None) => return internal_err!("a flag that is not Boolean"),
-                };
-                state.inexact |= is_inexact;
-                state.add(self.function, value);
-                if self.function == Aggregate::Median {
-                    let value = match value {
-                        Made::Whole(whole) => whole as f64,
-                        Made::Real(real) => real,
-                    };
-                    middle.push((ordinal, value));
-                }
-            }
-        }
-        let on_grid = reals && matches!(self.function, Aggregate::Sum | Aggregate::Avg);
-        let (certain, known) = if self.function == Aggregate::Median {
-            let medians = medians(middle, shard.contacts);
-            let holds = |median: &Option<f64>| {
+        let (value, inexact) = (&self.value, self.inexact.as_ref());
+        let found = measured(self.function, value, inexact, single(inputs)?, shard).await?;
+        let on_grid = found.reals && matches!(self.function, Aggregate::Sum | Aggregate::Avg);
+        let known = packed(&found.states, |state| state.values > 0 && !state.inexact);
+        let certain = match &found.medians {
+            Some(medians) => packed(medians, |median| {
                 median.is_some_and(|median| self.bounds.hold(Made::Real(median), false))
-            };
-            (packed(&medians, holds), packed(&states, |state| state.values > 0 && !state.inexact))
-        } else {
-            let holds = |state: &State| {
-                state.values > 0 && self.bounds.hold(state.made(self.function, reals), on_grid)
-            };
-            (packed(&states, holds), packed(&states, |state| state.values > 0 && !state.inexact))
+            }),
+            None => packed(&found.states, |state| {
+                state.values > 0 && self.bounds.hold(state.made(self.function, found.reals), on_grid)
+            }),
         };
         let certain = &certain & &known;
         let possible = &certain | &!&known;
         Ok(ShardSet::new(certain, possible))
     }
+}
+
+/// What was found of each contact.
+pub(crate) struct Measured {
+    function: Aggregate,
+    states: Vec<State>,
+    /// Of a median.
+    medians: Option<Vec<Option<f64>>>,
+    /// The values are not whole.
+    reals: bool,
+}
+
+impl Measured {
+    /// The number of a contact; `None` when it is UNKNOWN.
+    pub(crate) fn made(&self, ordinal: usize) -> Option<Made> {
+        let state = self.states.get(ordinal).filter(|state| state.values > 0 && !state.inexact)?;
+        match &self.medians {
+            Some(medians) => medians.get(ordinal).copied().flatten().map(Made::Real),
+            None => Some(state.made(self.function, self.reals)),
+        }
+    }
+}
+
+/// Works the rows of a shard off.
+pub(crate) async fn measured(
+    function: Aggregate,
+    value: &Arc<dyn PhysicalExpr>,
+    inexact: Option<&Arc<dyn PhysicalExpr>>,
+    mut input: SendableRecordBatchStream,
+    shard: &ShardContext,
+) -> Result<Measured> {
+    shard.reservation.try_grow(shard.contacts * size_of::<State>())?;
+    let mut states = vec![State::NOTHING; shard.contacts];
+    let mut middle: Vec<(u32, f64)> = Vec::new();
+    let mut reals = false;
+    let rows = shard.counter("rows");
+    while let Some(batch) = input.try_next().await? {
+        let values = Values::of(value.evaluate(&batch)?.into_array(batch.num_rows())?)?;
+        reals |= matches!(values, Values::Real(_));
+        let inexact = inexact.map(|expr| expr.evaluate(&batch)?.into_array(batch.num_rows()));
+        let inexact = inexact.transpose()?;
+        let inexact = inexact.as_ref().map(|flags| flags.as_any().downcast_ref::<BooleanArray>());
+        let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
+        rows.add(batch.num_rows());
+        if function == Aggregate::Median {
+            shard.reservation.try_grow(batch.num_rows() * size_of::<(u32, f64)>())?;
+        }
+        for (row, &ordinal) in ordinals.values().iter().enumerate() {
+            let Some(value) = values.get(row) else { continue };
+            let state = states
+                .get_mut(ordinal as usize)
+                .ok_or_else(|| internal_datafusion_err!("an ordinal beyond its shard"))?;
+            let is_inexact = match inexact {
+                None => false,
+                Some(Some(flags)) => flags.is_valid(row) && flags.value(row),
+                Some(None) => return internal_err!("a flag that is not Boolean"),
+            };
+            state.inexact |= is_inexact;
+            state.add(function, value);
+            if function == Aggregate::Median {
+                let value = match value {
+                    Made::Whole(whole) => whole as f64,
+                    Made::Real(real) => real,
+                };
+                middle.push((ordinal, value));
+            }
+        }
+    }
+    let medians = (function == Aggregate::Median).then(|| medians(middle, shard.contacts));
+    Ok(Measured { function, states, medians, reals })
 }
 
 /// The value in the middle of each contact's, or halfway between the two.
@@ -268,14 +298,14 @@ fn medians(mut values: Vec<(u32, f64)>, contacts: usize) -> Vec<Option<f64>> {
 }
 
 /// Values of a batch.
-enum Values {
+pub(crate) enum Values {
     Int(Int32Array),
     Money(Int64Array),
     Real(Float64Array),
 }
 
 impl Values {
-    fn of(values: ArrayRef) -> Result<Self> {
+    pub(crate) fn of(values: ArrayRef) -> Result<Self> {
         let any = values.as_any();
         match values.data_type() {
             DataType::Int32 => any.downcast_ref().cloned().map(Self::Int),
@@ -286,7 +316,7 @@ impl Values {
         .ok_or_else(|| internal_datafusion_err!("values that are no numbers"))
     }
 
-    fn get(&self, row: usize) -> Option<Made> {
+    pub(crate) fn get(&self, row: usize) -> Option<Made> {
         match self {
             Self::Int(values) => values.is_valid(row).then(|| Made::Whole(values.value(row).into())),
             Self::Money(values) => values.is_valid(row).then(|| Made::Whole(values.value(row).into())),

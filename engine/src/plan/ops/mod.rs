@@ -15,6 +15,7 @@ mod number_of;
 pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
+pub(crate) mod tails;
 
 use std::sync::Arc;
 
@@ -81,6 +82,8 @@ pub(crate) enum Operation {
     },
     /// The first input without the others, which are the gates in order.
     Gate(Vec<Reason>),
+    /// The first input as far as the list takes it. Inputs: the gate, amounts, scans.
+    Tails(tails::Asked),
 }
 
 impl Operation {
@@ -106,6 +109,7 @@ impl Operation {
             Self::Constant(_) => "Constant",
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
+            Self::Tails(_) => "Tails",
         }
     }
 
@@ -130,7 +134,8 @@ impl Operation {
             | Self::Not
             | Self::Constant(_)
             | Self::Criteria { .. }
-            | Self::Gate(_) => &[],
+            | Self::Gate(_)
+            | Self::Tails(_) => &[],
         }
     }
 
@@ -159,7 +164,8 @@ impl Operation {
             | Self::Not
             | Self::Constant(_)
             | Self::Criteria { .. }
-            | Self::Gate(_) => false,
+            | Self::Gate(_)
+            | Self::Tails(_) => false,
         }
     }
 
@@ -199,6 +205,7 @@ impl Operation {
             (Self::NumberOf(number), None) => Arc::new(number_of::CountSets { number: *number }),
             (Self::Not, None) => Arc::new(logic::Logic::Not),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
+            (Self::Tails(asked), None) => Arc::new(tails::Tails::new(asked.clone())),
             (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
             (operation, _) => return internal_err!("{} with other expressions", operation.name()),
         };
