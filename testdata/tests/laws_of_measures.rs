@@ -231,7 +231,8 @@ fn name(test: &ContactTest) -> Option<&'static str> {
         | ContactTest::One { .. }
         | ContactTest::Sequence(_)
         | ContactTest::Sample(_)
-        | ContactTest::Share { .. } => None,
+        | ContactTest::Share { .. }
+        | ContactTest::Reference(_) => None,
     }
 }
 

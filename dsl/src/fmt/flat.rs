@@ -2,8 +2,8 @@
 
 use crate::ast::{
     Amount, AmountKind, AttributeTest, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure,
-    Modifier, Number, NumberSet, OneTest, Param, Selector, Set, Step, StepKind, Text, Value, ValueKind,
-    Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window, WindowKind,
+    Modifier, Number, NumberSet, OneTest, Param, Reference, Selector, Sent, Set, Step, StepKind, Text, Value,
+    ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window, WindowKind,
 };
 use crate::lex::text::quote;
 use crate::segment::{AgeUnit, Cmp, DurationUnit, Quantity, TextOp, Which};
@@ -66,6 +66,7 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
             )
         }
         ExprKind::Sample { percent, seed } => sample(percent, seed),
+        ExprKind::Reference(of) => reference(of),
         ExprKind::Bad => "…".to_owned(),
     }
 }
@@ -85,6 +86,22 @@ pub(super) fn amount(of: &Amount, lists: Lists) -> String {
         }
         AmountKind::One { which, selector: of, field } => {
             format!("{} {}.{}", which_word(*which), selector(of, lists), field.name)
+        }
+    }
+}
+
+fn reference(of: &Reference) -> String {
+    match of {
+        Reference::Segment(name) => format!("in segment {}", name.name),
+        Reference::Entered { segment, window: at } => {
+            format!("entered segment {} {}", segment.name, window(at))
+        }
+        Reference::Received { negated, sent, windows } => {
+            let what = match sent {
+                Sent::Segment(name) => format!("segment {}", name.name),
+                Sent::Campaign(name) => format!("campaign {}", value(name)),
+            };
+            format!("{}received {what}{}", not(*negated), windows_tail(windows))
         }
     }
 }

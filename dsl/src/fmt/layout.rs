@@ -234,6 +234,7 @@ impl Layout<'_> {
             | ExprKind::Name(_)
             | ExprKind::Anniversary { .. }
             | ExprKind::Sample { .. }
+            | ExprKind::Reference(_)
             | ExprKind::Bad => self.w.push(&flat::expr(expr, Lists::Whole)),
         }
     }
@@ -476,6 +477,7 @@ fn head_end(expr: &Expr) -> usize {
         | ExprKind::Name(_)
         | ExprKind::Anniversary { .. }
         | ExprKind::Sample { .. }
+        | ExprKind::Reference(_)
         | ExprKind::Bad => None,
     };
     head.unwrap_or(expr.span.end)

@@ -15,6 +15,7 @@ mod fields;
 mod file;
 mod read;
 mod records;
+mod references;
 mod sequences;
 mod tails;
 mod tests_of_fields;

@@ -6,8 +6,8 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::{
-    Amount, ContactTest, Criterion, FieldTest, Filter, Logic, NumberTest, Operand, Segment, Selector, Test,
-    Window,
+    Amount, Asks, ContactTest, Criteria, Criterion, FieldTest, Filter, Logic, NumberTest, Operand, Segment,
+    Selector, Test, Window,
 };
 use crate::resolve::greater;
 use crate::schema::{FieldType, ZIP, is_stored_zip};
@@ -119,7 +119,7 @@ impl Segment {
         let binder = Binder { params: &params };
         let mut segment = self.clone();
         for Criterion { test, .. } in segment.criteria.iter_mut().chain(segment.exclude.as_mut()) {
-            binder.logic(test, &|binder, leaf| binder.contact_test(leaf))?;
+            binder.criteria(test)?;
         }
         if let Some(order) = segment.limit.as_mut().and_then(|limit| limit.by.as_mut()) {
             binder.amount(&mut order.amount)?;
@@ -180,6 +180,10 @@ impl Binder<'_> {
         }
     }
 
+    fn criteria(&self, criteria: &mut Criteria) -> Result2 {
+        self.logic(criteria, &|binder, leaf| binder.contact_test(leaf))
+    }
+
     fn contact_test(&self, test: &mut ContactTest) -> Result2 {
         match test {
             ContactTest::Field(test) => {
@@ -205,6 +209,14 @@ impl Binder<'_> {
             ContactTest::Sample(_) => Ok(()),
             ContactTest::Sequence(sequence) => {
                 sequence.selectors_mut().try_for_each(|selector| self.selector(selector))
+            }
+            ContactTest::Reference(reference) => {
+                match &mut reference.asks {
+                    Asks::InSegment => {}
+                    Asks::Entered(window) => self.window(window)?,
+                }
+                self.criteria(&mut reference.test)?;
+                reference.without.iter_mut().try_for_each(|criteria| self.criteria(criteria))
             }
         }
     }

@@ -6,6 +6,7 @@
 
 mod amount;
 mod bind;
+mod reference;
 mod sequence;
 mod tails;
 mod window;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use amount::{Amount, Direction};
 pub use bind::{BindError, BoundSegment, ParamValues};
+pub use reference::{Asks, Reference};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
 pub use tails::{ARMS_MAX, Arm, Cap, Holdout, LIMIT_MAX, Limit, OnePer, Order, Sample, Split};
 pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
@@ -229,6 +231,8 @@ pub enum ContactTest {
         /// FALSE for fewer records than this.
         at_least: Option<u32>,
     },
+    /// Criteria under a name.
+    Reference(Box<Reference>),
 }
 
 /// In what an age is counted.

@@ -10,6 +10,7 @@ mod criteria;
 mod dice;
 mod measures;
 mod palette;
+mod references;
 mod segments;
 mod sequences;
 mod shrink;

@@ -97,7 +97,8 @@ impl Facts for ContactTest {
             | Self::One { .. }
             | Self::Sequence(_)
             | Self::Sample(_)
-            | Self::Share { .. } => None,
+            | Self::Share { .. }
+            | Self::Reference(_) => None,
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
 pub(crate) mod tails;
+mod without;
 
 use std::sync::Arc;
 
@@ -73,6 +74,8 @@ pub(crate) enum Operation {
     NumberOf(NumberOf),
     /// Kleene's not of the input.
     Not,
+    /// The first input without those for whom one of the others is TRUE.
+    Without,
     /// Everyone or nobody.
     Constant(bool),
     /// The top-level criteria: and, with a count after each.
@@ -106,6 +109,7 @@ impl Operation {
             Self::Or => "Or",
             Self::NumberOf(_) => "NumberOf",
             Self::Not => "Not",
+            Self::Without => "Without",
             Self::Constant(_) => "Constant",
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
@@ -132,6 +136,7 @@ impl Operation {
             | Self::Or
             | Self::NumberOf(_)
             | Self::Not
+            | Self::Without
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_)
@@ -162,6 +167,7 @@ impl Operation {
             | Self::Or
             | Self::NumberOf(_)
             | Self::Not
+            | Self::Without
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_)
@@ -204,6 +210,7 @@ impl Operation {
             (Self::Or, None) => Arc::new(logic::Logic::Or),
             (Self::NumberOf(number), None) => Arc::new(number_of::CountSets { number: *number }),
             (Self::Not, None) => Arc::new(logic::Logic::Not),
+            (Self::Without, None) => Arc::new(without::Without),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
             (Self::Tails(asked), None) => Arc::new(tails::Tails::new(asked.clone())),
             (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
