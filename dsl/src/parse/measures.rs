@@ -9,6 +9,9 @@ use crate::ast::{ExprKind, Ident, Measure, Selector, Window};
 use crate::diagnostic::codes;
 use crate::segment::Aggregate;
 
+/// What stands inside of the parentheses; `None` after a report.
+type Inside = Option<(Measure, Selector)>;
+
 /// What people write for a function that has another name.
 const OTHER_NAMES: [(&str, &str); 9] = [
     ("total", "sum"),
@@ -74,7 +77,7 @@ impl Parser<'_> {
     }
 
     /// From the parenthesis to the windows behind the other one.
-    fn made_of(&mut self, function: Option<Aggregate>) -> Option<(Option<(Measure, Selector)>, Vec<Window>)> {
+    fn made_of(&mut self, function: Option<Aggregate>) -> Option<(Inside, Vec<Window>)> {
         let open = self.take(sign("("))?;
         let inside = match function {
             None => self.counted(),
