@@ -54,6 +54,15 @@ pub(crate) struct Manifest {
     pub(crate) files: Vec<FileEntry>,
 }
 
+impl Manifest {
+    /// Everything that the generation consists of beside its manifest: name relative to the dataset, length, SHA-256.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (String, u64, Digest)> {
+        let files = self.files.iter().map(|file| (file.file_name(), file.bytes, file.sha256));
+        let vectors = self.files.iter().filter_map(|file| file.deleted.as_ref());
+        files.chain(vectors.map(|vector| (vector.file_name(), vector.bytes, vector.sha256)))
+    }
+}
+
 /// Name of a generation's manifest, relative to the dataset.
 pub(crate) fn file_name(generation: u64) -> String {
     format!("{DIRECTORY}/{}", base_name(generation))

@@ -5,6 +5,7 @@
 //! lock                             held by the one writer
 //! snapshots/<generation>.manifest  sealed: schema, files, digests, wrapped data keys
 //! data/<uuid>.parquet              every column and the footer encrypted
+//! data/<uuid>.deleted              sealed: rows of a data file that count no more
 //! audit/                           log and sealed lists
 //! ```
 //!
@@ -21,6 +22,7 @@ mod manifest;
 mod snapshot;
 mod transaction;
 mod upkeep;
+pub(crate) mod vector;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -5,9 +5,10 @@
 //! never happen that a reader sees a file before the commit, or half of a commit. What a dead writer left behind is
 //! removed when the next transaction begins.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +23,7 @@ use super::entry::{FileEntry, WrappedKey};
 use super::id::{DatasetId, FileId, TableId};
 use super::manifest::{self, Manifest};
 use super::snapshot::{ShardInfo, Snapshot};
+use super::vector::{self, VectorEntry};
 use super::{DATA, Dataset};
 use crate::audit::Intent;
 use crate::crypto::Digest;
@@ -47,6 +49,12 @@ pub struct Transaction {
 #[derive(Debug, Default)]
 struct State {
     files: Vec<FileEntry>,
+    /// Rows of files of the base that count no more.
+    deletions: BTreeMap<FileId, Vec<Range<u64>>>,
+    /// Vectors that were written for them.
+    vectors: BTreeMap<FileId, VectorEntry>,
+    /// Files of the base that the next snapshot does without.
+    dropped: HashSet<FileId>,
     shards: Option<Vec<ShardInfo>>,
     consent_imported_micros: Option<i64>,
 }
@@ -137,6 +145,19 @@ impl Transaction {
         Ok(())
     }
 
+    /// Lets rows of a file of the base count no more. What else was deleted of it stays deleted.
+    ///
+    /// # Errors
+    /// The base has no such file, or the file no such rows.
+    pub fn delete_rows(&self, file: FileId, rows: &[Range<u64>]) -> Result<()> {
+        let entry = self.base.file(file).ok_or_else(|| Error::FileMissing { file: file.file_name() })?;
+        if rows.iter().any(|run| run.end > entry.rows) {
+            return Err(mismatch(&entry.table, "rows that the file does not have cannot be deleted"));
+        }
+        self.state().deletions.entry(file).or_default().extend(rows.iter().cloned());
+        Ok(())
+    }
+
     /// Columns that a file of this table and class has.
     fn columns(&self, table: &TableId, class: Class) -> Result<SchemaRef> {
         let schema = self.base.schema();
@@ -190,8 +211,29 @@ impl Transaction {
     /// [`Error::Conflict`] when somebody else has made this generation; then nothing of this transaction stays. After
     /// another error the generation may be there in full, but was not acknowledged.
     pub fn commit(self, intent: &Intent) -> Result<Arc<Snapshot>> {
+        self.write_vectors()?;
         let next = self.next_manifest(intent)?;
         self.publish(next)
+    }
+
+    /// Writes the deletion vectors of the files of which rows were deleted. A file of which no row is left is dropped.
+    fn write_vectors(&self) -> Result<()> {
+        let deletions = std::mem::take(&mut self.state().deletions);
+        let (dir, keyring) = (self.dataset.dir(), self.dataset.keyring());
+        for (file, mut rows) in deletions {
+            let Some(entry) = self.base.file(file) else { continue };
+            rows.extend(vector::of_file(dir, *self.dataset.id(), keyring, entry)?);
+            let rows = vector::union(rows);
+            let deleted: u64 = rows.iter().map(|run| run.end - run.start).sum();
+            if deleted == entry.rows {
+                self.state().dropped.insert(file);
+            } else if deleted > entry.deleted_rows() {
+                let place = Place::of(*self.dataset.id(), entry);
+                let vector = VectorEntry::write(self.dataset.medium(), dir, keyring, &place, &rows)?;
+                self.state().vectors.insert(file, vector);
+            }
+        }
+        Ok(())
     }
 
     fn publish(self, next: Manifest) -> Result<Arc<Snapshot>> {
@@ -200,7 +242,9 @@ impl Transaction {
         let created = manifest::create(self.dataset.medium(), self.dataset.dir(), key, &next);
         if !matches!(created, Err(Error::Conflict { .. })) && !self.is_absent(next.generation) {
             // the manifest has its name, even if an error came after it: the files are the snapshot's
-            self.state().files.clear();
+            let mut state = self.state();
+            state.files.clear();
+            state.vectors.clear();
         }
         let hash = created?;
         // The commit stands, held or not.
@@ -219,7 +263,13 @@ impl Transaction {
     fn next_manifest(&self, intent: &Intent) -> Result<Manifest> {
         let state = self.state();
         let base = self.base.manifest();
-        let mut files = [base.files.as_slice(), &state.files].concat();
+        let kept = base.files.iter().filter(|file| !state.dropped.contains(&file.id)).cloned();
+        let mut files: Vec<FileEntry> = kept.chain(state.files.iter().cloned()).collect();
+        for file in &mut files {
+            if let Some(vector) = state.vectors.get(&file.id) {
+                file.deleted = Some(vector.clone());
+            }
+        }
         let order = |file: &FileEntry| {
             (file.table.clone(), file.class, file.shard, file.generation, file.at_min, file.id)
         };
@@ -251,8 +301,10 @@ impl Transaction {
 impl Drop for Transaction {
     fn drop(&mut self) {
         // what cannot be removed now is removed when the next transaction begins
-        for file in &self.state().files {
-            let _ = self.dataset.medium().remove(&self.dataset.dir().join(file.file_name()));
+        let state = self.state();
+        let names = state.files.iter().map(FileEntry::file_name);
+        for name in names.chain(state.vectors.values().map(VectorEntry::file_name)) {
+            let _ = self.dataset.medium().remove(&self.dataset.dir().join(name));
         }
     }
 }
@@ -271,6 +323,9 @@ fn rewrap_file(dataset: &DatasetId, keyring: &Keyring, file: &mut FileEntry) -> 
     }
     move_over(FOOTER_KEY, &mut file.footer.key)?;
     file.key_id = *new.id();
+    if let Some(vector) = &mut file.deleted {
+        vector.rewrap(keyring, &place)?;
+    }
     Ok(file.columns.len() as u64 + 1)
 }
 
@@ -344,22 +399,25 @@ pub(super) fn is_locked(dataset: &Dataset) -> Result<bool> {
     }
 }
 
-/// Temporary files, and data files that no generation names. While somebody writes, his are among them.
+/// Temporary files, and files of data that no generation names. While somebody writes, his are among them.
 pub(super) fn leftovers(dataset: &Dataset, base: &Snapshot) -> Result<Vec<Leftover>> {
     let dir = dataset.dir();
-    let strangers: Vec<String> =
-        names_in(dir, DATA)?.into_iter().filter(|name| !is_file_of(base, name)).collect();
-    let mut kept = HashSet::new();
-    if strangers.iter().any(|name| !name.starts_with(TEMPORARY)) {
+    let mut strangers = Vec::new();
+    let names = names_in(dir, DATA)?.into_iter().filter(|name| is_ours(name));
+    strangers.extend(names.map(|name| Leftover(format!("{DATA}/{name}"))));
+    let named: HashSet<String> = base.manifest().named().map(|(name, ..)| name).collect();
+    strangers.retain(|Leftover(name)| !named.contains(name));
+    if strangers.iter().any(|stranger| !stranger.is_temporary()) {
+        let mut kept = HashSet::new();
         for generation in manifest::generations(dir)? {
             let (older, _) = dataset.read_manifest(generation)?;
-            kept.extend(older.files.iter().map(|file| format!("{}.parquet", file.id)));
+            kept.extend(older.named().map(|(name, ..)| name));
         }
+        strangers.retain(|Leftover(name)| !kept.contains(name));
     }
-    let dead = strangers.into_iter().filter(|name| is_ours(name) && !kept.contains(name));
     let stale = names_in(dir, manifest::DIRECTORY)?.into_iter().filter(|name| name.starts_with(TEMPORARY));
-    let dead = dead.map(|name| Leftover(format!("{DATA}/{name}")));
-    Ok(dead.chain(stale.map(|name| Leftover(format!("{}/{name}", manifest::DIRECTORY)))).collect())
+    strangers.extend(stale.map(|name| Leftover(format!("{}/{name}", manifest::DIRECTORY))));
+    Ok(strangers)
 }
 
 /// Removes what a dead writer left. Only the holder of the lock may.
@@ -371,17 +429,10 @@ fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
     Ok(())
 }
 
-fn is_file_of(snapshot: &Snapshot, name: &str) -> bool {
-    file_id(name).is_some_and(|id| snapshot.file(id).is_some())
-}
-
 /// Whether this program makes files of this name; others are left alone.
 fn is_ours(name: &str) -> bool {
-    name.starts_with(TEMPORARY) || file_id(name).is_some()
-}
-
-fn file_id(name: &str) -> Option<FileId> {
-    name.strip_suffix(".parquet")?.parse().ok()
+    let id = name.strip_suffix(".parquet").or_else(|| name.strip_suffix(vector::SUFFIX));
+    name.starts_with(TEMPORARY) || id.is_some_and(|id| id.parse::<FileId>().is_ok())
 }
 
 fn names_in(dir: &Path, name: &str) -> Result<Vec<String>> {

@@ -123,7 +123,7 @@ impl Dataset {
             let (found, hash) = self.read_manifest(generation)?;
             let name = manifest::file_name(generation);
             bytes += copy_file(medium, self.dir(), staging, &name, None, Some(hash))?;
-            files.extend(found.files.iter().map(|file| (file.file_name(), (file.bytes, file.sha256))));
+            files.extend(found.named().map(|(name, length, digest)| (name, (length, digest))));
         }
         for (name, (length, digest)) in &files {
             bytes += copy_file(medium, self.dir(), staging, name, Some(*length), Some(*digest))?;

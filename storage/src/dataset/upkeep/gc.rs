@@ -127,12 +127,12 @@ impl Dataset {
             let lock = manifest::hold_alone(self.dir(), *generation)?;
             locks.push(lock.ok_or(Error::Conflict { generation: *generation })?);
             let (manifest, _) = self.read_manifest(*generation)?;
-            files.extend(manifest.files.iter().map(|file| (file.file_name(), file.bytes)));
+            files.extend(manifest.named().map(|(name, length, _)| (name, length)));
         }
         for generation in found.oldest..=found.newest {
             let (manifest, _) = self.read_manifest(generation)?;
-            for file in &manifest.files {
-                files.remove(&(file.file_name(), file.bytes));
+            for (name, length, _) in manifest.named() {
+                files.remove(&(name, length));
             }
         }
         found.files = files.len() as u64;

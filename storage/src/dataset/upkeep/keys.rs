@@ -135,6 +135,9 @@ impl Dataset {
             let (bytes, _) = manifest::read(self.dir(), generation)?;
             for file in &self.open_manifest(generation, &bytes)?.files {
                 needed.entry(file.key_id).or_default().insert(generation);
+                if let Some(vector) = &file.deleted {
+                    needed.entry(vector.key_id).or_default().insert(generation);
+                }
             }
             let keys = self.keyring().live_keys(KeyClass::Manifest);
             let opens =
