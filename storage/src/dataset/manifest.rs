@@ -14,6 +14,7 @@ use chrono_tz::Tz;
 use hyperseg_dsl::schema::Schema;
 use serde::{Deserialize, Serialize};
 
+use super::document::DocumentEntry;
 use super::durable;
 use super::entry::FileEntry;
 use super::id::DatasetId;
@@ -52,6 +53,9 @@ pub(crate) struct Manifest {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) key_uses: BTreeMap<KeyId, u64>,
     pub(crate) files: Vec<FileEntry>,
+    /// Sealed documents, by kind and name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) documents: Vec<DocumentEntry>,
 }
 
 impl Manifest {
@@ -59,7 +63,10 @@ impl Manifest {
     pub(crate) fn named(&self) -> impl Iterator<Item = (String, u64, Digest)> {
         let files = self.files.iter().map(|file| (file.file_name(), file.bytes, file.sha256));
         let vectors = self.files.iter().filter_map(|file| file.deleted.as_ref());
-        files.chain(vectors.map(|vector| (vector.file_name(), vector.bytes, vector.sha256)))
+        let vectors = vectors.map(|vector| (vector.file_name(), vector.bytes, vector.sha256));
+        let documents = self.documents.iter();
+        let documents = documents.map(|document| (document.file_name(), document.bytes, document.sha256));
+        files.chain(vectors).chain(documents)
     }
 }
 

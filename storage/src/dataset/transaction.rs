@@ -18,15 +18,16 @@ use arrow::datatypes::SchemaRef;
 use chrono::Utc;
 use hyperseg_dsl::schema::Class;
 
+use super::document::{self, DocumentEntry, DocumentKind};
 use super::durable::{self, TEMPORARY};
 use super::entry::{FileEntry, WrappedKey};
-use super::id::{DatasetId, FileId, TableId};
+use super::id::{DatasetId, DocumentId, FileId, TableId};
 use super::manifest::{self, Manifest};
 use super::snapshot::{ShardInfo, Snapshot};
 use super::vector::{self, VectorEntry};
-use super::{DATA, Dataset};
+use super::{DATA, Dataset, SEALED};
 use crate::audit::Intent;
-use crate::crypto::Digest;
+use crate::crypto::{Digest, sha256};
 use crate::error::{Error, Result};
 use crate::file::FileWriter;
 use crate::file::keys::{FOOTER_KEY, Place};
@@ -55,6 +56,7 @@ struct State {
     vectors: BTreeMap<FileId, VectorEntry>,
     /// Files of the base that the next snapshot does without.
     dropped: HashSet<FileId>,
+    documents: Vec<DocumentEntry>,
     shards: Option<Vec<ShardInfo>>,
     consent_imported_micros: Option<i64>,
 }
@@ -158,6 +160,27 @@ impl Transaction {
         Ok(())
     }
 
+    /// Seals a document, in the place of the one of this kind and name. Gives false, and does nothing, when that one
+    /// has the same contents.
+    ///
+    /// # Errors
+    /// A limit is passed, or the disk fails.
+    pub fn put_document(&self, kind: DocumentKind, name: &str, contents: &[u8]) -> Result<bool> {
+        let same = |entry: &DocumentEntry| entry.contents.0 == sha256(contents);
+        if self.base.document(kind, name).is_some_and(same) {
+            return Ok(false);
+        }
+        let (medium, dir) = (self.dataset.medium(), self.dataset.dir());
+        // Datasets of before there were documents lack the directory.
+        if !dir.join(SEALED).is_dir() {
+            durable::make_directory(medium, dir, SEALED)?;
+            durable::sync_directory(medium, dir, "")?;
+        }
+        let entry = DocumentEntry::write(medium, &self.dataset, self.generation(), (kind, name), contents)?;
+        self.state().documents.push(entry);
+        Ok(true)
+    }
+
     /// Columns that a file of this table and class has.
     fn columns(&self, table: &TableId, class: Class) -> Result<SchemaRef> {
         let schema = self.base.schema();
@@ -199,6 +222,12 @@ impl Transaction {
         let mut wrapped = 0;
         for file in next.files.iter_mut().filter(|file| classes.contains(&KeyClass::Data(file.class))) {
             wrapped += rewrap_file(self.dataset.id(), keyring, file)?;
+        }
+        if classes.contains(&KeyClass::Manifest) {
+            for document in &mut next.documents {
+                document.rewrap(self.dataset.id(), keyring)?;
+                wrapped += 1;
+            }
         }
         next.key_uses = keyring.uses(&next.key_uses);
         self.dataset = self.dataset.with_keyring(keyring.clone())?;
@@ -245,6 +274,7 @@ impl Transaction {
             let mut state = self.state();
             state.files.clear();
             state.vectors.clear();
+            state.documents.clear();
         }
         let hash = created?;
         // The commit stands, held or not.
@@ -288,6 +318,7 @@ impl Transaction {
             schema: base.schema.clone(),
             key_uses: self.dataset.keyring().uses(&base.key_uses),
             files,
+            documents: document::replaced(&base.documents, &state.documents)?,
         };
         check_shards(&next, base)?;
         Ok(next)
@@ -302,8 +333,9 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         // what cannot be removed now is removed when the next transaction begins
         let state = self.state();
-        let names = state.files.iter().map(FileEntry::file_name);
-        for name in names.chain(state.vectors.values().map(VectorEntry::file_name)) {
+        let files = state.files.iter().map(FileEntry::file_name);
+        let vectors = state.vectors.values().map(VectorEntry::file_name);
+        for name in files.chain(vectors).chain(state.documents.iter().map(DocumentEntry::file_name)) {
             let _ = self.dataset.medium().remove(&self.dataset.dir().join(name));
         }
     }
@@ -399,13 +431,15 @@ pub(super) fn is_locked(dataset: &Dataset) -> Result<bool> {
     }
 }
 
-/// Temporary files, and files of data that no generation names. While somebody writes, his are among them.
+/// Temporary files, and data files and documents that no generation names. While somebody writes, his are among them.
 pub(super) fn leftovers(dataset: &Dataset, base: &Snapshot) -> Result<Vec<Leftover>> {
     let dir = dataset.dir();
     let mut strangers = Vec::new();
-    let names = names_in(dir, DATA)?.into_iter().filter(|name| is_ours(name));
-    strangers.extend(names.map(|name| Leftover(format!("{DATA}/{name}"))));
-    let named: HashSet<String> = base.manifest().named().map(|(name, ..)| name).collect();
+    for directory in [DATA, SEALED] {
+        let names = names_in(dir, directory)?.into_iter().map(|name| format!("{directory}/{name}"));
+        strangers.extend(names.filter(|name| is_ours(name)).map(Leftover));
+    }
+    let named = base.manifest().named().map(|(name, ..)| name).collect::<HashSet<_>>();
     strangers.retain(|Leftover(name)| !named.contains(name));
     if strangers.iter().any(|stranger| !stranger.is_temporary()) {
         let mut kept = HashSet::new();
@@ -430,14 +464,23 @@ fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
 }
 
 /// Whether this program makes files of this name; others are left alone.
-fn is_ours(name: &str) -> bool {
-    let id = name.strip_suffix(".parquet").or_else(|| name.strip_suffix(vector::SUFFIX));
-    name.starts_with(TEMPORARY) || id.is_some_and(|id| id.parse::<FileId>().is_ok())
+fn is_ours(path: &str) -> bool {
+    let Some((directory, name)) = path.split_once('/') else { return false };
+    let data = || name.strip_suffix(".parquet").or_else(|| name.strip_suffix(vector::SUFFIX));
+    name.starts_with(TEMPORARY)
+        || match directory {
+            SEALED => name.parse::<DocumentId>().is_ok(),
+            _ => data().is_some_and(|id| id.parse::<FileId>().is_ok()),
+        }
 }
 
 fn names_in(dir: &Path, name: &str) -> Result<Vec<String>> {
     let list = || -> io::Result<Vec<String>> {
-        let items = fs::read_dir(dir.join(name))?;
+        let items = match fs::read_dir(dir.join(name)) {
+            // Datasets of before there were documents have no place for them.
+            Err(error) if name == SEALED && error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            items => items?,
+        };
         items.map(|item| Ok(item?.file_name().to_string_lossy().into_owned())).collect()
     };
     list().map_err(|error| Error::io("list", name, error))
