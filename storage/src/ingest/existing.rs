@@ -133,12 +133,12 @@ impl<'a> Stored<'a> {
             if !mine.is_empty() {
                 let deleted =
                     vector::of_file(self.dataset.dir(), *self.dataset.id(), self.dataset.keyring(), entry)?;
-                let all = [0..entry.rows];
+                let all = 0..entry.rows;
                 let mut mine = mine.iter().map(|row| u64::from(*row) - first).peekable();
                 // Live rows before the run.
                 let mut before = 0;
                 let mut places = Vec::new();
-                for run in vector::without(&all, &deleted) {
+                for run in vector::without(std::slice::from_ref(&all), &deleted) {
                     let length = run.end - run.start;
                     while let Some(row) = mine.next_if(|row| *row < before + length) {
                         let place = run.start + (row - before);

@@ -98,8 +98,8 @@ impl OpenFile {
     /// Those of some rows, which ascend, that count; `None` stands for all rows. No other row is ever read.
     #[must_use]
     pub fn live(&self, rows: Option<&[Range<u64>]>) -> Vec<Range<u64>> {
-        let all = [0..self.rows];
-        vector::without(rows.unwrap_or(&all), &self.deleted)
+        let all = 0..self.rows;
+        vector::without(rows.unwrap_or(std::slice::from_ref(&all)), &self.deleted)
     }
 
     /// Whether some rows count no more.
