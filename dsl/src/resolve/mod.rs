@@ -23,6 +23,7 @@ mod records;
 mod segment_of;
 mod sequences;
 mod shares;
+mod units;
 mod valuesets;
 mod windows;
 
@@ -76,6 +77,7 @@ pub(crate) fn resolve(file: &ast::File, schema: &Schema, complete: bool) -> Reso
         valuesets: BTreeMap::new(),
         defines: BTreeMap::new(),
         body: Body::default(),
+        units: Vec::new(),
         errors: 0,
         nesting: 0,
     };
@@ -134,6 +136,8 @@ struct Resolver<'a> {
     defines: BTreeMap<&'a str, State<Defined>>,
     /// The declaration whose criteria are being resolved.
     body: Body,
+    /// Units that were written, and where, until the records are known whose values they are for.
+    units: Vec<(ast::Span, String)>,
     /// Errors reported so far.
     errors: usize,
     /// Depth of the recursion, through criteria, defines and value sets.

@@ -16,6 +16,7 @@ mod calendar;
 mod gates;
 mod records;
 mod sequences;
+mod units;
 mod values;
 
 /// Test of a contact field, written as the language would.
