@@ -172,7 +172,7 @@ pub const BAD: &[(&[&str], &str)] = &[
     (&["HS0301"], "segment s where has lab(value in 1 \"mg/dL\"..«2»)"),
     (&["HS0301"], "segment s where has lab(value between 1 \"mg/dL\" and 2 «\"g/L\"»)"),
     (&["HS0301"], "segment s where age > «18 \"a\"»"),
-    (&["HS0301"], "segment s where city = «5 \"a\"»"),
+    (&["HS0301"], "segment s where «city = 5 \"a\"»"),
     (&["HS0301"], "segment s where has visit since «5 \"a\"»"),
     (&["HS0110"], "segment s where has lab(value > «$limit \"mg/dL\"»)"),
     (&["HS0401"], "segment s where has lab(value in «3..2 \"mg/dL\"»)"),
