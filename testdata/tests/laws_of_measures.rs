@@ -150,7 +150,8 @@ fn the_least_the_middle_the_average_and_the_greatest_stand_in_order() {
             let unknown: Vec<bool> =
                 Aggregate::ALL.iter().map(|function| made(*function, Cmp::Ge) == Truth::Unknown).collect();
             // What is reported with a comparator leaves some of them open and others not.
-            let reported = |record: &hyperseg_dsl::semantics::Record| record.fields.contains_key("comparator");
+            let reported =
+                |record: &hyperseg_dsl::semantics::Record| record.fields.contains_key("comparator");
             let open = field.name == "value" && view.contact.records.iter().any(reported);
             assert!(open || unknown.iter().all(|it| *it == unknown[0]), "{what}");
             for middle in [Aggregate::Median, Aggregate::Avg] {
@@ -238,7 +239,8 @@ fn name(test: &ContactTest) -> Option<&'static str> {
         | ContactTest::Has(_)
         | ContactTest::One { .. }
         | ContactTest::Sequence(_)
-        | ContactTest::Share { .. } => None,
+        | ContactTest::Share { .. }
+        | ContactTest::Reference(_) => None,
     }
 }
 
