@@ -104,14 +104,17 @@ struct ReportedFunction {
     asked: Asked,
 }
 
-/// Conversions of one batch, by what units and codes are spelled like.
+/// A unit and a code as they are spelled.
+type Spelling<'b> = (&'b str, Option<&'b str>);
+
+/// Conversions of one batch.
 struct Conversions<'b> {
     to: Option<Unit>,
     units: &'b StringArray,
     codes: &'b StringArray,
-    known: HashMap<(&'b str, Option<&'b str>), Option<Conversion>>,
+    known: HashMap<Spelling<'b>, Option<Conversion>>,
     /// Rows lie by code, so that most are as the one before.
-    last: Option<((&'b str, Option<&'b str>), Option<Conversion>)>,
+    last: Option<(Spelling<'b>, Option<Conversion>)>,
 }
 
 impl<'b> Conversions<'b> {
@@ -136,7 +139,7 @@ impl<'b> Conversions<'b> {
     }
 }
 
-fn typed<'b, A: 'static>(arrays: &'b [ArrayRef], place: usize) -> Result<&'b A> {
+fn typed<A: 'static>(arrays: &[ArrayRef], place: usize) -> Result<&A> {
     arrays
         .get(place)
         .and_then(|array| array.as_any().downcast_ref())

@@ -336,7 +336,7 @@ impl Measure {
                     Aggregate::Median | Aggregate::Sum | Aggregate::Avg => {
                         let half = ends.len() / 2;
                         match (ends.get(half.wrapping_sub(1)), ends.get(half)) {
-                            (Some(one), Some(other)) if ends.len() % 2 == 0 => {
+                            (Some(one), Some(other)) if ends.len().is_multiple_of(2) => {
                                 Some(End { at: one.at / 2.0 + other.at / 2.0, open: one.open || other.open })
                             }
                             (_, middle) => middle.copied(),
