@@ -95,14 +95,14 @@ pub(crate) enum ExprKind {
 
 /// A number that contacts are ordered by.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Amount {
-    pub(crate) kind: AmountKind,
+pub(crate) struct OrderBy {
+    pub(crate) kind: OrderKind,
     pub(crate) span: Span,
 }
 
 /// How a number that contacts are ordered by is written.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum AmountKind {
+pub(crate) enum OrderKind {
     /// `income`.
     Field(Ident),
     /// `age`, `age in months`.

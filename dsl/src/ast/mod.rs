@@ -12,7 +12,7 @@ use crate::segment::{Direction, DurationUnit};
 use crate::value::Day;
 
 pub(crate) use expr::{
-    Amount, AmountKind, AttributeTest, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest,
+    AttributeTest, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, OrderBy, OrderKind,
     Selector, Set, Side, Step, StepKind, TextTest, Window, WindowKind,
 };
 pub(crate) use reference::{Reference, Sent};
@@ -174,7 +174,7 @@ pub(crate) enum ClauseKind {
     /// `limit 500`, `limit 500 by income desc`.
     Limit {
         count: Number,
-        by: Option<(Amount, Direction)>,
+        by: Option<(OrderBy, Direction)>,
     },
     OnePer(Ident),
     /// `cap 3 per 1 week`.
@@ -234,8 +234,32 @@ pub(crate) enum ValueKind {
     },
     /// `$name`.
     Param(String),
+    /// A number or parameter with its unit: `1.5 "mg/dL"`.
+    Quantity {
+        amount: Amount,
+        unit: Text,
+    },
     /// Could not be read.
     Bad,
+}
+
+/// The number of a quantity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Amount {
+    Number(String),
+    /// `$name`.
+    Param(String),
+}
+
+impl Amount {
+    /// The number as a value without its unit.
+    pub(crate) fn value(&self, span: Span) -> Value {
+        let kind = match self {
+            Self::Number(text) => ValueKind::Number(text.clone()),
+            Self::Param(name) => ValueKind::Param(name.clone()),
+        };
+        Value { kind, span }
+    }
 }
 
 /// A length of time as written.

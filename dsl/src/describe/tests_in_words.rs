@@ -35,8 +35,9 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
         ContactTest::Count { counted, selector, test } => {
             format!("the {} {}", count_in_words(counted, selector, schema), number(test, negated))
         }
-        ContactTest::Aggregate { function, selector, field, test, .. } => {
-            format!("the {} {}", made_in_words(*function, selector, field, schema), number(test, negated))
+        ContactTest::Aggregate { function, selector, field, unit, test, .. } => {
+            let number = in_unit(number(test, negated), unit.as_deref());
+            format!("the {} {number}", made_in_words(*function, selector, field, schema))
         }
         ContactTest::One { which, selector, test } => {
             let which = match which {
@@ -219,6 +220,14 @@ fn filter(of: &Filter, place: Place) -> String {
     logic(of, place, &field)
 }
 
+/// A number's test with the unit of the number.
+fn in_unit(test: String, unit: Option<&str>) -> String {
+    match unit {
+        Some(unit) => format!("{test} {unit}"),
+        None => test,
+    }
+}
+
 fn number(test: &NumberTest, negated: bool) -> String {
     let text = match test {
         NumberTest::Compare(cmp, to) => format!("{} {}", compared(*cmp, FieldType::Int, false), operand(to)),
@@ -243,6 +252,7 @@ fn field(test: &FieldTest, negated: bool) -> String {
         }
         Test::In(all) => format!("{} one of {}", is(FieldType::Text, negated), operands(all)),
         Test::Between(low, high) => format!("is {not}from {} to {}", operand(low), operand(high)),
+        Test::Measured { unit, test } => in_unit(number(test, negated), Some(unit)),
         Test::Text(op, text) => {
             let verb = match (op, negated) {
                 (TextOp::Contains, false) => "contains",

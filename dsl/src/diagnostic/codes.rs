@@ -137,6 +137,10 @@ rules! {
     BAD_ZIP = "HS0406" Error "malformed ZIP":
         "ZIP codes are stored as text of five digits with leading zeros, without the four further digits.";
 
+    UNKNOWN_UNIT = "HS0407" Error "unknown unit":
+        "Units are written as UCUM does, case by case: mg/dL, mmol/L, mm[Hg], [lb_av], Cel. What is not a unit cannot be converted, so it does not compile.";
+    UNIT_OF_CODE = "HS0408" Error "unit in which this is not measured":
+        "No result under the codes that the filter names is reported in a unit that converts to this one, so that the test would be UNKNOWN for everyone.";
     ARMS_DO_NOT_FIT = "HS0420" Error "arms that do not make the whole list":
         "Every contact of the list is in one arm of a split, so the percentages of the arms make 100%. A holdout is taken first; the arms share what it leaves.";
 

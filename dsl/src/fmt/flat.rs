@@ -1,8 +1,8 @@
 //! Parts of the tree on one line, spelled the one canonical way.
 
 use crate::ast::{
-    Amount, AmountKind, AttributeTest, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure,
-    Modifier, Number, NumberSet, OneTest, Param, Reference, Selector, Sent, Set, Step, StepKind, Text, Value,
+    AttributeTest, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Modifier, Number, NumberSet,
+    OneTest, OrderBy, OrderKind, Param, Reference, Selector, Sent, Set, Step, StepKind, Text, Value,
     ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window, WindowKind,
 };
 use crate::lex::text::quote;
@@ -77,14 +77,14 @@ fn sample(percent: &Number, seed: &Text) -> String {
 }
 
 /// A number that contacts are ordered by.
-pub(super) fn amount(of: &Amount, lists: Lists) -> String {
+pub(super) fn amount(of: &OrderBy, lists: Lists) -> String {
     match &of.kind {
-        AmountKind::Field(field) => field.name.clone(),
-        AmountKind::Age(unit) => age_head(*unit, None),
-        AmountKind::Measure { measure, selector, windows } => {
+        OrderKind::Field(field) => field.name.clone(),
+        OrderKind::Age(unit) => age_head(*unit, None),
+        OrderKind::Measure { measure, selector, windows } => {
             format!("{}{}", measured(measure, selector, lists), windows_tail(windows))
         }
-        AmountKind::One { which, selector: of, field } => {
+        OrderKind::One { which, selector: of, field } => {
             format!("{} {}.{}", which_word(*which), selector(of, lists), field.name)
         }
     }
@@ -287,6 +287,9 @@ pub(super) fn value(of: &Value) -> String {
             format!("{}{}:{}", if *under { "under " } else { "" }, system.name, quote(&code.text))
         }
         ValueKind::Param(name) => format!("${name}"),
+        ValueKind::Quantity { amount, unit } => {
+            format!("{} {}", value(&amount.value(of.span)), quote(&unit.text))
+        }
         ValueKind::Bad => "…".to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use super::fields::Reader;
 use super::records::{fields_of_measure, selector_of};
 use super::tree::Json;
-use crate::ast::{Amount, AmountKind};
+use crate::ast::{OrderBy, OrderKind};
 use crate::segment::{AgeUnit, Which};
 
 const AMOUNTS: [&str; 5] = ["measure", "latest", "earliest", "field", "age"];
@@ -11,17 +11,17 @@ const AMOUNTS: [&str; 5] = ["measure", "latest", "earliest", "field", "age"];
 const AGES: [(&str, AgeUnit); 2] = [("years", AgeUnit::Years), ("months", AgeUnit::Months)];
 
 /// An amount as JSON.
-pub(super) fn amount_of(amount: &Amount) -> Json {
+pub(super) fn amount_of(amount: &OrderBy) -> Json {
     match &amount.kind {
-        AmountKind::Field(field) => Json::object([("field", Json::text(&field.name))]),
-        AmountKind::Age(unit) => {
+        OrderKind::Field(field) => Json::object([("field", Json::text(&field.name))]),
+        OrderKind::Age(unit) => {
             let name = AGES.iter().find(|(_, known)| known == unit).map_or("years", |(name, _)| *name);
             Json::object([("age", Json::text(name))])
         }
-        AmountKind::Measure { measure, selector, windows } => {
+        OrderKind::Measure { measure, selector, windows } => {
             Json::object(fields_of_measure(measure, selector, windows))
         }
-        AmountKind::One { which, selector, field } => {
+        OrderKind::One { which, selector, field } => {
             let name = match which {
                 Which::Latest => "latest",
                 Which::Earliest => "earliest",
@@ -33,26 +33,26 @@ pub(super) fn amount_of(amount: &Amount) -> Json {
 
 impl Reader {
     /// An amount.
-    pub(super) fn amount(&mut self, json: &Json) -> Option<Amount> {
+    pub(super) fn amount(&mut self, json: &Json) -> Option<OrderBy> {
         let mut fields = self.object(json, "an amount")?;
         let kind = match fields.first_of(&AMOUNTS) {
             Some("measure") => self
                 .measured(&mut fields)
-                .map(|(measure, selector, windows)| AmountKind::Measure { measure, selector, windows }),
+                .map(|(measure, selector, windows)| OrderKind::Measure { measure, selector, windows }),
             Some(name @ ("latest" | "earliest")) => {
                 let (name, which) =
                     if name == "latest" { ("latest", Which::Latest) } else { ("earliest", Which::Earliest) };
                 let selector = fields.take(name).and_then(|selector| self.selector(selector));
                 let field = fields.need(self, "field").and_then(|field| self.name(field, "a field"));
-                selector.zip(field).map(|(selector, field)| AmountKind::One { which, selector, field })
+                selector.zip(field).map(|(selector, field)| OrderKind::One { which, selector, field })
             }
             Some("field") => {
                 let field = fields.take("field").and_then(|field| self.bare_name(field, "a field"));
-                field.map(AmountKind::Field)
+                field.map(OrderKind::Field)
             }
             Some(_) => {
                 let unit = fields.take("age");
-                unit.and_then(|unit| self.one_of(unit, "years or months", &AGES)).map(AmountKind::Age)
+                unit.and_then(|unit| self.one_of(unit, "years or months", &AGES)).map(OrderKind::Age)
             }
             None => {
                 fields.nothing_of(self, &AMOUNTS);
@@ -60,6 +60,6 @@ impl Reader {
             }
         };
         fields.finish(self);
-        kind.map(|kind| Amount { kind, span: json.span })
+        kind.map(|kind| OrderBy { kind, span: json.span })
     }
 }

@@ -4,11 +4,11 @@ use super::amounts::amount_of;
 use super::fields::Reader;
 use super::tree::Json;
 use super::values::number_of;
-use crate::ast::{Amount, Arm, ClauseKind, Number, Text};
+use crate::ast::{Arm, ClauseKind, Number, OrderBy, Text};
 use crate::segment::Direction;
 
 /// A limit as JSON.
-pub(super) fn limit_of(count: &Number, by: Option<&(Amount, Direction)>) -> Json {
+pub(super) fn limit_of(count: &Number, by: Option<&(OrderBy, Direction)>) -> Json {
     let mut fields = vec![("count", number_of(&count.text))];
     if let Some((amount, direction)) = by {
         fields.push(("by", amount_of(amount)));

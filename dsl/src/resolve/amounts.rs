@@ -2,31 +2,31 @@
 
 use super::operands::a_type;
 use super::{Resolver, Scope, lints};
-use crate::ast::{self, AmountKind, Measure, Span};
+use crate::ast::{self, Measure, OrderKind, Span};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::{Field, FieldType};
 use crate::segment::{Amount, Counted, Selector, Window};
 
 impl<'a> Resolver<'a> {
     /// An amount; `None` after an error.
-    pub(super) fn amount(&mut self, written: &'a ast::Amount) -> Option<Amount> {
+    pub(super) fn order_amount(&mut self, written: &'a ast::OrderBy) -> Option<Amount> {
         let span = written.span;
         match &written.kind {
-            AmountKind::Field(name) => {
+            OrderKind::Field(name) => {
                 let fields = &self.schema.contact;
                 let field = self.field(Scope::Contact, name)?;
                 let ty = self.orderable(field, fields, name.span)?;
                 self.one_test(span)?;
                 Some(Amount::Field { field: field.name.clone(), ty })
             }
-            AmountKind::Age(unit) => {
+            OrderKind::Age(unit) => {
                 self.one_test(span)?;
                 Some(Amount::Age(*unit))
             }
-            AmountKind::Measure { measure, selector, windows } => {
-                self.measured(measure, selector, windows, span)
+            OrderKind::Measure { measure, selector, windows } => {
+                self.amount_of_records(measure, selector, windows, span)
             }
-            AmountKind::One { which, selector, field: name } => {
+            OrderKind::One { which, selector, field: name } => {
                 let typed = self.selector(selector, span);
                 // The kind is looked up again so that the field is checked even when the selector has an error.
                 let (kind, field) = self.own_field(selector, name)?;
@@ -36,7 +36,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn measured(
+    fn amount_of_records(
         &mut self,
         measure: &'a Measure,
         selector: &'a ast::Selector,

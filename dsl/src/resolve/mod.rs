@@ -26,6 +26,7 @@ mod segment_of;
 mod sequences;
 mod shares;
 mod tails;
+mod units;
 mod valuesets;
 mod windows;
 
@@ -80,6 +81,7 @@ pub(crate) fn resolve(file: &ast::File, schema: &Schema, complete: bool) -> Reso
         defines: BTreeMap::new(),
         segments: BTreeMap::new(),
         body: Body::default(),
+        units: Vec::new(),
         errors: 0,
         nesting: 0,
     };
@@ -149,6 +151,8 @@ struct Resolver<'a> {
     segments: BTreeMap<&'a str, State<Whole>>,
     /// The declaration whose criteria are being resolved.
     body: Body,
+    /// Units that were written, and where, until the records are known whose values they are for.
+    units: Vec<(ast::Span, String)>,
     /// Errors reported so far.
     errors: usize,
     /// Depth of the recursion, through criteria, defines and value sets.

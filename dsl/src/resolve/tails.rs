@@ -15,10 +15,10 @@ impl<'a> Resolver<'a> {
     pub(super) fn limit(
         &mut self,
         count: &Number,
-        by: Option<&'a (ast::Amount, Direction)>,
+        by: Option<&'a (ast::OrderBy, Direction)>,
     ) -> Option<Limit> {
         let count = self.how_many(count, "a limit");
-        let by = by.map(|(amount, direction)| (self.amount(amount), *direction));
+        let by = by.map(|(amount, direction)| (self.order_amount(amount), *direction));
         let by = match by {
             None => None,
             Some((amount, direction)) => Some(Order { amount: amount?, direction }),

@@ -35,7 +35,7 @@ pub(super) fn amount(
             i128::try_from(count).ok().map(Made::Whole)
         }
         Amount::Aggregate { function, selector, field, .. } => {
-            aggregate::made(*function, &record::selected(selector, contact, schema, clock), field)
+            aggregate::exact(*function, &record::selected(selector, contact, schema, clock), field)
         }
         Amount::One { which, selector, field, .. } => {
             let records = record::selected(selector, contact, schema, clock);

@@ -84,7 +84,7 @@ impl Lowering<'_> {
             }
             Amount::Aggregate { function, selector, field, .. } => {
                 let (scan, filter) = self.selected(selector)?;
-                let asked = self.measured(selector, field);
+                let asked = self.measured(selector, field, None)?;
                 (Making::Measure(*function), std::iter::once(filter).chain(asked).collect(), scan)
             }
             Amount::One { which, selector, field, .. } => {

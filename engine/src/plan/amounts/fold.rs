@@ -32,9 +32,10 @@ pub(super) async fn fold(
         (Making::CountDistinct(same), [value]) => {
             Ok(of_counts(&distinct_counts(value, *same, input, shard).await?))
         }
-        (Making::Measure(function), [value, inexact @ ..]) => {
-            let found = measured(*function, value, inexact.first(), input, shard).await?;
-            let (keys, known) = (0..shard.contacts).map(|ordinal| key(found.made(ordinal))).unzip();
+        (Making::Measure(function), [value, kind @ ..]) => {
+            let found = measured(*function, value, kind.first(), input, shard).await?;
+            let ordinals = (0_u32..).take(shard.contacts);
+            let (keys, known) = ordinals.map(|ordinal| key(found.made(ordinal))).unzip();
             Ok(Amounts::new(keys, known_of(known)))
         }
         (Making::Extreme { extreme, greatest }, [value]) => {

@@ -24,7 +24,7 @@ pub(crate) enum Making {
     Count,
     /// How many different values or days. Expressions: filter, value.
     CountDistinct(Sameness),
-    /// A number made of values. Expressions: filter, value, whether it is no number yet.
+    /// A number made of values. Expressions: filter, value, what it says of the number.
     Measure(Aggregate),
     /// The value of the last row in an order; of several the greatest or the least. Expressions: filter, value.
     Extreme {
