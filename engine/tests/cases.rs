@@ -19,7 +19,7 @@ fn every_case_holds_on_encrypted_files() {
     let schema = Schema::built_in();
     let mut run = 0;
     for case in &cases {
-        let checked = hyperseg_dsl::check(&case.segment, &schema);
+        let checked = case.checked(&schema);
         if checked.has_errors() {
             assert!(case.expected.diagnostics.is_some(), "{} does not compile", case.name);
             continue;

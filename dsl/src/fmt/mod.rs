@@ -72,6 +72,7 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::Attribute { .. }
         | ExprKind::Age { .. }
         | ExprKind::Turns { .. }
+        | ExprKind::InList { .. }
         | ExprKind::Anniversary { .. }
         | ExprKind::Has { .. }
         | ExprKind::Measure { .. }
@@ -83,7 +84,7 @@ pub(crate) fn label(expr: &Expr) -> String {
 }
 
 /// A segment with the declarations it uses, comments left out, in an order that does not depend on where they stand:
-/// value sets, parameters and defines by name, then the segment with its clauses in one order.
+/// value sets, parameters and defines by name, then the segment with its clauses in one order, then a comment for each of its pins.
 pub(crate) fn canonical(file: &File, item: usize, uses: &Uses) -> String {
     let mut lines: Vec<(u8, String, String)> = Vec::new();
     for (index, declaration) in file.items.iter().enumerate() {
@@ -115,6 +116,9 @@ pub(crate) fn canonical(file: &File, item: usize, uses: &Uses) -> String {
     }
     lines.sort();
     let mut out: String = lines.into_iter().map(|(_, _, text)| text + "\n").collect();
+    for pin in &uses.pins {
+        out.push_str(&format!("// {pin}\n"));
+    }
     out.shrink_to_fit();
     out
 }

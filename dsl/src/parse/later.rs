@@ -8,7 +8,7 @@ use nom::branch::alt;
 use nom::combinator::opt;
 
 use super::Parser;
-use super::leaf::{ident, number, sign, text, unit, word, words};
+use super::leaf::{ident, number, sign, unit, word, words};
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 
@@ -62,25 +62,6 @@ pub(super) fn clause(parser: &mut Parser<'_>) -> bool {
     true
 }
 
-/// `file "…"` in a value set.
-pub(super) fn valueset_part(parser: &mut Parser<'_>) -> bool {
-    let found = parser.ahead((word("file"), text));
-    if found {
-        report(parser, "a value set from a file", 2, "write the codes in { }");
-    }
-    found
-}
-
-/// `in @"file"`, seen from behind the `@`.
-pub(super) fn file_set(parser: &mut Parser<'_>) -> bool {
-    let found = parser.ahead(text);
-    if found {
-        report(parser, "a list from a file", 1, "write the values in ( )");
-        parser.skip();
-    }
-    found
-}
-
 /// A unit behind a number, seen from behind the number.
 pub(super) fn unit_text(parser: &mut Parser<'_>) {
     report(parser, "a unit", 1, "values are compared in the unit in which they are stored");
@@ -100,7 +81,7 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
         ("`days covered`", 2, "")
     } else if any((word("continuous"), ident), p) {
         ("`continuous`", 1, "")
-    } else if any((word("in"), alt((word("segment"), word("stage"), word("list")))), p) {
+    } else if any((word("in"), alt((word("segment"), word("stage")))), p) {
         ("a reference to another segment", 2, "give the common part a name with `define`")
     } else if any(words("entered", "segment"), p) {
         ("a reference to another segment", 2, "")

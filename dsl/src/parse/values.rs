@@ -57,8 +57,8 @@ impl Parser<'_> {
             return Some(Set::List { open: open.end, values });
         }
         if self.take(sign("@")).is_some() {
-            if later::file_set(self) {
-                return None;
+            if let Some(file) = self.take(text) {
+                return Some(Set::File(file));
             }
             return self.expect(ident, "the name of a value set behind `@`").map(Set::Ref);
         }

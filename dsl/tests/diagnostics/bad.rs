@@ -182,8 +182,25 @@ pub const BAD: &[(&[&str], &str)] = &[
     (&["HS0301"], "segment s where birth_date < «gender»"),
     (&["HS0301"], "segment s where birth_date < «birth_date»"),
     (&["HS0207"], "segment s where has visit since «enrolled_on»"),
-    (&["HS0207"], "valueset v = «file \"codes.csv\"» segment s where has condition(code in @v)"),
-    (&["HS0207"], "segment s where zip in @«\"zips.csv\"»"),
+    // files
+    (&["HS0521"], "valueset v = file «\"gone.csv\"» segment s where has condition(code in @v)"),
+    (&["HS0521"], "segment s where zip in @«\"gone.csv\"» and city in @\"territory.csv\""),
+    (&["HS0404"], "segment s where zip in @«\"\"»"),
+    (&["HS0522"], "segment s where zip in @«\"codes.csv\"»"),
+    (&["HS0522"], "segment s where zip in @«\"short.csv\"»"),
+    (&["HS0522"], "segment s where state in @«\"members.csv\"»"),
+    (&["HS0522"], "segment s where has condition(code in @«\"members.csv\"»)"),
+    (&["HS0522"], "segment s where in list «\"codes.csv\"» by contact_id"),
+    (&["HS0101"], "segment s where in list \"members.csv\" by «contactid»"),
+    (&["HS0201"], "segment s where in list \"members.csv\" «and» age > 3"),
+    (&["HS0302"], "segment s where income in @«\"members.csv\"»"),
+    (&["HS0302"], "segment s where in list «\"members.csv\"» by birth_date"),
+    (&["HS0309"], "segment s where age in «@»\"members.csv\""),
+    (&["HS0308"], "segment s where has lab(«in list \"members.csv\" by contact_id»)"),
+    (&["HS0505"], "segment s where has condition(code in @«\"nothing.csv\"»)"),
+    (&["HS0304"], "valueset v = file «\"below.csv\"» segment s where has lab(code in @v)"),
+    (&["HS0505"], "valueset «v» = @statins - file \"codes.csv\" segment s where has condition(code in @v)"),
+    (&["HS0902"], "segment s where not «in list \"members.csv\" by phone»"),
     // types
     (&["HS0301"], "segment s where household_size > «\"3\"»"),
     (&["HS0301"], "segment s where city = «Boston»"),
@@ -208,8 +225,9 @@ pub const BAD: &[(&[&str], &str)] = &[
     (&["HS0303"], "segment s where has condition(code = «\"E11.9\"»)"),
     (&["HS0303", "HS0303"], "segment s where has condition(code in («\"E11.9\"», «\"250\"»))"),
     (&["HS0303"], "segment s where has condition(code = «E11»)"),
-    (&["HS0304"], "segment s where has condition(code «under SNOMED:\"73211009\"»)"),
-    (&["HS0304"], "valueset v = SNOMED { «under \"1\"», \"2\" } segment s where has condition(code in @v)"),
+    (&["HS0304"], "segment s where has medication(code «under RXNORM:\"73211009\"»)"),
+    (&["HS0121"], "segment s where has condition(code «under SNOMED:\"1\"»)"),
+    (&["HS0304"], "valueset v = LOINC { «under \"1\"», \"2\" } segment s where has condition(code in @v)"),
     (&["HS0305"], "segment s where city matches «\"(\"»"),
     (&["HS0305"], "segment s where city matches «\"(a{1000}){1000}\"»"),
     (&["HS0306"], "param p: text segment s where age > «$p»"),
@@ -318,4 +336,11 @@ pub const BAD: &[(&[&str], &str)] = &[
         "define low = latest condition(code under ICD10CM:\"F\") in last 1 year.status = active segment s purpose fundraising where «not low»",
     ),
     (&[], "segment s purpose operations where has condition(code = ICD10CM:\"B20\") output race"),
+];
+
+/// Files that some of the texts name.
+pub const FILES: &[(&str, &str)] = &[
+    ("short.csv", "zip\n02139\n2139\n501\n"),
+    ("nothing.csv", "system,code,exclude\nCPT,1,no\nCPT,1,yes\n"),
+    ("below.csv", "system,code,under\nLOINC,4548-4,yes\n"),
 ];
