@@ -1,6 +1,6 @@
 //! Criteria as written.
 
-use super::{Duration, Ident, Number, Span, Text, Value};
+use super::{Duration, Ident, Number, Reference, Span, Text, Value};
 use crate::segment::{AgeUnit, Aggregate, Cmp, ListTest, Period, Quantity, TextOp, Turn, Which};
 
 /// Criteria over a contact or over the fields of a record; the resolver tells them apart.
@@ -87,6 +87,8 @@ pub(crate) enum ExprKind {
         percent: Number,
         at_least: Option<Number>,
     },
+    /// `in segment name` and its like.
+    Reference(Reference),
     /// Could not be read.
     Bad,
 }

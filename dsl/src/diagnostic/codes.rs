@@ -68,7 +68,9 @@ rules! {
         "`@name` refers to a `valueset` of the same file, or to one that was imported with `hyperseg import valueset`.";
     UNKNOWN_PARAM = "HS0110" Error "unknown parameter":
         "`$name` refers to a `param` of the same file.";
-    UNKNOWN_CODE = "HS0121" Error "code that the hierarchy does not have":
+    UNKNOWN_SEGMENT = "HS0121" Error "unknown segment":
+        "`in segment` and `entered segment` are followed by the name of another segment of the same file.";
+    UNKNOWN_CODE = "HS0131" Error "code that the hierarchy does not have":
         "`under` takes a code with everything that the imported hierarchy has below it. A code that is not in it would stand for itself alone, which is rarely meant: it is likely misspelt, or the hierarchy is that of another edition.";
 
     UNEXPECTED = "HS0201" Error "something else was expected":
@@ -153,11 +155,13 @@ rules! {
         "The value behind `=` must have the declared type of the parameter.";
     EXPANDS_TOO_FAR = "HS0508" Error "segment too large once its defines are put in":
         "A segment has at most 20,000 tests and 2,000,000 values, nested at most 128 levels, after defines and value sets are put in.";
-    UNREADABLE_FILE = "HS0521" Error "file that cannot be read":
+    SEGMENT_CYCLE = "HS0521" Error "segment that needs itself":
+        "`in segment` and `entered segment` stand for the criteria of another segment, so no segment can name itself, not even through others.";
+    UNREADABLE_FILE = "HS0531" Error "file that cannot be read":
         "A file is named relative to the folder of the segment file. It is CSV in UTF-8, of at most 64 MiB and 1,000,000 rows. A segment from standard input has no folder, so it can name none.";
-    BAD_FILE = "HS0522" Error "file that holds something else":
+    BAD_FILE = "HS0532" Error "file that holds something else":
         "A file of codes has the headers `system` and `code`, and may have `under`, `exclude` and `display`. A file of values has a column that is called like the field, or just one column. Every value must be one that the field can have: a ZIP code has five digits, and spreadsheets like to drop the zeros in front. Findings tell the line and never what stands on it.";
-    NO_ANSWER = "HS0523" Error "lookup that cannot be had":
+    NO_ANSWER = "HS0533" Error "lookup that cannot be had":
         "The segment refers to something that lies in the dataset, and that could not be read: no dataset was named, or what is stored is damaged.";
 
     BAD_JSON = "HS0601" Error "not JSON":

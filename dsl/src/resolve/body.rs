@@ -13,6 +13,8 @@ pub(crate) struct Uses {
     pub(crate) defines: BTreeSet<String>,
     /// What sets were closed against.
     pub(crate) pins: BTreeSet<Pin>,
+    /// Segments that are referred to.
+    pub(crate) segments: BTreeSet<String>,
 }
 
 impl Uses {
@@ -21,6 +23,7 @@ impl Uses {
         self.params.extend(other.params.iter().cloned());
         self.defines.extend(other.defines.iter().cloned());
         self.pins.extend(other.pins.iter().cloned());
+        self.segments.extend(other.segments.iter().cloned());
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`BoundSegment`], the only form that can run.
 
 mod bind;
+mod reference;
 mod sequence;
 mod window;
 
@@ -13,6 +14,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use bind::{BindError, BoundSegment, ParamValues};
+pub use reference::{Asks, Reference};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
 pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
 
@@ -232,6 +234,8 @@ pub enum ContactTest {
         /// FALSE for fewer records than this.
         at_least: Option<u32>,
     },
+    /// Criteria under a name.
+    Reference(Box<Reference>),
 }
 
 /// In what an age is counted.

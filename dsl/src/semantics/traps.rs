@@ -15,6 +15,7 @@ mod aggregates;
 mod calendar;
 mod gates;
 mod records;
+mod references;
 mod sequences;
 mod values;
 

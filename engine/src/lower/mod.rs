@@ -8,6 +8,7 @@ mod fields;
 mod gates;
 mod in_lists;
 mod records;
+mod references;
 mod scans;
 mod sequences;
 mod time;
@@ -157,7 +158,8 @@ impl Lowering<'_> {
                 | ContactTest::Aggregate { .. }
                 | ContactTest::One { .. }
                 | ContactTest::Sequence(_)
-                | ContactTest::Share { .. },
+                | ContactTest::Share { .. }
+                | ContactTest::Reference(_),
             ) => None,
         }
     }
@@ -189,7 +191,8 @@ impl Lowering<'_> {
             | ContactTest::Aggregate { .. }
             | ContactTest::One { .. }
             | ContactTest::Sequence(_)
-            | ContactTest::Share { .. } => internal_err!("a test of records among contact fields"),
+            | ContactTest::Share { .. }
+            | ContactTest::Reference(_) => internal_err!("another test among those of contact fields"),
         })
     }
 
@@ -210,6 +213,7 @@ impl Lowering<'_> {
                 self.record_leaf(operation, selector, asked, label)
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence, label),
+            ContactTest::Reference(reference) => self.reference(reference, label),
             ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
                 let operation = Operation::ShareOfRecords(ShareTest {
                     relation: relation(*cmp),

@@ -15,6 +15,7 @@ mod number_of;
 pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
+mod without;
 
 use std::sync::Arc;
 
@@ -72,6 +73,8 @@ pub(crate) enum Operation {
     NumberOf(NumberOf),
     /// Kleene's not of the input.
     Not,
+    /// The first input without those for whom one of the others is TRUE.
+    Without,
     /// Everyone or nobody.
     Constant(bool),
     /// The top-level criteria: and, with a count after each.
@@ -103,6 +106,7 @@ impl Operation {
             Self::Or => "Or",
             Self::NumberOf(_) => "NumberOf",
             Self::Not => "Not",
+            Self::Without => "Without",
             Self::Constant(_) => "Constant",
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
@@ -128,6 +132,7 @@ impl Operation {
             | Self::Or
             | Self::NumberOf(_)
             | Self::Not
+            | Self::Without
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_) => &[],
@@ -157,6 +162,7 @@ impl Operation {
             | Self::Or
             | Self::NumberOf(_)
             | Self::Not
+            | Self::Without
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_) => false,
@@ -198,6 +204,7 @@ impl Operation {
             (Self::Or, None) => Arc::new(logic::Logic::Or),
             (Self::NumberOf(number), None) => Arc::new(number_of::CountSets { number: *number }),
             (Self::Not, None) => Arc::new(logic::Logic::Not),
+            (Self::Without, None) => Arc::new(without::Without),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
             (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
             (operation, _) => return internal_err!("{} with other expressions", operation.name()),
