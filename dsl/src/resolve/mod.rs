@@ -25,6 +25,7 @@ mod references;
 mod segment_of;
 mod sequences;
 mod shares;
+mod units;
 mod valuesets;
 mod windows;
 
@@ -85,6 +86,7 @@ pub(crate) fn resolve(file: &ast::File, known: Known<'_>, complete: bool) -> Res
         defines: BTreeMap::new(),
         segments: BTreeMap::new(),
         body: Body::default(),
+        units: Vec::new(),
         errors: 0,
         files: BTreeMap::new(),
         nesting: 0,
@@ -163,6 +165,8 @@ struct Resolver<'a> {
     segments: BTreeMap<&'a str, State<Whole>>,
     /// The declaration whose criteria are being resolved.
     body: Body,
+    /// Units that were written, and where, until the records are known whose values they are for.
+    units: Vec<(ast::Span, String)>,
     /// Errors reported so far.
     errors: usize,
     /// Files read so far, with the SHA-256 of each.
