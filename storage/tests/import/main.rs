@@ -8,3 +8,4 @@ mod population;
 mod shards;
 mod support;
 mod synthea;
+mod updates;
