@@ -41,6 +41,11 @@ pub(crate) enum ExprKind {
         on: Option<Value>,
         test: NumberSet,
     },
+    /// `in list "file" by field`.
+    InList {
+        file: Text,
+        by: Ident,
+    },
     /// `turns 65 window`.
     Turns {
         age: Number,
@@ -205,6 +210,8 @@ pub(crate) enum Set {
     Range(Value, Value),
     /// `@name`.
     Ref(Ident),
+    /// `@"file"`.
+    File(Text),
 }
 
 /// What an age, a count or another measure is tested for.

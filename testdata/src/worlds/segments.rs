@@ -99,6 +99,8 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
         split,
         holdout,
         params: maker.params,
+        pins: Vec::new(),
+        canonical: String::new(),
     }
 }
 
