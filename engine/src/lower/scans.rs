@@ -8,6 +8,7 @@ use hyperseg_dsl::schema::{Class, Field, RecordKind};
 use hyperseg_storage::layout::{contact_schema, known_column, record_schema};
 use hyperseg_storage::{FileEntry, Snapshot};
 
+use crate::sets::Shards;
 use crate::table::{Sealed, Source, consecutive, scan_of};
 
 /// Makes scans of one generation.
@@ -28,9 +29,9 @@ impl Tables {
     }
 
     /// Contacts of each shard; an empty dataset has one shard without contacts.
-    pub(crate) fn shards(&self) -> Arc<[u32]> {
-        let shards: Vec<u32> = self.snapshot.shards().iter().map(|shard| shard.contacts).collect();
-        if shards.is_empty() { Arc::from([0]) } else { Arc::from(shards) }
+    pub(crate) fn shards(&self) -> Arc<Shards> {
+        let shards = self.snapshot.shards().iter().zip(0..);
+        Shards::new(shards.map(|(shard, number)| (shard.contacts, self.snapshot.forgotten(number))))
     }
 
     /// The contact field that a column belongs to.
@@ -67,7 +68,8 @@ impl Tables {
         &'a self,
         files: impl Fn(u32) -> Vec<&'a FileEntry> + 'a,
     ) -> Vec<Vec<crate::table::SealedFile>> {
-        let shards = u32::try_from(self.shards().len()).unwrap_or(u32::MAX);
+        // An empty dataset has one shard without contacts.
+        let shards = u32::try_from(self.snapshot.shards().len().max(1)).unwrap_or(u32::MAX);
         consecutive((0..shards).map(files))
     }
 }
