@@ -46,6 +46,15 @@ impl Clock {
         start_of_day(self.zone, day)
     }
 
+    /// The clock at the end of the local day before a day, in the same zone, but never later than this one and not before
+    /// the calendar: what a window that begins on the day has left behind.
+    #[must_use]
+    pub fn before(&self, day: Day) -> Self {
+        let first = NaiveDate::from_ymd_opt(*YEARS.start(), 1, 2).unwrap_or(day);
+        let end = self.start_of_day(day.max(first)) - 1;
+        Self { as_of_micros: end.min(self.as_of_micros), zone: self.zone }
+    }
+
     /// Parses `2026-01-05`, `2026-01-05T09:00[:30]`, either with `[America/New_York]` behind it, or an RFC 3339
     /// instant with an offset. A day alone means its last microsecond: what happened on that day is known.
     ///

@@ -138,7 +138,7 @@ fn advice_is_given_in_json() {
 
 #[test]
 fn words_say_whether_they_are_categories_fields_or_days() {
-    let segment = |criterion: &str| format!("segment s where {criterion}\n");
+    let segment = |criterion: &str| format!("segment s\n  where {criterion}\n");
     for (text, json) in [
         ("city = county", r#""value": {"field": "county"}"#),
         ("gender = female", r#""value": {"category": "female"}"#),

@@ -90,6 +90,12 @@ impl ShardSet {
         Self { certain: &self.certain | &other.certain, possible: &self.possible | &other.possible }
     }
 
+    /// FALSE for those for whom the other is TRUE, else as it was.
+    pub(crate) fn without(&self, other: &Self) -> Self {
+        let left = !&other.certain;
+        Self { certain: &self.certain & &left, possible: &self.possible & &left }
+    }
+
     /// Kleene's not.
     pub(crate) fn not(&self) -> Self {
         Self { certain: !&self.possible, possible: !&self.certain }
@@ -156,6 +162,7 @@ mod tests {
         assert_eq!(a.and(&b), set("TUFUUFFFF"));
         assert_eq!(a.or(&b), set("TTTTUUTUF"));
         assert_eq!(a.not(), set("FFFUUUTTT"));
+        assert_eq!(a.without(&b), set("FTTFUUFFF"));
         assert_eq!((a.count_true(), a.count_unknown()), (3, 3));
     }
 

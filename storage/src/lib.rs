@@ -25,7 +25,8 @@ pub mod scope;
 
 pub use crypto::{Digest, Secret};
 pub use dataset::{
-    Dataset, DatasetId, FileEntry, FileId, InitOptions, ShardInfo, Snapshot, TableId, Transaction,
+    Dataset, DatasetId, DocumentEntry, DocumentKind, FileEntry, FileId, InitOptions, ShardInfo, Snapshot,
+    TableId, Transaction,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use file::DataFile;

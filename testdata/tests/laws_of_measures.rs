@@ -230,7 +230,8 @@ fn name(test: &ContactTest) -> Option<&'static str> {
         | ContactTest::Has(_)
         | ContactTest::One { .. }
         | ContactTest::Sequence(_)
-        | ContactTest::Share { .. } => None,
+        | ContactTest::Share { .. }
+        | ContactTest::Reference(_) => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat};
 use clap::Args;
-use hyperseg_storage::dataset::Status as Report;
+use hyperseg_storage::dataset::{DocumentStatus, Status as Report};
 
 use crate::context::{Context, now_micros};
 use crate::failure::{Exit, Outcome};
@@ -46,6 +46,10 @@ fn text(report: &Report) -> String {
     fact("generation", format!("{} of {}{kept}", report.generation, moment(report.created_micros)));
     fact("contacts", format!("{} in {}", grouped(report.contacts), counted(report.shards, "shard")));
     fact("data", format!("{} in {}", bytes(report.bytes), counted(report.files, "file")));
+    if !report.documents.is_empty() {
+        let one = |document: &DocumentStatus| format!("{} {}", document.kind, document.name);
+        fact("lookups", report.documents.iter().map(one).collect::<Vec<_>>().join(", "));
+    }
     fact("consent", consent(report));
     fact("audit", report.log.summary.clone());
     let slots: Vec<String> = report.slots.iter().map(|slot| format!("{} {}", slot.kind, slot.id)).collect();
@@ -85,7 +89,7 @@ fn unfinished(report: &Report) -> String {
     for (number, noun) in [
         (left.open_runs, "run without an end"),
         (left.temporary_files, "half-written file"),
-        (left.unnamed_files, "data file that no generation names"),
+        (left.unnamed_files, "file that no generation names"),
     ] {
         if number > 0 {
             parts.push(match number {

@@ -84,6 +84,13 @@ fn text(report: &Report) -> String {
         counted(found.page_directories, "page directory").replace("directorys", "directories"),
         counted(found.manifests, "manifest"),
     ));
+    if found.documents > 0 {
+        lines.push(format!(
+            "lookups    {} of {} as written",
+            grouped(found.documents_sound),
+            counted(found.documents, "sealed document")
+        ));
+    }
     for closed in &found.unopened {
         let files = counted(closed.files, "file");
         lines.push(format!(

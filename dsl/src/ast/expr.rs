@@ -1,6 +1,6 @@
 //! Criteria as written.
 
-use super::{Duration, Ident, Number, Span, Value};
+use super::{Duration, Ident, Number, Reference, Span, Value};
 use crate::segment::{AgeUnit, Aggregate, Cmp, ListTest, Period, Quantity, TextOp, Turn, Which};
 
 /// Criteria over a contact or over the fields of a record; the resolver tells them apart.
@@ -82,6 +82,8 @@ pub(crate) enum ExprKind {
         percent: Number,
         at_least: Option<Number>,
     },
+    /// `in segment name` and its like.
+    Reference(Reference),
     /// Could not be read.
     Bad,
 }

@@ -4,6 +4,7 @@
 //! not be read are `Bad`; a diagnostic exists for each of them, so whoever meets one stays silent.
 
 mod expr;
+mod reference;
 
 use std::ops::Range;
 
@@ -14,6 +15,7 @@ pub(crate) use expr::{
     AttributeTest, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, Selector, Set, Side,
     Step, StepKind, TextTest, Window, WindowKind,
 };
+pub(crate) use reference::{Reference, Sent};
 
 /// Bytes of the source, from `start` up to and without `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

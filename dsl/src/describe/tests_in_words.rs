@@ -2,11 +2,11 @@
 
 use super::values::{codes, is, operand, operands, spaced};
 use super::windows::{anchor, length, window};
-use super::{Place, listed, logic};
+use super::{Place, listed, logic, words};
 use crate::schema::{FieldType, Schema};
 use crate::segment::{
-    AgeUnit, Aggregate, Cmp, ContactTest, Counted, Event, FieldTest, Filter, ListTest, Logic, NumberTest,
-    Relation, Selector, Sequence, Test, TextOp, Which,
+    AgeUnit, Aggregate, Asks, Cmp, ContactTest, Counted, Event, FieldTest, Filter, ListTest, Logic,
+    NumberTest, Reference, Relation, Selector, Sequence, Test, TextOp, Which,
 };
 
 /// A test of a contact.
@@ -74,6 +74,25 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
         ContactTest::Sequence(of) => {
             let text = sequence(of, schema);
             if negated { format!("it is not so that ({text})") } else { text }
+        }
+        ContactTest::Reference(of) => reference(of, negated, schema),
+    }
+}
+
+/// Criteria under a name, with what they are, so that a description says it all by itself.
+fn reference(of: &Reference, negated: bool, schema: &Schema) -> String {
+    let mut meaning = words(&of.test, schema);
+    for criteria in &of.without {
+        meaning.push_str(&format!("; left out those for whom {}", words(criteria, schema)));
+    }
+    let name = &of.name;
+    match &of.asks {
+        Asks::InSegment => {
+            format!("they are {}in segment {name} ({meaning})", if negated { "not " } else { "" })
+        }
+        Asks::Entered(at) => {
+            let verb = if negated { "did not come" } else { "came" };
+            format!("they {verb} into segment {name} {} ({meaning})", window(at))
         }
     }
 }

@@ -68,6 +68,8 @@ rules! {
         "`@name` refers to a `valueset` of the same file.";
     UNKNOWN_PARAM = "HS0110" Error "unknown parameter":
         "`$name` refers to a `param` of the same file.";
+    UNKNOWN_SEGMENT = "HS0121" Error "unknown segment":
+        "`in segment` and `entered segment` are followed by the name of another segment of the same file.";
 
     UNEXPECTED = "HS0201" Error "something else was expected":
         "The text does not follow the grammar at this place; the message says what could stand there.";
@@ -151,6 +153,8 @@ rules! {
         "The value behind `=` must have the declared type of the parameter.";
     EXPANDS_TOO_FAR = "HS0508" Error "segment too large once its defines are put in":
         "A segment has at most 20,000 tests and 2,000,000 values, nested at most 128 levels, after defines and value sets are put in.";
+    SEGMENT_CYCLE = "HS0521" Error "segment that needs itself":
+        "`in segment` and `entered segment` stand for the criteria of another segment, so no segment can name itself, not even through others.";
 
     BAD_JSON = "HS0601" Error "not JSON":
         "A segment file whose first character is a brace is read as JSON (RFC 8259): no comments, no comma behind the last of several, double quotes.";

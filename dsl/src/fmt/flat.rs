@@ -2,8 +2,8 @@
 
 use crate::ast::{
     AttributeTest, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Modifier, Number, NumberSet,
-    OneTest, Param, Selector, Set, Step, StepKind, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart,
-    ValuesetPartKind, Window, WindowKind,
+    OneTest, Param, Reference, Selector, Sent, Set, Step, StepKind, Value, ValueKind, Valueset, ValuesetCode,
+    ValuesetPart, ValuesetPartKind, Window, WindowKind,
 };
 use crate::lex::text::quote;
 use crate::segment::{AgeUnit, Cmp, DurationUnit, Quantity, TextOp, Which};
@@ -67,7 +67,25 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
                 share_tail(*cmp, percent, at_least.as_ref())
             )
         }
+        ExprKind::Reference(of) => reference(of),
         ExprKind::Bad => "…".to_owned(),
+    }
+}
+
+fn reference(of: &Reference) -> String {
+    match of {
+        Reference::Segment(name) => format!("in segment {}", name.name),
+        Reference::Entered { segment, window: at } => {
+            format!("entered segment {} {}", segment.name, window(at))
+        }
+        Reference::Received { negated, sent, windows } => {
+            let what = match sent {
+                Sent::Segment(name) => format!("segment {}", name.name),
+                Sent::Campaign(name) => format!("campaign {}", value(name)),
+            };
+            let windows: String = windows.iter().map(|at| format!(" {}", window(at))).collect();
+            format!("{}received {what}{windows}", not(*negated))
+        }
     }
 }
 

@@ -229,6 +229,7 @@ impl Layout<'_> {
             | ExprKind::Nobody
             | ExprKind::Name(_)
             | ExprKind::Anniversary { .. }
+            | ExprKind::Reference(_)
             | ExprKind::Bad => self.w.push(&flat::expr(expr, Lists::Whole)),
         }
     }
@@ -470,6 +471,7 @@ fn head_end(expr: &Expr) -> usize {
         | ExprKind::Nobody
         | ExprKind::Name(_)
         | ExprKind::Anniversary { .. }
+        | ExprKind::Reference(_)
         | ExprKind::Bad => None,
     };
     head.unwrap_or(expr.span.end)

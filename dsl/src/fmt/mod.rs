@@ -81,12 +81,13 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::One { .. }
         | ExprKind::Sequence { .. }
         | ExprKind::Share { .. }
+        | ExprKind::Reference(_)
         | ExprKind::Bad => flat::expr(expr, Lists::Short),
     }
 }
 
 /// A segment with the declarations it uses, comments left out, in an order that does not depend on where they stand:
-/// value sets, parameters and defines by name, then the segment with its clauses in one order.
+/// value sets, parameters, defines and segments that it refers to by name, then the segment itself; clauses in one order.
 pub(crate) fn canonical(file: &File, item: usize, uses: &Uses) -> String {
     let mut lines: Vec<(u8, String, String)> = Vec::new();
     for (index, declaration) in file.items.iter().enumerate() {
@@ -101,7 +102,7 @@ pub(crate) fn canonical(file: &File, item: usize, uses: &Uses) -> String {
                 let text = format!("define {} = {}", it.name.name, flat::expr(&it.body, Lists::Whole));
                 lines.push((2, it.name.name.clone(), text));
             }
-            Item::Segment(it) if index == item => {
+            Item::Segment(it) if index == item || uses.segments.contains(&it.name.name) => {
                 let title =
                     it.title.as_ref().map(|title| format!(" {}", crate::lex::text::quote(&title.text)));
                 let mut text = format!("segment {}{}", it.name.name, title.unwrap_or_default());
@@ -111,7 +112,8 @@ pub(crate) fn canonical(file: &File, item: usize, uses: &Uses) -> String {
                     text.push_str("\n  ");
                     text.push_str(&flat::clause(clause));
                 }
-                lines.push((3, it.name.name.clone(), text));
+                let place = if index == item { 4 } else { 3 };
+                lines.push((place, it.name.name.clone(), text));
             }
             Item::Valueset(_) | Item::Param(_) | Item::Define(_) | Item::Segment(_) => {}
         }

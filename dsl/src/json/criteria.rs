@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Reader};
 use super::records::{measure_of, one_of, selector_of};
+use super::references::reference_of;
 use super::sequences::sequence_of;
 use super::tests_of_fields::{number_test_of, sign_of, test_of};
 use super::tree::Json;
@@ -11,12 +12,16 @@ use crate::diagnostic::codes;
 use crate::segment::{AgeUnit, Quantity, Which};
 
 /// The fields that tell what a criterion is. Where several of them stand in one, the first of these leads.
-const CRITERIA: [&str; 19] = [
+const CRITERIA: [&str; 23] = [
     "and",
     "or",
     "not",
     "share",
     "turns",
+    "in_segment",
+    "entered_segment",
+    "received",
+    "not_received",
     "at_least",
     "at_most",
     "exactly",
@@ -81,6 +86,7 @@ pub(super) fn criteria_of(expr: &Expr) -> Json {
         }
         ExprKind::One { which, selector, test } => one_of(*which, selector, test),
         ExprKind::Sequence { first, steps } => sequence_of(first, steps),
+        ExprKind::Reference(reference) => reference_of(reference),
         // Only in texts that do not compile.
         ExprKind::Bad => super::tree::Node::Null.into(),
     }
@@ -142,6 +148,10 @@ impl Reader {
                 let window = fields.need(self, "window").and_then(|window| self.window(window));
                 age.zip(window).map(|(age, window)| ExprKind::Turns { age, window })
             }
+            Some("in_segment") => self.in_segment(&mut fields),
+            Some("entered_segment") => self.entered(&mut fields),
+            Some("received") => self.received(&mut fields, false),
+            Some("not_received") => self.received(&mut fields, true),
             Some("age") => self.age(&mut fields),
             Some("field") => self.attribute(&mut fields),
             Some("define") => {

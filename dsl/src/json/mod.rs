@@ -14,6 +14,7 @@ mod fields;
 mod file;
 mod read;
 mod records;
+mod references;
 mod sequences;
 mod tests_of_fields;
 mod tree;

@@ -130,7 +130,7 @@ impl Reader {
     }
 
     /// The items of a list that may be missing; `None` when one cannot be read.
-    fn each<T>(
+    pub(super) fn each<T>(
         &mut self,
         list: Option<&Json>,
         what: &str,

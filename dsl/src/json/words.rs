@@ -5,8 +5,8 @@
 
 use super::values::AS_OF;
 use crate::ast::{
-    AttributeTest, Event, Expr, ExprKind, File, Item, Modifier, OneTest, Selector, Set, Step, Value,
-    ValueKind, Window, WindowKind,
+    AttributeTest, Event, Expr, ExprKind, File, Item, Modifier, OneTest, Reference, Selector, Set, Step,
+    Value, ValueKind, Window, WindowKind,
 };
 use crate::schema::{Field, FieldType, RecordKind, Schema};
 
@@ -76,6 +76,13 @@ impl<'s> Words<'s> {
                     self.selector(&mut event.selector);
                 }
             }
+            ExprKind::Reference(reference) => match reference {
+                Reference::Segment(_) => {}
+                Reference::Entered { window, .. } => self.window(window),
+                Reference::Received { windows, .. } => {
+                    windows.iter_mut().for_each(|window| self.window(window))
+                }
+            },
             ExprKind::Share { test, selector, .. } => {
                 self.criteria(test, self.scope(selector));
                 self.selector(selector);

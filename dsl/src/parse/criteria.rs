@@ -4,6 +4,7 @@ use nom::branch::alt;
 use nom::combinator::value;
 
 use super::leaf::{any_value, ident, number, quantity, sign, word, words};
+use super::references::received_ahead;
 use super::{Parser, later};
 use crate::ast::{Expr, ExprKind, Span};
 use crate::diagnostic::codes;
@@ -66,7 +67,7 @@ impl Parser<'_> {
 
     fn unary(&mut self) -> Expr {
         let start = self.peek().span;
-        if self.ahead(word("not")) && !later::criterion(self) {
+        if self.ahead(word("not")) && !self.ahead(received_ahead) && !later::criterion(self) {
             let _ = self.take(word("not"));
             let inner = self.deeper(Self::unary).unwrap_or_else(|| self.bad(start));
             return Expr { kind: ExprKind::Not(Box::new(inner)), span: self.span_from(start) };
@@ -100,6 +101,9 @@ impl Parser<'_> {
         }
         if self.at_quantity() {
             return self.number_of();
+        }
+        if self.at_reference() {
+            return self.reference();
         }
         if self.at_records() {
             return self.records();

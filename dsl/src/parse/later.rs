@@ -5,7 +5,6 @@
 
 use nom::Parser as _;
 use nom::branch::alt;
-use nom::combinator::opt;
 
 use super::Parser;
 use super::leaf::{ident, number, sign, text, word, words};
@@ -100,16 +99,8 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
         ("`days covered`", 2, "")
     } else if any((word("continuous"), ident), p) {
         ("`continuous`", 1, "")
-    } else if any((word("in"), alt((word("segment"), word("stage"), word("list")))), p) {
-        ("a reference to another segment", 2, "give the common part a name with `define`")
-    } else if any(words("entered", "segment"), p) {
-        ("a reference to another segment", 2, "")
-    } else if any((opt(word("not")), word("received"), alt((word("segment"), word("campaign")))), p) {
-        (
-            "`received`",
-            if p.peek().is_word("not") { 2 } else { 1 },
-            "test the records: `has email_sent(campaign = \"…\")`",
-        )
+    } else if any((word("in"), alt((word("stage"), word("list")))), p) {
+        ("a reference to a stage or a list", 2, "give the criteria a name with `define`")
     } else if any((alt((word("any"), word("all"), word("no"))), words("member", "of")), p) {
         ("`member of household`", 3, "")
     } else if any((word("sample"), number, sign("%")), p) {

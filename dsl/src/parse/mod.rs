@@ -12,6 +12,7 @@ pub(crate) use later::field_against_field;
 mod leaf;
 mod measures;
 mod records;
+mod references;
 mod segment;
 mod sequences;
 mod shares;

@@ -10,6 +10,8 @@ pub(crate) struct Uses {
     pub(crate) valuesets: BTreeSet<String>,
     pub(crate) params: BTreeSet<String>,
     pub(crate) defines: BTreeSet<String>,
+    /// Segments that are referred to.
+    pub(crate) segments: BTreeSet<String>,
 }
 
 impl Uses {
@@ -17,6 +19,7 @@ impl Uses {
         self.valuesets.extend(other.valuesets.iter().cloned());
         self.params.extend(other.params.iter().cloned());
         self.defines.extend(other.defines.iter().cloned());
+        self.segments.extend(other.segments.iter().cloned());
     }
 }
 

@@ -1,5 +1,6 @@
 //! Criteria over a contact, and filters over a record.
 
+use super::body::{Size, Uses};
 use super::lints::{self, Part};
 use super::numbers::Number;
 use super::{DEPTH_MAX, Resolver, Scope, TESTS_MAX, VALUES_MAX};
@@ -70,6 +71,14 @@ impl<'a> Resolver<'a> {
                 let made = resolver.share(test, selector, *cmp, percent, at_least.as_ref(), expr.span);
                 resolver.noted(made, expr.span)
             }
+            ExprKind::Reference(reference) => {
+                let made = resolver.reference(reference, expr.span);
+                if let Some(test) = made.as_ref().and_then(only_leaf) {
+                    let negated = matches!(made, Some(Logic::Not(_)));
+                    resolver.note_dates(test, expr.span, negated);
+                }
+                made
+            }
             ExprKind::Bad => None,
         })
     }
@@ -110,7 +119,8 @@ impl<'a> Resolver<'a> {
             | ExprKind::Measure { .. }
             | ExprKind::One { .. }
             | ExprKind::Sequence { .. }
-            | ExprKind::Share { .. } => {
+            | ExprKind::Share { .. }
+            | ExprKind::Reference(_) => {
                 let message = format!("only tests of the fields of `{}` can stand here", kind.name);
                 let finding = Diagnostic::new(&codes::NOT_A_RECORD_TEST, expr.span, message);
                 resolver.report(finding.help(format!("fields: {}", field_names(kind))));
@@ -220,19 +230,24 @@ impl<'a> Resolver<'a> {
         None
     }
 
+    /// Makes the body larger by what stands elsewhere and is put in here; `None`, after a report, when it is too large.
+    pub(super) fn put_in(&mut self, uses: &Uses, size: Size, span: Span) -> Option<()> {
+        self.body.uses.merge(uses);
+        let height = self.body.depth + size.height;
+        if height > DEPTH_MAX {
+            self.too_far(span);
+            return None;
+        }
+        self.body.size.height = self.body.size.height.max(height);
+        self.grow(size.tests, size.values, span)
+    }
+
     /// A name that stands alone: a define.
     fn name(&mut self, name: &str, span: Span) -> Option<Criteria> {
         if let Some(define) = self.declarations.defines.get(name).copied() {
             self.body.uses.defines.insert(name.to_owned());
             let defined = self.define(define, span)?;
-            self.body.uses.merge(&defined.uses);
-            let height = self.body.depth + defined.size.height;
-            if height > DEPTH_MAX {
-                self.too_far(span);
-                return None;
-            }
-            self.body.size.height = self.body.size.height.max(height);
-            self.grow(defined.size.tests, defined.size.values, span)?;
+            self.put_in(&defined.uses, defined.size, span)?;
             return Some(defined.criteria);
         }
         if self.full() {

@@ -21,6 +21,7 @@ mod measures;
 mod numbers;
 mod operands;
 mod records;
+mod references;
 mod segment_of;
 mod sequences;
 mod shares;
@@ -76,6 +77,7 @@ pub(crate) fn resolve(file: &ast::File, schema: &Schema, complete: bool) -> Reso
         params: BTreeMap::new(),
         valuesets: BTreeMap::new(),
         defines: BTreeMap::new(),
+        segments: BTreeMap::new(),
         body: Body::default(),
         errors: 0,
         nesting: 0,
@@ -88,10 +90,11 @@ pub(crate) fn resolve(file: &ast::File, schema: &Schema, complete: bool) -> Reso
     let mut every = true;
     for (item, declaration) in file.items.iter().enumerate() {
         let ast::Item::Segment(declaration) = declaration else { continue };
-        let (segment, used) = resolver.segment(declaration);
-        uses.merge(&used);
-        match segment {
-            Some(segment) => segments.push(Compiled { segment, uses: used, item }),
+        match resolver.segment(declaration) {
+            Some(Whole { segment, uses: used, .. }) => {
+                uses.merge(&used);
+                segments.push(Compiled { segment, uses: used, item });
+            }
             None => every = false,
         }
     }
@@ -125,6 +128,14 @@ struct Defined {
     size: Size,
 }
 
+/// A segment without an error, to be referred to.
+#[derive(Clone)]
+struct Whole {
+    segment: Segment,
+    uses: Uses,
+    size: Size,
+}
+
 struct Resolver<'a> {
     schema: &'a Schema,
     declarations: Declarations<'a>,
@@ -133,6 +144,8 @@ struct Resolver<'a> {
     params: BTreeMap<&'a str, Option<Param>>,
     valuesets: BTreeMap<&'a str, State<Vec<CodeSet>>>,
     defines: BTreeMap<&'a str, State<Defined>>,
+    /// Of several segments with one name the first.
+    segments: BTreeMap<&'a str, State<Whole>>,
     /// The declaration whose criteria are being resolved.
     body: Body,
     /// Errors reported so far.

@@ -171,7 +171,7 @@ fn together(filter: Filter, more: Vec<Filter>) -> Filter {
 }
 
 /// The kind's hidden values of the fields that the filter does not name.
-fn hidden(kind: &RecordKind, filter: &Filter) -> Vec<Hidden> {
+pub(super) fn hidden(kind: &RecordKind, filter: &Filter) -> Vec<Hidden> {
     kind.hidden
         .iter()
         .filter(|(name, _)| !names(filter, name))

@@ -1,8 +1,7 @@
 //! A segment: header, criteria, exclusions, output, holdout.
 
-use super::body::{Body, Uses};
 use super::lints;
-use super::{Resolver, Scope};
+use super::{Resolver, Scope, State, Whole};
 use crate::ast::{self, Clause, ClauseKind, Expr, ExprKind, Ident, Number, Text};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::fmt::label;
@@ -11,9 +10,27 @@ use crate::segment::{Criterion, Holdout, Segment};
 use crate::suggest;
 
 impl<'a> Resolver<'a> {
-    /// The typed segment, `None` after an error, and what it uses.
-    pub(super) fn segment(&mut self, written: &'a ast::Segment) -> (Option<Segment>, Uses) {
-        self.body = Body::default();
+    /// The typed segment, worked out once, also when others refer to it; `None` after an error.
+    pub(super) fn segment(&mut self, written: &'a ast::Segment) -> Option<Whole> {
+        let name = written.name.name.as_str();
+        // Of two segments of one name, an error, the first is meant wherever the name stands.
+        let first = self.declarations.segments.get(name).is_some_and(|first| std::ptr::eq(*first, written));
+        if first {
+            if let Some(State::Done(done)) = self.segments.get(name) {
+                return done.clone();
+            }
+            self.segments.insert(name, State::Open);
+        }
+        let outer = std::mem::take(&mut self.body);
+        let done = self.new_segment(written);
+        self.body = outer;
+        if first {
+            self.segments.insert(name, State::Done(done.clone()));
+        }
+        done
+    }
+
+    fn new_segment(&mut self, written: &'a ast::Segment) -> Option<Whole> {
         let mut fine = !written.name.name.is_empty();
         let mut segment = Segment {
             name: written.name.name.clone(),
@@ -38,10 +55,11 @@ impl<'a> Resolver<'a> {
                 segment.params.extend(self.params.get(name).cloned().flatten());
             }
         }
-        if fine && seen_where {
-            self.sensitive(written, &segment);
+        if !(fine && seen_where) {
+            return None;
         }
-        ((fine && seen_where).then_some(segment), body.uses)
+        self.sensitive(written, &segment);
+        Some(Whole { segment, uses: body.uses, size: body.size })
     }
 
     /// The lint on sensitive data, with the places of the criteria and of the output fields.

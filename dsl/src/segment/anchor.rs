@@ -130,7 +130,7 @@ impl Window {
 }
 
 impl ContactTest {
-    /// The dates of the contact from which it counts, each once.
+    /// The dates of the contact from which it counts, each once; not those of criteria under a name.
     #[must_use]
     pub fn dates_of_contact(&self) -> Vec<&str> {
         let mut anchors: Vec<&Anchor> = Vec::new();
@@ -148,6 +148,8 @@ impl ContactTest {
             Self::Sequence(sequence) => {
                 sequence.selectors().for_each(|selector| of_selector(selector, &mut anchors));
             }
+            // Its own tests are UNKNOWN each by itself, and its window begins on one day for all.
+            Self::Reference(_) => {}
         }
         let mut fields: Vec<&str> = anchors.into_iter().filter_map(Anchor::field).collect();
         fields.sort_unstable();
@@ -155,7 +157,7 @@ impl ContactTest {
         fields
     }
 
-    /// Calls `take` with every day that it counts from.
+    /// Calls `take` with every day that it counts from, not with those of criteria under a name.
     pub fn each_anchor_mut(&mut self, take: &mut impl FnMut(&mut Anchor)) {
         match self {
             Self::Field(test) => each_of_field(test, take),
@@ -173,6 +175,7 @@ impl ContactTest {
             Self::Sequence(sequence) => {
                 sequence.selectors_mut().for_each(|selector| each_of_selector(selector, take));
             }
+            Self::Reference(_) => {}
         }
     }
 }

@@ -7,8 +7,8 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::anchor::shifted;
 use super::{
-    Anchor, ContactTest, Criterion, FieldTest, Filter, Logic, NumberTest, Operand, Segment, Selector, Start,
-    Test, Window,
+    Anchor, Asks, ContactTest, Criteria, Criterion, FieldTest, Filter, Logic, NumberTest, Operand, Segment,
+    Selector, Start, Test, Window,
 };
 use crate::resolve::greater;
 use crate::schema::{FieldType, ZIP, is_stored_zip};
@@ -120,7 +120,7 @@ impl Segment {
         let binder = Binder { params: &params };
         let mut segment = self.clone();
         for Criterion { test, .. } in segment.criteria.iter_mut().chain(segment.exclude.as_mut()) {
-            binder.logic(test, &|binder, leaf| binder.contact_test(leaf))?;
+            binder.criteria(test)?;
         }
         Ok(BoundSegment { segment, params })
     }
@@ -178,6 +178,10 @@ impl Binder<'_> {
         }
     }
 
+    fn criteria(&self, criteria: &mut Criteria) -> Result2 {
+        self.logic(criteria, &|binder, leaf| binder.contact_test(leaf))
+    }
+
     fn contact_test(&self, test: &mut ContactTest) -> Result2 {
         match test {
             ContactTest::Field(test) => {
@@ -202,6 +206,14 @@ impl Binder<'_> {
             }
             ContactTest::Sequence(sequence) => {
                 sequence.selectors_mut().try_for_each(|selector| self.selector(selector))
+            }
+            ContactTest::Reference(reference) => {
+                match &mut reference.asks {
+                    Asks::InSegment => {}
+                    Asks::Entered(window) => self.window(window)?,
+                }
+                self.criteria(&mut reference.test)?;
+                reference.without.iter_mut().try_for_each(|criteria| self.criteria(criteria))
             }
         }
     }

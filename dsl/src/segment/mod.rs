@@ -6,6 +6,7 @@
 
 mod anchor;
 mod bind;
+mod reference;
 mod sequence;
 mod window;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use anchor::{Anchor, Shift, Start};
 pub(crate) use anchor::{moved, shifted};
 pub use bind::{BindError, BoundSegment, ParamValues};
+pub use reference::{Asks, Reference};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
 pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
 
@@ -230,6 +232,8 @@ pub enum ContactTest {
         /// FALSE for fewer records than this.
         at_least: Option<u32>,
     },
+    /// Criteria under a name.
+    Reference(Box<Reference>),
 }
 
 /// In what an age is counted.

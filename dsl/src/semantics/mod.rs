@@ -29,7 +29,7 @@ pub use truth::Truth;
 
 use crate::clock::Clock;
 use crate::schema::Schema;
-use crate::segment::{AgeUnit, Anchor, BoundSegment, ContactTest, Counted, Criteria};
+use crate::segment::{AgeUnit, Anchor, Asks, BoundSegment, ContactTest, Counted, Criteria};
 use crate::value::Value;
 
 /// A contact with its records.
@@ -169,6 +169,22 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
             record::share(&records, test, *cmp, *percent_millis, *at_least, clock)
         }
         ContactTest::Sequence(test) => sequence::sequence(test, contact, schema, clock),
+        ContactTest::Reference(of) => {
+            let is_in = |clock: &Clock| {
+                let test = evaluate(&of.test, contact, schema, clock);
+                of.without
+                    .iter()
+                    .map(|criteria| evaluate(criteria, contact, schema, clock))
+                    .fold(test, Truth::without)
+            };
+            match &of.asks {
+                Asks::InSegment => is_in(clock),
+                Asks::Entered(window) => match time::before(window, clock) {
+                    Some(then) => is_in(clock).without(is_in(&then)),
+                    None => Truth::Unknown,
+                },
+            }
+        }
     }
 }
 

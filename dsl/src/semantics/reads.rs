@@ -99,6 +99,11 @@ impl Reads {
                     self.selector(selector, &fields, schema);
                 }
             }
+            ContactTest::Reference(reference) => {
+                for criteria in std::iter::once(&reference.test).chain(&reference.without) {
+                    self.criteria(criteria, schema);
+                }
+            }
         }
     }
 

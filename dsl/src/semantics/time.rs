@@ -107,6 +107,14 @@ fn calendar(turn: Turn, period: Period, today: Day) -> Option<(Day, Day)> {
     Some((first, next_start(first)?.pred_opt()?))
 }
 
+/// The clock at the end of the day before the window begins; `None` for windows that the resolver does not let through.
+pub(super) fn before(window: &Window, clock: &Clock) -> Option<Clock> {
+    match bounds(window, clock)?.old {
+        Bound::Day(day) => Some(clock.before(day)),
+        Bound::Open | Bound::Exact { .. } => None,
+    }
+}
+
 /// A moment lies in the window. UNKNOWN for a day against hours or minutes.
 pub(super) fn in_window(when: When, window: &Window, clock: &Clock) -> Truth {
     let Some(Bounds { old, new }) = bounds(window, clock) else { return Truth::Unknown };

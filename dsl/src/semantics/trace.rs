@@ -20,7 +20,8 @@ use crate::clock::Clock;
 use crate::describe;
 use crate::schema::{Channel, Field, FieldType, Schema};
 use crate::segment::{
-    AgeUnit, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Segment, Selector, Test,
+    AgeUnit, Asks, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Reference,
+    Segment, Selector, Test,
 };
 
 /// Records shown for one step.
@@ -258,6 +259,11 @@ impl Teller<'_> {
                 let truth = inner.truth.negate();
                 Step { parts: vec![inner], ..plain("this does not hold", truth) }
             }
+            Logic::Leaf(ContactTest::Reference(of)) => {
+                let test = ContactTest::Reference(of.clone());
+                let truth = super::contact_test(&test, self.contact, self.schema, self.clock);
+                Step { parts: self.reference(of), ..plain(&describe::test(&test, self.schema), truth) }
+            }
             Logic::Leaf(test) => Step {
                 evidence: Some(self.evidence(test)),
                 ..plain(
@@ -266,6 +272,34 @@ impl Teller<'_> {
                 )
             },
         }
+    }
+
+    /// What stands under a name, now and, when it is asked for, then.
+    fn reference(&self, of: &Reference) -> Vec<Step> {
+        let mut parts = self.members(of, "");
+        if let Asks::Entered(window) = &of.asks
+            && let Some(clock) = super::time::before(window, self.clock)
+        {
+            let then = Teller { clock: &clock, reads: self.reads.clone(), ..*self };
+            parts.extend(then.members(of, &format!(", at the end of {}", clock.today())));
+        }
+        parts
+    }
+
+    fn members(&self, of: &Reference, when: &str) -> Vec<Step> {
+        let group = |asks: &str, criteria: &Criteria| {
+            let step = self.step(criteria);
+            Step {
+                asks: format!("{asks} {}{when}", of.name),
+                truth: step.truth,
+                parts: vec![step],
+                evidence: None,
+            }
+        };
+        let test = group("the criteria of", &of.test);
+        std::iter::once(test)
+            .chain(of.without.iter().map(|criteria| group("who is left out of", criteria)))
+            .collect()
     }
 
     /// What a test looked at; when it counts from a date that the contact lacks, that date and nothing else.
@@ -337,6 +371,8 @@ impl Teller<'_> {
                 }
                 all
             }
+            // Its parts have the evidence.
+            ContactTest::Reference(_) => Evidence::default(),
         }
     }
 

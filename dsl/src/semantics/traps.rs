@@ -16,6 +16,7 @@ mod anchors;
 mod calendar;
 mod gates;
 mod records;
+mod references;
 mod sequences;
 mod values;
 

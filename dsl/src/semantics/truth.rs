@@ -55,6 +55,12 @@ impl Truth {
         }
     }
 
+    /// What is left of it when those are taken out for whom the other is TRUE: FALSE for them, else as it was.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        if other.is_true() { Self::False } else { self }
+    }
+
     /// Swaps TRUE and FALSE.
     #[must_use]
     pub fn negate(self) -> Self {

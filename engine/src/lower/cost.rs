@@ -1,6 +1,6 @@
 //! What a criterion costs, from what the manifest says: the rows that its leaves may have to look at.
 
-use hyperseg_dsl::segment::{ContactTest, Criteria, Logic};
+use hyperseg_dsl::segment::{Asks, ContactTest, Criteria, Logic};
 use hyperseg_storage::Snapshot;
 
 /// Rows of the tables that the leaves read, each as often as it is read.
@@ -27,6 +27,14 @@ fn rows_of_test(snapshot: &Snapshot, test: &ContactTest) -> u64 {
         | ContactTest::Aggregate { selector, .. }
         | ContactTest::One { selector, .. }
         | ContactTest::Share { selector, .. } => snapshot.records(&selector.record),
+        ContactTest::Reference(of) => {
+            let once: u64 =
+                std::iter::once(&of.test).chain(&of.without).map(|part| rows(snapshot, part)).sum();
+            match of.asks {
+                Asks::InSegment => once,
+                Asks::Entered(_) => 2 * once,
+            }
+        }
         ContactTest::Sequence(sequence) => {
             sequence.selectors().map(|selector| snapshot.records(&selector.record)).sum()
         }

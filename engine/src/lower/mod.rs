@@ -9,6 +9,7 @@ mod fields;
 mod gates;
 mod in_lists;
 mod records;
+mod references;
 mod scans;
 mod sequences;
 mod time;
@@ -168,7 +169,8 @@ impl Lowering<'_> {
                 | ContactTest::Aggregate { .. }
                 | ContactTest::One { .. }
                 | ContactTest::Sequence(_)
-                | ContactTest::Share { .. },
+                | ContactTest::Share { .. }
+                | ContactTest::Reference(_),
             ) => None,
         }
     }
@@ -208,7 +210,8 @@ impl Lowering<'_> {
             | ContactTest::Aggregate { .. }
             | ContactTest::One { .. }
             | ContactTest::Sequence(_)
-            | ContactTest::Share { .. } => internal_err!("a test of records among contact fields"),
+            | ContactTest::Share { .. }
+            | ContactTest::Reference(_) => internal_err!("another test among those of contact fields"),
         }
     }
 
@@ -249,6 +252,7 @@ impl Lowering<'_> {
                 self.record_leaf(operation, selector, asked, of)
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence, of),
+            ContactTest::Reference(reference) => self.reference(reference, of.label),
             ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
                 let operation = Operation::ShareOfRecords(ShareTest {
                     relation: relation(*cmp),

@@ -80,6 +80,19 @@ impl FileId {
     }
 }
 
+uuid_id! {
+    /// Identity of one sealed document: `sealed/<id>`.
+    DocumentId
+}
+
+impl DocumentId {
+    /// Where the file lies, relative to the dataset.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        format!("sealed/{self}")
+    }
+}
+
 /// Which table a file belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

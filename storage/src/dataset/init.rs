@@ -17,7 +17,7 @@ use super::descriptor::{self, Descriptor};
 use super::durable;
 use super::id::DatasetId;
 use super::manifest::{self, Manifest};
-use super::{DATA, Dataset};
+use super::{DATA, Dataset, SEALED};
 use crate::audit::{AuditLog, IntentBody};
 use crate::disk::Medium;
 use crate::error::{Error, Result};
@@ -116,7 +116,7 @@ fn make_root(dir: &Path) -> Result<bool> {
 fn fill(dir: &Path, keyring_path: &Path, options: InitOptions) -> Result<(Dataset, RecoveryKit)> {
     let id = options.id;
     let medium = Medium::system();
-    for name in [DATA, manifest::DIRECTORY] {
+    for name in [DATA, SEALED, manifest::DIRECTORY] {
         durable::make_directory(&medium, dir, name)?;
     }
     let (keyring, recovery) = Keyring::create(keyring_path, dir, &id, options.slot)?;
@@ -138,6 +138,7 @@ fn fill(dir: &Path, keyring_path: &Path, options: InitOptions) -> Result<(Datase
         schema: Schema::built_in(),
         key_uses: BTreeMap::new(),
         files: Vec::new(),
+        documents: Vec::new(),
     };
     manifest::create(&medium, dir, dataset.keyring().class_key(KeyClass::Manifest)?, &first)?;
     audit.anchor_generation(first.generation)?;
@@ -147,7 +148,7 @@ fn fill(dir: &Path, keyring_path: &Path, options: InitOptions) -> Result<(Datase
 
 /// Takes back what `init` made; the error that is on its way matters more than one of the removal.
 fn remove_parts(dir: &Path, made: bool) {
-    for name in [DATA, manifest::DIRECTORY, AUDIT] {
+    for name in [DATA, SEALED, manifest::DIRECTORY, AUDIT] {
         let _ = fs::remove_dir_all(dir.join(name));
     }
     let _ = fs::remove_file(dir.join(descriptor::FILE));

@@ -14,6 +14,7 @@ use chrono_tz::Tz;
 use hyperseg_dsl::schema::Schema;
 use serde::{Deserialize, Serialize};
 
+use super::document::DocumentEntry;
 use super::durable;
 use super::entry::FileEntry;
 use super::id::DatasetId;
@@ -52,6 +53,19 @@ pub(crate) struct Manifest {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) key_uses: BTreeMap<KeyId, u64>,
     pub(crate) files: Vec<FileEntry>,
+    /// Sealed documents, by kind and name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) documents: Vec<DocumentEntry>,
+}
+
+impl Manifest {
+    /// Everything that the generation consists of beside its manifest: name relative to the dataset, length, SHA-256.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (String, u64, Digest)> {
+        let files = self.files.iter().map(|file| (file.file_name(), file.bytes, file.sha256));
+        files.chain(
+            self.documents.iter().map(|document| (document.file_name(), document.bytes, document.sha256)),
+        )
+    }
 }
 
 /// Name of a generation's manifest, relative to the dataset.

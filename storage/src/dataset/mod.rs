@@ -5,6 +5,7 @@
 //! lock                             held by the one writer
 //! snapshots/<generation>.manifest  sealed: schema, files, digests, wrapped data keys
 //! data/<uuid>.parquet              every column and the footer encrypted
+//! sealed/<uuid>                    sealed documents: value sets, hierarchies, places of ZIP codes
 //! audit/                           log and sealed lists
 //! ```
 //!
@@ -13,6 +14,7 @@
 //! never skipped. [`Dataset::verify`] looks at every byte.
 
 mod descriptor;
+mod document;
 pub(crate) mod durable;
 mod entry;
 mod id;
@@ -26,16 +28,17 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use document::{DOCUMENT_BYTES_MAX, DocumentEntry, DocumentKind, StoredDocument};
 pub use entry::{ColumnEntry, FileEntry};
 pub(crate) use entry::{FooterEntry, Section, WrappedKey};
-pub use id::{DatasetId, FileId, TableId};
+pub use id::{DatasetId, DocumentId, FileId, TableId};
 pub use init::InitOptions;
 pub use snapshot::{ShardInfo, Snapshot};
 pub use transaction::Transaction;
 pub use upkeep::{
-    AddedSlot, Backup, ClassStatus, Collection, DatasetVerification, Defect, DefectKind, Keep, KeyInfo,
-    KeyReport, LogStatus, Rehearsal, Restoration, RestoreOptions, RootRotation, RotatedKey, Rotation, Shred,
-    Status, TableStatus, Unfinished, Unopened,
+    AddedSlot, Backup, ClassStatus, Collection, DatasetVerification, Defect, DefectKind, DocumentStatus,
+    Keep, KeyInfo, KeyReport, LogStatus, Rehearsal, Restoration, RestoreOptions, RootRotation, RotatedKey,
+    Rotation, Shred, Status, TableStatus, Unfinished, Unopened,
 };
 
 use crate::audit::AuditLog;
@@ -49,6 +52,8 @@ use manifest::Manifest;
 
 /// Directory of the data files.
 const DATA: &str = "data";
+/// Directory of the sealed documents.
+const SEALED: &str = "sealed";
 
 /// An open dataset; cheap to clone.
 #[derive(Clone)]

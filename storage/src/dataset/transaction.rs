@@ -17,14 +17,15 @@ use arrow::datatypes::SchemaRef;
 use chrono::Utc;
 use hyperseg_dsl::schema::Class;
 
+use super::document::{self, DocumentEntry, DocumentKind};
 use super::durable::{self, TEMPORARY};
 use super::entry::{FileEntry, WrappedKey};
-use super::id::{DatasetId, FileId, TableId};
+use super::id::{DatasetId, DocumentId, FileId, TableId};
 use super::manifest::{self, Manifest};
 use super::snapshot::{ShardInfo, Snapshot};
-use super::{DATA, Dataset};
+use super::{DATA, Dataset, SEALED};
 use crate::audit::Intent;
-use crate::crypto::Digest;
+use crate::crypto::{Digest, sha256};
 use crate::error::{Error, Result};
 use crate::file::FileWriter;
 use crate::file::keys::{FOOTER_KEY, Place};
@@ -47,6 +48,7 @@ pub struct Transaction {
 #[derive(Debug, Default)]
 struct State {
     files: Vec<FileEntry>,
+    documents: Vec<DocumentEntry>,
     shards: Option<Vec<ShardInfo>>,
     consent_imported_micros: Option<i64>,
 }
@@ -137,6 +139,27 @@ impl Transaction {
         Ok(())
     }
 
+    /// Seals a document, in the place of the one of this kind and name. Gives false, and does nothing, when that one
+    /// has the same contents.
+    ///
+    /// # Errors
+    /// A limit is passed, or the disk fails.
+    pub fn put_document(&self, kind: DocumentKind, name: &str, contents: &[u8]) -> Result<bool> {
+        let same = |entry: &DocumentEntry| entry.contents.0 == sha256(contents);
+        if self.base.document(kind, name).is_some_and(same) {
+            return Ok(false);
+        }
+        let (medium, dir) = (self.dataset.medium(), self.dataset.dir());
+        // Datasets of before there were documents lack the directory.
+        if !dir.join(SEALED).is_dir() {
+            durable::make_directory(medium, dir, SEALED)?;
+            durable::sync_directory(medium, dir, "")?;
+        }
+        let entry = DocumentEntry::write(medium, &self.dataset, self.generation(), (kind, name), contents)?;
+        self.state().documents.push(entry);
+        Ok(true)
+    }
+
     /// Columns that a file of this table and class has.
     fn columns(&self, table: &TableId, class: Class) -> Result<SchemaRef> {
         let schema = self.base.schema();
@@ -179,6 +202,12 @@ impl Transaction {
         for file in next.files.iter_mut().filter(|file| classes.contains(&KeyClass::Data(file.class))) {
             wrapped += rewrap_file(self.dataset.id(), keyring, file)?;
         }
+        if classes.contains(&KeyClass::Manifest) {
+            for document in &mut next.documents {
+                document.rewrap(self.dataset.id(), keyring)?;
+                wrapped += 1;
+            }
+        }
         next.key_uses = keyring.uses(&next.key_uses);
         self.dataset = self.dataset.with_keyring(keyring.clone())?;
         Ok((self.publish(next)?, wrapped))
@@ -200,7 +229,9 @@ impl Transaction {
         let created = manifest::create(self.dataset.medium(), self.dataset.dir(), key, &next);
         if !matches!(created, Err(Error::Conflict { .. })) && !self.is_absent(next.generation) {
             // the manifest has its name, even if an error came after it: the files are the snapshot's
-            self.state().files.clear();
+            let mut state = self.state();
+            state.files.clear();
+            state.documents.clear();
         }
         let hash = created?;
         // The commit stands, held or not.
@@ -238,6 +269,7 @@ impl Transaction {
             schema: base.schema.clone(),
             key_uses: self.dataset.keyring().uses(&base.key_uses),
             files,
+            documents: document::replaced(&base.documents, &state.documents)?,
         };
         check_shards(&next, base)?;
         Ok(next)
@@ -251,8 +283,10 @@ impl Transaction {
 impl Drop for Transaction {
     fn drop(&mut self) {
         // what cannot be removed now is removed when the next transaction begins
-        for file in &self.state().files {
-            let _ = self.dataset.medium().remove(&self.dataset.dir().join(file.file_name()));
+        let state = self.state();
+        let files = state.files.iter().map(FileEntry::file_name);
+        for name in files.chain(state.documents.iter().map(DocumentEntry::file_name)) {
+            let _ = self.dataset.medium().remove(&self.dataset.dir().join(name));
         }
     }
 }
@@ -344,22 +378,27 @@ pub(super) fn is_locked(dataset: &Dataset) -> Result<bool> {
     }
 }
 
-/// Temporary files, and data files that no generation names. While somebody writes, his are among them.
+/// Temporary files, and data files and documents that no generation names. While somebody writes, his are among them.
 pub(super) fn leftovers(dataset: &Dataset, base: &Snapshot) -> Result<Vec<Leftover>> {
     let dir = dataset.dir();
-    let strangers: Vec<String> =
-        names_in(dir, DATA)?.into_iter().filter(|name| !is_file_of(base, name)).collect();
-    let mut kept = HashSet::new();
-    if strangers.iter().any(|name| !name.starts_with(TEMPORARY)) {
+    let mut strangers = Vec::new();
+    for directory in [DATA, SEALED] {
+        let names = names_in(dir, directory)?.into_iter().map(|name| format!("{directory}/{name}"));
+        strangers.extend(names.filter(|name| is_ours(name)).map(Leftover));
+    }
+    let named = base.manifest().named().map(|(name, ..)| name).collect::<HashSet<_>>();
+    strangers.retain(|Leftover(name)| !named.contains(name));
+    if strangers.iter().any(|stranger| !stranger.is_temporary()) {
+        let mut kept = HashSet::new();
         for generation in manifest::generations(dir)? {
             let (older, _) = dataset.read_manifest(generation)?;
-            kept.extend(older.files.iter().map(|file| format!("{}.parquet", file.id)));
+            kept.extend(older.named().map(|(name, ..)| name));
         }
+        strangers.retain(|Leftover(name)| !kept.contains(name));
     }
-    let dead = strangers.into_iter().filter(|name| is_ours(name) && !kept.contains(name));
     let stale = names_in(dir, manifest::DIRECTORY)?.into_iter().filter(|name| name.starts_with(TEMPORARY));
-    let dead = dead.map(|name| Leftover(format!("{DATA}/{name}")));
-    Ok(dead.chain(stale.map(|name| Leftover(format!("{}/{name}", manifest::DIRECTORY)))).collect())
+    strangers.extend(stale.map(|name| Leftover(format!("{}/{name}", manifest::DIRECTORY))));
+    Ok(strangers)
 }
 
 /// Removes what a dead writer left. Only the holder of the lock may.
@@ -371,22 +410,23 @@ fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
     Ok(())
 }
 
-fn is_file_of(snapshot: &Snapshot, name: &str) -> bool {
-    file_id(name).is_some_and(|id| snapshot.file(id).is_some())
-}
-
 /// Whether this program makes files of this name; others are left alone.
-fn is_ours(name: &str) -> bool {
-    name.starts_with(TEMPORARY) || file_id(name).is_some()
-}
-
-fn file_id(name: &str) -> Option<FileId> {
-    name.strip_suffix(".parquet")?.parse().ok()
+fn is_ours(path: &str) -> bool {
+    let Some((directory, name)) = path.split_once('/') else { return false };
+    name.starts_with(TEMPORARY)
+        || match directory {
+            SEALED => name.parse::<DocumentId>().is_ok(),
+            _ => name.strip_suffix(".parquet").is_some_and(|id| id.parse::<FileId>().is_ok()),
+        }
 }
 
 fn names_in(dir: &Path, name: &str) -> Result<Vec<String>> {
     let list = || -> io::Result<Vec<String>> {
-        let items = fs::read_dir(dir.join(name))?;
+        let items = match fs::read_dir(dir.join(name)) {
+            // Datasets of before there were documents have no place for them.
+            Err(error) if name == SEALED && error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            items => items?,
+        };
         items.map(|item| Ok(item?.file_name().to_string_lossy().into_owned())).collect()
     };
     list().map_err(|error| Error::io("list", name, error))

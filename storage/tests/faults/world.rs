@@ -11,7 +11,7 @@ use arrow::array::{
 use arrow::datatypes::DataType;
 use hyperseg_dsl::schema::{Class, Schema};
 use hyperseg_storage::audit::{Intent, IntentBody};
-use hyperseg_storage::dataset::{Dataset, InitOptions, ShardInfo, TableId};
+use hyperseg_storage::dataset::{Dataset, DocumentKind, InitOptions, ShardInfo, TableId};
 use hyperseg_storage::keyring::{Keyring, Unlock};
 use hyperseg_storage::scope::KeyScope;
 use hyperseg_storage::{Error, layout};
@@ -84,13 +84,15 @@ pub fn intent(dataset: &Dataset, action: &'static str) -> Result<Intent, Error> 
     dataset.audit()?.intent(IntentBody::new(action))
 }
 
-/// Adds a file of [`ROWS`] rows in a new generation.
+/// Adds a file of [`ROWS`] rows in a new generation, and a document that says how many files there are then.
 pub fn import(dataset: &Dataset) -> Result<u64, Error> {
     let intent = intent(dataset, "import")?;
     let transaction = dataset.begin()?;
     transaction.set_shards(vec![ShardInfo { contacts: 100 }]);
     let table = TableId::Record("sms_sent".to_owned());
     transaction.write_file(table, Class::Behavioural, 0, &[rows()], 100)?;
+    let files = transaction.base().files().len() + 1;
+    transaction.put_document(DocumentKind::Valueset, "files", files.to_string().as_bytes())?;
     let generation = transaction.commit(&intent)?.generation();
     intent.complete(serde_json::json!({}))?;
     Ok(generation)
@@ -143,6 +145,9 @@ pub fn must_be_whole(world: &World, point: &str) -> (Dataset, u64) {
     let generation = snapshot.generation();
     let proven = dataset.verify(None, None, &|_| {}).unwrap_or_else(|error| panic!("{point}: {error}"));
     assert!(proven.is_sound(), "{point}: {:?}", proven.defects);
+    let document = snapshot.document(DocumentKind::Valueset, "files").expect(point);
+    let files = dataset.document(document).unwrap_or_else(|error| panic!("{point}: {error}"));
+    assert_eq!(files.as_slice(), snapshot.files().len().to_string().as_bytes(), "{point}: half a commit");
     let log = dataset.audit().unwrap().verify().unwrap();
     assert!(!log.grade.is_wrong() && log.open_runs == 0, "{point}: {log:?}");
     (dataset, generation)

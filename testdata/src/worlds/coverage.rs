@@ -8,7 +8,7 @@ use std::fmt;
 
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{
-    AgeUnit, Aggregate, Anchor, ContactTest, Counted, Criteria, FieldTest, Filter, ListTest, Logic,
+    AgeUnit, Aggregate, Anchor, Asks, ContactTest, Counted, Criteria, FieldTest, Filter, ListTest, Logic,
     NumberTest, Operand, Quantity, Relation, Segment, Selector, Sequence, Start, Test, TextOp, Turn, Which,
     Window,
 };
@@ -46,6 +46,7 @@ pub const OPERATORS: &[&str] = &[
     "day: shifted forward",
     "earliest",
     "ends with",
+    "entered segment",
     "everyone",
     "exactly of",
     "field",
@@ -54,6 +55,7 @@ pub const OPERATORS: &[&str] = &[
     "has any of",
     "has none of",
     "in",
+    "in segment",
     "is known",
     "is missing",
     "latest",
@@ -257,6 +259,18 @@ impl Found {
                 self.filter(test);
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence),
+            ContactTest::Reference(reference) => {
+                match &reference.asks {
+                    Asks::InSegment => self.add("in segment"),
+                    Asks::Entered(window) => {
+                        self.add("entered segment");
+                        self.window(window);
+                    }
+                }
+                for criteria in std::iter::once(&reference.test).chain(&reference.without) {
+                    self.logic(criteria, &mut |found, test| found.contact_test(test));
+                }
+            }
             ContactTest::Share { selector, test, at_least, .. } => {
                 self.add(if at_least.is_some() { "share of some" } else { "share" });
                 self.selector(selector);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
 use hyperseg_dsl::segment::{
     AgeUnit, Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter,
-    Hidden, ListTest, Logic, NumberTest, Operand, OtherField, Param, Period, Quantity, Selector, Test,
-    TextOp, Turn, Which, Window,
+    Hidden, ListTest, Logic, NumberTest, Operand, OtherField, Param, Period, Quantity, Reference, Selector,
+    Test, TextOp, Turn, Which, Window,
 };
 use hyperseg_dsl::value::{Day, Value};
 
@@ -24,12 +24,14 @@ pub(super) struct Maker<'a> {
     pub(super) world: &'a World,
     /// Parameters drawn so far; their defaults are the values they stand for.
     pub(super) params: Vec<Param>,
+    /// Segments that were referred to so far.
+    pub(super) targets: Vec<Reference>,
 }
 
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(72) {
+        self.logic(depth, &mut |maker| match maker.dice.below(76) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -40,6 +42,7 @@ impl<'w> Maker<'w> {
             44..=51 => maker.aggregate(),
             58..=67 => maker.sequence(),
             68..=71 => maker.share(),
+            72..=75 => maker.reference(),
             _ => {
                 let selector = maker.selector();
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
@@ -459,7 +462,7 @@ impl<'w> Maker<'w> {
     }
 
     /// A window; hours and minutes only where moments have them.
-    fn window(&mut self, hours: bool) -> Window {
+    pub(super) fn window(&mut self, hours: bool) -> Window {
         let exact = hours && self.dice.percent(25);
         let nothing = Duration { count: 1, unit: DurationUnit::Day };
         let mut span = || {

@@ -11,6 +11,7 @@ mod criteria;
 mod dice;
 mod measures;
 mod palette;
+mod references;
 mod segments;
 mod sequences;
 mod shrink;

@@ -1,7 +1,7 @@
 //! From a disagreement to a small one.
 
 use hyperseg_dsl::schema::Schema;
-use hyperseg_dsl::segment::{ContactTest, Criteria, Filter, Logic, Segment, Selector, Sequence};
+use hyperseg_dsl::segment::{ContactTest, Criteria, Filter, Logic, Reference, Segment, Selector, Sequence};
 
 use super::World;
 use super::criteria::hidden;
@@ -164,7 +164,16 @@ impl Shrinker<'_> {
                 }
                 parts
             }
-            Logic::Leaf(test) => simpler(test).into_iter().map(Logic::Leaf).collect(),
+            Logic::Leaf(test) => {
+                let mut parts: Vec<Criteria> = match test {
+                    ContactTest::Reference(of) => {
+                        std::iter::once(&of.test).chain(&of.without).cloned().collect()
+                    }
+                    _ => Vec::new(),
+                };
+                parts.extend(simpler(test).into_iter().map(Logic::Leaf));
+                parts
+            }
             Logic::True | Logic::False => Vec::new(),
         };
         for part in parts {
@@ -202,18 +211,46 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
                     | ContactTest::Age { .. }
                     | ContactTest::Turns { .. }
                     | ContactTest::Anniversary { .. }
-                    | ContactTest::Sequence(_) => {}
+                    | ContactTest::Sequence(_)
+                    | ContactTest::Reference(_) => {}
                 }
                 test
             };
             simpler_selectors(selector).into_iter().map(with).collect()
         }
         ContactTest::Sequence(sequence) => simpler_sequences(sequence),
+        ContactTest::Reference(reference) => simpler_references(reference),
         ContactTest::Field(_)
         | ContactTest::Age { .. }
         | ContactTest::Turns { .. }
         | ContactTest::Anniversary { .. } => Vec::new(),
     }
+}
+
+/// A reference to less, under a name of its own: others may refer to the segment as it was.
+fn simpler_references(of: &Reference) -> Vec<ContactTest> {
+    let name = format!("{}_", of.name);
+    let with = |test: &Criteria, without: &[Criteria]| Reference {
+        name: name.clone(),
+        asks: of.asks.clone(),
+        test: test.clone(),
+        without: without.to_vec(),
+    };
+    let mut found = Vec::new();
+    if !of.without.is_empty() {
+        found.push(with(&of.test, &[]));
+    }
+    match &of.test {
+        Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {
+            found.extend(parts.iter().map(|part| with(part, &of.without)));
+        }
+        Logic::Not(inner) => found.push(with(inner, &of.without)),
+        Logic::Leaf(test) => {
+            found.extend(simpler(test).into_iter().map(|test| with(&Logic::Leaf(test), &of.without)));
+        }
+        Logic::True | Logic::False => {}
+    }
+    found.into_iter().map(|reference| ContactTest::Reference(Box::new(reference))).collect()
 }
 
 fn simpler_sequences(sequence: &Sequence) -> Vec<ContactTest> {

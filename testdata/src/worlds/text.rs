@@ -6,9 +6,9 @@ use std::fmt::Write;
 use chrono::{DateTime, SecondsFormat, Utc};
 use hyperseg_dsl::schema::{Field, FieldType, Schema};
 use hyperseg_dsl::segment::{
-    AgeUnit, Anchor, Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit, Event, FieldTest,
-    Filter, Link, Logic, NumberTest, Operand, Relation, Segment, Selector, Sequence, Shift, Start, Test,
-    TextOp, Which, Window,
+    AgeUnit, Anchor, Asks, Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit, Event,
+    FieldTest, Filter, Link, Logic, NumberTest, Operand, Reference, Relation, Segment, Selector, Sequence,
+    Shift, Start, Test, TextOp, Which, Window,
 };
 use hyperseg_dsl::semantics::select;
 use hyperseg_dsl::value::Value;
@@ -22,6 +22,11 @@ pub fn to_text(segment: &Segment) -> String {
     let mut printer = Printer::default();
     let criteria: Vec<String> = segment.criteria.iter().map(|it| printer.inner(&it.test)).collect();
     let exclude = segment.exclude.as_ref().map(|it| printer.criteria(&it.test));
+    // Alone, a disjunction needs no parentheses.
+    let alone = match segment.criteria.as_slice() {
+        [only] => Some(printer.criteria(&only.test)),
+        _ => None,
+    };
     let mut text = String::new();
     for (name, set) in &printer.sets {
         let _ = writeln!(text, "valueset {name} = {set}");
@@ -33,6 +38,9 @@ pub fn to_text(segment: &Segment) -> String {
         }
         text.push('\n');
     }
+    for (name, target) in &printer.targets {
+        let _ = writeln!(text, "segment {name}\n  {target}");
+    }
     let _ = write!(text, "segment {}", segment.name);
     if let Some(title) = &segment.title {
         let _ = write!(text, " {}", quoted(title));
@@ -43,11 +51,7 @@ pub fn to_text(segment: &Segment) -> String {
     if let Some(channel) = segment.channel {
         let _ = write!(text, "\n  channel {channel}");
     }
-    let criteria = match segment.criteria.as_slice() {
-        // Alone, a disjunction needs no parentheses.
-        [only] => printer.criteria(&only.test),
-        _ => criteria.join("\n    and "),
-    };
+    let criteria = alone.unwrap_or_else(|| criteria.join("\n    and "));
     let _ = write!(text, "\n  where {criteria}");
     if let Some(exclude) = exclude {
         let _ = write!(text, "\n  exclude {exclude}");
@@ -73,6 +77,8 @@ pub fn criteria_text(criteria: &Criteria) -> String {
 struct Printer {
     /// Value sets by name, for sets that a list cannot say.
     sets: BTreeMap<String, String>,
+    /// Clauses of segments that are referred to, by name.
+    targets: BTreeMap<String, String>,
 }
 
 impl Printer {
@@ -160,6 +166,19 @@ impl Printer {
                 let (test, selector) = (self.filter(test), self.selector(selector));
                 format!("share({test} of {selector}) {} {percent}%{least}", sign(*cmp))
             }
+            ContactTest::Reference(reference) => self.reference(reference),
+        }
+    }
+
+    fn reference(&mut self, of: &Reference) -> String {
+        let mut clauses = format!("where {}", self.criteria(&of.test));
+        for criteria in &of.without {
+            let _ = write!(clauses, "\n  exclude {}", self.criteria(criteria));
+        }
+        self.targets.insert(of.name.clone(), clauses);
+        match &of.asks {
+            Asks::InSegment => format!("in segment {}", of.name),
+            Asks::Entered(window) => format!("entered segment {} {}", of.name, window_text(window)),
         }
     }
 

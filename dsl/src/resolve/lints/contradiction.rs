@@ -96,7 +96,8 @@ impl Facts for ContactTest {
             | Self::Has(_)
             | Self::One { .. }
             | Self::Sequence(_)
-            | Self::Share { .. } => None,
+            | Self::Share { .. }
+            | Self::Reference(_) => None,
         }
     }
 }

@@ -85,6 +85,7 @@ fn of_test(test: &ContactTest, schema: &Schema) -> Option<Class> {
         ContactTest::Sequence(sequence) => {
             sequence.selectors().find_map(|selector| of_filter(&selector.filter, selector, schema))
         }
+        ContactTest::Reference(reference) => of_criteria(&reference.test, schema),
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
 mod where_known;
+mod without;
 
 use std::sync::Arc;
 
@@ -75,6 +76,8 @@ pub(crate) enum Operation {
     NumberOf(NumberOf),
     /// Kleene's not of the input.
     Not,
+    /// The first input without those for whom one of the others is TRUE.
+    Without,
     /// Everyone or nobody.
     Constant(bool),
     /// The top-level criteria: and, with a count after each.
@@ -107,6 +110,7 @@ impl Operation {
             Self::Or => "Or",
             Self::NumberOf(_) => "NumberOf",
             Self::Not => "Not",
+            Self::Without => "Without",
             Self::Constant(_) => "Constant",
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
@@ -133,6 +137,7 @@ impl Operation {
             | Self::Or
             | Self::NumberOf(_)
             | Self::Not
+            | Self::Without
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_) => &[],
@@ -163,6 +168,7 @@ impl Operation {
             | Self::Or
             | Self::NumberOf(_)
             | Self::Not
+            | Self::Without
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_) => false,
@@ -205,6 +211,7 @@ impl Operation {
             (Self::Or, None) => Arc::new(logic::Logic::Or),
             (Self::NumberOf(number), None) => Arc::new(number_of::CountSets { number: *number }),
             (Self::Not, None) => Arc::new(logic::Logic::Not),
+            (Self::Without, None) => Arc::new(without::Without),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
             (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
             (operation, _) => return internal_err!("{} with other expressions", operation.name()),

@@ -18,7 +18,7 @@ use serde_json::json;
 use super::DatasetVerification;
 use crate::audit::{AuditLog, IntentBody, Verification};
 use crate::crypto::{Digest, Sha256Stream};
-use crate::dataset::{DATA, Dataset, DatasetId, Descriptor, descriptor, durable, manifest};
+use crate::dataset::{DATA, Dataset, DatasetId, Descriptor, SEALED, descriptor, durable, manifest};
 use crate::disk::Medium;
 use crate::error::{Error, Result};
 use crate::keyring::private_file;
@@ -46,9 +46,9 @@ pub struct Backup {
     pub generation: u64,
     /// Oldest generation.
     pub oldest: u64,
-    /// Data files.
+    /// Data files and sealed documents.
     pub files: u64,
-    /// Bytes of data files and manifests.
+    /// Bytes of these and of manifests.
     pub bytes: u64,
     /// Records of the audit log.
     pub records: u64,
@@ -107,7 +107,7 @@ impl Dataset {
 
     fn copy_all(&self, staging: &Path, progress: &dyn Fn(u64)) -> Result<Backup> {
         let medium = self.medium();
-        for name in ["", DATA, manifest::DIRECTORY] {
+        for name in ["", DATA, SEALED, manifest::DIRECTORY] {
             durable::make_directory(medium, staging, name)?;
         }
         let snapshot = self.snapshot()?;
@@ -123,7 +123,7 @@ impl Dataset {
             let (found, hash) = self.read_manifest(generation)?;
             let name = manifest::file_name(generation);
             bytes += copy_file(medium, self.dir(), staging, &name, None, Some(hash))?;
-            files.extend(found.files.iter().map(|file| (file.file_name(), (file.bytes, file.sha256))));
+            files.extend(found.named().map(|(name, length, digest)| (name, (length, digest))));
         }
         for (name, (length, digest)) in &files {
             bytes += copy_file(medium, self.dir(), staging, name, Some(*length), Some(*digest))?;
@@ -149,7 +149,7 @@ impl Dataset {
             serde_json::to_vec_pretty(&backup).map_err(|_| Error::corrupt(ABOUT, "it cannot be written"))?;
         about.push(b'\n');
         durable::create(medium, staging, "", ABOUT, &about)?;
-        for name in [DATA, manifest::DIRECTORY, ""] {
+        for name in [DATA, SEALED, manifest::DIRECTORY, ""] {
             durable::sync_directory(medium, staging, name)?;
         }
         Ok(backup)

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::audit::{AuditLog, EntryKind, IntentBody};
-use crate::dataset::{DATA, Dataset, durable, manifest};
+use crate::dataset::{DATA, Dataset, SEALED, durable, manifest};
 use crate::error::{Error, Result};
 
 /// Verb of the audit record.
@@ -44,7 +44,7 @@ pub struct Collection {
     pub newest: u64,
     /// Oldest generation that stays only because somebody reads it.
     pub held: Option<u64>,
-    /// Data files that are gone.
+    /// Data files and sealed documents that are gone.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -52,7 +52,7 @@ pub struct Collection {
 
 /// What goes with the generations that go.
 struct Doomed {
-    /// Data files that no other generation names.
+    /// Data files and documents that no other generation names.
     files: Vec<String>,
     /// On the manifests, so that nobody begins to read them.
     _locks: Vec<File>,
@@ -89,7 +89,11 @@ impl Dataset {
         for name in &doomed.files {
             remove(name)?;
         }
-        durable::sync_directory(self.medium(), self.dir(), DATA)?;
+        for directory in [DATA, SEALED] {
+            if doomed.files.iter().any(|name| name.starts_with(directory)) {
+                durable::sync_directory(self.medium(), self.dir(), directory)?;
+            }
+        }
         drop((doomed, transaction));
         intent.complete(json!({ "files": found.files, "bytes": found.bytes }))?;
         Ok(found)
@@ -127,12 +131,12 @@ impl Dataset {
             let lock = manifest::hold_alone(self.dir(), *generation)?;
             locks.push(lock.ok_or(Error::Conflict { generation: *generation })?);
             let (manifest, _) = self.read_manifest(*generation)?;
-            files.extend(manifest.files.iter().map(|file| (file.file_name(), file.bytes)));
+            files.extend(manifest.named().map(|(name, bytes, _)| (name, bytes)));
         }
         for generation in found.oldest..=found.newest {
             let (manifest, _) = self.read_manifest(generation)?;
-            for file in &manifest.files {
-                files.remove(&(file.file_name(), file.bytes));
+            for (name, bytes, _) in manifest.named() {
+                files.remove(&(name, bytes));
             }
         }
         found.files = files.len() as u64;

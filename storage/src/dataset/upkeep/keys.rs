@@ -133,8 +133,10 @@ impl Dataset {
         let mut needed: BTreeMap<KeyId, BTreeSet<u64>> = BTreeMap::new();
         for generation in manifest::generations(self.dir())? {
             let (bytes, _) = manifest::read(self.dir(), generation)?;
-            for file in &self.open_manifest(generation, &bytes)?.files {
-                needed.entry(file.key_id).or_default().insert(generation);
+            let manifest = self.open_manifest(generation, &bytes)?;
+            let documents = manifest.documents.iter().map(|document| document.key_id);
+            for key in manifest.files.iter().map(|file| file.key_id).chain(documents) {
+                needed.entry(key).or_default().insert(generation);
             }
             let keys = self.keyring().live_keys(KeyClass::Manifest);
             let opens =

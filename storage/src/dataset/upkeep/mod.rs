@@ -17,5 +17,5 @@ pub use backup::{Backup, Rehearsal};
 pub use gc::{Collection, Keep};
 pub use keys::{AddedSlot, KeyInfo, KeyReport, RootRotation, RotatedKey, Rotation, Shred};
 pub use restore::{Restoration, RestoreOptions};
-pub use status::{ClassStatus, LogStatus, Status, TableStatus, Unfinished};
+pub use status::{ClassStatus, DocumentStatus, LogStatus, Status, TableStatus, Unfinished};
 pub use verify::{DatasetVerification, Defect, DefectKind, Unopened};

@@ -9,7 +9,7 @@ use hyperseg_dsl::schema::Class;
 use serde::Serialize;
 
 use crate::audit::{Grade, Verification};
-use crate::dataset::{Dataset, DatasetId, TableId, manifest, transaction};
+use crate::dataset::{Dataset, DatasetId, DocumentKind, TableId, manifest, transaction};
 use crate::error::Result;
 use crate::keyring::{Keyring, SlotInfo};
 
@@ -36,6 +36,8 @@ pub struct Status {
     pub tables: Vec<TableStatus>,
     /// By sensitivity class.
     pub classes: Vec<ClassStatus>,
+    /// Sealed documents, by kind and name.
+    pub documents: Vec<DocumentStatus>,
     /// When consent was last imported, in microseconds since the epoch.
     pub consent_imported_micros: Option<i64>,
     /// How long ago that was.
@@ -72,6 +74,19 @@ pub struct ClassStatus {
     pub bytes: u64,
 }
 
+/// One sealed document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DocumentStatus {
+    /// What it holds.
+    pub kind: DocumentKind,
+    /// What it is called among its kind.
+    pub name: String,
+    /// Bytes of its contents.
+    pub bytes: u64,
+    /// Generation that wrote it.
+    pub generation: u64,
+}
+
 /// The audit log in short; `audit verify` has it all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogStatus {
@@ -94,7 +109,7 @@ pub struct Unfinished {
     pub open_runs: u64,
     /// Half-written files.
     pub temporary_files: u64,
-    /// Data files that no generation names.
+    /// Data files and documents that no generation names.
     pub unnamed_files: u64,
 }
 
@@ -139,6 +154,16 @@ impl Dataset {
             classes: classes
                 .into_iter()
                 .map(|(class, (files, bytes))| ClassStatus { class, files, bytes })
+                .collect(),
+            documents: snapshot
+                .documents()
+                .iter()
+                .map(|entry| DocumentStatus {
+                    kind: entry.kind,
+                    name: entry.name.clone(),
+                    bytes: entry.contents_bytes(),
+                    generation: entry.generation,
+                })
                 .collect(),
             consent_imported_micros: imported,
             consent_age_seconds: imported.map(|imported| now_micros.saturating_sub(imported) / 1_000_000),

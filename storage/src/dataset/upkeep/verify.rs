@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::gc::oldest_kept;
 use crate::audit::{Intent, IntentBody};
-use crate::dataset::{Dataset, FileEntry, Snapshot, manifest};
+use crate::dataset::{Dataset, DocumentEntry, FileEntry, Snapshot, manifest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keyring::{KeyClass, KeyringError};
 use crate::scope::KeyScope;
@@ -53,6 +53,8 @@ pub enum DefectKind {
     PageDirectory,
     /// A page does not decrypt or decode, or rows are missing.
     Page,
+    /// A sealed document does not authenticate, or holds something else than the manifest says.
+    Document,
     /// The operating system does not read the file.
     Unreadable,
 }
@@ -73,6 +75,7 @@ impl DefectKind {
             Self::Footer => "footer",
             Self::PageDirectory => "page_directory",
             Self::Page => "page",
+            Self::Document => "document",
             Self::Unreadable => "unreadable",
         }
     }
@@ -113,9 +116,13 @@ pub struct DatasetVerification {
     pub manifests: u64,
     /// Data files that the generation names.
     pub files: u64,
-    /// Their bytes.
+    /// Sealed documents that it names.
+    pub documents: u64,
+    /// Those that are as written and opened.
+    pub documents_sound: u64,
+    /// Bytes of files and documents.
     pub bytes: u64,
-    /// Their rows.
+    /// Rows of the files.
     pub rows: u64,
     /// Files that are as written from the first byte to the last, and opened wherever there is a key.
     pub sound: u64,
@@ -187,6 +194,8 @@ impl Dataset {
         intent.complete(json!({
             "generation": report.generation,
             "files": report.files,
+            "documents": report.documents,
+            "documents_sound": report.documents_sound,
             "sound": report.sound,
             "rows_read": report.rows_read,
             "found": report.found,
@@ -314,8 +323,50 @@ impl Dataset {
                 Err(defect) => defects.push(defect),
             }
         }
+        report.documents = snapshot.documents().len() as u64;
+        for document in snapshot.documents() {
+            report.bytes += document.bytes;
+            match self.prove_document(document) {
+                Ok(()) => {
+                    report.documents_sound += 1;
+                    report.keys += 1;
+                }
+                Err(defect) => defects.push(defect),
+            }
+            progress(document.bytes);
+        }
         let closed = |(class, (files, why))| Unopened { class, files, why };
         report.unopened = unopened.into_iter().map(closed).collect();
+    }
+
+    /// Proves the bytes of a document before it is opened.
+    fn prove_document(&self, entry: &DocumentEntry) -> Result<(), Defect> {
+        let file = entry.file_name();
+        let defect = |kind, what: &str| Defect { kind, file: file.clone(), what: what.to_owned() };
+        let wrong = |kind, error: &Error| defect(kind_of(error, kind), &sentence(error, &file));
+        let path = self.dir().join(&file);
+        match fs::symlink_metadata(&path) {
+            Ok(found) if !found.is_file() => {
+                return Err(defect(DefectKind::NotAFile, "it is a symbolic link, or no file at all"));
+            }
+            Ok(found) if found.len() != entry.bytes => {
+                return Err(defect(DefectKind::Frame, "its length is not that of the manifest"));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(defect(DefectKind::Missing, "the file is missing though the manifest names it"));
+            }
+            Err(error) => return Err(wrong(DefectKind::Unreadable, &Error::io("read", &file, error))),
+        }
+        match DocumentEntry::digest(self.dir(), entry) {
+            Ok(digest) if digest == entry.sha256 => {}
+            Ok(_) => return Err(defect(DefectKind::Digest, "its digest is not that of the manifest")),
+            Err(error) => return Err(wrong(DefectKind::Unreadable, &error)),
+        }
+        self.document(entry).map(drop).map_err(|error| match error {
+            Error::WrongKey { .. } => defect(DefectKind::KeyWrap, &sentence(&error, &file)),
+            error => wrong(DefectKind::Document, &error),
+        })
     }
 
     fn prove(

@@ -1,0 +1,35 @@
+//! Criteria that stand elsewhere and are put in where they are named; the reference and the engine each evaluate them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Criteria, Window};
+
+/// Contacts for whom criteria under a name hold.
+///
+/// TRUE when `test` is TRUE and none of `without` is; FALSE when `test` is FALSE or one of `without` is TRUE; else
+/// UNKNOWN. So it is TRUE for exactly those whom the segment takes before its tails and before consent and suppression.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reference {
+    /// The segment's name.
+    pub name: String,
+    /// What is asked of them.
+    pub asks: Asks,
+    /// Its criteria.
+    pub test: Criteria,
+    /// Its exclusion: contacts for whom one of these is TRUE are not in it.
+    pub without: Vec<Criteria>,
+}
+
+/// What is asked of those whom a name stands for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asks {
+    /// `in segment name`: they are in it.
+    InSegment,
+    /// `entered segment name window`: they are in it at as_of and were not at the end of the local day before the window
+    /// begins, or at as_of when that is earlier. TRUE when it is TRUE now and was not TRUE then; FALSE when it is FALSE now or
+    /// was TRUE then; else UNKNOWN. What was then is read from today's data: late arrivals count as if they had been known.
+    ///
+    /// The window is [`Window::InLast`] in days or longer, or [`Window::Since`].
+    Entered(Window),
+}
