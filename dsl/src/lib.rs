@@ -25,6 +25,7 @@ pub mod segment;
 pub mod semantics;
 mod source;
 mod suggest;
+pub mod units;
 pub mod value;
 
 pub use check::{Checked, check};

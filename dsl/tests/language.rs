@@ -307,7 +307,7 @@ fn measures_of_records() {
         other => panic!("{other:?}"),
     };
     let made = |source: &str| match criterion(source) {
-        Logic::Leaf(ContactTest::Aggregate { function, selector, field, ty, test }) => {
+        Logic::Leaf(ContactTest::Aggregate { function, selector, field, ty, unit: None, test }) => {
             (function, selector, field, ty, test)
         }
         other => panic!("{other:?}"),

@@ -215,6 +215,11 @@ pub(crate) enum ValueKind {
         from: Box<Value>,
         shifts: Vec<Shift>,
     },
+    /// A number or parameter with its unit: `1.5 "mg/dL"`.
+    Quantity {
+        amount: Amount,
+        unit: Text,
+    },
     /// Could not be read.
     Bad,
 }
@@ -225,6 +230,25 @@ pub(crate) struct Shift {
     /// After `-`.
     pub(crate) back: bool,
     pub(crate) length: Duration,
+}
+
+/// The number of a quantity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Amount {
+    Number(String),
+    /// `$name`.
+    Param(String),
+}
+
+impl Amount {
+    /// The number as a value without its unit.
+    pub(crate) fn value(&self, span: Span) -> Value {
+        let kind = match self {
+            Self::Number(text) => ValueKind::Number(text.clone()),
+            Self::Param(name) => ValueKind::Param(name.clone()),
+        };
+        Value { kind, span }
+    }
 }
 
 /// A length of time as written.

@@ -276,6 +276,9 @@ pub(super) fn value(of: &Value) -> String {
                 .map(|shift| format!(" {} {}", if shift.back { "-" } else { "+" }, duration(&shift.length)));
             format!("{}{}", value(from), shifts.collect::<String>())
         }
+        ValueKind::Quantity { amount, unit } => {
+            format!("{} {}", value(&amount.value(of.span)), quote(&unit.text))
+        }
         ValueKind::Bad => "…".to_owned(),
     }
 }

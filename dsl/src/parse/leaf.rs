@@ -175,6 +175,7 @@ fn code_under(input: Input<'_>) -> Step<'_, Value> {
             | ValueKind::Name(_)
             | ValueKind::Param(_)
             | ValueKind::Shifted { .. }
+            | ValueKind::Quantity { .. }
             | ValueKind::Bad) => other,
         },
     })

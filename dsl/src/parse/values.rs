@@ -2,7 +2,7 @@
 
 use super::leaf::{any_value, ident, number, shift_ahead, sign, text, unit};
 use super::{LIST_MAX, Parser, later};
-use crate::ast::{Duration, Set, Shift, Span, Value, ValueKind};
+use crate::ast::{Amount, Duration, Set, Shift, Span, Value, ValueKind};
 use crate::diagnostic::codes;
 
 /// Most units of a length of time.
@@ -23,11 +23,32 @@ impl Parser<'_> {
         {
             return Some(self.unquoted_code(name, value.span));
         }
-        if matches!(value.kind, ValueKind::Number(_)) && self.ahead(text) {
-            later::unit_text(self);
-            return Some(Value { kind: ValueKind::Bad, span: value.span });
-        }
+        let value = self.with_unit(value);
         self.shifted(value)
+    }
+
+    /// The value with the unit that stands behind it.
+    fn with_unit(&mut self, value: Value) -> Value {
+        let amount = match &value.kind {
+            ValueKind::Number(text) => Amount::Number(text.clone()),
+            ValueKind::Param(name) => Amount::Param(name.clone()),
+            ValueKind::Text(_)
+            | ValueKind::Date(_)
+            | ValueKind::Word(_)
+            | ValueKind::Category(_)
+            | ValueKind::Name(_)
+            | ValueKind::Code { .. }
+            | ValueKind::Shifted { .. }
+            | ValueKind::Quantity { .. }
+            | ValueKind::Bad => return value,
+        };
+        match self.take(text) {
+            Some(unit) => {
+                let span = value.span.to(unit.span);
+                Value { kind: ValueKind::Quantity { amount, unit }, span }
+            }
+            None => value,
+        }
     }
 
     /// The value with the lengths of time that are added to it or taken away.

@@ -115,6 +115,7 @@ impl<'a> Resolver<'a> {
             | ValueKind::Category(_)
             | ValueKind::Code { .. }
             | ValueKind::Param(_)
+            | ValueKind::Quantity { .. }
             | ValueKind::Bad => false,
         }
     }

@@ -25,6 +25,7 @@ mod references;
 mod segment_of;
 mod sequences;
 mod shares;
+mod units;
 mod valuesets;
 mod windows;
 
@@ -79,6 +80,7 @@ pub(crate) fn resolve(file: &ast::File, schema: &Schema, complete: bool) -> Reso
         defines: BTreeMap::new(),
         segments: BTreeMap::new(),
         body: Body::default(),
+        units: Vec::new(),
         errors: 0,
         nesting: 0,
     };
@@ -148,6 +150,8 @@ struct Resolver<'a> {
     segments: BTreeMap<&'a str, State<Whole>>,
     /// The declaration whose criteria are being resolved.
     body: Body,
+    /// Units that were written, and where, until the records are known whose values they are for.
+    units: Vec<(ast::Span, String)>,
     /// Errors reported so far.
     errors: usize,
     /// Depth of the recursion, through criteria, defines and value sets.

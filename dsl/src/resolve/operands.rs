@@ -61,6 +61,7 @@ impl<'a> Resolver<'a> {
             | ValueKind::Name(_)
             | ValueKind::Code { .. }
             | ValueKind::Shifted { .. }
+            | ValueKind::Quantity { .. }
             | ValueKind::Bad => self.typed(ty, value, place).map(Operand::Literal),
         }
     }
@@ -132,6 +133,7 @@ impl<'a> Resolver<'a> {
             | ValueKind::Code { .. }
             | ValueKind::Param(_)
             | ValueKind::Shifted { .. }
+            | ValueKind::Quantity { .. }
             | ValueKind::Bad) => {
                 let message = format!("`{}` expects a category, found {}", field.name, found(kind));
                 let finding = Diagnostic::new(&codes::WRONG_VALUE, value.span, message);
@@ -306,12 +308,18 @@ fn found(kind: &ValueKind) -> String {
         ValueKind::Code { .. } => "a code".to_owned(),
         ValueKind::Param(name) => format!("`${}`", crate::lex::short(name)),
         ValueKind::Shifted { .. } => "a length of time behind a value".to_owned(),
+        ValueKind::Quantity { unit, .. } => {
+            format!("a number with the unit `{}`", crate::lex::short(&unit.text).escape_debug())
+        }
         ValueKind::Bad => "something unreadable".to_owned(),
     }
 }
 
 fn advice(ty: FieldType, kind: &ValueKind) -> Option<String> {
     match (ty, kind) {
+        (FieldType::Int | FieldType::Number | FieldType::Money, ValueKind::Quantity { .. }) => {
+            Some("units are for the values of laboratory results and vital signs; leave it out".to_owned())
+        }
         (FieldType::Text, ValueKind::Word(word) | ValueKind::Category(word) | ValueKind::Number(word)) => {
             Some(format!("write \"{}\"", crate::lex::short(word)))
         }

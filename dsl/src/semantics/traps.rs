@@ -18,6 +18,7 @@ mod gates;
 mod records;
 mod references;
 mod sequences;
+mod units;
 mod values;
 
 /// Test of a contact field, written as the language would.

@@ -287,11 +287,13 @@ impl Reading<'_> {
         if blocks.is_empty() {
             return Ok(ranges);
         }
-        let mut rows = blocks.clone().into_iter().flatten();
-        for batch in scope.read(&self.engine.dataset, entry, &[ORDINAL], Some(blocks))? {
+        let open = scope.open(&self.engine.dataset, entry)?;
+        let mut rows = open.live(Some(&blocks)).into_iter().flatten();
+        for batch in open.read(&[ORDINAL], Some(&blocks))? {
             let batch = batch?;
             let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
-            for (found, row) in ordinals.values().iter().zip(&mut rows) {
+            for found in ordinals.values() {
+                let row = rows.next().ok_or_else(unreadable)?;
                 if *found == ordinal {
                     match ranges.last_mut() {
                         Some(last) if last.end == row => last.end += 1,

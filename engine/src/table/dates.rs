@@ -90,12 +90,18 @@ impl Dates {
     pub(super) fn load(&mut self) -> Result<()> {
         for (name, work) in self.pending.drain(..) {
             let mut pieces: Vec<ArrayRef> = Vec::new();
+            let expected = work.rows();
             for batch in work {
                 let batch = batch?;
                 if let (Some(reservation), [dates]) = (&mut self.reservation, batch.columns()) {
                     reservation.try_grow(dates.get_array_memory_size())?;
                 }
                 pieces.extend(batch.columns().iter().cloned());
+            }
+            let contacts: usize = pieces.iter().map(|piece| piece.len()).sum();
+            if u64::try_from(contacts).ok() != Some(expected) {
+                // Their places would not be their ordinals.
+                return internal_err!("{contacts} dates of {expected} contacts");
             }
             let pieces: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
             let dates =

@@ -82,6 +82,8 @@ pub const OPERATORS: &[&str] = &[
     "then",
     "then after",
     "turns",
+    "unit",
+    "unit of a measure",
     "window: after",
     "window: before",
     "window: between",
@@ -239,7 +241,10 @@ impl Found {
                 self.selector(selector);
                 self.number_test(test);
             }
-            ContactTest::Aggregate { function, selector, test, .. } => {
+            ContactTest::Aggregate { function, selector, unit, test, .. } => {
+                if unit.is_some() {
+                    self.add("unit of a measure");
+                }
                 self.add(match function {
                     Aggregate::Sum => "sum",
                     Aggregate::Avg => "avg",
@@ -354,6 +359,10 @@ impl Found {
                 ListTest::All => "has all of",
                 ListTest::None => "has none of",
             }),
+            Test::Measured { test, .. } => {
+                self.add("unit");
+                self.number_test(test);
+            }
             Test::Window(window) => self.window(window),
             Test::Known => self.add("is known"),
             Test::Missing => self.add("is missing"),
