@@ -52,7 +52,11 @@ impl<'s> Words<'s> {
                 parts.iter_mut().for_each(|part| self.criteria(part, scope));
             }
             ExprKind::Not(inner) | ExprKind::Group(inner) => self.criteria(inner, scope),
-            ExprKind::Everyone | ExprKind::Nobody | ExprKind::Name(_) | ExprKind::Bad => {}
+            ExprKind::Everyone
+            | ExprKind::Nobody
+            | ExprKind::Name(_)
+            | ExprKind::InList { .. }
+            | ExprKind::Bad => {}
             ExprKind::Attribute { field, test } => self.attribute(scope, &field.name, test),
             ExprKind::Age { on, .. } => on.iter_mut().for_each(|day| self.day(day)),
             ExprKind::Turns { window, .. } | ExprKind::Anniversary { window, .. } => self.window(window),
@@ -125,7 +129,7 @@ impl<'s> Words<'s> {
             }
             AttributeTest::Text(test) => self.value(scope, field, &mut test.value),
             AttributeTest::Window(window) => self.window(window),
-            AttributeTest::In { set: Set::Ref(_), .. }
+            AttributeTest::In { set: Set::Ref(_) | Set::File(_), .. }
             | AttributeTest::Under(_)
             | AttributeTest::Known
             | AttributeTest::Missing => {}

@@ -47,6 +47,7 @@ impl<'a> Resolver<'a> {
                 resolver.note_dates(&test, expr.span, false);
                 Some(Logic::Leaf(test))
             }
+            ExprKind::InList { file, by } => resolver.in_list(file, by, expr.span).map(lift),
             ExprKind::Turns { age, window } => resolver.turns(age, window, expr.span),
             ExprKind::Anniversary { field, window } => resolver.anniversary(field, window, expr.span),
             ExprKind::Has { negated, selector } => {
@@ -114,6 +115,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Nobody
             | ExprKind::Age { .. }
             | ExprKind::Turns { .. }
+            | ExprKind::InList { .. }
             | ExprKind::Anniversary { .. }
             | ExprKind::Has { .. }
             | ExprKind::Measure { .. }
