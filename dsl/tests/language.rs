@@ -80,10 +80,6 @@ fn category(text: &str) -> Operand {
     literal(Value::Category(text.to_owned()))
 }
 
-fn day(text: &str) -> Anchor {
-    Anchor::date(date(text))
-}
-
 fn date(text: &str) -> Operand {
     literal(Value::Date(parse_day(text).unwrap()))
 }
@@ -170,10 +166,10 @@ fn attribute_tests_of_every_type() {
             "enrolled_on between 30 days and 6 months ago",
             Test::Window(Window::BetweenAgo(length(30, DurationUnit::Day), length(6, DurationUnit::Month))),
         ),
-        ("enrolled_on since 2026-01-31", Test::Window(Window::Since(day("2026-01-31")))),
-        ("enrolled_on before 2026-01-31", Test::Window(Window::Before(day("2026-01-31")))),
-        ("enrolled_on after 2026-01-31", Test::Window(Window::After(day("2026-01-31")))),
-        ("enrolled_on on 2026-01-31", Test::Window(Window::On(day("2026-01-31")))),
+        ("enrolled_on since 2026-01-31", Test::Window(Window::Since(Anchor::date(date("2026-01-31"))))),
+        ("enrolled_on before 2026-01-31", Test::Window(Window::Before(Anchor::date(date("2026-01-31"))))),
+        ("enrolled_on after 2026-01-31", Test::Window(Window::After(Anchor::date(date("2026-01-31"))))),
+        ("enrolled_on on 2026-01-31", Test::Window(Window::On(Anchor::date(date("2026-01-31"))))),
     ];
     for (source, expected) in cases {
         assert_eq!(field(source).test, expected, "{source}");
