@@ -5,8 +5,8 @@
 
 use super::values::AS_OF;
 use crate::ast::{
-    AttributeTest, Event, Expr, ExprKind, File, Item, Modifier, OneTest, Reference, Selector, Set, Step,
-    Value, ValueKind, Window, WindowKind,
+    AttributeTest, ClauseKind, Event, Expr, ExprKind, File, Item, Modifier, OneTest, OrderKind, Reference,
+    Selector, Set, Step, Value, ValueKind, Window, WindowKind,
 };
 use crate::schema::{Field, FieldType, RecordKind, Schema};
 
@@ -28,10 +28,17 @@ pub(super) fn tell_apart(file: &mut File, schema: &Schema) {
             Item::Segment(segment) => {
                 for clause in &mut segment.clauses {
                     match &mut clause.kind {
-                        crate::ast::ClauseKind::Where(criteria)
-                        | crate::ast::ClauseKind::Exclude(criteria) => {
+                        ClauseKind::Where(criteria) | ClauseKind::Exclude(criteria) => {
                             words.criteria(criteria, Scope::Contact);
                         }
+                        ClauseKind::Limit { by: Some((by, _)), .. } => match &mut by.kind {
+                            OrderKind::Field(_) | OrderKind::Age(_) => {}
+                            OrderKind::Measure { selector, windows, .. } => {
+                                words.selector(selector);
+                                windows.iter_mut().for_each(|window| words.window(window));
+                            }
+                            OrderKind::One { selector, .. } => words.selector(selector),
+                        },
                         _ => {}
                     }
                 }
@@ -56,6 +63,7 @@ impl<'s> Words<'s> {
             | ExprKind::Nobody
             | ExprKind::Name(_)
             | ExprKind::InList { .. }
+            | ExprKind::Sample { .. }
             | ExprKind::Bad => {}
             ExprKind::Attribute { field, test } => self.attribute(scope, &field.name, test),
             ExprKind::Age { on, .. } => on.iter_mut().for_each(|day| self.day(day)),

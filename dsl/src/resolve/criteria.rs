@@ -80,6 +80,10 @@ impl<'a> Resolver<'a> {
                 }
                 made
             }
+            ExprKind::Sample { percent, seed } => {
+                resolver.one_test(expr.span)?;
+                Some(Logic::Leaf(ContactTest::Sample(resolver.sample(percent, seed)?)))
+            }
             ExprKind::Bad => None,
         })
     }
@@ -121,6 +125,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Measure { .. }
             | ExprKind::One { .. }
             | ExprKind::Sequence { .. }
+            | ExprKind::Sample { .. }
             | ExprKind::Share { .. }
             | ExprKind::Reference(_) => {
                 let message = format!("only tests of the fields of `{}` can stand here", kind.name);

@@ -129,6 +129,16 @@ impl Window {
     }
 }
 
+impl Selector {
+    /// The first date of the contact from which it counts.
+    #[must_use]
+    pub fn date_of_contact(&self) -> Option<&str> {
+        let mut anchors = Vec::new();
+        of_selector(self, &mut anchors);
+        anchors.into_iter().find_map(Anchor::field)
+    }
+}
+
 impl ContactTest {
     /// The dates of the contact from which it counts, each once; not those of criteria under a name.
     #[must_use]
@@ -149,7 +159,7 @@ impl ContactTest {
                 sequence.selectors().for_each(|selector| of_selector(selector, &mut anchors));
             }
             // Its own tests are UNKNOWN each by itself, and its window begins on one day for all.
-            Self::Reference(_) => {}
+            Self::Reference(_) | Self::Sample(_) => {}
         }
         let mut fields: Vec<&str> = anchors.into_iter().filter_map(Anchor::field).collect();
         fields.sort_unstable();
@@ -175,7 +185,7 @@ impl ContactTest {
             Self::Sequence(sequence) => {
                 sequence.selectors_mut().for_each(|selector| each_of_selector(selector, take));
             }
-            Self::Reference(_) => {}
+            Self::Reference(_) | Self::Sample(_) => {}
         }
     }
 }

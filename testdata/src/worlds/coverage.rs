@@ -74,6 +74,7 @@ pub const OPERATORS: &[&str] = &[
     "parameter",
     "range",
     "same field",
+    "sample",
     "sequence",
     "share",
     "share of some",
@@ -264,6 +265,7 @@ impl Found {
                 self.filter(test);
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence),
+            ContactTest::Sample(_) => self.add("sample"),
             ContactTest::Reference(reference) => {
                 match &reference.asks {
                     Asks::InSegment => self.add("in segment"),

@@ -75,7 +75,7 @@ fn of_test(test: &ContactTest, schema: &Schema) -> Option<Class> {
     match test {
         ContactTest::Field(test) => of_field(&test.field, schema),
         ContactTest::Anniversary { field, .. } => of_field(field, schema),
-        ContactTest::Age { .. } | ContactTest::Turns { .. } => None,
+        ContactTest::Age { .. } | ContactTest::Turns { .. } | ContactTest::Sample(_) => None,
         ContactTest::Has(selector)
         | ContactTest::Count { selector, .. }
         | ContactTest::Aggregate { selector, .. } => of_filter(&selector.filter, selector, schema),
