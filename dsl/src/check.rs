@@ -8,6 +8,7 @@ use crate::resolve::resolve;
 use crate::schema::Schema;
 use crate::segment::Segment;
 use crate::source::read;
+use crate::stages::Stages;
 
 /// What [`check`] found.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +17,8 @@ pub struct Checked {
     pub segments: Vec<Segment>,
     /// Everything found, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
+    /// The stages that the text declares; none when it has an error.
+    pub stages: Stages,
     canonical: BTreeMap<String, String>,
 }
 
@@ -48,6 +51,7 @@ pub fn check(source: &str, schema: &Schema) -> Checked {
     let parsed = read(source);
     let complete = !parsed.diagnostics.iter().any(Diagnostic::is_error);
     let resolved = resolve(&parsed.file, schema, complete);
+    let stages = Stages::of(&parsed.file, &resolved);
     let mut diagnostics = parsed.diagnostics;
     diagnostics.extend(resolved.diagnostics);
     let mut segments = Vec::with_capacity(resolved.segments.len());
@@ -62,5 +66,5 @@ pub fn check(source: &str, schema: &Schema) -> Checked {
     if let Some(pointers) = parsed.pointers {
         pointers.name(&mut diagnostics);
     }
-    Checked { segments, diagnostics, canonical }
+    Checked { segments, diagnostics, stages, canonical }
 }

@@ -24,6 +24,7 @@ pub mod schema;
 pub mod segment;
 pub mod semantics;
 mod source;
+mod stages;
 mod suggest;
 pub mod value;
 
@@ -33,3 +34,4 @@ pub use diagnostic::{Diagnostic, render};
 pub use fmt::{format, to_json, to_text};
 pub use json::{JSON_SCHEMA, is_json};
 pub use source::SOURCE_BYTES_MAX;
+pub use stages::{BUILT_IN_STAGES, Stages};

@@ -76,6 +76,7 @@ pub(crate) enum Item {
     Valueset(Valueset),
     Param(Param),
     Define(Define),
+    Stage(Stage),
     Segment(Segment),
 }
 
@@ -85,6 +86,7 @@ impl Item {
             Self::Valueset(item) => item.span,
             Self::Param(item) => item.span,
             Self::Define(item) => item.span,
+            Self::Stage(item) => item.span,
             Self::Segment(item) => item.span,
         }
     }
@@ -137,6 +139,15 @@ pub(crate) struct Param {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Define {
     pub(crate) name: Ident,
+    pub(crate) body: Expr,
+    pub(crate) span: Span,
+}
+
+/// `stage name [title] = criteria`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stage {
+    pub(crate) name: Ident,
+    pub(crate) title: Option<Text>,
     pub(crate) body: Expr,
     pub(crate) span: Span,
 }

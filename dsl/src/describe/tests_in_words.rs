@@ -87,8 +87,12 @@ fn reference(of: &Reference, negated: bool, schema: &Schema) -> String {
     }
     let name = &of.name;
     match &of.asks {
-        Asks::InSegment => {
-            format!("they are {}in segment {name} ({meaning})", if negated { "not " } else { "" })
+        Asks::InSegment | Asks::InStage => {
+            let (not, kind) = (
+                if negated { "not " } else { "" },
+                if of.asks == Asks::InStage { "stage" } else { "segment" },
+            );
+            format!("they are {not}in {kind} {name} ({meaning})")
         }
         Asks::Entered(at) => {
             let verb = if negated { "did not come" } else { "came" };

@@ -70,6 +70,8 @@ rules! {
         "`$name` refers to a `param` of the same file.";
     UNKNOWN_SEGMENT = "HS0121" Error "unknown segment":
         "`in segment` and `entered segment` are followed by the name of another segment of the same file.";
+    UNKNOWN_STAGE = "HS0122" Error "unknown stage":
+        "`in stage` is followed by the name of a stage of the file; where the file declares none, of a stage that is built in: new, at_risk, active, lapsed, booked, engaged, prospect.";
 
     UNEXPECTED = "HS0201" Error "something else was expected":
         "The text does not follow the grammar at this place; the message says what could stand there.";
@@ -153,8 +155,10 @@ rules! {
         "The value behind `=` must have the declared type of the parameter.";
     EXPANDS_TOO_FAR = "HS0508" Error "segment too large once its defines are put in":
         "A segment has at most 20,000 tests and 2,000,000 values, nested at most 128 levels, after defines and value sets are put in.";
-    SEGMENT_CYCLE = "HS0521" Error "segment that needs itself":
-        "`in segment` and `entered segment` stand for the criteria of another segment, so no segment can name itself, not even through others.";
+    SEGMENT_CYCLE = "HS0521" Error "segment or stage that needs itself":
+        "`in segment`, `entered segment` and `in stage` stand for criteria that are declared elsewhere. A stage also needs those in front of it. None can need itself, not even through others.";
+    STAGE_PARAM = "HS0522" Error "stage with a parameter":
+        "A stage is the same in every run, so it cannot depend on a parameter, not even through a define or a segment.";
 
     BAD_JSON = "HS0601" Error "not JSON":
         "A segment file whose first character is a brace is read as JSON (RFC 8259): no comments, no comma behind the last of several, double quotes.";

@@ -2,8 +2,8 @@
 
 use crate::ast::{
     AttributeTest, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Modifier, Number, NumberSet,
-    OneTest, Param, Reference, Selector, Sent, Set, Step, StepKind, Value, ValueKind, Valueset, ValuesetCode,
-    ValuesetPart, ValuesetPartKind, Window, WindowKind,
+    OneTest, Param, Reference, Selector, Sent, Set, Stage, Step, StepKind, Value, ValueKind, Valueset,
+    ValuesetCode, ValuesetPart, ValuesetPartKind, Window, WindowKind,
 };
 use crate::lex::text::quote;
 use crate::segment::{AgeUnit, Cmp, DurationUnit, Quantity, TextOp, Which};
@@ -75,6 +75,7 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
 fn reference(of: &Reference) -> String {
     match of {
         Reference::Segment(name) => format!("in segment {}", name.name),
+        Reference::Stage(name) => format!("in stage {}", name.name),
         Reference::Entered { segment, window: at } => {
             format!("entered segment {} {}", segment.name, window(at))
         }
@@ -339,6 +340,12 @@ pub(super) fn clause(clause: &Clause) -> String {
         }
         ClauseKind::Bad => "…".to_owned(),
     }
+}
+
+/// What stands in front of the criteria of a stage.
+pub(super) fn stage_head(of: &Stage) -> String {
+    let title = of.title.as_ref().map(|title| format!(" {}", quote(&title.text)));
+    format!("stage {}{} =", of.name.name, title.unwrap_or_default())
 }
 
 /// A parameter's declaration.

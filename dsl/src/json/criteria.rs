@@ -12,13 +12,14 @@ use crate::diagnostic::codes;
 use crate::segment::{AgeUnit, Quantity, Which};
 
 /// The fields that tell what a criterion is. Where several of them stand in one, the first of these leads.
-const CRITERIA: [&str; 23] = [
+const CRITERIA: [&str; 24] = [
     "and",
     "or",
     "not",
     "share",
     "turns",
     "in_segment",
+    "in_stage",
     "entered_segment",
     "received",
     "not_received",
@@ -149,6 +150,7 @@ impl Reader {
                 age.zip(window).map(|(age, window)| ExprKind::Turns { age, window })
             }
             Some("in_segment") => self.in_segment(&mut fields),
+            Some("in_stage") => self.in_stage(&mut fields),
             Some("entered_segment") => self.entered(&mut fields),
             Some("received") => self.received(&mut fields, false),
             Some("not_received") => self.received(&mut fields, true),

@@ -12,6 +12,10 @@ pub(crate) struct Uses {
     pub(crate) defines: BTreeSet<String>,
     /// Segments that are referred to.
     pub(crate) segments: BTreeSet<String>,
+    /// Stages of the file that are referred to, and those in front of them.
+    pub(crate) stages: BTreeSet<String>,
+    /// The stages of the dataset, canonical, when one of them is referred to.
+    pub(crate) stages_outside: Option<String>,
 }
 
 impl Uses {
@@ -20,12 +24,16 @@ impl Uses {
         self.params.extend(other.params.iter().cloned());
         self.defines.extend(other.defines.iter().cloned());
         self.segments.extend(other.segments.iter().cloned());
+        self.stages.extend(other.stages.iter().cloned());
+        if self.stages_outside.is_none() {
+            self.stages_outside.clone_from(&other.stages_outside);
+        }
     }
 }
 
 /// How large criteria are.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Size {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
     pub(super) tests: usize,
     pub(super) values: usize,
     /// Deepest nesting.

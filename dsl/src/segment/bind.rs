@@ -208,7 +208,7 @@ impl Binder<'_> {
             }
             ContactTest::Reference(reference) => {
                 match &mut reference.asks {
-                    Asks::InSegment => {}
+                    Asks::InSegment | Asks::InStage => {}
                     Asks::Entered(window) => self.window(window)?,
                 }
                 self.criteria(&mut reference.test)?;

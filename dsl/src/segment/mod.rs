@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use bind::{BindError, BoundSegment, ParamValues};
-pub use reference::{Asks, Reference};
+pub use reference::{Asks, Reference, Stage};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
 pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
 

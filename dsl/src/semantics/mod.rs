@@ -176,7 +176,7 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
                     .fold(test, Truth::without)
             };
             match &of.asks {
-                Asks::InSegment => is_in(clock),
+                Asks::InSegment | Asks::InStage => is_in(clock),
                 Asks::Entered(window) => match time::before(window, clock) {
                     Some(then) => is_in(clock).without(is_in(&then)),
                     None => Truth::Unknown,

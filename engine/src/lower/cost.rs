@@ -28,7 +28,7 @@ pub(super) fn rows(snapshot: &Snapshot, test: &Criteria) -> u64 {
             let once: u64 =
                 std::iter::once(&of.test).chain(&of.without).map(|part| rows(snapshot, part)).sum();
             match of.asks {
-                Asks::InSegment => once,
+                Asks::InSegment | Asks::InStage => once,
                 Asks::Entered(_) => 2 * once,
             }
         }

@@ -17,7 +17,9 @@ use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, Schema};
-use hyperseg_dsl::segment::{Cmp, ContactTest, Criteria, Criterion, Logic, NumberTest, Operand, Segment};
+use hyperseg_dsl::segment::{
+    Cmp, ContactTest, Criteria, Criterion, Logic, NumberTest, Operand, Segment, Stage,
+};
 use hyperseg_dsl::value::Value;
 
 pub(crate) use gates::{gate_clock, required_reasons};
@@ -39,6 +41,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) clock: Clock,
     /// Only the number of contacts is wanted, not what each criterion says.
     pub(crate) number_only: bool,
+    /// Stages by which those who match are counted; none when nobody asks.
+    pub(crate) stages: &'a [Stage],
 }
 
 impl Lowering<'_> {
@@ -56,7 +60,16 @@ impl Lowering<'_> {
             .into_iter()
             .map(|criterion| self.criterion(&criterion.label, &criterion.test))
             .collect::<Result<Vec<_>>>()?;
-        Ok(node(Operation::Criteria { stops: self.number_only }, segment.name.clone(), Vec::new(), inputs))
+        let stops = self.number_only;
+        let criteria = node(Operation::Criteria { stops }, segment.name.clone(), Vec::new(), inputs);
+        if self.stages.is_empty() {
+            return Ok(criteria);
+        }
+        let mut inputs = vec![criteria];
+        for stage in self.stages {
+            inputs.push(self.set(&stage.test, Some(&format!("stage {}", stage.name)))?);
+        }
+        Ok(node(Operation::ByStage, String::new(), Vec::new(), inputs))
     }
 
     /// A criterion under its own label.

@@ -25,6 +25,10 @@ pub(super) struct Maker<'a> {
     pub(super) params: Vec<Param>,
     /// Segments that were referred to so far.
     pub(super) targets: Vec<Reference>,
+    /// The stages of the file, drawn once.
+    pub(super) stages: Vec<Criteria>,
+    /// What is drawn now is the same in every run: it holds no parameter and refers to nothing.
+    pub(super) fixed: bool,
 }
 
 impl<'w> Maker<'w> {
@@ -41,7 +45,7 @@ impl<'w> Maker<'w> {
             44..=51 => maker.aggregate(),
             58..=67 => maker.sequence(),
             68..=71 => maker.share(),
-            72..=75 => maker.reference(),
+            72..=75 if !maker.fixed => maker.reference(),
             _ => {
                 let selector = maker.selector();
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
@@ -281,7 +285,7 @@ impl<'w> Maker<'w> {
             | Value::Point(_, _) => None,
         };
         match ty {
-            Some(ty) if self.params.len() < 9 && self.dice.percent(4) => {
+            Some(ty) if !self.fixed && self.params.len() < 9 && self.dice.percent(4) => {
                 let name = format!("p{}", self.params.len() + 1);
                 self.params.push(Param { name: name.clone(), ty, default: Some(value) });
                 Operand::Param(name)

@@ -1,7 +1,9 @@
 //! From a disagreement to a small one.
 
 use hyperseg_dsl::schema::Schema;
-use hyperseg_dsl::segment::{ContactTest, Criteria, Filter, Logic, Reference, Segment, Selector, Sequence};
+use hyperseg_dsl::segment::{
+    Asks, ContactTest, Criteria, Filter, Logic, Reference, Segment, Selector, Sequence,
+};
 
 use super::World;
 use super::criteria::hidden;
@@ -232,13 +234,23 @@ fn simpler_references(of: &Reference) -> Vec<ContactTest> {
     let name = format!("{}_", of.name);
     let with = |test: &Criteria, without: &[Criteria]| Reference {
         name: name.clone(),
-        asks: of.asks.clone(),
+        asks: match &of.asks {
+            // The stages of a file are one row; a segment says the same of those in one of them.
+            Asks::InSegment | Asks::InStage => Asks::InSegment,
+            Asks::Entered(window) => Asks::Entered(window.clone()),
+        },
         test: test.clone(),
-        without: without.to_vec(),
+        without: match without {
+            [_, _, ..] => vec![Logic::Or(without.to_vec())],
+            few => few.to_vec(),
+        },
     };
     let mut found = Vec::new();
     if !of.without.is_empty() {
         found.push(with(&of.test, &[]));
+    }
+    if of.asks == Asks::InStage {
+        found.push(with(&of.test, &of.without));
     }
     match &of.test {
         Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {

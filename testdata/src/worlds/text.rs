@@ -38,6 +38,9 @@ pub fn to_text(segment: &Segment) -> String {
         }
         text.push('\n');
     }
+    for (number, stage) in &printer.stages {
+        let _ = writeln!(text, "stage stage{number} = {stage}");
+    }
     for (name, target) in &printer.targets {
         let _ = writeln!(text, "segment {name}\n  {target}");
     }
@@ -79,6 +82,8 @@ struct Printer {
     sets: BTreeMap<String, String>,
     /// Clauses of segments that are referred to, by name.
     targets: BTreeMap<String, String>,
+    /// Criteria of stages by place: up to those that are referred to.
+    stages: BTreeMap<usize, String>,
 }
 
 impl Printer {
@@ -171,13 +176,20 @@ impl Printer {
     }
 
     fn reference(&mut self, of: &Reference) -> String {
+        if of.asks == Asks::InStage {
+            for (place, stage) in of.without.iter().chain([&of.test]).enumerate() {
+                let stage = self.criteria(stage);
+                self.stages.insert(place + 1, stage);
+            }
+            return format!("in stage {}", of.name);
+        }
         let mut clauses = format!("where {}", self.criteria(&of.test));
         for criteria in &of.without {
             let _ = write!(clauses, "\n  exclude {}", self.criteria(criteria));
         }
         self.targets.insert(of.name.clone(), clauses);
         match &of.asks {
-            Asks::InSegment => format!("in segment {}", of.name),
+            Asks::InSegment | Asks::InStage => format!("in segment {}", of.name),
             Asks::Entered(window) => format!("entered segment {} {}", of.name, window_text(window)),
         }
     }

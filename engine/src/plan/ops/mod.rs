@@ -15,6 +15,7 @@ mod number_of;
 pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
+pub(crate) mod stages;
 mod without;
 
 use std::sync::Arc;
@@ -75,6 +76,8 @@ pub(crate) enum Operation {
     Not,
     /// The first input without those for whom one of the others is TRUE.
     Without,
+    /// The first input, counted by the others, which are stages in their order.
+    ByStage,
     /// Everyone or nobody.
     Constant(bool),
     /// The top-level criteria: and, with a count after each.
@@ -107,6 +110,7 @@ impl Operation {
             Self::NumberOf(_) => "NumberOf",
             Self::Not => "Not",
             Self::Without => "Without",
+            Self::ByStage => "ByStage",
             Self::Constant(_) => "Constant",
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
@@ -133,6 +137,7 @@ impl Operation {
             | Self::NumberOf(_)
             | Self::Not
             | Self::Without
+            | Self::ByStage
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_) => &[],
@@ -163,6 +168,7 @@ impl Operation {
             | Self::NumberOf(_)
             | Self::Not
             | Self::Without
+            | Self::ByStage
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_) => false,
@@ -204,6 +210,7 @@ impl Operation {
             (Self::Or, None) => Arc::new(logic::Logic::Or),
             (Self::NumberOf(number), None) => Arc::new(number_of::CountSets { number: *number }),
             (Self::Not, None) => Arc::new(logic::Logic::Not),
+            (Self::ByStage, None) => Arc::new(stages::ByStage),
             (Self::Without, None) => Arc::new(without::Without),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
             (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
