@@ -26,6 +26,7 @@ pub mod semantics;
 mod source;
 mod stages;
 mod suggest;
+pub mod units;
 pub mod value;
 
 pub use check::{Checked, check};

@@ -217,8 +217,32 @@ pub(crate) enum ValueKind {
     },
     /// `$name`.
     Param(String),
+    /// A number or parameter with its unit: `1.5 "mg/dL"`.
+    Quantity {
+        amount: Amount,
+        unit: Text,
+    },
     /// Could not be read.
     Bad,
+}
+
+/// The number of a quantity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Amount {
+    Number(String),
+    /// `$name`.
+    Param(String),
+}
+
+impl Amount {
+    /// The number as a value without its unit.
+    pub(crate) fn value(&self, span: Span) -> Value {
+        let kind = match self {
+            Self::Number(text) => ValueKind::Number(text.clone()),
+            Self::Param(name) => ValueKind::Param(name.clone()),
+        };
+        Value { kind, span }
+    }
 }
 
 /// A length of time as written.

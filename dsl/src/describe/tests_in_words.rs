@@ -40,7 +40,7 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             };
             format!("the number of {what}{} {}", records(selector, " records", schema), number(test, negated))
         }
-        ContactTest::Aggregate { function, selector, field, test, .. } => {
+        ContactTest::Aggregate { function, selector, field, unit, test, .. } => {
             let what = match function {
                 Aggregate::Sum => "sum",
                 Aggregate::Avg => "average",
@@ -49,7 +49,8 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
                 Aggregate::Median => "median",
             };
             let (field, records) = (spaced(field), records(selector, " records", schema));
-            format!("the {what} of {field} over {records} {}", number(test, negated))
+            let number = in_unit(number(test, negated), unit.as_deref());
+            format!("the {what} of {field} over {records} {number}")
         }
         ContactTest::One { which, selector, test } => {
             let which = match which {
@@ -190,6 +191,14 @@ fn filter(of: &Filter, place: Place) -> String {
     logic(of, place, &field)
 }
 
+/// A number's test with the unit of the number.
+fn in_unit(test: String, unit: Option<&str>) -> String {
+    match unit {
+        Some(unit) => format!("{test} {unit}"),
+        None => test,
+    }
+}
+
 fn number(test: &NumberTest, negated: bool) -> String {
     let text = match test {
         NumberTest::Compare(cmp, to) => format!("{} {}", compared(*cmp, FieldType::Int, false), operand(to)),
@@ -214,6 +223,7 @@ fn field(test: &FieldTest, negated: bool) -> String {
         }
         Test::In(all) => format!("{} one of {}", is(FieldType::Text, negated), operands(all)),
         Test::Between(low, high) => format!("is {not}from {} to {}", operand(low), operand(high)),
+        Test::Measured { unit, test } => in_unit(number(test, negated), Some(unit)),
         Test::Text(op, text) => {
             let verb = match (op, negated) {
                 (TextOp::Contains, false) => "contains",

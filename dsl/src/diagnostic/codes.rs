@@ -139,6 +139,11 @@ rules! {
     BAD_ZIP = "HS0406" Error "malformed ZIP":
         "ZIP codes are stored as text of five digits with leading zeros, without the four further digits.";
 
+    UNKNOWN_UNIT = "HS0407" Error "unknown unit":
+        "Units are written as UCUM does, case by case: mg/dL, mmol/L, mm[Hg], [lb_av], Cel. What is not a unit cannot be converted, so it does not compile.";
+    UNIT_OF_CODE = "HS0408" Error "unit in which this is not measured":
+        "No result under the codes that the filter names is reported in a unit that converts to this one, so that the test would be UNKNOWN for everyone.";
+
     DUPLICATE_NAME = "HS0501" Error "declared twice":
         "Within a file each value set, parameter, define and segment has its own name.";
     DUPLICATE_CLAUSE = "HS0502" Error "clause written twice":

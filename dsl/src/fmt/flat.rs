@@ -268,6 +268,9 @@ pub(super) fn value(of: &Value) -> String {
             format!("{}{}:{}", if *under { "under " } else { "" }, system.name, quote(&code.text))
         }
         ValueKind::Param(name) => format!("${name}"),
+        ValueKind::Quantity { amount, unit } => {
+            format!("{} {}", value(&amount.value(of.span)), quote(&unit.text))
+        }
         ValueKind::Bad => "…".to_owned(),
     }
 }

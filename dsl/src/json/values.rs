@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, Reader};
 use super::tree::{Json, Node};
-use crate::ast::{Duration, Set, Value, ValueKind, Window, WindowKind};
+use crate::ast::{Amount, Duration, Set, Value, ValueKind, Window, WindowKind};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::parse::COUNT_MAX;
 use crate::segment::{DurationUnit, Period, Turn};
@@ -40,6 +40,10 @@ pub(super) fn value_of(value: &Value) -> Json {
             (if *under { "under" } else { "code" }, Json::text(&code.text)),
         ]),
         ValueKind::Param(name) => Json::object([("param", Json::text(name))]),
+        ValueKind::Quantity { amount, unit } => Json::object([
+            ("quantity", value_of(&amount.value(value.span))),
+            ("unit", Json::text(&unit.text)),
+        ]),
         // Only in texts that do not compile.
         ValueKind::Bad => Node::Null.into(),
     }
@@ -99,7 +103,7 @@ const WINDOWS: [&str; 12] = [
     "next",
 ];
 
-const VALUES: [&str; 5] = ["category", "date", "system", "param", "code"];
+const VALUES: [&str; 6] = ["category", "date", "system", "param", "quantity", "code"];
 
 impl Reader {
     /// A value: string, number, truth value, or an object that says what it is.
@@ -133,6 +137,7 @@ impl Reader {
                 let name = fields.take("param").and_then(|name| self.marked_name(name, "a parameter"));
                 name.map(|name| ValueKind::Param(name.name))
             }
+            Some("quantity") => self.quantity(&mut fields),
             Some(_) => self.code(&mut fields),
             None => {
                 fields.nothing_of(self, &VALUES);
@@ -152,6 +157,23 @@ impl Reader {
             self.report(finding.help("a day of the calendar, such as 2026-01-31"));
         }
         day.map(ValueKind::Date)
+    }
+
+    fn quantity(&mut self, fields: &mut Fields<'_>) -> Option<ValueKind> {
+        let amount = fields.take("quantity");
+        let unit = fields.need(self, "unit").and_then(|unit| self.text(unit, "a unit"));
+        let amount = match &amount?.node {
+            Node::Object(_) => {
+                let mut inner = self.object(amount?, "a parameter")?;
+                let name = inner.need(self, "param").and_then(|name| self.marked_name(name, "a parameter"));
+                inner.finish(self);
+                Amount::Param(name?.name)
+            }
+            Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::List(_) => {
+                Amount::Number(self.number(amount?, "a quantity")?.text)
+            }
+        };
+        Some(ValueKind::Quantity { amount, unit: unit? })
     }
 
     fn code(&mut self, fields: &mut Fields<'_>) -> Option<ValueKind> {

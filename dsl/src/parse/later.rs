@@ -79,12 +79,6 @@ pub(super) fn file_set(parser: &mut Parser<'_>) -> bool {
     found
 }
 
-/// A unit behind a number, seen from behind the number.
-pub(super) fn unit_text(parser: &mut Parser<'_>) {
-    report(parser, "a unit", 1, "values are compared in the unit in which they are stored");
-    parser.skip();
-}
-
 fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool {
     parser.ahead(leaf)
 }

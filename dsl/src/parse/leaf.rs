@@ -172,6 +172,7 @@ fn code_under(input: Input<'_>) -> Step<'_, Value> {
             | ValueKind::Date(_)
             | ValueKind::Word(_)
             | ValueKind::Param(_)
+            | ValueKind::Quantity { .. }
             | ValueKind::Bad) => other,
         },
     })

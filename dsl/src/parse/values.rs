@@ -2,7 +2,7 @@
 
 use super::leaf::{any_value, ident, number, sign, text, unit};
 use super::{LIST_MAX, Parser, later};
-use crate::ast::{Duration, Set, Span, Value, ValueKind};
+use crate::ast::{Amount, Duration, Set, Span, Value, ValueKind};
 use crate::diagnostic::codes;
 
 /// Most units of a length of time.
@@ -21,11 +21,28 @@ impl Parser<'_> {
         {
             return Some(self.unquoted_code(name, value.span));
         }
-        if matches!(value.kind, ValueKind::Number(_)) && self.ahead(text) {
-            later::unit_text(self);
-            return Some(Value { kind: ValueKind::Bad, span: value.span });
+        Some(self.with_unit(value))
+    }
+
+    /// The value with the unit that stands behind it.
+    fn with_unit(&mut self, value: Value) -> Value {
+        let amount = match &value.kind {
+            ValueKind::Number(text) => Amount::Number(text.clone()),
+            ValueKind::Param(name) => Amount::Param(name.clone()),
+            ValueKind::Text(_)
+            | ValueKind::Date(_)
+            | ValueKind::Word(_)
+            | ValueKind::Code { .. }
+            | ValueKind::Quantity { .. }
+            | ValueKind::Bad => return value,
+        };
+        match self.take(text) {
+            Some(unit) => {
+                let span = value.span.to(unit.span);
+                Value { kind: ValueKind::Quantity { amount, unit }, span }
+            }
+            None => value,
         }
-        Some(value)
     }
 
     /// `ICD10CM:E11.9`: reports the missing quotes and skips what was meant as the code.

@@ -75,7 +75,7 @@ impl<'a> Resolver<'a> {
                 Diagnostic::new(&codes::CODE_WITHOUT_SYSTEM, value.span, message)
                     .help(format!("write the system in front, e.g. {}:\"{short}\"", example_system(text)))
             }
-            ValueKind::Date(_) => {
+            ValueKind::Date(_) | ValueKind::Quantity { .. } => {
                 let message = format!("`{}` expects a code such as ICD10CM:\"E11.9\"", field.name);
                 Diagnostic::new(&codes::WRONG_VALUE, value.span, message)
             }

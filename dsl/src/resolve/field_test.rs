@@ -39,6 +39,9 @@ impl<'a> Resolver<'a> {
             let one = if sets.len() == 1 { sets.pop()? } else { Logic::Or(sets) };
             return Some(negate(one, negated));
         }
+        if super::units::written(test) {
+            return self.measured(scope, field, test, span).map(|it| negate(it, negated && !is_ne(test)));
+        }
         match test {
             AttributeTest::Compare(cmp, value) => {
                 let fits = match cmp {
@@ -351,7 +354,12 @@ pub(super) fn readable(value: &Value) -> bool {
     !matches!(value.kind, ValueKind::Bad)
 }
 
-fn leaf(field: &Field, test: Test) -> Filter {
+/// `!=`, which is a test of its own.
+fn is_ne(test: &AttributeTest) -> bool {
+    matches!(test, AttributeTest::Compare(Cmp::Ne, _))
+}
+
+pub(super) fn leaf(field: &Field, test: Test) -> Filter {
     Logic::Leaf(FieldTest { field: field.name.clone(), ty: field.ty, test })
 }
 

@@ -19,6 +19,7 @@ impl<'a> Resolver<'a> {
         span: Span,
     ) -> Option<Criteria> {
         let typed = self.selector(selector, span);
+        let units = self.units.len();
         let more: Vec<Option<Window>> = windows.iter().map(|window| self.window(window, false)).collect();
         let made = match measure {
             Measure::Records => self.count(Counted::Records, test, span),
@@ -32,6 +33,10 @@ impl<'a> Resolver<'a> {
                 self.aggregate(*function, kind, (field, ty), test, span)
             }),
         };
+        if let Some(selector) = &typed {
+            self.units_of(units, &selector.filter);
+        }
+        self.units.truncate(units);
         let more: Option<Vec<Window>> = more.into_iter().collect();
         let (mut typed, more, made) = (typed?, more?, made?);
         if !more.is_empty() {
@@ -67,7 +72,7 @@ impl<'a> Resolver<'a> {
     fn aggregate(
         &mut self,
         function: Aggregate,
-        kind: &RecordKind,
+        kind: &'a RecordKind,
         (field, ty): (&Field, FieldType),
         test: &'a NumberSet,
         span: Span,
@@ -75,9 +80,14 @@ impl<'a> Resolver<'a> {
         let negated = matches!(test, NumberSet::Compare(Cmp::Ne, _));
         self.note_negated_values(&kind.name, &field.name, span, negated);
         let what = format!("`{}({}.{})`", function.name(), kind.name, field.name);
-        let test = self.number_test(test, Number::Of(ty, &what))?;
+        let unit = self.unit_of(super::units::values_of(test))?;
+        if unit.is_some() {
+            self.beside_a_unit(Scope::Record(kind), field, span)?;
+        }
+        let of = if unit.is_some() { Number::Measured(&what) } else { Number::Of(ty, &what) };
+        let test = self.number_test(test, of)?;
         let field = field.name.clone();
-        Some(Box::new(move |selector| ContactTest::Aggregate { function, selector, field, ty, test }))
+        Some(Box::new(move |selector| ContactTest::Aggregate { function, selector, field, ty, unit, test }))
     }
 
     /// The type of a field whose values can be told apart; reports another.

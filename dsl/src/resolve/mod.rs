@@ -25,6 +25,7 @@ mod segment_of;
 mod sequences;
 mod shares;
 mod stages;
+mod units;
 mod valuesets;
 mod windows;
 
@@ -82,6 +83,7 @@ pub(crate) fn resolve(file: &ast::File, schema: &Schema, complete: bool) -> Reso
         segments: BTreeMap::new(),
         stages: BTreeMap::new(),
         body: Body::default(),
+        units: Vec::new(),
         errors: 0,
         nesting: 0,
     };
@@ -153,6 +155,8 @@ struct Resolver<'a> {
     stages: BTreeMap<&'a str, State<Defined>>,
     /// The declaration whose criteria are being resolved.
     body: Body,
+    /// Units that were written, and where, until the records are known whose values they are for.
+    units: Vec<(ast::Span, String)>,
     /// Errors reported so far.
     errors: usize,
     /// Depth of the recursion, through criteria, defines and value sets.

@@ -15,6 +15,8 @@ pub(super) enum Number<'n> {
     Whole(&'n str),
     /// One of the type int, number or money, e.g. "`sum(bill.amount)`".
     Of(FieldType, &'n str),
+    /// One that may stand with a unit, e.g. "`max(lab.value)`".
+    Measured(&'n str),
 }
 
 impl<'a> Resolver<'a> {
@@ -40,7 +42,7 @@ impl<'a> Resolver<'a> {
                 Some(NumberTest::Range(first, last))
             }
             NumberSet::In(Set::Ref(name)) => {
-                let (Number::Whole(what) | Number::Of(_, what)) = of;
+                let (Number::Whole(what) | Number::Of(_, what) | Number::Measured(what)) = of;
                 let finding = Diagnostic::new(
                     &codes::CODE_OUTSIDE,
                     name.span,
@@ -56,6 +58,7 @@ impl<'a> Resolver<'a> {
         match of {
             Number::Whole(what) => self.whole(value, what),
             Number::Of(ty, what) => self.operand_of_type(ty, value, what),
+            Number::Measured(what) => self.amount(value, what),
         }
     }
 
@@ -79,6 +82,7 @@ impl<'a> Resolver<'a> {
             | ValueKind::Date(_)
             | ValueKind::Word(_)
             | ValueKind::Code { .. }
+            | ValueKind::Quantity { .. }
             | ValueKind::Bad => Diagnostic::new(
                 &codes::WRONG_VALUE,
                 value.span,

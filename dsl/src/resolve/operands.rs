@@ -56,6 +56,7 @@ impl<'a> Resolver<'a> {
             | ValueKind::Date(_)
             | ValueKind::Word(_)
             | ValueKind::Code { .. }
+            | ValueKind::Quantity { .. }
             | ValueKind::Bad => self.typed(ty, value, place).map(Operand::Literal),
         }
     }
@@ -81,6 +82,7 @@ impl<'a> Resolver<'a> {
             | ValueKind::Date(_)
             | ValueKind::Word(_)
             | ValueKind::Code { .. }
+            | ValueKind::Quantity { .. }
             | ValueKind::Bad => self.typed(FieldType::Date, value, "the window").map(Operand::Literal),
         }
     }
@@ -145,6 +147,7 @@ impl<'a> Resolver<'a> {
             | ValueKind::Date(_)
             | ValueKind::Code { .. }
             | ValueKind::Param(_)
+            | ValueKind::Quantity { .. }
             | ValueKind::Bad) => {
                 let message = format!("`{}` expects a category, found {}", field.name, found(kind));
                 let finding = Diagnostic::new(&codes::WRONG_VALUE, value.span, message);
@@ -311,12 +314,18 @@ fn found(kind: &ValueKind) -> String {
         ValueKind::Word(word) => format!("the word `{}`", crate::lex::short(word)),
         ValueKind::Code { .. } => "a code".to_owned(),
         ValueKind::Param(name) => format!("`${}`", crate::lex::short(name)),
+        ValueKind::Quantity { unit, .. } => {
+            format!("a number with the unit `{}`", crate::lex::short(&unit.text).escape_debug())
+        }
         ValueKind::Bad => "something unreadable".to_owned(),
     }
 }
 
 fn advice(ty: FieldType, kind: &ValueKind) -> Option<String> {
     match (ty, kind) {
+        (FieldType::Int | FieldType::Number | FieldType::Money, ValueKind::Quantity { .. }) => {
+            Some("units are for the values of laboratory results and vital signs; leave it out".to_owned())
+        }
         (FieldType::Text, ValueKind::Word(word) | ValueKind::Number(word)) => {
             Some(format!("write \"{}\"", crate::lex::short(word)))
         }

@@ -60,7 +60,12 @@ impl<'a> Resolver<'a> {
             self.report(finding.help(format!("kinds with an end: {}", lasting.join(", "))));
             fine = false;
         }
+        let units = self.units.len();
         let filter = self.record_filter(selector.filter.as_ref(), kind);
+        if let Some(filter) = &filter {
+            self.units_of(units, filter);
+        }
+        self.units.truncate(units);
         let windows: Option<Vec<Window>> = windows.into_iter().map(|(window, _)| window).collect();
         let beside = self.beside_the_filter(selector, kind);
         let (filter, windows, beside) = (filter?, windows?, beside?);
@@ -145,6 +150,7 @@ impl<'a> Resolver<'a> {
         let typed = self.selector(selector, span);
         // The record kind is looked up again so that the test is checked even when the selector has an error.
         let kind = self.schema.record(&selector.record.name)?;
+        let units = self.units.len();
         let test = match test {
             OneTest::Field { field, test } => {
                 let known = self.field(Scope::Record(kind), field)?.clone();
@@ -152,6 +158,10 @@ impl<'a> Resolver<'a> {
             }
             OneTest::Has(filter) => self.filter(&filter.expr, kind),
         };
+        if let Some(selector) = &typed {
+            self.units_of(units, &selector.filter);
+        }
+        self.units.truncate(units);
         Some(Logic::Leaf(ContactTest::One { which, selector: typed?, test: test? }))
     }
 }

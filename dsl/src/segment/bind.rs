@@ -234,6 +234,7 @@ impl Binder<'_> {
             }
             Test::Between(low, high) => self.bounds(low, high),
             Test::Window(window) => self.window(window),
+            Test::Measured { test, .. } => self.number_test(test),
             Test::CompareField(_, _) | Test::Codes(_) | Test::Known | Test::Missing => Ok(()),
         }
     }
@@ -270,6 +271,7 @@ impl Binder<'_> {
             Test::In(operands) => operands.as_slice(),
             Test::CompareField(_, _)
             | Test::Between(_, _)
+            | Test::Measured { .. }
             | Test::Text(_, _)
             | Test::Codes(_)
             | Test::List(_, _)
@@ -361,6 +363,8 @@ mod tests {
             ("int", "count(days of email_open) in $a..$b", "1", "2"),
             ("money", "sum(bill.amount) in $a..$b", "-10.01", "-10.00"),
             ("number", "avg(lab.value) in $a..$b", "0.5", "0.75"),
+            ("number", "avg(lab.value) in $a..$b \"%\"", "0.5", "0.75"),
+            ("number", "has lab(value between $a and $b \"mg/dL\")", "0.5", "0.75"),
             ("date", "enrolled_on between $a and $b", "2025-01-01", "2025-01-02"),
             ("date", "has lab between $a and $b", "2025-01-01", "2025-01-02"),
             ("date", "birth_date anniversary between $a and $b", "2025-01-01", "2025-01-02"),

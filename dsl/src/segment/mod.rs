@@ -188,7 +188,9 @@ pub enum ContactTest {
         test: NumberTest,
     },
     /// A number made of the values that a field has in the selected records; a record without the value contributes
-    /// nothing. UNKNOWN when no selected record has a value, and when one of them has it with a comparator (`<5.7`).
+    /// nothing. UNKNOWN when no selected record has a value. A value with a comparator (`<5.7`) can be any in its interval, and
+    /// one whose unit cannot be converted any at all: then the number lies in an interval, and the test is UNKNOWN unless it is the
+    /// same for all of it.
     Aggregate {
         /// What is made of the values.
         function: Aggregate,
@@ -198,6 +200,8 @@ pub enum ContactTest {
         field: String,
         /// Its type in the schema.
         ty: FieldType,
+        /// UCUM unit into which values are converted before anything is made of them.
+        unit: Option<String>,
         /// What the number must satisfy: `Money` for a money field, else `Int` or `Number`.
         test: NumberTest,
     },
@@ -328,6 +332,9 @@ pub struct Hidden {
 }
 
 /// A test of one field; UNKNOWN when the field is missing, `Known` and `Missing` apart.
+///
+/// The number `value` of a record with a `comparator` is an interval: `<5.7` is everything below 5.7. A test of it is TRUE or FALSE
+/// when it is so for the whole interval, else UNKNOWN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FieldTest {
     /// Name of the field.
@@ -350,6 +357,14 @@ pub enum Test {
     In(Vec<Operand>),
     /// At least the first and at most the second, both ends included; local days for dates and times.
     Between(Operand, Operand),
+    /// A number with a unit beside it (`unit` of the same record), converted to this unit. UNKNOWN when the record's unit is missing,
+    /// not one that is known ([`crate::units`]), or cannot be converted.
+    Measured {
+        /// UCUM unit of the operands.
+        unit: String,
+        /// What the converted number must satisfy.
+        test: NumberTest,
+    },
     /// Text that contains, starts, ends with or matches another; case matters.
     Text(TextOp, Operand),
     /// Code in a set.

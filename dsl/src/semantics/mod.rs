@@ -8,6 +8,7 @@
 mod aggregate;
 mod field;
 mod gate;
+mod interval;
 mod reads;
 mod record;
 mod sequence;
@@ -155,9 +156,9 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
             };
             field::number_test(i64::try_from(count).unwrap_or(i64::MAX), test, clock)
         }
-        ContactTest::Aggregate { function, selector, field, test, .. } => {
+        ContactTest::Aggregate { function, selector, field, unit, test, .. } => {
             let records = record::selected(selector, contact, schema, clock);
-            aggregate::aggregate(*function, &records, field, test)
+            aggregate::aggregate(*function, &records, field, unit.as_deref(), test)
         }
         ContactTest::One { which, selector, test } => {
             record::one(*which, &record::selected(selector, contact, schema, clock), test, clock)

@@ -71,8 +71,12 @@ impl Reads {
                 Counted::Records | Counted::Days => self.selector(selector, &[], schema),
                 Counted::Distinct { field, .. } => self.selector(selector, &[field], schema),
             },
-            ContactTest::Aggregate { selector, field, .. } => {
-                self.selector(selector, &[field, "comparator"], schema);
+            ContactTest::Aggregate { selector, field, unit, .. } => {
+                let mut fields = vec![field.as_str(), "comparator"];
+                if unit.is_some() {
+                    fields.extend(["unit", "code"]);
+                }
+                self.selector(selector, &fields, schema);
             }
             ContactTest::One { selector, test, .. } | ContactTest::Share { selector, test, .. } => {
                 let mut fields = Vec::new();
@@ -128,11 +132,13 @@ impl Reads {
 
 /// The field that is tested, and the one it is compared with.
 pub(super) fn fields_of(test: &FieldTest) -> impl Iterator<Item = String> {
-    let other = match &test.test {
-        Test::CompareField(_, other) => Some(other.field.clone()),
-        _ => None,
+    let others = match &test.test {
+        Test::CompareField(_, other) => vec![other.field.clone()],
+        // What is measured decides how units are converted.
+        Test::Measured { .. } => vec!["unit".to_owned(), "code".to_owned()],
+        _ => Vec::new(),
     };
-    std::iter::once(test.field.clone()).chain(other)
+    std::iter::once(test.field.clone()).chain(others)
 }
 
 /// The codes outside of which the filter is not TRUE.

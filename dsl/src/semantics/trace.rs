@@ -326,9 +326,10 @@ impl Teller<'_> {
                 };
                 self.records(selector, &taken, vec![named(&name, Some(number.to_string()))])
             }
-            ContactTest::Aggregate { function, selector, field, ty, .. } => {
+            ContactTest::Aggregate { function, selector, field, ty, unit, .. } => {
                 let taken = self.taken(selector);
-                let number = aggregate::number(*function, &taken, field, *ty == FieldType::Money);
+                let money = *ty == FieldType::Money;
+                let number = aggregate::number(*function, &taken, field, unit.as_deref(), money);
                 let name = format!("{} of {field}", function.name());
                 self.records(selector, &taken, vec![named(&name, number)])
             }

@@ -17,6 +17,7 @@ mod gates;
 mod records;
 mod references;
 mod sequences;
+mod units;
 mod values;
 
 /// Test of a contact field, written as the language would.

@@ -5,6 +5,7 @@ mod anniversary;
 mod list;
 mod local_day;
 mod number_of;
+mod reported;
 mod text;
 mod turns;
 
@@ -13,5 +14,6 @@ pub(crate) use anniversary::{Returns, anniversary};
 pub(crate) use list::{ListOf, list_test};
 pub(crate) use local_day::local_day;
 pub(crate) use number_of::{NumberOf, number_of};
+pub(crate) use reported::{Against, Reported};
 pub(crate) use text::{TextTest, text};
 pub(crate) use turns::{Turns, turns};

@@ -216,9 +216,9 @@ impl Lowering<'_> {
                 let (operation, asked) = self.counting(counted, count_test(test)?);
                 self.record_leaf(operation, selector, asked, label)
             }
-            ContactTest::Aggregate { function, selector, field, test, .. } => {
+            ContactTest::Aggregate { function, selector, field, unit, test, .. } => {
                 let operation = Operation::Measure(*function, bounds(test)?);
-                let asked = self.measured(selector, field);
+                let asked = self.measured(selector, field, unit.as_deref())?;
                 self.record_leaf(operation, selector, asked, label)
             }
             ContactTest::One { which, selector, test } => {

@@ -95,6 +95,7 @@ impl Lowering<'_> {
             },
             Test::Compare(..)
             | Test::CompareField(..)
+            | Test::Measured { .. }
             | Test::In(_)
             | Test::List(..)
             | Test::Text(..)
@@ -118,14 +119,14 @@ impl Lowering<'_> {
         }
     }
 
-    /// The value of a record, and whether it is no number yet.
-    pub(super) fn measured(&self, selector: &Selector, field: &str) -> Vec<Expr> {
-        let mut asked = vec![col(field)];
-        let kind = self.schema().record(&selector.record);
-        if field == "value" && kind.is_some_and(|kind| kind.field("comparator").is_some()) {
-            asked.push(col("comparator").is_not_null());
+    /// The value of a record in a unit, and what it says of the number where it may not be that.
+    pub(super) fn measured(&self, selector: &Selector, field: &str, unit: Option<&str>) -> Result<Vec<Expr>> {
+        let fields = &self.kind(&selector.record)?.fields;
+        let reported = fields::reported(field, fields, unit);
+        if reported.is_exact() {
+            return Ok(vec![col(field)]);
         }
-        asked
+        Ok(vec![reported.number(field), reported.kind(field)])
     }
 
     fn filter_expr(&self, kind: &RecordKind, filter: &Filter) -> Result<Expr> {

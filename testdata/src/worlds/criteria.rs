@@ -143,6 +143,12 @@ impl<'w> Maker<'w> {
         {
             return leaf(test);
         }
+        // Without other fields there is none for a unit.
+        let unit = others.iter().any(|other| other.name == "unit") && field.ty == FieldType::Number;
+        if unit && self.dice.percent(40) {
+            let unit = palette::unit(&mut self.dice);
+            return leaf(Test::Measured { unit, test: self.reported(field, sample.as_ref()) });
+        }
         match self.dice.below(12) {
             0 => return leaf(Test::Known),
             1 => return leaf(Test::Missing),
@@ -213,6 +219,22 @@ impl<'w> Maker<'w> {
                         leaf(Test::Compare(cmp, self.operand(value)))
                     }
                 }
+            }
+        }
+    }
+
+    /// A test of a number that is asked for in a unit.
+    fn reported(&mut self, field: &Field, sample: Option<&Value>) -> NumberTest {
+        let (one, other) = (self.literal(field, sample), self.literal(field, None));
+        match self.dice.below(5) {
+            0 => {
+                let (low, high) = if greater(&one, &other) { (other, one) } else { (one, other) };
+                NumberTest::Range(self.operand(low), self.operand(high))
+            }
+            1 => NumberTest::In(vec![self.operand(one)]),
+            _ => {
+                let cmp = self.dice.pick(&COMPARISONS).copied().unwrap_or(Cmp::Eq);
+                NumberTest::Compare(cmp, self.operand(one))
             }
         }
     }

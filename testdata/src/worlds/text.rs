@@ -148,8 +148,9 @@ impl Printer {
                 };
                 format!("count({inside}) {}", number_test(test))
             }
-            ContactTest::Aggregate { function, selector, field, test, .. } => {
-                format!("{}({}) {}", function.name(), self.field_of(selector, field), number_test(test))
+            ContactTest::Aggregate { function, selector, field, unit, test, .. } => {
+                let test = number_test_in(test, unit.as_deref());
+                format!("{}({}) {test}", function.name(), self.field_of(selector, field))
             }
             ContactTest::One { which, selector, test } => {
                 let which = match which {
@@ -264,6 +265,7 @@ impl Printer {
             Test::CompareField(cmp, other) => format!("{} {}", sign(*cmp), other.field),
             Test::In(values) => format!("in ({})", list(values)),
             Test::Between(low, high) => format!("between {} and {}", operand(low), operand(high)),
+            Test::Measured { unit, test } => number_test_in(test, Some(unit)),
             Test::Text(op, value) => {
                 let op = match op {
                     TextOp::Contains => "contains",
@@ -314,10 +316,20 @@ fn clock_text(event: &Event) -> String {
 }
 
 fn number_test(test: &NumberTest) -> String {
+    number_test_in(test, None)
+}
+
+/// With a unit behind every number.
+fn number_test_in(test: &NumberTest, unit: Option<&str>) -> String {
+    let behind = unit.map(|unit| format!(" {}", quoted(unit))).unwrap_or_default();
+    let operand = |value| format!("{}{behind}", operand(value));
     match test {
         NumberTest::Compare(cmp, value) => format!("{} {}", sign(*cmp), operand(value)),
         NumberTest::Range(low, high) => format!("in {}..{}", operand(low), operand(high)),
-        NumberTest::In(values) => format!("in ({})", list(values)),
+        NumberTest::In(values) => {
+            let values: Vec<String> = values.iter().map(operand).collect();
+            format!("in ({})", values.join(", "))
+        }
     }
 }
 

@@ -86,11 +86,12 @@ impl Facts for ContactTest {
             Self::Count { counted, selector, test } => {
                 number_fact(test).map(|fact| (Subject::Count(counted, selector), fact))
             }
-            Self::Aggregate { function, selector, field, test, .. } => {
+            Self::Aggregate { function, selector, field, unit: None, test, .. } => {
                 number_fact(test).map(|fact| (Subject::Aggregate(*function, selector, field), fact))
             }
             // Records are many: two facts about them need not speak of one record.
             Self::Age { .. }
+            | Self::Aggregate { .. }
             | Self::Turns { .. }
             | Self::Anniversary { .. }
             | Self::Has(_)
@@ -125,6 +126,7 @@ impl Facts for FieldTest {
             Test::Compare(_, _)
             | Test::CompareField(_, _)
             | Test::Between(_, _)
+            | Test::Measured { .. }
             | Test::Text(_, _)
             | Test::Codes(_)
             | Test::List(_, _)

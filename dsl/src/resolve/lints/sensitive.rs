@@ -94,6 +94,7 @@ fn of_filter(filter: &Filter, selector: &Selector, schema: &Schema) -> Option<Cl
         | Test::List(_, _)
         | Test::In(_)
         | Test::Between(_, _)
+        | Test::Measured { .. }
         | Test::Text(_, _)
         | Test::Window(_)
         | Test::Known

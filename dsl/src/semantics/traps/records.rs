@@ -243,11 +243,14 @@ fn two_labs_in_one_minute() {
 }
 
 #[test]
-fn a_result_below_detection_is_not_a_number() {
+fn a_record_is_taken_when_all_that_its_result_can_be_is() {
     let low = its("lab", "value", Test::Compare(Cmp::Lt, number(6.0)));
     let below = nobody_special().with("lab", &[("at", "2025-01-01"), ("value", "5.7"), ("comparator", "<")]);
-    says(&has_where("lab", low.clone()), &below, "2026-01-01", False);
-    says(&one(Which::Latest, "lab", &[], low), &below, "2026-01-01", Unknown);
+    says(&has_where("lab", low.clone()), &below, "2026-01-01", True);
+    says(&one(Which::Latest, "lab", &[], low), &below, "2026-01-01", True);
+    let lower = its("lab", "value", Test::Compare(Cmp::Lt, number(5.0)));
+    says(&has_where("lab", lower.clone()), &below, "2026-01-01", False);
+    says(&one(Which::Latest, "lab", &[], lower), &below, "2026-01-01", Unknown);
     says(&has_where("lab", its("lab", "value", Test::Known)), &below, "2026-01-01", True);
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod extreme;
 pub(crate) mod extreme_day;
 pub(crate) mod field_set;
 pub(crate) mod gate;
+pub(crate) mod interval;
 pub(crate) mod logic;
 pub(crate) mod measure;
 pub(crate) mod narrow;
@@ -48,7 +49,7 @@ pub(crate) enum Operation {
     CountRecords(CountTest),
     /// The number of different values or days. Expressions: the filter, the value.
     CountDistinct(Sameness, CountTest),
-    /// A number made of values. Expressions: the filter, the value, whether it is no number yet.
+    /// A number made of values. Expressions: the filter, the value, what it says of the number.
     Measure(Aggregate, Bounds),
     /// The latest or earliest selected record. Expressions: the filter, the test.
     ExtremeRecord(Extreme),
@@ -188,7 +189,7 @@ impl Operation {
         let second = asked.next();
         if let (Self::Measure(function, bounds), Some(value)) = (self, &first) {
             let (function, bounds, value) = (*function, bounds.clone(), Arc::clone(value));
-            return Ok(Arc::new(measure::Measure { function, value, inexact: second, bounds }));
+            return Ok(Arc::new(measure::Measure { function, value, kind: second, bounds }));
         }
         let operator: Arc<dyn SetOperator> = match (self, first) {
             (Self::FieldSet, None) => Arc::new(field_set::FieldSet),
