@@ -20,9 +20,10 @@ Examples:
   hyperseg import population crm -d data --ignore-column loyalty_tier
 
 Columns are found by their header, in any order; an unknown column is an error unless it is
-ignored by name. Every row read is stored, a duplicate, or rejected with file, line and reason;
-with more rejected rows than --max-rejects nothing is stored at all. The same files again change
-nothing. Rows are encrypted before they touch the disk. --format table, json, ndjson or csv.";
+ignored by name. Every row read is stored, an update of a record with its id, a duplicate, a
+deletion (deleted=true), or rejected with file, line and reason; with more rejected rows than
+--max-rejects nothing is stored at all. The same files again change nothing. Rows are encrypted
+before they touch the disk. --format table, json, ndjson or csv.";
 
 /// Most memory that the tour's import takes for waiting rows.
 const SMALL_BUDGET: u64 = 96 << 20;
@@ -140,7 +141,9 @@ fn rows(report: &ImportReport, number: impl Fn(u64) -> String) -> Table {
         ("table", Align::Left),
         ("read", Align::Right),
         ("stored", Align::Right),
+        ("updated", Align::Right),
         ("duplicate", Align::Right),
+        ("deleted", Align::Right),
         ("rejected", Align::Right),
     ]);
     for one in report.tables.iter().chain([&report.total()]) {
@@ -148,7 +151,9 @@ fn rows(report: &ImportReport, number: impl Fn(u64) -> String) -> Table {
             one.table.clone(),
             number(one.read),
             number(one.stored),
+            number(one.updated),
             number(one.duplicate),
+            number(one.deleted),
             number(one.rejected),
         ]);
     }

@@ -243,18 +243,19 @@ impl Reading<'_> {
     /// Where in a file the contact's rows lie.
     fn rows_of(&self, scope: &KeyScope, entry: &FileEntry, ordinal: u32) -> Result<Vec<Range<u64>>> {
         let mut ranges: Vec<Range<u64>> = Vec::new();
-        let mut row = 0_u64;
-        for batch in scope.read(&self.engine.dataset, entry, &[ORDINAL], None)? {
+        let open = scope.open(&self.engine.dataset, entry)?;
+        let mut rows = open.live(None).into_iter().flatten();
+        for batch in open.read(&[ORDINAL], None)? {
             let batch = batch?;
             let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
             for found in ordinals.values() {
+                let row = rows.next().ok_or_else(unreadable)?;
                 if *found == ordinal {
                     match ranges.last_mut() {
                         Some(last) if last.end == row => last.end += 1,
                         _ => ranges.push(row..row + 1),
                     }
                 }
-                row += 1;
             }
         }
         Ok(ranges)

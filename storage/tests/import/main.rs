@@ -7,3 +7,4 @@ mod population;
 mod shards;
 mod support;
 mod synthea;
+mod updates;
