@@ -70,7 +70,6 @@ pub(crate) struct File {
 }
 
 /// A declaration.
-#[expect(clippy::large_enum_variant, reason = "a handful per text, never moved in bulk")]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Item {
     Valueset(Valueset),
