@@ -389,27 +389,6 @@ impl<'w> Maker<'w> {
         }
     }
 
-    fn anniversary(&mut self) -> Criteria {
-        let field = self.dice.one(&["birth_date", "enrolled_on", "deceased_on"]).to_owned();
-        let window = loop {
-            let params = self.params.len();
-            let window = self.window(false);
-            match window {
-                // A parameter of a window that is not used is not used either.
-                Window::MoreThanAgo(_) | Window::Since(_) | Window::Before(_) | Window::After(_) => {
-                    self.params.truncate(params);
-                }
-                Window::InLast(_)
-                | Window::InNext(_)
-                | Window::BetweenAgo(_, _)
-                | Window::On(_)
-                | Window::Between(_, _)
-                | Window::Calendar(_, _) => break window,
-            }
-        };
-        Logic::Leaf(ContactTest::Anniversary { field, window })
-    }
-
     /// A kind that has records mostly; the built-in schema has kinds.
     pub(super) fn kind(&mut self) -> Option<&'w RecordKind> {
         let present: Vec<&str> = self
@@ -422,23 +401,6 @@ impl<'w> Maker<'w> {
             .collect();
         let present = if self.dice.percent(90) { self.dice.pick(&present).copied() } else { None };
         present.and_then(|name| self.schema.record(name)).or_else(|| self.dice.pick(&self.schema.records))
-    }
-
-    /// An age today or on a day, in years or months, or the day on which one is reached.
-    fn age(&mut self) -> Criteria {
-        if self.dice.percent(25) {
-            let age = u32::try_from(palette::age(&mut self.dice)).unwrap_or(0);
-            return Logic::Leaf(ContactTest::Turns { age, window: self.window(false) });
-        }
-        let on = if self.dice.percent(30) { Some(self.date()) } else { None };
-        if self.dice.percent(25) {
-            let months = |age: i64| Value::Int(age * 12);
-            let (one, other) = (palette::age(&mut self.dice), palette::age(&mut self.dice));
-            let (low, high) = (months(one.min(other)), months(one.max(other)));
-            let test = NumberTest::Range(self.operand(low), self.operand(high));
-            return Logic::Leaf(ContactTest::Age { unit: AgeUnit::Months, on, test });
-        }
-        Logic::Leaf(ContactTest::Age { unit: AgeUnit::Years, on, test: self.number_test(true) })
     }
 
     fn share(&mut self) -> Criteria {
