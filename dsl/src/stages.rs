@@ -38,7 +38,7 @@ impl Stages {
     #[must_use]
     pub fn built_in(schema: &Schema) -> Option<Self> {
         let parsed = read(BUILT_IN_STAGES);
-        let resolved = resolve(&parsed.file, schema, true);
+        let resolved = resolve(&parsed.file, schema.into(), true);
         let fine = !parsed.diagnostics.iter().chain(&resolved.diagnostics).any(Diagnostic::is_error);
         fine.then(|| Self::of(&parsed.file, &resolved))
     }

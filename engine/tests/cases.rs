@@ -20,7 +20,7 @@ fn every_case_holds_on_encrypted_files() {
     let wanted = std::env::var("HYPERSEG_CASES").unwrap_or_default();
     let mut run = 0;
     for case in cases.iter().filter(|case| case.name.contains(&wanted)) {
-        let checked = hyperseg_dsl::check(&case.segment, &schema);
+        let checked = case.checked(&schema);
         if checked.has_errors() {
             assert!(case.expected.diagnostics.is_some(), "{} does not compile", case.name);
             continue;

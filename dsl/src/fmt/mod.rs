@@ -72,6 +72,7 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::Attribute { .. }
         | ExprKind::Age { .. }
         | ExprKind::Turns { .. }
+        | ExprKind::InList { .. }
         | ExprKind::Anniversary { .. }
         | ExprKind::Has { .. }
         | ExprKind::Measure { .. }
@@ -85,10 +86,14 @@ pub(crate) fn label(expr: &Expr) -> String {
 
 /// A segment with the declarations it uses, comments left out, in an order that does not depend on where they stand:
 /// value sets, parameters, defines by name, stages in their order, the segments that it refers to by name, then the segment
-/// itself; clauses in one order. Stages of the dataset stand in front of it all.
+/// itself; clauses in one order. Stages of the dataset stand in front of it all. A comment for
+/// each of its pins ends it.
 pub(crate) fn canonical(file: &File, item: usize, uses: &Uses) -> String {
     let mut out = uses.stages_outside.clone().unwrap_or_default();
     out.push_str(&declarations(file, Some(item), uses));
+    for pin in &uses.pins {
+        out.push_str(&format!("// {pin}\n"));
+    }
     out.shrink_to_fit();
     out
 }

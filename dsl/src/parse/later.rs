@@ -7,7 +7,7 @@ use nom::Parser as _;
 use nom::branch::alt;
 
 use super::Parser;
-use super::leaf::{ident, number, sign, text, unit, word, words};
+use super::leaf::{ident, number, sign, unit, word, words};
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 
@@ -60,25 +60,6 @@ pub(super) fn clause(parser: &mut Parser<'_>) -> bool {
     true
 }
 
-/// `file "…"` in a value set.
-pub(super) fn valueset_part(parser: &mut Parser<'_>) -> bool {
-    let found = parser.ahead((word("file"), text));
-    if found {
-        report(parser, "a value set from a file", 2, "write the codes in { }");
-    }
-    found
-}
-
-/// `in @"file"`, seen from behind the `@`.
-pub(super) fn file_set(parser: &mut Parser<'_>) -> bool {
-    let found = parser.ahead(text);
-    if found {
-        report(parser, "a list from a file", 1, "write the values in ( )");
-        parser.skip();
-    }
-    found
-}
-
 fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool {
     parser.ahead(leaf)
 }
@@ -92,8 +73,6 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
         ("`days covered`", 2, "")
     } else if any((word("continuous"), ident), p) {
         ("`continuous`", 1, "")
-    } else if any(words("in", "list"), p) {
-        ("a reference to a list", 2, "")
     } else if any((alt((word("any"), word("all"), word("no"))), words("member", "of")), p) {
         ("`member of household`", 3, "")
     } else if any((word("sample"), number, sign("%")), p) {

@@ -154,6 +154,8 @@ fn open_segment(criteria: Criteria) -> Segment {
         output: Vec::new(),
         holdout: None,
         params: Vec::new(),
+        pins: Vec::new(),
+        canonical: String::new(),
     }
 }
 

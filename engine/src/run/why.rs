@@ -50,7 +50,7 @@ fn intent_body(request: &Request, snapshot: &Snapshot, contact_id: &str) -> Inte
         purpose: segment.purpose.map(|purpose| purpose.name().to_owned()),
         channel: segment.channel.map(|channel| channel.name().to_owned()),
         segment_text: Some(request.source.clone()),
-        canonical_hash: Some(canonical_hash(request, snapshot.schema())),
+        canonical_hash: Some(canonical_hash(request)),
         description: Some(hyperseg_dsl::describe(segment, snapshot.schema())),
         params: serde_json::to_value(request.segment.params()).unwrap_or_default(),
         as_of: Some(as_of_text(request)),
@@ -60,6 +60,7 @@ fn intent_body(request: &Request, snapshot: &Snapshot, contact_id: &str) -> Inte
             "segment": segment.name,
             "contact_id": contact_id,
             "now_micros": request.now_micros,
+            "lookups": segment.pins,
         }),
         ..IntentBody::new("why")
     }

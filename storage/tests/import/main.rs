@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod direct;
+mod lookups;
 mod population;
 mod shards;
 mod support;
