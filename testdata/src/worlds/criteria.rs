@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
 use hyperseg_dsl::segment::{
-    AgeUnit, Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter,
-    Hidden, ListTest, Logic, NumberTest, Operand, OtherField, Param, Period, Quantity, Reference, Selector,
-    Test, TextOp, Turn, Which, Window,
+    Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter, Hidden,
+    ListTest, Logic, NumberTest, Operand, OtherField, Param, Period, Quantity, Reference, Selector, Test,
+    TextOp, Turn, Which, Window,
 };
 use hyperseg_dsl::value::{Day, Value};
 
@@ -498,7 +498,7 @@ impl<'w> Maker<'w> {
         palette::day(&mut self.dice, &self.world.clock)
     }
 
-    fn date(&mut self) -> Operand {
+    pub(super) fn date(&mut self) -> Operand {
         let day = self.day();
         self.operand(Value::Date(day))
     }
