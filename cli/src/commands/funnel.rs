@@ -16,8 +16,9 @@ Examples:
 
 For every criterion by itself: for how many contacts it is TRUE, FALSE, and UNKNOWN because
 something it asks for is missing; `remaining` have it and all before it TRUE. Then whom consent
-and suppression keep out, each contact under the first reason that holds. --by-stage divides those
-who matched: each is in the first stage whose criteria are TRUE. --format table, json, ndjson or csv.";
+and suppression keep out, each contact under the first reason that holds, and what cap, one per,
+sample, limit and holdout take away; a split shows its arms. --by-stage divides those who matched:
+each is in the first stage whose criteria are TRUE. --format table, json, ndjson or csv.";
 
 /// Blocks of a full bar.
 const BAR_WIDTH: usize = 24;
@@ -90,6 +91,9 @@ pub fn waterfall(report: &FunnelReport) -> String {
     if let Some(releasable) = count.releasable {
         table.row(plain("releasable", blank(), line(releasable)));
     }
+    for arm in &count.arms {
+        table.row(plain(&format!("  arm {}", arm.arm), blank(), line(arm.contacts)));
+    }
     if let Some(stages) = &report.stages {
         table.gap();
         for (name, contacts) in by_stage(stages) {
@@ -158,6 +162,9 @@ fn table(report: &FunnelReport) -> Table {
     }
     if let Some(releasable) = count.releasable {
         table.row(plain("releasable", "", blank(), releasable));
+    }
+    for arm in &count.arms {
+        table.row(plain("arm", &arm.arm, blank(), arm.contacts));
     }
     for (name, contacts) in report.stages.iter().flat_map(by_stage) {
         table.row(plain("stage", name.trim_start_matches("stage "), blank(), contacts));

@@ -10,6 +10,7 @@
 //! [`Test::Codes`](crate::segment::Test::Codes), `!=` and `not in` on codes are `Not` of it; `not in` and `not between`
 //! are `Not` of the test.
 
+mod amounts;
 mod body;
 mod codes_of;
 mod criteria;
@@ -26,6 +27,7 @@ mod segment_of;
 mod sequences;
 mod shares;
 mod stages;
+mod tails;
 mod units;
 mod valuesets;
 mod windows;

@@ -59,10 +59,7 @@ impl Lowering<'_> {
         selector: &Selector,
         test: &Filter,
     ) -> Result<(Operation, Vec<Expr>)> {
-        let latest = match which {
-            Which::Latest => true,
-            Which::Earliest => false,
-        };
+        let latest = self.is_latest(which);
         if let Some(days) = self.days_asked(test)? {
             let (low, high) = days.day_bounds().unwrap_or_default();
             let (low, high) = (low.and_then(|low| low.pred_opt()), high.and_then(|high| high.succ_opt()));
@@ -77,6 +74,13 @@ impl Lowering<'_> {
         }
         let extreme = Extreme { latest, zone: self.clock.zone };
         Ok((Operation::ExtremeRecord(extreme), vec![self.record_test(selector, test)?]))
+    }
+
+    pub(super) fn is_latest(&self, which: Which) -> bool {
+        match which {
+            Which::Latest => true,
+            Which::Earliest => false,
+        }
     }
 
     /// What is asked of a selected record.

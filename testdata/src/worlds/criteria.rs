@@ -13,6 +13,7 @@ use hyperseg_dsl::value::{Day, Value};
 use super::World;
 use super::dice::Dice;
 use super::palette::{self, EXACT_SPANS, SPANS};
+use super::segments::sample;
 
 pub(super) const COMPARISONS: [Cmp; 6] = [Cmp::Eq, Cmp::Ne, Cmp::Lt, Cmp::Le, Cmp::Gt, Cmp::Ge];
 
@@ -34,7 +35,7 @@ pub(super) struct Maker<'a> {
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(76) {
+        self.logic(depth, &mut |maker| match maker.dice.below(78) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -45,7 +46,8 @@ impl<'w> Maker<'w> {
             44..=51 => maker.aggregate(),
             58..=67 => maker.sequence(),
             68..=71 => maker.share(),
-            72..=75 if !maker.fixed => maker.reference(),
+            72..=73 => Logic::Leaf(ContactTest::Sample(sample(&mut maker.dice))),
+            74..=77 if !maker.fixed => maker.reference(),
             _ => {
                 let selector = maker.selector();
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };

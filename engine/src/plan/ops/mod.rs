@@ -17,6 +17,7 @@ pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
 pub(crate) mod stages;
+pub(crate) mod tails;
 mod without;
 
 use std::sync::Arc;
@@ -88,6 +89,8 @@ pub(crate) enum Operation {
     },
     /// The first input without the others, which are the gates in order.
     Gate(Vec<Reason>),
+    /// The first input as far as the list takes it. Inputs: the gate, amounts, scans.
+    Tails(tails::Asked),
 }
 
 impl Operation {
@@ -115,6 +118,7 @@ impl Operation {
             Self::Constant(_) => "Constant",
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
+            Self::Tails(_) => "Tails",
         }
     }
 
@@ -141,7 +145,8 @@ impl Operation {
             | Self::ByStage
             | Self::Constant(_)
             | Self::Criteria { .. }
-            | Self::Gate(_) => &[],
+            | Self::Gate(_)
+            | Self::Tails(_) => &[],
         }
     }
 
@@ -172,7 +177,8 @@ impl Operation {
             | Self::ByStage
             | Self::Constant(_)
             | Self::Criteria { .. }
-            | Self::Gate(_) => false,
+            | Self::Gate(_)
+            | Self::Tails(_) => false,
         }
     }
 
@@ -214,6 +220,7 @@ impl Operation {
             (Self::ByStage, None) => Arc::new(stages::ByStage),
             (Self::Without, None) => Arc::new(without::Without),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
+            (Self::Tails(asked), None) => Arc::new(tails::Tails::new(asked.clone())),
             (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
             (operation, _) => return internal_err!("{} with other expressions", operation.name()),
         };
