@@ -70,6 +70,23 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             if negated { format!("it is not so that ({text})") } else { text }
         }
         ContactTest::Reference(of) => reference(of, negated, schema),
+        ContactTest::Household(of) => {
+            let meaning = words(&of.test, schema);
+            match (of.all, negated) {
+                (false, false) => {
+                    format!("for some member of their household, themselves included: ({meaning})")
+                }
+                (false, true) => {
+                    format!("for no member of their household, themselves included: ({meaning})")
+                }
+                (true, false) => {
+                    format!("for every member of their household, themselves included: ({meaning})")
+                }
+                (true, true) => format!(
+                    "it is not so that for every member of their household, themselves included: ({meaning})"
+                ),
+            }
+        }
     }
 }
 

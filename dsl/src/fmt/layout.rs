@@ -168,6 +168,11 @@ impl Layout<'_> {
                 self.body(inner, indent, expr.span.end);
                 self.w.push(")");
             }
+            ExprKind::Household { which, test, .. } => {
+                self.w.push(&flat::household_head(*which));
+                self.body(test, indent, expr.span.end);
+                self.w.push(")");
+            }
             ExprKind::Of { quantity, number, parts, .. } => {
                 self.w.push(&flat::of_head(*quantity, number));
                 self.several(parts, indent, expr.span.end);
@@ -472,7 +477,9 @@ fn head_end(expr: &Expr) -> usize {
             (head < inner.span.end).then_some(head)
         }
         ExprKind::Group(_) => Some(expr.span.start + 1),
-        ExprKind::Of { open, .. } | ExprKind::Share { open, .. } => Some(*open),
+        ExprKind::Of { open, .. } | ExprKind::Share { open, .. } | ExprKind::Household { open, .. } => {
+            Some(*open)
+        }
         ExprKind::Has { selector: of, .. } | ExprKind::Measure { selector: of, .. } => selector(of),
         ExprKind::One { selector: of, test, .. } => selector(of).or(match test {
             OneTest::Has(filter) => Some(filter.open),

@@ -81,6 +81,7 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::Share { .. }
         | ExprKind::Sample { .. }
         | ExprKind::Reference(_)
+        | ExprKind::Household { .. }
         | ExprKind::Bad => flat::expr(expr, Lists::Short),
     }
 }

@@ -48,8 +48,6 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
         ("`days covered`", 2, "")
     } else if any((word("continuous"), ident), p) {
         ("`continuous`", 1, "")
-    } else if any((alt((word("any"), word("all"), word("no"))), words("member", "of")), p) {
-        ("`member of household`", 3, "")
     } else if any(words("location", "within"), p) {
         ("`location within`", 2, "list the ZIP codes: `zip in (\"02139\", …)`")
     } else if ordinal(p) {

@@ -17,6 +17,7 @@ mod criteria;
 mod declarations;
 mod field_test;
 mod files;
+mod households;
 mod lints;
 mod measures;
 mod numbers;

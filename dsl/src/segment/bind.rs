@@ -210,6 +210,7 @@ impl Binder<'_> {
             ContactTest::Sequence(sequence) => {
                 sequence.selectors_mut().try_for_each(|selector| self.selector(selector))
             }
+            ContactTest::Household(household) => self.criteria(&mut household.test),
             ContactTest::Reference(reference) => {
                 match &mut reference.asks {
                     Asks::InSegment | Asks::InStage => {}

@@ -6,6 +6,7 @@
 
 mod amount;
 mod bind;
+mod household;
 mod reference;
 mod sequence;
 mod tails;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use amount::{Amount, Direction};
 pub use bind::{BindError, BoundSegment, ParamValues};
+pub use household::{HOUSEHOLD_ID, Household};
 pub use reference::{Asks, Reference, Stage};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
 pub use tails::{ARMS_MAX, Arm, Cap, Holdout, LIMIT_MAX, Limit, OnePer, Order, Sample, Split};
@@ -244,6 +246,8 @@ pub enum ContactTest {
     },
     /// Criteria under a name.
     Reference(Box<Reference>),
+    /// Criteria over all who live with the contact.
+    Household(Box<Household>),
 }
 
 /// In what an age is counted.

@@ -14,13 +14,13 @@ use super::reads::fields_of;
 use super::record::{Fate, fate, filter, last_of, selected};
 use super::time::first_instant;
 use super::truth::number_of;
-use super::{Blocked, Contact, Reads, Record, RecordReads, Truth, Verdict, aggregate, field, select};
+use super::{Blocked, Contact, Reads, Record, RecordReads, Truth, Verdict, aggregate, field, select_single};
 use crate::clock::Clock;
 use crate::describe;
 use crate::schema::{Channel, Field, FieldType, Schema};
 use crate::segment::{
-    AgeUnit, Asks, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Reference,
-    Segment, Selector, Test,
+    AgeUnit, Asks, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, HOUSEHOLD_ID, Household,
+    Logic, Reference, Segment, Selector, Test,
 };
 
 /// Records shown for one step.
@@ -187,7 +187,8 @@ macro_rules! silent {
 
 silent!(Trace, TracedCriterion, Step, Evidence, Fact, Row, PassedOver, TracedGate);
 
-/// Says what a segment finds of a contact and what decided it. Its verdict is that of [`select`].
+/// Says what a segment finds of a contact and what decided it, as if nobody lived with it. Its verdict is that of
+/// [`select`](super::select).
 #[must_use]
 pub fn trace(
     segment: &BoundSegment,
@@ -196,10 +197,23 @@ pub fn trace(
     clock: &Clock,
     now_micros: i64,
 ) -> Trace {
+    trace_among(segment, contact, &[], schema, clock, now_micros)
+}
+
+/// Says what a segment finds of a contact among others, itself among them or not, and what decided it.
+#[must_use]
+pub fn trace_among(
+    segment: &BoundSegment,
+    contact: &Contact,
+    others: &[&Contact],
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+) -> Trace {
     let bound = segment;
     let segment = bound.segment();
-    let teller = Teller { contact, schema, clock, reads: Reads::of(segment, schema) };
-    let Verdict { matched, blocked, .. } = select(bound, contact, schema, clock, now_micros);
+    let teller = Teller { contact, others, schema, clock, reads: Reads::of(segment, schema) };
+    let Verdict { matched, blocked, .. } = select_single(bound, contact, others, schema, clock, now_micros);
     // Without purpose and channel there is no list, and no gate is asked.
     let approach = segment.purpose.zip(segment.channel);
     let blocked = blocked.filter(|reason| approach.is_some() || *reason == Blocked::Excluded);
@@ -241,6 +255,7 @@ impl Trace {
 
 struct Teller<'a> {
     contact: &'a Contact,
+    others: &'a [&'a Contact],
     schema: &'a Schema,
     clock: &'a Clock,
     reads: Reads,
@@ -281,17 +296,42 @@ impl Teller<'_> {
             }
             Logic::Leaf(ContactTest::Reference(of)) => {
                 let test = ContactTest::Reference(of.clone());
-                let truth = super::contact_test(&test, self.contact, self.schema, self.clock);
+                let truth = super::contact_test(&test, self.contact, self.others, self.schema, self.clock);
                 Step { parts: self.reference(of), ..plain(&describe::test(&test, self.schema), truth) }
+            }
+            Logic::Leaf(test @ ContactTest::Household(of)) => {
+                let truth = super::contact_test(test, self.contact, self.others, self.schema, self.clock);
+                let own = Step { parts: vec![self.step(&of.test)], ..plain("the contact itself", truth) };
+                let own = Step { truth: own.parts.first().map_or(truth, |step| step.truth), ..own };
+                let home =
+                    Step { evidence: Some(self.evidence(test)), ..plain("the whole household", truth) };
+                Step { parts: vec![own, home], ..plain(&describe::test(test, self.schema), truth) }
             }
             Logic::Leaf(test) => Step {
                 evidence: Some(self.evidence(test)),
                 ..plain(
                     &describe::test(test, self.schema),
-                    super::contact_test(test, self.contact, self.schema, self.clock),
+                    super::contact_test(test, self.contact, self.others, self.schema, self.clock),
                 )
             },
         }
+    }
+
+    /// How many live with the contact, and for how many of them it holds; nothing else of others is shown.
+    fn household(&self, of: &Household) -> Evidence {
+        let members = super::household::members(self.contact, self.others);
+        let truth =
+            |member: &Contact| super::evaluate_among(&of.test, member, self.others, self.schema, self.clock);
+        let number = |wanted: fn(Truth) -> bool| {
+            members.as_ref().map(|members| members.iter().filter(|member| wanted(truth(member))).count())
+        };
+        let count = |name: &str, number: Option<usize>| named(name, number.map(|number| number.to_string()));
+        self.facts([
+            self.fact(HOUSEHOLD_ID),
+            count("members of the household", members.as_ref().map(Vec::len)),
+            count("of these it holds for", number(Truth::is_true)),
+            count("of these it is not known for", number(|truth| truth == Truth::Unknown)),
+        ])
     }
 
     /// What stands under a name, now and, when it is asked for, then.
@@ -382,6 +422,7 @@ impl Teller<'_> {
             }
             // Its parts have the evidence.
             ContactTest::Reference(_) => Evidence::default(),
+            ContactTest::Household(of) => self.household(of),
         }
     }
 

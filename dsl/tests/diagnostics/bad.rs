@@ -143,6 +143,15 @@ pub const BAD: &[(&[&str], &str)] = &[
     (&["HS0404"], "segment s where not received campaign «\"\"»"),
     (&["HS0206"], "segment s where received segment t in last 3 days since «2026-2-3»"),
     (&["HS0308"], "segment t where everyone segment s where has lab(«in segment t»)"),
+    // households
+    (&["HS0201"], "segment s where any member of «family» (age < 5)"),
+    (&["HS0201"], "segment s where no member of household«»"),
+    (&["HS0201"], "segment s where all member of household (age < 5«»"),
+    (&["HS0101"], "segment s where all member of household («agee» < 5) and age > 3"),
+    (&["HS0201"], "segment s where any member of household («)»"),
+    (&["HS0308"], "segment s where has visit(«any member of household (age < 5)»)"),
+    (&["HS0902"], "segment s where «no member of household (age < 5)»"),
+    (&["HS0902"], "segment s where not «any member of household (gender = male)»"),
     // stages
     (&["HS0122"], "stage a = everyone segment s where in stage «b»"),
     (&["HS0122"], "segment s where in stage «lapsd» and age > 3"),
@@ -243,7 +252,6 @@ pub const BAD: &[(&[&str], &str)] = &[
     (&["HS0502"], "segment s where everyone cap 3 per 1 week «cap» 5 per 1 month"),
     (&["HS0207"], "«portfolio» p = a > b\nsegment s where everyone"),
     (&["HS0207"], "segment s where «top 5»% by income"),
-    (&["HS0207"], "segment s where «any member of» household (age < 5)"),
     (&["HS0207"], "segment s where no procedure in last 3 days «while observed»"),
     (&["HS0207"], "segment s where «days covered»(medication) in last 1 year >= 80%"),
     (&["HS0207"], "segment s where «2nd» lab.value > 3"),

@@ -25,6 +25,7 @@ pub(super) fn rows(snapshot: &Snapshot, test: &Criteria) -> u64 {
             | ContactTest::One { selector, .. }
             | ContactTest::Share { selector, .. },
         ) => snapshot.records(&selector.record),
+        Logic::Leaf(ContactTest::Household(of)) => snapshot.contacts() + rows(snapshot, &of.test),
         Logic::Leaf(ContactTest::Reference(of)) => {
             let once: u64 =
                 std::iter::once(&of.test).chain(&of.without).map(|part| rows(snapshot, part)).sum();

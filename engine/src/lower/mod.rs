@@ -6,6 +6,7 @@
 mod cost;
 mod fields;
 mod gates;
+mod households;
 mod in_lists;
 mod records;
 mod references;
@@ -172,7 +173,8 @@ impl Lowering<'_> {
                 | ContactTest::One { .. }
                 | ContactTest::Sequence(_)
                 | ContactTest::Share { .. }
-                | ContactTest::Reference(_),
+                | ContactTest::Reference(_)
+                | ContactTest::Household(_),
             ) => None,
         }
     }
@@ -206,7 +208,8 @@ impl Lowering<'_> {
             | ContactTest::One { .. }
             | ContactTest::Sequence(_)
             | ContactTest::Share { .. }
-            | ContactTest::Reference(_) => internal_err!("another test among those of contact fields"),
+            | ContactTest::Reference(_)
+            | ContactTest::Household(_) => internal_err!("another test among those of contact fields"),
         })
     }
 
@@ -228,6 +231,7 @@ impl Lowering<'_> {
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence, label),
             ContactTest::Reference(reference) => self.reference(reference, label),
+            ContactTest::Household(household) => self.household(household, label),
             ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
                 let operation = Operation::ShareOfRecords(ShareTest {
                     relation: relation(*cmp),

@@ -30,12 +30,14 @@ pub(super) struct Maker<'a> {
     pub(super) stages: Vec<Criteria>,
     /// What is drawn now is the same in every run: it holds no parameter and refers to nothing.
     pub(super) fixed: bool,
+    /// Households in which what is drawn now stands.
+    pub(super) inside: usize,
 }
 
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(78) {
+        self.logic(depth, &mut |maker| match maker.dice.below(81) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -48,6 +50,7 @@ impl<'w> Maker<'w> {
             68..=71 => maker.share(),
             72..=73 => Logic::Leaf(ContactTest::Sample(sample(&mut maker.dice))),
             74..=77 if !maker.fixed => maker.reference(),
+            78..=80 => maker.household(),
             _ => {
                 let selector = maker.selector();
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };

@@ -9,6 +9,7 @@ mod ages;
 mod amounts;
 mod criteria;
 mod dice;
+mod households;
 mod measures;
 mod palette;
 mod references;

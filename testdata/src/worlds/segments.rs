@@ -52,6 +52,7 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
         targets: Vec::new(),
         stages: Vec::new(),
         fixed: false,
+        inside: 0,
     };
     let wanted = 1 + maker.dice.below(3);
     let mut criteria = Vec::new();

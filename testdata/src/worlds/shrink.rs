@@ -2,7 +2,7 @@
 
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{
-    Asks, ContactTest, Criteria, Filter, Logic, Reference, Segment, Selector, Sequence,
+    Asks, ContactTest, Criteria, Filter, Household, Logic, Reference, Segment, Selector, Sequence,
 };
 
 use super::World;
@@ -174,6 +174,7 @@ impl Shrinker<'_> {
             }
             Logic::Leaf(test) => {
                 let mut parts: Vec<Criteria> = match test {
+                    ContactTest::Household(of) => vec![of.test.clone()],
                     ContactTest::Reference(of) => {
                         std::iter::once(&of.test).chain(&of.without).cloned().collect()
                     }
@@ -221,7 +222,8 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
                     | ContactTest::Anniversary { .. }
                     | ContactTest::Sample(_)
                     | ContactTest::Sequence(_)
-                    | ContactTest::Reference(_) => {}
+                    | ContactTest::Reference(_)
+                    | ContactTest::Household(_) => {}
                 }
                 test
             };
@@ -229,6 +231,17 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
         }
         ContactTest::Sequence(sequence) => simpler_sequences(sequence),
         ContactTest::Reference(reference) => simpler_references(reference),
+        ContactTest::Household(of) => {
+            let with = |test| ContactTest::Household(Box::new(Household { all: of.all, test }));
+            match &of.test {
+                Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {
+                    parts.iter().cloned().map(with).collect()
+                }
+                Logic::Not(inner) => vec![with((**inner).clone())],
+                Logic::Leaf(test) => simpler(test).into_iter().map(|test| with(Logic::Leaf(test))).collect(),
+                Logic::True | Logic::False => Vec::new(),
+            }
+        }
         ContactTest::Field(_)
         | ContactTest::Age { .. }
         | ContactTest::Turns { .. }

@@ -191,6 +191,10 @@ impl Printer {
                 format!("share({test} of {selector}) {} {percent}%{least}", sign(*cmp))
             }
             ContactTest::Reference(reference) => self.reference(reference),
+            ContactTest::Household(household) => {
+                let which = if household.all { "all" } else { "any" };
+                format!("{which} member of household ({})", self.criteria(&household.test))
+            }
         }
     }
 
