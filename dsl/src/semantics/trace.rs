@@ -3,6 +3,8 @@
 //! Every truth value here comes from the functions that [`super::select`] asks; this adds the values and records that
 //! they looked at. Only fields that the segment names are shown.
 
+mod elsewhere;
+
 use std::cmp::Reverse;
 use std::fmt;
 
@@ -19,8 +21,7 @@ use crate::clock::Clock;
 use crate::describe;
 use crate::schema::{Channel, Field, FieldType, Schema};
 use crate::segment::{
-    AgeUnit, Asks, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, HOUSEHOLD_ID, Household,
-    Logic, Reference, Segment, Selector, Test,
+    AgeUnit, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Segment, Selector, Test,
 };
 
 /// Records shown for one step.
@@ -315,51 +316,6 @@ impl Teller<'_> {
                 )
             },
         }
-    }
-
-    /// How many live with the contact, and for how many of them it holds; nothing else of others is shown.
-    fn household(&self, of: &Household) -> Evidence {
-        let members = super::household::members(self.contact, self.others);
-        let truth =
-            |member: &Contact| super::evaluate_among(&of.test, member, self.others, self.schema, self.clock);
-        let number = |wanted: fn(Truth) -> bool| {
-            members.as_ref().map(|members| members.iter().filter(|member| wanted(truth(member))).count())
-        };
-        let count = |name: &str, number: Option<usize>| named(name, number.map(|number| number.to_string()));
-        self.facts([
-            self.fact(HOUSEHOLD_ID),
-            count("members of the household", members.as_ref().map(Vec::len)),
-            count("of these it holds for", number(Truth::is_true)),
-            count("of these it is not known for", number(|truth| truth == Truth::Unknown)),
-        ])
-    }
-
-    /// What stands under a name, now and, when it is asked for, then.
-    fn reference(&self, of: &Reference) -> Vec<Step> {
-        let mut parts = self.members(of, "");
-        if let Asks::Entered(window) = &of.asks
-            && let Some(clock) = super::time::before(window, self.clock)
-        {
-            let then = Teller { clock: &clock, reads: self.reads.clone(), ..*self };
-            parts.extend(then.members(of, &format!(", at the end of {}", clock.today())));
-        }
-        parts
-    }
-
-    fn members(&self, of: &Reference, when: &str) -> Vec<Step> {
-        let group = |asks: &str, criteria: &Criteria| {
-            let step = self.step(criteria);
-            Step {
-                asks: format!("{asks} {}{when}", of.name),
-                truth: step.truth,
-                parts: vec![step],
-                evidence: None,
-            }
-        };
-        let test = group("the criteria of", &of.test);
-        std::iter::once(test)
-            .chain(of.without.iter().map(|criteria| group("who is left out of", criteria)))
-            .collect()
     }
 
     fn evidence(&self, test: &ContactTest) -> Evidence {
