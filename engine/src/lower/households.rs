@@ -15,7 +15,7 @@ impl Lowering<'_> {
         let criteria = self.set(&of.test, None)?;
         let field = self.schema().contact_field(HOUSEHOLD_ID);
         let field = field.ok_or_else(|| internal_datafusion_err!("the schema has no {HOUSEHOLD_ID}"))?;
-        let scan = self.tables.contact_scan(field.class)?.build()?;
+        let scan = self.tables.contact_scan(field.class, &[])?.build()?;
         let columns = COLUMNS.map(str::to_owned).to_vec();
         let rows = RowsNode::plan(col(HOUSEHOLD_ID).is_not_null(), columns, scan)?;
         let label = label.map_or_else(|| HOUSEHOLD_ID.to_owned(), str::to_owned);

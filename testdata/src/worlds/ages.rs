@@ -34,7 +34,7 @@ impl Maker<'_> {
             let age = u32::try_from(palette::age(&mut self.dice)).unwrap_or(0);
             return Logic::Leaf(ContactTest::Turns { age, window: self.window(false) });
         }
-        let on = if self.dice.percent(30) { Some(self.date()) } else { None };
+        let on = if self.dice.percent(30) { Some(self.anchor()) } else { None };
         if self.dice.percent(25) {
             let months = |age: i64| Value::Int(age * 12);
             let (one, other) = (palette::age(&mut self.dice), palette::age(&mut self.dice));

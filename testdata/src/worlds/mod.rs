@@ -7,6 +7,8 @@
 
 mod ages;
 mod amounts;
+mod anchors;
+pub mod coverage;
 mod criteria;
 mod dice;
 mod households;
