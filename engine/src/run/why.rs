@@ -221,7 +221,9 @@ impl Reading<'_> {
                 let batch = batch?;
                 let homes: &StringArray = column(&batch, HOUSEHOLD_ID)?;
                 let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
-                let here = homes.iter().zip(ordinals.values()).filter(|(known, _)| *known == Some(home));
+                let here = homes.iter().zip(ordinals.values()).filter(|(known, ordinal)| {
+                    *known == Some(home) && !snapshot.is_forgotten(shard, **ordinal)
+                });
                 found.extend(here.map(|(_, ordinal)| (shard, *ordinal)));
                 if found.len() > MEMBERS_MAX {
                     return Err(Error::Query { doing: "reading a household", kind: "too many members" });

@@ -58,6 +58,7 @@ pub const OPERATORS: &[&str] = &[
     "has none of",
     "in",
     "in segment",
+    "in stage",
     "is known",
     "is missing",
     "latest",

@@ -73,15 +73,13 @@ impl Household {
 
     /// The answers of every shard.
     async fn everywhere(&self, whole: &Whole, shard: &ShardContext) -> Result<Vec<ShardSet>> {
-        let tasks: Vec<_> = (0_u32..)
-            .zip(whole.shards.iter())
-            .map(|(number, contacts)| SpawnedTask::spawn(read(whole.clone(), number, *contacts as usize)))
-            .collect();
+        let tasks: Vec<_> =
+            (0..whole.shards.len()).map(|number| SpawnedTask::spawn(read(whole.clone(), number))).collect();
         let (mut keys, mut households) = (Keys::new(Sameness::Value), Vec::new());
         let mut shards = Vec::with_capacity(tasks.len());
         for task in tasks {
             let joined = task.join_unwind().await;
-            let Read { set, rows, reservation } =
+            let Read { set, present, rows, reservation } =
                 joined.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
             shard.reservation.try_grow(set.contacts() * size_of::<u32>())?;
             let mut home = vec![ALONE; set.contacts()];
@@ -90,7 +88,7 @@ impl Household {
                 let texts = batch.get_array_memory_size();
                 let places = batch.num_rows() * size_of::<(String, u64, Answers)>();
                 shard.reservation.try_grow(texts + places)?;
-                take_in(&batch, &set, &mut keys, &mut home, &mut households)?;
+                take_in(&batch, (&set, &present), &mut keys, &mut home, &mut households)?;
             }
             drop(reservation);
             shards.push((set, home));
@@ -122,7 +120,7 @@ impl Household {
 /// Adds the members that stand in some rows to their households.
 fn take_in(
     batch: &RecordBatch,
-    set: &ShardSet,
+    (set, present): (&ShardSet, &ShardSet),
     keys: &mut Keys,
     home: &mut [u32],
     households: &mut Vec<Answers>,
@@ -142,6 +140,10 @@ fn take_in(
             fine = false;
             return;
         }
+        if !present.certain().value(place) {
+            // Who was forgotten lives nowhere.
+            return;
+        }
         if households.len() <= number as usize {
             households.resize(number as usize + 1, Answers::default());
         }
@@ -159,20 +161,25 @@ fn take_in(
 /// What was read of a shard, and the memory that it takes.
 struct Read {
     set: ShardSet,
+    /// Who was not forgotten.
+    present: ShardSet,
     rows: Vec<RecordBatch>,
     reservation: MemoryReservation,
 }
 
 /// What the criteria say in a shard, and who lives where.
-async fn read(whole: Whole, number: u32, contacts: usize) -> Result<Read> {
+async fn read(whole: Whole, shard: usize) -> Result<Read> {
     let [criteria, rows] = whole.inputs.as_slice() else { return internal_err!("other than two inputs") };
-    let start = |input: &Arc<dyn ExecutionPlan>| input.execute(number as usize, Arc::clone(&whole.context));
+    let contacts = whole.shards.contacts(shard).unwrap_or_default();
+    let number = u32::try_from(shard).map_err(|_| internal_datafusion_err!("too many shards"))?;
+    let start = |input: &Arc<dyn ExecutionPlan>| input.execute(shard, Arc::clone(&whole.context));
     let set = set_of(start(criteria)?, number, contacts).await?;
+    let present = whole.shards.present(shard, ShardSet::constant(contacts, true));
     let reservation = MemoryConsumer::new("HouseholdExec").register(whole.context.memory_pool());
     let (mut stream, mut rows) = (start(rows)?, Vec::new());
     while let Some(batch) = stream.try_next().await? {
         reservation.try_grow(batch.get_array_memory_size())?;
         rows.push(batch);
     }
-    Ok(Read { set, rows, reservation })
+    Ok(Read { set, present, rows, reservation })
 }
