@@ -10,7 +10,7 @@ use hyperseg_dsl::schema::Schema;
 use hyperseg_engine::Guards;
 use hyperseg_testdata::cases::load;
 use hyperseg_testdata::worlds::World;
-use support::{Fixture, Layout, difference, ids, request};
+use support::{Fixture, Layout, arms, difference, ids, request};
 
 #[test]
 fn every_case_holds_on_encrypted_files() {
@@ -20,7 +20,7 @@ fn every_case_holds_on_encrypted_files() {
     let wanted = std::env::var("HYPERSEG_CASES").unwrap_or_default();
     let mut run = 0;
     for case in cases.iter().filter(|case| case.name.contains(&wanted)) {
-        let checked = hyperseg_dsl::check(&case.segment, &schema);
+        let checked = case.checked(&schema);
         if checked.has_errors() {
             assert!(case.expected.diagnostics.is_some(), "{} does not compile", case.name);
             continue;
@@ -28,14 +28,20 @@ fn every_case_holds_on_encrypted_files() {
         let segment = checked.segments.last().unwrap();
         let bound = segment.bind(&case.params).unwrap();
         let world = World { contacts: case.contacts.clone(), clock: case.clock, now_micros: case.now_micros };
-        for layout in
-            [Layout::default(), Layout { shard_contacts: 2, page_rows: 1, imports: 2, ..Layout::default() }]
-        {
+        // Compacting must change nothing: every other case is looked at after it.
+        let compacted = run % 2 == 1;
+        let mixed = Layout { shard_contacts: 2, page_rows: 1, corrected: true, ..Layout::default() };
+        for layout in [Layout::default(), Layout { compacted, ..mixed }] {
             let fixture = Fixture::new(&world, layout);
             if let Some(expected) = &case.expected.recipients {
                 let request = request(bound.clone(), case.clock, case.now_micros);
                 let recipients = fixture.engine.run_blocking(&request, Guards::default()).unwrap();
                 assert_eq!(&ids(recipients), expected, "{}, {layout:?}", case.name);
+            }
+            if let Some(expected) = &case.expected.arms {
+                let request = request(bound.clone(), case.clock, case.now_micros);
+                let recipients = fixture.engine.run_blocking(&request, Guards::default()).unwrap();
+                assert_eq!(&arms(recipients), expected, "{}, {layout:?}", case.name);
             }
             let what = difference(&fixture, &world, bound.segment());
             assert_eq!(what, None, "{}, {layout:?}", case.name);

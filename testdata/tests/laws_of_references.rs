@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{
-    Asks, BoundSegment, ContactTest, Criteria, Criterion, Duration, DurationUnit, Logic, Operand, Reference,
-    Segment, Window,
+    Anchor, Asks, BoundSegment, ContactTest, Criteria, Criterion, Duration, DurationUnit, Logic, Operand,
+    Reference, Segment, Window,
 };
 use hyperseg_dsl::semantics::{Blocked, Contact, Truth, evaluate, select};
 use hyperseg_dsl::value::{Day, Value};
@@ -73,7 +73,7 @@ fn to_enter_is_to_be_in_and_not_to_have_been() {
             let first = today - chrono::Days::new(u64::from(days));
             let then = the_end_of_the_day_before(first, zone);
             let last = Window::InLast(Duration { count: days, unit: DurationUnit::Day });
-            let since = Window::Since(Operand::Literal(Value::Date(first)));
+            let since = Window::Since(Anchor::date(Operand::Literal(Value::Date(first))));
             for contact in &world.contacts {
                 let is_in = |clock| takes(bound, contact, schema, clock);
                 let expected = is_in(&world.clock) && !is_in(&then);
@@ -93,7 +93,7 @@ fn to_enter_is_to_be_in_and_not_to_have_been() {
 fn nobody_enters_in_a_window_that_has_not_begun() {
     each(|seed, world, bound, schema| {
         let tomorrow = world.clock.today().succ_opt().unwrap();
-        let since = Window::Since(Operand::Literal(Value::Date(tomorrow)));
+        let since = Window::Since(Anchor::date(Operand::Literal(Value::Date(tomorrow))));
         let criteria = refer(bound.segment(), Asks::Entered(since));
         for contact in &world.contacts {
             let value = evaluate(&criteria, contact, schema, &world.clock);
@@ -124,10 +124,64 @@ fn a_segment_that_refers_takes_what_the_criteria_put_in_take() {
             assert_eq!(verdict(&above), verdict(&expected), "seed {seed}\n{source}");
         }
         // What the other segment says is part of what this one says.
-        let canonical = checked.canonical("above").unwrap();
+        let canonical = checked.segment("above").unwrap().canonical.as_str();
         let name = &target.name;
         assert!(canonical.contains(&format!("segment {name}")), "seed {seed}\n{canonical}");
         assert!(canonical.ends_with(&format!("segment above\n  where in segment {name}\n")), "{canonical}");
         assert!(!hyperseg_dsl::check(canonical, schema).has_errors(), "seed {seed}\n{canonical}");
     }
+}
+
+#[test]
+fn stages_divide_those_for_whom_one_of_them_is_true() {
+    let schema = &Schema::built_in();
+    let (mut certain, mut moved_on) = (0, 0);
+    for seed in 0..SEEDS {
+        let world = world(seed / 4);
+        let bound = segment(seed, &world).bind(&BTreeMap::new()).unwrap();
+        let stages: Vec<Criteria> = bound.segment().criteria.iter().map(|it| it.test.clone()).collect();
+        let stage = |place: usize| {
+            Logic::Leaf(ContactTest::Reference(Box::new(Reference {
+                name: format!("stage{place}"),
+                asks: Asks::InStage,
+                test: stages[place].clone(),
+                without: stages[..place].to_vec(),
+            })))
+        };
+        for contact in &world.contacts {
+            let value = |criteria: &Criteria| evaluate(criteria, contact, schema, &world.clock);
+            let first = stages.iter().position(|stage| value(stage).is_true());
+            let inside: Vec<usize> =
+                (0..stages.len()).filter(|place| value(&stage(*place)).is_true()).collect();
+            assert_eq!(inside, Vec::from_iter(first), "seed {seed}\n{}", to_text(bound.segment()));
+            certain += usize::from(first.is_some());
+            moved_on += usize::from(first.is_some_and(|first| first > 0));
+        }
+    }
+    assert!(certain > 1_000 && moved_on > 200, "{certain} {moved_on}");
+}
+
+#[test]
+fn everybody_is_in_one_of_the_stages_that_are_built_in() {
+    let schema = &Schema::built_in();
+    let stages = hyperseg_dsl::Stages::built_in(schema).unwrap();
+    let names: Vec<&str> = stages.list().iter().map(|stage| stage.name.as_str()).collect();
+    assert_eq!(names, ["new", "at_risk", "active", "lapsed", "booked", "engaged", "prospect"]);
+    let text: String = names.iter().map(|name| format!("segment {name}_ where in stage {name}\n")).collect();
+    let checked = hyperseg_dsl::check(&text, schema);
+    assert_eq!(checked.diagnostics, []);
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..150 {
+        let world = world(seed);
+        for contact in &world.contacts {
+            let inside = |segment: &&Segment| {
+                evaluate(&segment.criteria[0].test, contact, schema, &world.clock).is_true()
+            };
+            let inside: Vec<&str> =
+                checked.segments.iter().filter(inside).map(|it| it.name.as_str()).collect();
+            assert_eq!(inside.len(), 1, "seed {seed}: {inside:?}");
+            seen.insert(inside[0]);
+        }
+    }
+    assert!(seen.len() >= 5, "{seen:?}");
 }

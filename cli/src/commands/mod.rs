@@ -3,12 +3,15 @@
 pub mod audit;
 pub mod backup;
 pub mod check;
+pub mod codes;
+pub mod compact;
 pub mod count;
 pub mod demo;
 pub mod describe;
 pub mod explain_code;
 pub mod fields;
 pub mod fmt;
+pub mod forget;
 pub mod funnel;
 pub mod gc;
 pub mod generate;

@@ -1,6 +1,6 @@
 //! Criteria as written.
 
-use super::{Duration, Ident, Number, Reference, Span, Value};
+use super::{Duration, Ident, Number, Reference, Span, Text, Value};
 use crate::segment::{AgeUnit, Aggregate, Cmp, ListTest, Period, Quantity, TextOp, Turn, Which};
 
 /// Criteria over a contact or over the fields of a record; the resolver tells them apart.
@@ -40,6 +40,11 @@ pub(crate) enum ExprKind {
         unit: AgeUnit,
         on: Option<Value>,
         test: NumberSet,
+    },
+    /// `in list "file" by field`.
+    InList {
+        file: Text,
+        by: Ident,
     },
     /// `turns 65 window`.
     Turns {
@@ -82,10 +87,63 @@ pub(crate) enum ExprKind {
         percent: Number,
         at_least: Option<Number>,
     },
+    /// `sample 10% seed "text"`.
+    Sample {
+        percent: Number,
+        seed: Text,
+    },
     /// `in segment name` and its like.
     Reference(Reference),
+    /// `any member of household (criteria)`; the opening parenthesis ends at `open`.
+    Household {
+        which: Members,
+        open: usize,
+        test: Box<Expr>,
+    },
     /// Could not be read.
     Bad,
+}
+
+/// Of which members of a household something is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Members {
+    Any,
+    All,
+    No,
+}
+
+impl Members {
+    /// Every one.
+    pub(crate) const ALL: [Self; 3] = [Self::Any, Self::All, Self::No];
+
+    /// Word in the language.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::All => "all",
+            Self::No => "no",
+        }
+    }
+}
+
+/// A number that contacts are ordered by.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OrderBy {
+    pub(crate) kind: OrderKind,
+    pub(crate) span: Span,
+}
+
+/// How a number that contacts are ordered by is written.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum OrderKind {
+    /// `income`.
+    Field(Ident),
+    /// `age`, `age in months`.
+    Age(AgeUnit),
+    /// `count(selector) windows` and its like.
+    Measure { measure: Measure, selector: Selector, windows: Vec<Window> },
+    /// `latest selector.field`.
+    One { which: Which, selector: Selector, field: Ident },
 }
 
 /// `selector`, or `selector.field` where the clock starts at that field.
@@ -164,6 +222,18 @@ pub(crate) enum AttributeTest {
     },
 }
 
+impl AttributeTest {
+    /// It is TRUE for what is not the value.
+    pub(crate) fn is_negated(&self) -> bool {
+        match self {
+            Self::Compare(cmp, _) => *cmp == Cmp::Ne,
+            Self::In { negated, .. } | Self::Between { negated, .. } => *negated,
+            Self::List { test, .. } => *test == ListTest::None,
+            Self::Text(_) | Self::Under(_) | Self::Window(_) | Self::Known | Self::Missing => false,
+        }
+    }
+}
+
 /// `contains "text"` and its like.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TextTest {
@@ -180,6 +250,8 @@ pub(crate) enum Set {
     Range(Value, Value),
     /// `@name`.
     Ref(Ident),
+    /// `@"file"`.
+    File(Text),
 }
 
 /// What an age, a count or another measure is tested for.
@@ -282,5 +354,7 @@ pub(crate) enum WindowKind {
     After(Value),
     On(Value),
     Between(Value, Value),
+    /// `from day to day`.
+    FromTo(Value, Value),
     Calendar(Turn, Period),
 }

@@ -8,12 +8,12 @@ mod reference;
 
 use std::ops::Range;
 
-use crate::segment::DurationUnit;
+use crate::segment::{Direction, DurationUnit};
 use crate::value::Day;
 
 pub(crate) use expr::{
-    AttributeTest, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, Selector, Set, Side,
-    Step, StepKind, TextTest, Window, WindowKind,
+    AttributeTest, Event, Expr, ExprKind, Filter, Measure, Members, Modifier, NumberSet, OneTest, OrderBy,
+    OrderKind, Selector, Set, Side, Step, StepKind, TextTest, Window, WindowKind,
 };
 pub(crate) use reference::{Reference, Sent};
 
@@ -70,12 +70,12 @@ pub(crate) struct File {
 }
 
 /// A declaration.
-#[expect(clippy::large_enum_variant, reason = "a handful per text, never moved in bulk")]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Item {
     Valueset(Valueset),
     Param(Param),
     Define(Define),
+    Stage(Stage),
     Segment(Segment),
 }
 
@@ -85,6 +85,7 @@ impl Item {
             Self::Valueset(item) => item.span,
             Self::Param(item) => item.span,
             Self::Define(item) => item.span,
+            Self::Stage(item) => item.span,
             Self::Segment(item) => item.span,
         }
     }
@@ -114,6 +115,8 @@ pub(crate) enum ValuesetPartKind {
     Codes { system: Ident, open: usize, codes: Vec<ValuesetCode> },
     /// `@name`.
     Ref(Ident),
+    /// `file "codes.csv"`.
+    File(Text),
 }
 
 /// A code in a value set.
@@ -137,6 +140,15 @@ pub(crate) struct Param {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Define {
     pub(crate) name: Ident,
+    pub(crate) body: Expr,
+    pub(crate) span: Span,
+}
+
+/// `stage name [title] = criteria`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stage {
+    pub(crate) name: Ident,
+    pub(crate) title: Option<Text>,
     pub(crate) body: Expr,
     pub(crate) span: Span,
 }
@@ -171,8 +183,36 @@ pub(crate) enum ClauseKind {
         percent: Number,
         seed: Option<Text>,
     },
+    /// `limit 500`, `limit 500 by income desc`.
+    Limit {
+        count: Number,
+        by: Option<(OrderBy, Direction)>,
+    },
+    OnePer(Ident),
+    /// `cap 3 per 1 week`.
+    Cap {
+        count: Number,
+        per: Duration,
+    },
+    Sample {
+        percent: Number,
+        seed: Text,
+    },
+    /// `split a 50%, b 50%, holdout 10% seed "text"`.
+    Split {
+        arms: Vec<Arm>,
+        holdout: Option<Number>,
+        seed: Text,
+    },
     /// Could not be read.
     Bad,
+}
+
+/// `name percent%` of a split.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Arm {
+    pub(crate) name: Ident,
+    pub(crate) percent: Number,
 }
 
 /// A number as written.
@@ -196,8 +236,12 @@ pub(crate) enum ValueKind {
     Text(String),
     Number(String),
     Date(Day),
-    /// A bare word: a category, `true`, `false`.
+    /// A bare word: a category, a field, `as_of`, `true`, `false`.
     Word(String),
+    /// A word that is a category and nothing else, as the JSON form says it.
+    Category(String),
+    /// A word that is a field or `as_of` and nothing else, as the JSON form says it.
+    Name(String),
     /// `SYSTEM:"code"`, with `under` in front.
     Code {
         system: Ident,
@@ -206,8 +250,45 @@ pub(crate) enum ValueKind {
     },
     /// `$name`.
     Param(String),
+    /// `date + 42 days`: a date, `as_of` or a field, and lengths of time behind it.
+    Shifted {
+        from: Box<Value>,
+        shifts: Vec<Shift>,
+    },
+    /// A number or parameter with its unit: `1.5 "mg/dL"`.
+    Quantity {
+        amount: Amount,
+        unit: Text,
+    },
     /// Could not be read.
     Bad,
+}
+
+/// `+ 42 days`, `- 1 month`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shift {
+    /// After `-`.
+    pub(crate) back: bool,
+    pub(crate) length: Duration,
+}
+
+/// The number of a quantity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Amount {
+    Number(String),
+    /// `$name`.
+    Param(String),
+}
+
+impl Amount {
+    /// The number as a value without its unit.
+    pub(crate) fn value(&self, span: Span) -> Value {
+        let kind = match self {
+            Self::Number(text) => ValueKind::Number(text.clone()),
+            Self::Param(name) => ValueKind::Param(name.clone()),
+        };
+        Value { kind, span }
+    }
 }
 
 /// A length of time as written.

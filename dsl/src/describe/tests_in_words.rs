@@ -1,11 +1,11 @@
 //! Tests in words, each with its negation.
 
 use super::values::{codes, is, operand, operands, spaced};
-use super::windows::{length, window};
+use super::windows::{anchor, length, window};
 use super::{Place, listed, logic, words};
 use crate::schema::{FieldType, Schema};
 use crate::segment::{
-    AgeUnit, Aggregate, Asks, Cmp, ContactTest, Counted, Event, FieldTest, Filter, ListTest, Logic,
+    AgeUnit, Aggregate, Amount, Asks, Cmp, ContactTest, Counted, Event, FieldTest, Filter, ListTest, Logic,
     NumberTest, Reference, Relation, Selector, Sequence, Test, TextOp, Which,
 };
 
@@ -18,7 +18,7 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
                 AgeUnit::Years => "",
                 AgeUnit::Months => " in months",
             };
-            let on = on.as_ref().map(|day| format!(" on {}", operand(day))).unwrap_or_default();
+            let on = on.as_ref().map(|day| format!(" on {}", anchor(day))).unwrap_or_default();
             format!("age{unit}{on} {}", number(test, negated))
         }
         ContactTest::Turns { age, window: at } => {
@@ -33,23 +33,11 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             format!("there is {} {}", if negated { "no" } else { "some" }, records(selector, "", schema))
         }
         ContactTest::Count { counted, selector, test } => {
-            let what = match counted {
-                Counted::Records => String::new(),
-                Counted::Days => "different days with ".to_owned(),
-                Counted::Distinct { field, .. } => format!("different values of {} among ", spaced(field)),
-            };
-            format!("the number of {what}{} {}", records(selector, " records", schema), number(test, negated))
+            format!("the {} {}", count_in_words(counted, selector, schema), number(test, negated))
         }
-        ContactTest::Aggregate { function, selector, field, test, .. } => {
-            let what = match function {
-                Aggregate::Sum => "sum",
-                Aggregate::Avg => "average",
-                Aggregate::Min => "minimum",
-                Aggregate::Max => "maximum",
-                Aggregate::Median => "median",
-            };
-            let (field, records) = (spaced(field), records(selector, " records", schema));
-            format!("the {what} of {field} over {records} {}", number(test, negated))
+        ContactTest::Aggregate { function, selector, field, unit, test, .. } => {
+            let number = in_unit(number(test, negated), unit.as_deref());
+            format!("the {} {number}", made_in_words(*function, selector, field, schema))
         }
         ContactTest::One { which, selector, test } => {
             let which = match which {
@@ -71,11 +59,34 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             );
             if negated { format!("it is not so that ({text})") } else { text }
         }
+        ContactTest::Sample(sample) => {
+            let percent = f64::from(sample.percent_millis) / 1000.0;
+            let not = if negated { "does not put" } else { "puts" };
+            let seed = super::one_line(&sample.seed);
+            format!("chance {not} them into a sample of {percent}% (seed \"{seed}\")")
+        }
         ContactTest::Sequence(of) => {
             let text = sequence(of, schema);
             if negated { format!("it is not so that ({text})") } else { text }
         }
         ContactTest::Reference(of) => reference(of, negated, schema),
+        ContactTest::Household(of) => {
+            let meaning = words(&of.test, schema);
+            match (of.all, negated) {
+                (false, false) => {
+                    format!("for some member of their household, themselves included: ({meaning})")
+                }
+                (false, true) => {
+                    format!("for no member of their household, themselves included: ({meaning})")
+                }
+                (true, false) => {
+                    format!("for every member of their household, themselves included: ({meaning})")
+                }
+                (true, true) => format!(
+                    "it is not so that for every member of their household, themselves included: ({meaning})"
+                ),
+            }
+        }
     }
 }
 
@@ -87,14 +98,58 @@ fn reference(of: &Reference, negated: bool, schema: &Schema) -> String {
     }
     let name = &of.name;
     match &of.asks {
-        Asks::InSegment => {
-            format!("they are {}in segment {name} ({meaning})", if negated { "not " } else { "" })
+        Asks::InSegment | Asks::InStage => {
+            let (not, kind) = (
+                if negated { "not " } else { "" },
+                if of.asks == Asks::InStage { "stage" } else { "segment" },
+            );
+            format!("they are {not}in {kind} {name} ({meaning})")
         }
         Asks::Entered(at) => {
             let verb = if negated { "did not come" } else { "came" };
             format!("they {verb} into segment {name} {} ({meaning})", window(at))
         }
     }
+}
+
+/// A number that contacts are ordered by, without an article.
+pub(super) fn amount(of: &Amount, schema: &Schema) -> String {
+    match of {
+        Amount::Field { field, .. } => spaced(field),
+        Amount::Age(AgeUnit::Years) => "age".to_owned(),
+        Amount::Age(AgeUnit::Months) => "age in months".to_owned(),
+        Amount::Count { counted, selector } => count_in_words(counted, selector, schema),
+        Amount::Aggregate { function, selector, field, .. } => {
+            made_in_words(*function, selector, field, schema)
+        }
+        Amount::One { which, selector, field, .. } => {
+            let which = match which {
+                Which::Latest => "latest",
+                Which::Earliest => "earliest",
+            };
+            format!("{} of the {which} {}", spaced(field), records(selector, "", schema))
+        }
+    }
+}
+
+fn count_in_words(counted: &Counted, selector: &Selector, schema: &Schema) -> String {
+    let what = match counted {
+        Counted::Records => String::new(),
+        Counted::Days => "different days with ".to_owned(),
+        Counted::Distinct { field, .. } => format!("different values of {} among ", spaced(field)),
+    };
+    format!("number of {what}{}", records(selector, " records", schema))
+}
+
+fn made_in_words(function: Aggregate, selector: &Selector, field: &str, schema: &Schema) -> String {
+    let what = match function {
+        Aggregate::Sum => "sum",
+        Aggregate::Avg => "average",
+        Aggregate::Min => "minimum",
+        Aggregate::Max => "maximum",
+        Aggregate::Median => "median",
+    };
+    format!("{what} of {} over {}", spaced(field), records(selector, " records", schema))
 }
 
 /// Records that follow each other. Each stands in parentheses, so that it is plain where it ends.
@@ -186,6 +241,14 @@ fn filter(of: &Filter, place: Place) -> String {
     logic(of, place, &field)
 }
 
+/// A number's test with the unit of the number.
+fn in_unit(test: String, unit: Option<&str>) -> String {
+    match unit {
+        Some(unit) => format!("{test} {unit}"),
+        None => test,
+    }
+}
+
 fn number(test: &NumberTest, negated: bool) -> String {
     let text = match test {
         NumberTest::Compare(cmp, to) => format!("{} {}", compared(*cmp, FieldType::Int, false), operand(to)),
@@ -210,6 +273,7 @@ fn field(test: &FieldTest, negated: bool) -> String {
         }
         Test::In(all) => format!("{} one of {}", is(FieldType::Text, negated), operands(all)),
         Test::Between(low, high) => format!("is {not}from {} to {}", operand(low), operand(high)),
+        Test::Measured { unit, test } => in_unit(number(test, negated), Some(unit)),
         Test::Text(op, text) => {
             let verb = match (op, negated) {
                 (TextOp::Contains, false) => "contains",

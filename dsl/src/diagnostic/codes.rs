@@ -65,11 +65,15 @@ rules! {
     UNKNOWN_NAME = "HS0108" Error "unknown name":
         "A name that stands alone among criteria refers to a `define` of the same file.";
     UNKNOWN_VALUESET = "HS0109" Error "unknown value set":
-        "`@name` refers to a `valueset` of the same file.";
+        "`@name` refers to a `valueset` of the same file, or to one that was imported with `hyperseg import valueset`.";
     UNKNOWN_PARAM = "HS0110" Error "unknown parameter":
         "`$name` refers to a `param` of the same file.";
     UNKNOWN_SEGMENT = "HS0121" Error "unknown segment":
         "`in segment` and `entered segment` are followed by the name of another segment of the same file.";
+    UNKNOWN_STAGE = "HS0122" Error "unknown stage":
+        "`in stage` is followed by the name of a stage of the file; where the file declares none, of a stage that is built in: new, at_risk, active, lapsed, booked, engaged, prospect.";
+    UNKNOWN_CODE = "HS0131" Error "code that the hierarchy does not have":
+        "`under` takes a code with everything that the imported hierarchy has below it. A code that is not in it would stand for itself alone, which is rarely meant: it is likely misspelt, or the hierarchy is that of another edition.";
 
     UNEXPECTED = "HS0201" Error "something else was expected":
         "The text does not follow the grammar at this place; the message says what could stand there.";
@@ -107,7 +111,7 @@ rules! {
     CODE_WITHOUT_SYSTEM = "HS0303" Error "code without its system":
         "The same code means different things in different systems: \"250\" is a diagnosis in one and a product in another. Write the system in front: ICD10CM:\"E11.9\".";
     NO_HIERARCHY = "HS0304" Error "no hierarchy to go under":
-        "`under` takes a code with everything below it. In ICD10CM, ICD10PCS and ATC that is the prefix; the other systems need an imported table, which this version does not have. List the codes instead.";
+        "`under` takes a code with everything below it. In ICD10CM, ICD10PCS and ATC that is the prefix; the other systems need a table, which `hyperseg import hierarchy` stores in the dataset. Without it what lies below is not known. Import it, or list the codes.";
     BAD_REGEX = "HS0305" Error "malformed regular expression":
         "`matches` takes a regular expression of linear time: no look-around, no back references, and a bounded size once compiled.";
     WRONG_PARAM = "HS0306" Error "parameter of another type":
@@ -117,7 +121,7 @@ rules! {
     NOT_A_RECORD_TEST = "HS0308" Error "criterion that cannot stand in a filter":
         "The parentheses behind a kind of record hold tests of that record's fields, joined by and, or, not.";
     CODE_OUTSIDE = "HS0309" Error "code or value set against a field that holds no codes":
-        "Codes and value sets are for fields of type code, such as `code`, `type`, `reason`, `value_code`.";
+        "Codes and value sets are for fields of type code, such as `code`, `type`, `reason`, `value_code`. Values of other fields stand in a list, or in a file: `zip in @\"territory.csv\"`.";
     SAME_AS = "HS0310" Error "same field as a record that is not beside this one":
         "`same FIELD as RECORD` compares a record of a sequence with the one that the step counts from. Both kinds have the field, with the same type, and RECORD is the kind of the other one: `email_sent then email_click same campaign as email_sent within 7 days`.";
     UNUSED_CLOCK = "HS0311" Error "clock from which nothing is counted":
@@ -137,6 +141,13 @@ rules! {
     BAD_ZIP = "HS0406" Error "malformed ZIP":
         "ZIP codes are stored as text of five digits with leading zeros, without the four further digits.";
 
+    UNKNOWN_UNIT = "HS0407" Error "unknown unit":
+        "Units are written as UCUM does, case by case: mg/dL, mmol/L, mm[Hg], [lb_av], Cel. What is not a unit cannot be converted, so it does not compile.";
+    UNIT_OF_CODE = "HS0408" Error "unit in which this is not measured":
+        "No result under the codes that the filter names is reported in a unit that converts to this one, so that the test would be UNKNOWN for everyone.";
+    ARMS_DO_NOT_FIT = "HS0420" Error "arms that do not make the whole list":
+        "Every contact of the list is in one arm of a split, so the percentages of the arms make 100%. A holdout is taken first; the arms share what it leaves.";
+
     DUPLICATE_NAME = "HS0501" Error "declared twice":
         "Within a file each value set, parameter, define and segment has its own name.";
     DUPLICATE_CLAUSE = "HS0502" Error "clause written twice":
@@ -153,8 +164,16 @@ rules! {
         "The value behind `=` must have the declared type of the parameter.";
     EXPANDS_TOO_FAR = "HS0508" Error "segment too large once its defines are put in":
         "A segment has at most 20,000 tests and 2,000,000 values, nested at most 128 levels, after defines and value sets are put in.";
-    SEGMENT_CYCLE = "HS0521" Error "segment that needs itself":
-        "`in segment` and `entered segment` stand for the criteria of another segment, so no segment can name itself, not even through others.";
+    SEGMENT_CYCLE = "HS0521" Error "segment or stage that needs itself":
+        "`in segment`, `entered segment` and `in stage` stand for criteria that are declared elsewhere. A stage also needs those in front of it. None can need itself, not even through others.";
+    STAGE_PARAM = "HS0522" Error "stage with a parameter":
+        "A stage is the same in every run, so it cannot depend on a parameter, not even through a define or a segment.";
+    UNREADABLE_FILE = "HS0531" Error "file that cannot be read":
+        "A file is named relative to the folder of the segment file. It is CSV in UTF-8, of at most 64 MiB and 1,000,000 rows. A segment from standard input has no folder, so it can name none.";
+    BAD_FILE = "HS0532" Error "file that holds something else":
+        "A file of codes has the headers `system` and `code`, and may have `under`, `exclude` and `display`. A file of values has a column that is called like the field, or just one column. Every value must be one that the field can have: a ZIP code has five digits, and spreadsheets like to drop the zeros in front. Findings tell the line and never what stands on it.";
+    NO_ANSWER = "HS0533" Error "lookup that cannot be had":
+        "The segment refers to something that lies in the dataset, and that could not be read: no dataset was named, or what is stored is damaged.";
 
     BAD_JSON = "HS0601" Error "not JSON":
         "A segment file whose first character is a brace is read as JSON (RFC 8259): no comments, no comma behind the last of several, double quotes.";

@@ -4,21 +4,25 @@ use super::fields::{Fields, Reader};
 use super::records::{measure_of, one_of, selector_of};
 use super::references::reference_of;
 use super::sequences::sequence_of;
+use super::tails::sample_of;
 use super::tests_of_fields::{number_test_of, sign_of, test_of};
 use super::tree::Json;
 use super::values::{number_of, value_of, window_of};
-use crate::ast::{Expr, ExprKind, Span};
+use crate::ast::{Expr, ExprKind, Members, Span};
 use crate::diagnostic::codes;
 use crate::segment::{AgeUnit, Quantity, Which};
 
 /// The fields that tell what a criterion is. Where several of them stand in one, the first of these leads.
-const CRITERIA: [&str; 23] = [
+const CRITERIA: [&str; 27] = [
     "and",
     "or",
     "not",
     "share",
+    "in_list",
     "turns",
+    "member_of_household",
     "in_segment",
+    "in_stage",
     "entered_segment",
     "received",
     "not_received",
@@ -35,6 +39,7 @@ const CRITERIA: [&str; 23] = [
     "age",
     "field",
     "define",
+    "sample",
     "constant",
 ];
 
@@ -62,6 +67,9 @@ pub(super) fn criteria_of(expr: &Expr) -> Json {
             fields.extend(on.iter().map(|day| ("on", value_of(day))));
             Json::object(fields)
         }
+        ExprKind::InList { file, by } => {
+            Json::object([("in_list", Json::text(&file.text)), ("by", Json::text(&by.name))])
+        }
         ExprKind::Turns { age, window } => {
             Json::object([("turns", number_of(&age.text)), ("window", window_of(window))])
         }
@@ -86,7 +94,11 @@ pub(super) fn criteria_of(expr: &Expr) -> Json {
         }
         ExprKind::One { which, selector, test } => one_of(*which, selector, test),
         ExprKind::Sequence { first, steps } => sequence_of(first, steps),
+        ExprKind::Sample { percent, seed } => Json::object([("sample", sample_of(percent, seed))]),
         ExprKind::Reference(reference) => reference_of(reference),
+        ExprKind::Household { which, test, .. } => {
+            Json::object([("member_of_household", Json::text(which.word())), ("criteria", criteria_of(test))])
+        }
         // Only in texts that do not compile.
         ExprKind::Bad => super::tree::Node::Null.into(),
     }
@@ -143,12 +155,32 @@ impl Reader {
             Some("no") => self.has(&mut fields, true),
             Some("anniversary") => self.anniversary(&mut fields),
             Some("share") => self.share(&mut fields),
+            Some("in_list") => {
+                let file = fields.take("in_list").and_then(|file| self.text(file, "a file"));
+                let by = fields.need(self, "by").and_then(|by| self.name(by, "a field"));
+                file.zip(by).map(|(file, by)| ExprKind::InList { file, by })
+            }
             Some("turns") => {
                 let age = fields.take("turns").and_then(|age| self.number(age, "an age"));
                 let window = fields.need(self, "window").and_then(|window| self.window(window));
                 age.zip(window).map(|(age, window)| ExprKind::Turns { age, window })
             }
+            Some("member_of_household") => {
+                let words = Members::ALL.map(|which| (which.word(), which));
+                let which = fields.take("member_of_household");
+                let which = which.and_then(|which| self.one_of(which, "any, all or no member", &words));
+                let test = fields.need(self, "criteria").map(|json| {
+                    let test = self.deeper(json.span, |reader| reader.criteria(json));
+                    (json.span.start + 1, test.unwrap_or_else(|| bad(json.span)))
+                });
+                which.zip(test).map(|(which, (open, test))| ExprKind::Household {
+                    which,
+                    open,
+                    test: Box::new(test),
+                })
+            }
             Some("in_segment") => self.in_segment(&mut fields),
+            Some("in_stage") => self.in_stage(&mut fields),
             Some("entered_segment") => self.entered(&mut fields),
             Some("received") => self.received(&mut fields, false),
             Some("not_received") => self.received(&mut fields, true),
@@ -157,6 +189,10 @@ impl Reader {
             Some("define") => {
                 let name = fields.take("define").and_then(|name| self.bare_name(name, "a define"));
                 name.map(|name| ExprKind::Name(name.name))
+            }
+            Some("sample") => {
+                let sample = fields.take("sample").and_then(|sample| self.sample(sample));
+                sample.map(|(percent, seed)| ExprKind::Sample { percent, seed })
             }
             Some(_) => self.constant(&mut fields),
             None => {

@@ -2,18 +2,19 @@
 
 use super::criteria::{bad, conjuncts_of, criteria_of};
 use super::fields::{Fields, Reader};
+use super::tails::{limit_of, sample_of, split_of};
 use super::tree::{Json, Node};
-use super::values::{number_of, value_of};
+use super::values::{duration_of, number_of, value_of};
 use crate::ast::{
-    Clause, ClauseKind, Define, File, Item, Param, Segment, Span, Valueset, ValuesetCode, ValuesetPart,
-    ValuesetPartKind,
+    Clause, ClauseKind, Define, File, Item, Param, Segment, Span, Stage, Valueset, ValuesetCode,
+    ValuesetPart, ValuesetPartKind,
 };
 use crate::diagnostic::{Diagnostic, codes};
 
 /// The version of the form; it grows when a reader of the version before could misread a file.
 pub(super) const VERSION: &str = "1";
 
-const DECLARATIONS: [&str; 4] = ["valueset", "define", "segment", "param"];
+const DECLARATIONS: [&str; 5] = ["valueset", "define", "stage", "segment", "param"];
 
 /// A file as JSON. Comments are not carried.
 pub(super) fn file_of(file: &File) -> Json {
@@ -22,6 +23,12 @@ pub(super) fn file_of(file: &File) -> Json {
         Item::Param(param) => param_of(param),
         Item::Define(define) => {
             Json::object([("define", Json::text(&define.name.name)), ("criteria", criteria_of(&define.body))])
+        }
+        Item::Stage(stage) => {
+            let mut fields = vec![("stage", Json::text(&stage.name.name))];
+            fields.extend(stage.title.as_ref().map(|title| ("title", Json::text(&title.text))));
+            fields.push(("criteria", criteria_of(&stage.body)));
+            Json::object(fields)
         }
         Item::Segment(segment) => segment_of(segment),
     });
@@ -38,6 +45,7 @@ fn valueset_of(valueset: &Valueset) -> Json {
     let parts = valueset.parts.iter().map(|part| {
         let mut fields = match &part.kind {
             ValuesetPartKind::Ref(name) => vec![("valueset", Json::text(&name.name))],
+            ValuesetPartKind::File(file) => vec![("file", Json::text(&file.text))],
             ValuesetPartKind::Codes { system, codes, .. } => {
                 let codes = codes.iter().map(|code| {
                     let text = Json::text(&code.code.text);
@@ -73,6 +81,13 @@ fn segment_of(segment: &Segment) -> Json {
                 fields.extend(seed.as_ref().map(|seed| ("seed", Json::text(&seed.text))));
                 ("holdout", Json::object(fields))
             }
+            ClauseKind::Limit { count, by } => ("limit", limit_of(count, by.as_ref())),
+            ClauseKind::OnePer(field) => ("one_per", Json::text(&field.name)),
+            ClauseKind::Cap { count, per } => {
+                ("cap", Json::object([("count", number_of(&count.text)), ("per", duration_of(per))]))
+            }
+            ClauseKind::Sample { percent, seed } => ("sample", sample_of(percent, seed)),
+            ClauseKind::Split { arms, holdout, seed } => ("split", split_of(arms, holdout.as_ref(), seed)),
             // Only in texts that do not compile.
             ClauseKind::Bad => return None,
         })
@@ -108,6 +123,7 @@ impl Reader {
             Some("valueset") => self.valueset(&mut fields).map(Item::Valueset),
             Some("param") => self.param(&mut fields).map(Item::Param),
             Some("define") => self.define(&mut fields).map(Item::Define),
+            Some("stage") => self.stage(&mut fields).map(Item::Stage),
             Some(_) => self.segment(&mut fields).map(Item::Segment),
             None => {
                 fields.nothing_of(self, &DECLARATIONS);
@@ -122,6 +138,19 @@ impl Reader {
         let name = fields.take("define").and_then(|name| self.name(name, "a define"));
         let body = fields.need(self, "criteria").map(|body| self.criteria(body));
         Some(Define { name: name?, body: body.unwrap_or_else(|| bad(fields.span)), span: fields.span })
+    }
+
+    fn stage(&mut self, fields: &mut Fields<'_>) -> Option<Stage> {
+        let name = fields.take("stage").and_then(|name| self.name(name, "a stage"));
+        let title = fields.take("title").map(|title| self.text(title, "a title"));
+        let body = fields.need(self, "criteria").map(|body| self.criteria(body));
+        let title = match title {
+            Some(None) => return None,
+            Some(found) => found,
+            None => None,
+        };
+        let body = body.unwrap_or_else(|| bad(fields.span));
+        Some(Stage { name: name?, title, body, span: fields.span })
     }
 
     fn param(&mut self, fields: &mut Fields<'_>) -> Option<Param> {
@@ -150,12 +179,16 @@ impl Reader {
     }
 
     fn valueset_part(&mut self, json: &Json, first: bool) -> Option<ValuesetPart> {
-        const PARTS: [&str; 2] = ["valueset", "system"];
+        const PARTS: [&str; 3] = ["valueset", "file", "system"];
         let mut fields = self.object(json, "a part of a value set")?;
         let kind = match fields.first_of(&PARTS) {
             Some("valueset") => {
                 let name = fields.take("valueset").and_then(|name| self.name(name, "a value set"));
                 name.map(ValuesetPartKind::Ref)
+            }
+            Some("file") => {
+                let file = fields.take("file").and_then(|file| self.text(file, "a file"));
+                file.map(ValuesetPartKind::File)
             }
             Some(_) => self.codes(&mut fields),
             None => {
@@ -222,6 +255,22 @@ impl Reader {
             let names = names.map(|names| names.iter().map(|name| self.name(name, "a field")));
             let names = names.and_then(|names| names.collect::<Option<Vec<_>>>());
             clause(names.map(ClauseKind::Output), json.span);
+        }
+        if let Some(json) = fields.take("cap") {
+            clause(self.cap(json), json.span);
+        }
+        if let Some(json) = fields.take("one_per") {
+            clause(self.name(json, "a field").map(ClauseKind::OnePer), json.span);
+        }
+        if let Some(json) = fields.take("limit") {
+            clause(self.limit(json), json.span);
+        }
+        if let Some(json) = fields.take("sample") {
+            let sample = self.sample(json).map(|(percent, seed)| ClauseKind::Sample { percent, seed });
+            clause(sample, json.span);
+        }
+        if let Some(json) = fields.take("split") {
+            clause(self.split(json), json.span);
         }
         if let Some(json) = fields.take("holdout") {
             clause(self.holdout(json), json.span);

@@ -3,7 +3,8 @@
 use nom::branch::alt;
 use nom::combinator::value;
 
-use super::leaf::{any_value, ident, number, quantity, sign, word, words};
+use super::households::household_ahead;
+use super::leaf::{any_value, ident, number, quantity, sign, text, word, words};
 use super::references::received_ahead;
 use super::{Parser, later};
 use crate::ast::{Expr, ExprKind, Span};
@@ -81,6 +82,20 @@ impl Parser<'_> {
         }
     }
 
+    /// `in list "file" by field`.
+    fn in_list(&mut self) -> Option<ExprKind> {
+        self.take(words("in", "list"))?;
+        let file = self.take(text)?;
+        if self.take(word("by")).is_none() {
+            let help =
+                "say which field stands in the file: `in list \"members.csv\" by contact_id`".to_owned();
+            self.unexpected_help("`by` and a field", Some(help));
+            return None;
+        }
+        let by = self.expect(ident, "a contact field behind `by`")?;
+        Some(ExprKind::InList { file, by })
+    }
+
     fn bad(&self, start: Span) -> Expr {
         Expr { kind: ExprKind::Bad, span: self.span_from(start) }
     }
@@ -102,6 +117,9 @@ impl Parser<'_> {
         if self.at_quantity() {
             return self.number_of();
         }
+        if self.ahead(household_ahead) {
+            return self.household();
+        }
         if self.at_reference() {
             return self.reference();
         }
@@ -111,8 +129,14 @@ impl Parser<'_> {
         if self.ahead((word("share"), sign("("))) {
             return self.share();
         }
+        if self.ahead((word("sample"), number)) {
+            return self.sample().map(|(percent, seed)| ExprKind::Sample { percent, seed });
+        }
         if self.at_sequence() {
             return self.sequence();
+        }
+        if self.ahead((words("in", "list"), text)) {
+            return self.in_list();
         }
         if self.ahead((word("turns"), number)) {
             return self.turns();

@@ -7,7 +7,7 @@ use nom::Parser as _;
 use nom::branch::alt;
 
 use super::Parser;
-use super::leaf::{ident, number, sign, text, unit, word, words};
+use super::leaf::{ident, number, sign, word, words};
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 
@@ -21,69 +21,18 @@ fn report(parser: &mut Parser<'_>, what: &str, tokens: usize, help: &str) {
     parser.report(if help.is_empty() { finding } else { finding.help(help) });
 }
 
-/// `stage`, `portfolio`.
+/// `portfolio`.
 pub(super) fn declaration(parser: &mut Parser<'_>) -> bool {
     let what = match parser.peek().word() {
-        Some("stage") => "`stage`",
         Some("portfolio") => "`portfolio`",
         _ => return false,
     };
-    report(parser, what, 1, "write each stage as a segment of its own");
+    report(parser, what, 1, "");
     parser.skip();
     while !(parser.at_end() || parser.at_declaration() && parser.peek().first_on_line) {
         parser.skip();
     }
     true
-}
-
-/// Clauses of later versions; skips the whole clause.
-pub(super) fn clause(parser: &mut Parser<'_>) -> bool {
-    let (what, tokens) = match parser.peek().word() {
-        Some("limit") => ("`limit`", 1),
-        Some("sample") => ("`sample`", 1),
-        Some("split") => ("`split`", 1),
-        Some("cap") => ("`cap`", 1),
-        Some("one") if parser.peek_at(1).is_word("per") => ("`one per`", 2),
-        _ => return false,
-    };
-    report(parser, what, tokens, "");
-    let inner_holdout = parser.peek().is_word("split");
-    parser.skip();
-    while !parser.at_end() && !parser.at_declaration() {
-        // `split a 50%, holdout 10%` holds a word that also starts a clause.
-        let inner = inner_holdout && parser.peek().is_word("holdout") && !parser.peek().first_on_line;
-        let next = parser.at_clause() && !parser.peek_at(1).is_sign("%") && !inner;
-        if next {
-            break;
-        }
-        parser.skip();
-    }
-    true
-}
-
-/// `file "…"` in a value set.
-pub(super) fn valueset_part(parser: &mut Parser<'_>) -> bool {
-    let found = parser.ahead((word("file"), text));
-    if found {
-        report(parser, "a value set from a file", 2, "write the codes in { }");
-    }
-    found
-}
-
-/// `in @"file"`, seen from behind the `@`.
-pub(super) fn file_set(parser: &mut Parser<'_>) -> bool {
-    let found = parser.ahead(text);
-    if found {
-        report(parser, "a list from a file", 1, "write the values in ( )");
-        parser.skip();
-    }
-    found
-}
-
-/// A unit behind a number, seen from behind the number.
-pub(super) fn unit_text(parser: &mut Parser<'_>) {
-    report(parser, "a unit", 1, "values are compared in the unit in which they are stored");
-    parser.skip();
 }
 
 fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool {
@@ -99,12 +48,6 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
         ("`days covered`", 2, "")
     } else if any((word("continuous"), ident), p) {
         ("`continuous`", 1, "")
-    } else if any((word("in"), alt((word("stage"), word("list")))), p) {
-        ("a reference to a stage or a list", 2, "give the criteria a name with `define`")
-    } else if any((alt((word("any"), word("all"), word("no"))), words("member", "of")), p) {
-        ("`member of household`", 3, "")
-    } else if any((word("sample"), number, sign("%")), p) {
-        ("`sample`", 1, "")
     } else if any(words("location", "within"), p) {
         ("`location within`", 2, "list the ZIP codes: `zip in (\"02139\", …)`")
     } else if ordinal(p) {
@@ -129,7 +72,7 @@ pub(super) fn field_test(parser: &mut Parser<'_>) -> bool {
         ("`changed`", 1, "")
     } else if any(word("was"), p) {
         ("`was`", 1, "")
-    } else if any((word("from"), ident), p) || any((word("in"), super::leaf::calendar), p) {
+    } else if any((word("in"), super::leaf::calendar), p) {
         return window(parser);
     } else {
         return false;
@@ -170,30 +113,9 @@ fn calendar_with_in(parser: &mut Parser<'_>) -> bool {
     true
 }
 
-/// Windows of later versions; skips them.
+/// What looks like a window and is none; skips it.
 pub(super) fn window(parser: &mut Parser<'_>) -> bool {
-    if calendar_with_in(parser) {
-        return true;
-    }
-    let p = &*parser;
-    let (what, help) = if any((word("from"), ident), p) {
-        ("a window between anchors", "write dates: `between 2026-01-01 and 2026-03-31`")
-    } else {
-        return false;
-    };
-    report(parser, what, 1, help);
-    parser.skip();
-    true
-}
-
-/// `+ 42 days` behind a date.
-pub(super) fn anchor(parser: &mut Parser<'_>) -> bool {
-    let found = parser.ahead((alt((sign("+"), sign("-"))), number, unit));
-    if found {
-        report(parser, "arithmetic on dates", 3, "write the date itself");
-        (0..3).for_each(|_| parser.skip());
-    }
-    found
+    calendar_with_in(parser)
 }
 
 /// Reports a field where only a value can stand; the resolver finds it.

@@ -8,7 +8,7 @@ use nom::error::{ErrorKind, ParseError};
 use nom::sequence::{pair, preceded, terminated};
 use nom::{IResult, Parser};
 
-use crate::ast::{Ident, Number, Span, Text, Value, ValueKind};
+use crate::ast::{Ident, Members, Number, Span, Text, Value, ValueKind};
 use crate::lex::{Token, TokenKind};
 use crate::segment::{Aggregate, Cmp, DurationUnit, ListTest, Period, Quantity, TextOp, Turn};
 
@@ -109,6 +109,15 @@ pub(super) fn list_test(input: Input<'_>) -> Step<'_, ListTest> {
     map((word("has"), test, word("of")), |(_, test, _)| test).parse(input)
 }
 
+/// `any`, `all`, `no` in front of `member of household`.
+pub(super) fn members(input: Input<'_>) -> Step<'_, Members> {
+    one(|token| {
+        let word = token.word()?;
+        Members::ALL.into_iter().find(|which| which.word() == word)
+    })
+    .parse(input)
+}
+
 /// A comparison sign.
 pub(super) fn cmp(input: Input<'_>) -> Step<'_, Cmp> {
     alt((
@@ -171,7 +180,11 @@ fn code_under(input: Input<'_>) -> Step<'_, Value> {
             | ValueKind::Number(_)
             | ValueKind::Date(_)
             | ValueKind::Word(_)
+            | ValueKind::Category(_)
+            | ValueKind::Name(_)
             | ValueKind::Param(_)
+            | ValueKind::Shifted { .. }
+            | ValueKind::Quantity { .. }
             | ValueKind::Bad) => other,
         },
     })
@@ -193,6 +206,11 @@ pub(super) fn any_value(input: Input<'_>) -> Step<'_, Value> {
     });
     let numeric = map(number, |number| Value { kind: ValueKind::Number(number.text), span: number.span });
     alt((code_under, code, numeric, simple)).parse(input)
+}
+
+/// A sign and a number behind a value: a length of time is added or taken away.
+pub(super) fn shift_ahead(input: Input<'_>) -> Step<'_, ()> {
+    value((), (alt((sign("+"), sign("-"))), digits)).parse(input)
 }
 
 /// A unit of time in singular or plural.

@@ -1,12 +1,14 @@
 //! Values, lists of values and sets.
 
-use super::leaf::{any_value, ident, number, sign, text, unit};
-use super::{LIST_MAX, Parser, later};
-use crate::ast::{Duration, Set, Span, Value, ValueKind};
+use super::leaf::{any_value, ident, number, shift_ahead, sign, text, unit};
+use super::{LIST_MAX, Parser};
+use crate::ast::{Amount, Duration, Set, Shift, Span, Value, ValueKind};
 use crate::diagnostic::codes;
 
 /// Most units of a length of time.
 pub(crate) const COUNT_MAX: u32 = 1_000_000;
+/// Most lengths of time behind one date.
+pub(crate) const SHIFTS_MAX: usize = 8;
 
 impl Parser<'_> {
     /// One value; reports when none stands here.
@@ -21,11 +23,53 @@ impl Parser<'_> {
         {
             return Some(self.unquoted_code(name, value.span));
         }
-        if matches!(value.kind, ValueKind::Number(_)) && self.ahead(text) {
-            later::unit_text(self);
-            return Some(Value { kind: ValueKind::Bad, span: value.span });
+        let value = self.with_unit(value);
+        self.shifted(value)
+    }
+
+    /// The value with the unit that stands behind it.
+    fn with_unit(&mut self, value: Value) -> Value {
+        let amount = match &value.kind {
+            ValueKind::Number(text) => Amount::Number(text.clone()),
+            ValueKind::Param(name) => Amount::Param(name.clone()),
+            ValueKind::Text(_)
+            | ValueKind::Date(_)
+            | ValueKind::Word(_)
+            | ValueKind::Category(_)
+            | ValueKind::Name(_)
+            | ValueKind::Code { .. }
+            | ValueKind::Shifted { .. }
+            | ValueKind::Quantity { .. }
+            | ValueKind::Bad => return value,
+        };
+        match self.take(text) {
+            Some(unit) => {
+                let span = value.span.to(unit.span);
+                Value { kind: ValueKind::Quantity { amount, unit }, span }
+            }
+            None => value,
         }
-        Some(value)
+    }
+
+    /// The value with the lengths of time that are added to it or taken away.
+    fn shifted(&mut self, value: Value) -> Option<Value> {
+        let mut shifts = Vec::new();
+        while self.ahead(shift_ahead) {
+            let back = self.peek().is_sign("-");
+            self.skip();
+            let length = self.duration()?;
+            if shifts.len() == SHIFTS_MAX {
+                let message = format!("more than {SHIFTS_MAX} lengths of time behind one date");
+                self.simple(&codes::OUT_OF_RANGE, length.span, message, "add them up");
+            }
+            shifts.push(Shift { back, length });
+        }
+        if shifts.is_empty() {
+            return Some(value);
+        }
+        shifts.truncate(SHIFTS_MAX);
+        let span = self.span_from(value.span);
+        Some(Value { kind: ValueKind::Shifted { from: Box::new(value), shifts }, span })
     }
 
     /// `ICD10CM:E11.9`: reports the missing quotes and skips what was meant as the code.
@@ -57,8 +101,8 @@ impl Parser<'_> {
             return Some(Set::List { open: open.end, values });
         }
         if self.take(sign("@")).is_some() {
-            if later::file_set(self) {
-                return None;
+            if let Some(file) = self.take(text) {
+                return Some(Set::File(file));
             }
             return self.expect(ident, "the name of a value set behind `@`").map(Set::Ref);
         }

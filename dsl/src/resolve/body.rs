@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::ast::Span;
+use crate::lookups::Pin;
 
 /// Names of declarations that something uses, also through others.
 #[derive(Clone, Debug, Default)]
@@ -10,8 +11,14 @@ pub(crate) struct Uses {
     pub(crate) valuesets: BTreeSet<String>,
     pub(crate) params: BTreeSet<String>,
     pub(crate) defines: BTreeSet<String>,
+    /// What sets were closed against.
+    pub(crate) pins: BTreeSet<Pin>,
     /// Segments that are referred to.
     pub(crate) segments: BTreeSet<String>,
+    /// Stages of the file that are referred to, and those in front of them.
+    pub(crate) stages: BTreeSet<String>,
+    /// The stages of the dataset, canonical, when one of them is referred to.
+    pub(crate) stages_outside: Option<String>,
 }
 
 impl Uses {
@@ -19,13 +26,18 @@ impl Uses {
         self.valuesets.extend(other.valuesets.iter().cloned());
         self.params.extend(other.params.iter().cloned());
         self.defines.extend(other.defines.iter().cloned());
+        self.pins.extend(other.pins.iter().cloned());
         self.segments.extend(other.segments.iter().cloned());
+        self.stages.extend(other.stages.iter().cloned());
+        if self.stages_outside.is_none() {
+            self.stages_outside.clone_from(&other.stages_outside);
+        }
     }
 }
 
 /// How large criteria are.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Size {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
     pub(super) tests: usize,
     pub(super) values: usize,
     /// Deepest nesting.

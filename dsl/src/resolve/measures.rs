@@ -19,6 +19,7 @@ impl<'a> Resolver<'a> {
         span: Span,
     ) -> Option<Criteria> {
         let typed = self.selector(selector, span);
+        let units = self.units.len();
         let more: Vec<Option<Window>> = windows.iter().map(|window| self.window(window, false)).collect();
         let made = match measure {
             Measure::Records => self.count(Counted::Records, test, span),
@@ -32,6 +33,10 @@ impl<'a> Resolver<'a> {
                 self.aggregate(*function, kind, (field, ty), test, span)
             }),
         };
+        if let Some(selector) = &typed {
+            self.units_of(units, &selector.filter);
+        }
+        self.units.truncate(units);
         let more: Option<Vec<Window>> = more.into_iter().collect();
         let (mut typed, more, made) = (typed?, more?, made?);
         if !more.is_empty() {
@@ -49,7 +54,7 @@ impl<'a> Resolver<'a> {
 
     /// The field behind a kind of record. The kind is looked up again so that the rest is checked even when the
     /// selector has an error.
-    fn own_field(
+    pub(super) fn own_field(
         &mut self,
         selector: &ast::Selector,
         name: &ast::Ident,
@@ -67,7 +72,7 @@ impl<'a> Resolver<'a> {
     fn aggregate(
         &mut self,
         function: Aggregate,
-        kind: &RecordKind,
+        kind: &'a RecordKind,
         (field, ty): (&Field, FieldType),
         test: &'a NumberSet,
         span: Span,
@@ -75,13 +80,18 @@ impl<'a> Resolver<'a> {
         let negated = matches!(test, NumberSet::Compare(Cmp::Ne, _));
         self.note_negated_values(&kind.name, &field.name, span, negated);
         let what = format!("`{}({}.{})`", function.name(), kind.name, field.name);
-        let test = self.number_test(test, Number::Of(ty, &what))?;
+        let unit = self.unit_of(super::units::values_of(test))?;
+        if unit.is_some() {
+            self.beside_a_unit(Scope::Record(kind), field, span)?;
+        }
+        let of = if unit.is_some() { Number::Measured(&what) } else { Number::Of(ty, &what) };
+        let test = self.number_test(test, of)?;
         let field = field.name.clone();
-        Some(Box::new(move |selector| ContactTest::Aggregate { function, selector, field, ty, test }))
+        Some(Box::new(move |selector| ContactTest::Aggregate { function, selector, field, ty, unit, test }))
     }
 
     /// The type of a field whose values can be told apart; reports another.
-    fn comparable(&mut self, kind: &RecordKind, field: &Field, span: Span) -> Option<FieldType> {
+    pub(super) fn comparable(&mut self, kind: &RecordKind, field: &Field, span: Span) -> Option<FieldType> {
         match field.ty {
             FieldType::Text
             | FieldType::Category
@@ -103,7 +113,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The type of a field that holds numbers; reports another and says which fields do.
-    fn addable(
+    pub(super) fn addable(
         &mut self,
         function: Aggregate,
         kind: &RecordKind,

@@ -10,11 +10,15 @@
 //! [`Test::Codes`](crate::segment::Test::Codes), `!=` and `not in` on codes are `Not` of it; `not in` and `not between`
 //! are `Not` of the test.
 
+mod amounts;
+mod anchors;
 mod body;
 mod codes_of;
 mod criteria;
 mod declarations;
 mod field_test;
+mod files;
+mod households;
 mod lints;
 mod measures;
 mod numbers;
@@ -24,18 +28,23 @@ mod references;
 mod segment_of;
 mod sequences;
 mod shares;
+mod stages;
+mod tails;
+mod units;
 mod valuesets;
 mod windows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::ast;
 use crate::diagnostic::Diagnostic;
+use crate::lookups::{Known, Lookups, Pin, Refusal};
 use crate::schema::{RecordKind, Schema};
-use crate::segment::{CodeSet, Criteria, Param, Segment};
+use crate::segment::{CodeSet, Criteria, Param, Segment, Stage};
 
-pub(crate) use body::Uses;
-use body::{Body, Size};
+use body::Body;
+pub(crate) use body::{Size, Uses};
 use declarations::Declarations;
 pub(crate) use operands::greater;
 
@@ -45,6 +54,9 @@ const DEPTH_MAX: usize = 128;
 const TESTS_MAX: usize = 20_000;
 /// Most values and codes of a segment once defines and value sets are put in.
 const VALUES_MAX: usize = 2_000_000;
+
+/// Most codes that an imported table may put in the place of one `under`.
+const UNDER_CODES_MAX: usize = 500_000;
 
 /// Errors after which no more are looked at; far above what is shown.
 const ERRORS_MAX: usize = 1_000;
@@ -62,30 +74,37 @@ pub(crate) struct Compiled {
 /// Segments without errors, and all findings.
 pub(crate) struct Resolved {
     pub(crate) segments: Vec<Compiled>,
+    /// All stages of the file with what they use together; none when one has an error.
+    pub(crate) stages: Option<(Vec<(Stage, Size)>, Uses)>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 /// Resolves a file. `complete` says that the parser read all of it, so that what looks unused is unused.
-pub(crate) fn resolve(file: &ast::File, schema: &Schema, complete: bool) -> Resolved {
+pub(crate) fn resolve(file: &ast::File, known: Known<'_>, complete: bool) -> Resolved {
     let mut findings = Vec::new();
     let declarations = Declarations::collect(file, &mut findings);
     let mut resolver = Resolver {
-        schema,
+        schema: known.schema,
+        lookups: known.lookups,
         declarations,
         findings,
         params: BTreeMap::new(),
         valuesets: BTreeMap::new(),
         defines: BTreeMap::new(),
         segments: BTreeMap::new(),
+        stages: BTreeMap::new(),
         body: Body::default(),
+        units: Vec::new(),
         errors: 0,
+        files: BTreeMap::new(),
         nesting: 0,
     };
     resolver.all_params();
     resolver.all_valuesets();
     resolver.all_defines();
+    let stages = resolver.all_stages();
     let mut segments = Vec::new();
-    let mut uses = Uses::default();
+    let mut uses = stages.as_ref().map(|(_, uses)| uses.clone()).unwrap_or_default();
     let mut every = true;
     for (item, declaration) in file.items.iter().enumerate() {
         let ast::Item::Segment(declaration) = declaration else { continue };
@@ -101,7 +120,7 @@ pub(crate) fn resolve(file: &ast::File, schema: &Schema, complete: bool) -> Reso
     if fine && !segments.is_empty() {
         lints::unused(&resolver.declarations, &uses, &mut resolver.findings);
     }
-    Resolved { segments, diagnostics: resolver.findings }
+    Resolved { segments, stages, diagnostics: resolver.findings }
 }
 
 /// The fields that names refer to at a place.
@@ -117,6 +136,13 @@ enum State<T> {
     Open,
     /// Done; `None` after an error.
     Done(Option<T>),
+}
+
+/// A value set without references.
+#[derive(Clone)]
+struct Closed {
+    sets: Vec<CodeSet>,
+    pins: BTreeSet<Pin>,
 }
 
 /// A define put into criteria.
@@ -137,18 +163,24 @@ struct Whole {
 
 struct Resolver<'a> {
     schema: &'a Schema,
+    lookups: &'a dyn Lookups,
     declarations: Declarations<'a>,
     findings: Vec<Diagnostic>,
     /// `None` where the declaration has an error.
     params: BTreeMap<&'a str, Option<Param>>,
-    valuesets: BTreeMap<&'a str, State<Vec<CodeSet>>>,
+    valuesets: BTreeMap<&'a str, State<Closed>>,
     defines: BTreeMap<&'a str, State<Defined>>,
     /// Of several segments with one name the first.
     segments: BTreeMap<&'a str, State<Whole>>,
+    stages: BTreeMap<&'a str, State<Defined>>,
     /// The declaration whose criteria are being resolved.
     body: Body,
+    /// Units that were written, and where, until the records are known whose values they are for.
+    units: Vec<(ast::Span, String)>,
     /// Errors reported so far.
     errors: usize,
+    /// Files read so far, with the SHA-256 of each.
+    files: BTreeMap<String, Result<(Arc<str>, String), Refusal>>,
     /// Depth of the recursion, through criteria, defines and value sets.
     nesting: usize,
 }

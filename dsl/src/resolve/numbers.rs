@@ -2,7 +2,7 @@
 
 use super::Resolver;
 use super::field_test::readable;
-use crate::ast::{NumberSet, Set, Value, ValueKind};
+use crate::ast::{Ident, NumberSet, Set, Text, Value, ValueKind};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::FieldType;
 use crate::segment::{NumberTest, Operand};
@@ -15,6 +15,8 @@ pub(super) enum Number<'n> {
     Whole(&'n str),
     /// One of the type int, number or money, e.g. "`sum(bill.amount)`".
     Of(FieldType, &'n str),
+    /// One that may stand with a unit, e.g. "`max(lab.value)`".
+    Measured(&'n str),
 }
 
 impl<'a> Resolver<'a> {
@@ -39,13 +41,10 @@ impl<'a> Resolver<'a> {
                 }
                 Some(NumberTest::Range(first, last))
             }
-            NumberSet::In(Set::Ref(name)) => {
-                let (Number::Whole(what) | Number::Of(_, what)) = of;
-                let finding = Diagnostic::new(
-                    &codes::CODE_OUTSIDE,
-                    name.span,
-                    format!("{what} is a number, not a code"),
-                );
+            NumberSet::In(Set::File(Text { span, .. }) | Set::Ref(Ident { span, .. })) => {
+                let (Number::Whole(what) | Number::Of(_, what) | Number::Measured(what)) = of;
+                let finding =
+                    Diagnostic::new(&codes::CODE_OUTSIDE, *span, format!("{what} is a number, not a code"));
                 self.report(finding.help("write a list or a range of numbers"));
                 None
             }
@@ -56,6 +55,7 @@ impl<'a> Resolver<'a> {
         match of {
             Number::Whole(what) => self.whole(value, what),
             Number::Of(ty, what) => self.operand_of_type(ty, value, what),
+            Number::Measured(what) => self.amount(value, what),
         }
     }
 
@@ -78,7 +78,11 @@ impl<'a> Resolver<'a> {
             ValueKind::Text(_)
             | ValueKind::Date(_)
             | ValueKind::Word(_)
+            | ValueKind::Category(_)
+            | ValueKind::Name(_)
             | ValueKind::Code { .. }
+            | ValueKind::Shifted { .. }
+            | ValueKind::Quantity { .. }
             | ValueKind::Bad => Diagnostic::new(
                 &codes::WRONG_VALUE,
                 value.span,

@@ -1,5 +1,6 @@
 //! Criteria on records: selectors, the latest and the earliest.
 
+use super::anchors::window_test;
 use super::{Resolver, Scope};
 use crate::ast::{self, Modifier, OneTest, Span};
 use crate::diagnostic::{Diagnostic, codes};
@@ -60,7 +61,12 @@ impl<'a> Resolver<'a> {
             self.report(finding.help(format!("kinds with an end: {}", lasting.join(", "))));
             fine = false;
         }
+        let units = self.units.len();
         let filter = self.record_filter(selector.filter.as_ref(), kind);
+        if let Some(filter) = &filter {
+            self.units_of(units, filter);
+        }
+        self.units.truncate(units);
         let windows: Option<Vec<Window>> = windows.into_iter().map(|(window, _)| window).collect();
         let beside = self.beside_the_filter(selector, kind);
         let (filter, windows, beside) = (filter?, windows?, beside?);
@@ -87,11 +93,7 @@ impl<'a> Resolver<'a> {
             tests.push(match modifier {
                 Modifier::Recorded(window) => {
                     let field = kind.field("recorded_at")?;
-                    let test = self.window(window, false).map(|window| match window {
-                        // Of a field the two are one.
-                        Window::Between(low, high) => Test::Between(low, high),
-                        window => Test::Window(window),
-                    });
+                    let test = self.window(window, false).map(window_test);
                     test.map(|test| (field, test))
                 }
                 Modifier::With(name) => {
@@ -145,6 +147,7 @@ impl<'a> Resolver<'a> {
         let typed = self.selector(selector, span);
         // The record kind is looked up again so that the test is checked even when the selector has an error.
         let kind = self.schema.record(&selector.record.name)?;
+        let units = self.units.len();
         let test = match test {
             OneTest::Field { field, test } => {
                 let known = self.field(Scope::Record(kind), field)?.clone();
@@ -152,6 +155,10 @@ impl<'a> Resolver<'a> {
             }
             OneTest::Has(filter) => self.filter(&filter.expr, kind),
         };
+        if let Some(selector) = &typed {
+            self.units_of(units, &selector.filter);
+        }
+        self.units.truncate(units);
         Some(Logic::Leaf(ContactTest::One { which, selector: typed?, test: test? }))
     }
 }

@@ -1,7 +1,7 @@
 //! Shares of records.
 
 use super::Resolver;
-use super::segment_of::percent_millis;
+use super::tails::percent_millis;
 use crate::ast::{self, Expr, Number, Span};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::segment::{Cmp, ContactTest, Criteria, FieldTest, Filter, Hidden, Logic, Operand, Test};
@@ -20,7 +20,12 @@ impl<'a> Resolver<'a> {
         let typed = self.selector(selector, span);
         // The record kind is looked up again so that the test is checked even when the selector has an error.
         let kind = self.schema.record(&selector.record.name);
+        let units = self.units.len();
         let filter = kind.and_then(|kind| self.filter(test, kind));
+        if let Some(selector) = &typed {
+            self.units_of(units, &selector.filter);
+        }
+        self.units.truncate(units);
         let percent_millis = self.percentage(percent);
         let at_least = at_least.map(|number| self.at_least(number));
         let (selector, filter, percent_millis) = (typed?, filter?, percent_millis?);

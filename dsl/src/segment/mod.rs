@@ -4,20 +4,30 @@
 //! those two. A [`Segment`] may still hold parameters; [`Segment::bind`] replaces them and yields a
 //! [`BoundSegment`], the only form that can run.
 
+mod amount;
+mod anchor;
 mod bind;
+mod household;
 mod reference;
 mod sequence;
+mod tails;
 mod window;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use amount::{Amount, Direction};
+pub use anchor::{Anchor, Shift, Start};
+pub(crate) use anchor::{moved, shifted};
 pub use bind::{BindError, BoundSegment, ParamValues};
-pub use reference::{Asks, Reference};
+pub use household::{HOUSEHOLD_ID, Household};
+pub use reference::{Asks, Reference, Stage};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
+pub use tails::{ARMS_MAX, Arm, Cap, Holdout, LIMIT_MAX, Limit, OnePer, Order, Sample, Split};
 pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
 
+use crate::lookups::Pin;
 use crate::schema::{Channel, FieldType, Purpose};
 use crate::value::{Code, Value};
 
@@ -98,10 +108,26 @@ pub struct Segment {
     pub exclude: Option<Criterion>,
     /// Contact fields written beside the id and the address, in order, without duplicates.
     pub output: Vec<String>,
-    /// Share of the releasable contacts that is kept back.
+    /// How often a contact may have been approached lately.
+    pub cap: Option<Cap>,
+    /// A field of which each value stands once in the list.
+    pub one_per: Option<OnePer>,
+    /// Share of those who are left that the list is made of.
+    pub sample: Option<Sample>,
+    /// Most contacts of the list, and who comes first.
+    pub limit: Option<Limit>,
+    /// The list in parts. With a `holdout` the arms share what that leaves.
+    pub split: Option<Split>,
+    /// Share of the list that is kept back.
     pub holdout: Option<Holdout>,
     /// Parameters that occur in this segment.
     pub params: Vec<Param>,
+    /// What its sets were closed against, ascending.
+    pub pins: Vec<Pin>,
+    /// The text to hash: the segment with every declaration it uses, also through others, spelled canonically and
+    /// without comments, and its pins. Layout, comments, the order of declarations and declarations it does not use make no
+    /// difference. Empty when it was not compiled from a text.
+    pub canonical: String,
 }
 
 /// A top-level conjunct, reported by itself in the waterfall.
@@ -111,18 +137,6 @@ pub struct Criterion {
     pub label: String,
     /// What is tested.
     pub test: Criteria,
-}
-
-/// `holdout 10% seed "text"`: contacts whose keyed hash of the id falls below the share.
-///
-/// A contact is held out when `HMAC-SHA-256(key = seed, message = contact_id)`, its first 8 bytes read as a
-/// big-endian number `h`, satisfies `h < round(percent_millis / 100_000 × 2^64)`; so 10 % ⊂ 20 % for one seed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holdout {
-    /// Thousandths of a percent, 1 to 100,000.
-    pub percent_millis: u32,
-    /// Key of the hash; the segment's name where the author gave none.
-    pub seed: String,
 }
 
 /// A declared parameter.
@@ -146,18 +160,20 @@ pub enum Operand {
     Param(String),
 }
 
-/// A test of one contact.
+/// A test of one contact. One that counts from a date that the contact does not have is UNKNOWN ([`Anchor`]), also where
+/// it is said to be never UNKNOWN otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactTest {
     /// A contact field.
     Field(FieldTest),
-    /// Completed age on a day, or at death when that was earlier; UNKNOWN without a birth date and before it.
+    /// Completed age on a day, or at death when that was earlier; UNKNOWN without a birth date and before it, and
+    /// without the day.
     Age {
         /// In years or months.
         unit: AgeUnit,
-        /// A date; the local day of as_of when there is none.
-        on: Option<Operand>,
+        /// A day; that of as_of when there is none.
+        on: Option<Anchor>,
         /// What the age must satisfy.
         test: NumberTest,
     },
@@ -188,7 +204,9 @@ pub enum ContactTest {
         test: NumberTest,
     },
     /// A number made of the values that a field has in the selected records; a record without the value contributes
-    /// nothing. UNKNOWN when no selected record has a value, and when one of them has it with a comparator (`<5.7`).
+    /// nothing. UNKNOWN when no selected record has a value. A value with a comparator (`<5.7`) can be any in its interval, and
+    /// one whose unit cannot be converted any at all: then the number lies in an interval, and the test is UNKNOWN unless it is the
+    /// same for all of it.
     Aggregate {
         /// What is made of the values.
         function: Aggregate,
@@ -198,6 +216,8 @@ pub enum ContactTest {
         field: String,
         /// Its type in the schema.
         ty: FieldType,
+        /// UCUM unit into which values are converted before anything is made of them.
+        unit: Option<String>,
         /// What the number must satisfy: `Money` for a money field, else `Int` or `Number`.
         test: NumberTest,
     },
@@ -213,6 +233,8 @@ pub enum ContactTest {
     },
     /// Records that follow each other in time. Never UNKNOWN.
     Sequence(Sequence),
+    /// The contact is in a share of all contacts that chance takes. Never UNKNOWN.
+    Sample(Sample),
     /// The share of the selected records that satisfy a test. Records for which the test is UNKNOWN can turn out either
     /// way: UNKNOWN unless that makes no difference. Without a record UNKNOWN, but see `at_least`.
     Share {
@@ -229,6 +251,8 @@ pub enum ContactTest {
     },
     /// Criteria under a name.
     Reference(Box<Reference>),
+    /// Criteria over all who live with the contact.
+    Household(Box<Household>),
 }
 
 /// In what an age is counted.
@@ -328,6 +352,9 @@ pub struct Hidden {
 }
 
 /// A test of one field; UNKNOWN when the field is missing, `Known` and `Missing` apart.
+///
+/// The number `value` of a record with a `comparator` is an interval: `<5.7` is everything below 5.7. A test of it is TRUE or FALSE
+/// when it is so for the whole interval, else UNKNOWN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FieldTest {
     /// Name of the field.
@@ -350,6 +377,14 @@ pub enum Test {
     In(Vec<Operand>),
     /// At least the first and at most the second, both ends included; local days for dates and times.
     Between(Operand, Operand),
+    /// A number with a unit beside it (`unit` of the same record), converted to this unit. UNKNOWN when the record's unit is missing,
+    /// not one that is known ([`crate::units`]), or cannot be converted.
+    Measured {
+        /// UCUM unit of the operands.
+        unit: String,
+        /// What the converted number must satisfy.
+        test: NumberTest,
+    },
     /// Text that contains, starts, ends with or matches another; case matters.
     Text(TextOp, Operand),
     /// Code in a set.

@@ -2,11 +2,13 @@
 //!
 //! Every answer is a function of the set of records, never of their order: what is added is whole.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::Record;
 use super::field::{same, value};
-use super::truth::{Truth, compare};
+use super::interval::{End, Interval, compare_ends, reported};
+use super::truth::Truth;
 use crate::clock::Clock;
 use crate::schema::format_money;
 use crate::segment::{Aggregate, Cmp, NumberTest, Operand};
@@ -33,27 +35,37 @@ pub(super) fn distinct(records: &[&Record], field: &str, clock: &Clock) -> usize
     found.len()
 }
 
-/// The test of a sum, average, least, greatest or median value: UNKNOWN without a value, and when a value has a
-/// comparator, because it is not a number yet.
-pub(super) fn aggregate(function: Aggregate, records: &[&Record], field: &str, test: &NumberTest) -> Truth {
-    let with_value: Vec<(&Record, &Value)> =
-        records.iter().filter_map(|record| Some((*record, value(&record.fields, field)?))).collect();
-    if field == "value" && with_value.iter().any(|(record, _)| value(&record.fields, "comparator").is_some())
-    {
-        return Truth::Unknown;
-    }
-    let values: Vec<&Value> = with_value.into_iter().map(|(_, value)| value).collect();
-    match made_of(function, &values) {
-        Some((number, scale)) => number_test(number, scale, test),
+/// The test of a sum, average, least, greatest or median value: UNKNOWN without a value, and where a value is an interval
+/// unless it is the same for all that the number can be.
+pub(super) fn aggregate(
+    function: Aggregate,
+    records: &[&Record],
+    field: &str,
+    unit: Option<&str>,
+    test: &NumberTest,
+) -> Truth {
+    match made(function, records, field, unit) {
+        Some((low, high, scale)) => number_test((low, high), scale, test),
         None => Truth::Unknown,
     }
 }
 
+/// The number that [`aggregate`] tests, for comparing contacts; `None` where it is not one number.
+pub(super) fn exact(function: Aggregate, records: &[&Record], field: &str) -> Option<Made> {
+    let (low, high, _) = made(function, records, field, None)?;
+    (low.at == high.at && !low.open && !high.open).then_some(low.at)
+}
+
 /// The number of a sum and its like, in words; `None` without one.
-pub(super) fn number(function: Aggregate, records: &[&Record], field: &str, money: bool) -> Option<String> {
-    let values: Vec<&Value> = records.iter().filter_map(|record| value(&record.fields, field)).collect();
-    let (made, scale) = made_of(function, &values)?;
-    Some(match (made, scale) {
+pub(super) fn number(
+    function: Aggregate,
+    records: &[&Record],
+    field: &str,
+    unit: Option<&str>,
+    money: bool,
+) -> Option<String> {
+    let (low, high, scale) = made(function, records, field, unit)?;
+    let words = |made: Made| match (made, scale) {
         (Made::Whole(cents), Scale::One) if money => {
             format_money(i64::try_from(cents).unwrap_or(if cents < 0 { i64::MIN } else { i64::MAX }))
         }
@@ -62,12 +74,78 @@ pub(super) fn number(function: Aggregate, records: &[&Record], field: &str, mone
         (Made::Real(cents), Scale::One) if money => (cents / 100.0).to_string(),
         (Made::Real(number), Scale::One) => number.to_string(),
         (Made::Real(steps), Scale::Grid) => (steps / GRID).to_string(),
+    };
+    let unit = unit.map(|unit| format!(" {unit}")).unwrap_or_default();
+    if low == high {
+        return Some(words(low.at) + &unit);
+    }
+    let infinite = |made| matches!(made, Made::Real(number) if number.is_infinite());
+    Some(match (infinite(low.at), infinite(high.at)) {
+        (true, true) => "anything".to_owned(),
+        (true, false) => format!("{} {}{unit}", if high.open { "below" } else { "at most" }, words(high.at)),
+        (false, true) => format!("{} {}{unit}", if low.open { "above" } else { "at least" }, words(low.at)),
+        (false, false) => format!("from {} to {}{unit}", words(low.at), words(high.at)),
     })
 }
 
+/// The ends of what the number can be, all values at their lower ends and all at their upper ends: none of the functions
+/// falls where a value rises.
+fn made(
+    function: Aggregate,
+    records: &[&Record],
+    field: &str,
+    unit: Option<&str>,
+) -> Option<(End<Made>, End<Made>, Scale)> {
+    let intervals: Vec<Interval> =
+        records.iter().filter_map(|record| reported(&record.fields, field, unit)).collect();
+    if intervals.is_empty() || intervals.iter().all(|interval| interval.exact().is_some()) && unit.is_none() {
+        let values: Vec<&Value> = records.iter().filter_map(|record| value(&record.fields, field)).collect();
+        let (made, scale) = made_of(function, &values)?;
+        let end = End { at: made, open: false };
+        return Some((end, end, scale));
+    }
+    let scale = match function {
+        Aggregate::Sum | Aggregate::Avg => Scale::Grid,
+        Aggregate::Min | Aggregate::Max | Aggregate::Median => Scale::One,
+    };
+    let low = end_of(function, intervals.iter().map(|interval| interval.low).collect(), false)?;
+    let high = end_of(function, intervals.iter().map(|interval| interval.high).collect(), true)?;
+    Some((low, high, scale))
+}
+
+/// What a function makes of ends. One that is open lies just above its number, or below it for upper ends.
+fn end_of(function: Aggregate, mut ends: Vec<End<f64>>, upper: bool) -> Option<End<Made>> {
+    ends.sort_by(|one, other| {
+        let beyond = if upper { other.open.cmp(&one.open) } else { one.open.cmp(&other.open) };
+        one.at.total_cmp(&other.at).then(beyond)
+    });
+    let real = |end: &End<f64>| End { at: Made::Real(end.at), open: end.open };
+    match function {
+        Aggregate::Min => ends.first().map(real),
+        Aggregate::Max => ends.last().map(real),
+        Aggregate::Median => {
+            let upper = ends.get(ends.len() / 2)?;
+            if ends.len() % 2 == 1 {
+                return Some(real(upper));
+            }
+            let lower = ends.get(ends.len() / 2 - 1)?;
+            Some(End { at: Made::Real(lower.at / 2.0 + upper.at / 2.0), open: lower.open || upper.open })
+        }
+        Aggregate::Sum | Aggregate::Avg => {
+            let open = ends.iter().any(|end| end.open);
+            if let Some(end) = ends.iter().find(|end| end.at.is_infinite()) {
+                return Some(End { at: Made::Real(end.at), open });
+            }
+            let values: Vec<Value> = ends.iter().map(|end| Value::Number(end.at)).collect();
+            let (made, _) = made_of(function, &values.iter().collect::<Vec<_>>())?;
+            Some(End { at: made, open })
+        }
+    }
+}
+
 /// A number made of values.
-#[derive(Clone, Copy)]
-enum Made {
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+pub(super) enum Made {
     /// Known exactly.
     Whole(i128),
     /// Known to the precision of a double.
@@ -162,34 +240,40 @@ fn real(whole: i128) -> f64 {
     whole as f64
 }
 
-fn number_test(found: Made, scale: Scale, test: &NumberTest) -> Truth {
+fn number_test(found: (End<Made>, End<Made>), scale: Scale, test: &NumberTest) -> Truth {
+    let compare = |cmp, operand| compare_made(found, scale, cmp, operand);
     match test {
-        NumberTest::Compare(cmp, operand) => compare_made(found, scale, *cmp, operand),
-        NumberTest::Range(low, high) => {
-            compare_made(found, scale, Cmp::Ge, low).and(compare_made(found, scale, Cmp::Le, high))
+        NumberTest::Compare(cmp, operand) => compare(*cmp, operand),
+        NumberTest::Range(low, high) => compare(Cmp::Ge, low).and(compare(Cmp::Le, high)),
+        NumberTest::In(operands) => {
+            operands.iter().map(|operand| compare(Cmp::Eq, operand)).fold(Truth::False, Truth::or)
         }
-        NumberTest::In(operands) => operands
-            .iter()
-            .map(|operand| compare_made(found, scale, Cmp::Eq, operand))
-            .fold(Truth::False, Truth::or),
+    }
+}
+
+fn compare_made((low, high): (End<Made>, End<Made>), scale: Scale, cmp: Cmp, operand: &Operand) -> Truth {
+    let order = |end: End<Made>| order(end.at, scale, operand).map(|order| (order, end.open));
+    match (order(low), order(high)) {
+        (Some(low), Some(high)) => compare_ends(low, cmp, high),
+        (None, _) | (_, None) => Truth::Unknown,
     }
 }
 
 /// Exactly when both sides are whole, else as doubles.
-fn compare_made(found: Made, scale: Scale, cmp: Cmp, operand: &Operand) -> Truth {
-    let Operand::Literal(literal) = operand else { return Truth::Unknown };
+fn order(found: Made, scale: Scale, operand: &Operand) -> Option<Ordering> {
+    let Operand::Literal(literal) = operand else { return None };
     let wanted = match (literal, scale) {
         (Value::Int(n) | Value::Money(n), Scale::One) => Made::Whole(i128::from(*n)),
         (Value::Number(number), Scale::One) => Made::Real(*number),
         // A whole literal against numbers comes from a parameter of type int.
         (Value::Int(n), Scale::Grid) => Made::Whole(on_grid(real(i128::from(*n)))),
         (Value::Number(number), Scale::Grid) => Made::Whole(on_grid(*number)),
-        _ => return Truth::Unknown,
+        _ => return None,
     };
     match (found, wanted) {
-        (Made::Whole(found), Made::Whole(wanted)) => compare(found, cmp, wanted),
-        (Made::Whole(found), Made::Real(wanted)) => compare(real(found), cmp, wanted),
-        (Made::Real(found), Made::Whole(wanted)) => compare(found, cmp, real(wanted)),
-        (Made::Real(found), Made::Real(wanted)) => compare(found, cmp, wanted),
+        (Made::Whole(found), Made::Whole(wanted)) => Some(found.cmp(&wanted)),
+        (Made::Whole(found), Made::Real(wanted)) => real(found).partial_cmp(&wanted),
+        (Made::Real(found), Made::Whole(wanted)) => found.partial_cmp(&real(wanted)),
+        (Made::Real(found), Made::Real(wanted)) => found.partial_cmp(&wanted),
     }
 }

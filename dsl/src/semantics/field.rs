@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::interval::{compare_interval, interval_test, reported};
 use super::time::{in_window, operand_day, value_day, value_when};
 use super::truth::{Truth, compare};
 use crate::clock::Clock;
@@ -35,43 +36,81 @@ pub(super) fn field_test(test: &FieldTest, fields: &Fields, clock: &Clock) -> Tr
         Test::Known => Truth::of(found.is_some()),
         Test::Missing => Truth::of(found.is_none()),
         Test::Compare(cmp, operand) => {
-            with(found, test, fields, |found| compare_value(found, *cmp, operand, clock))
+            with(found, |found| compare_field(found, test, fields, *cmp, operand, clock))
         }
-        Test::CompareField(cmp, other) => {
-            with(found, test, fields, |found| match value(fields, &other.field) {
-                Some(_) if other.field == "value" && value(fields, "comparator").is_some() => Truth::Unknown,
-                Some(other) => compare_value(found, *cmp, &Operand::Literal(other.clone()), clock),
-                None => Truth::Unknown,
-            })
-        }
-        Test::In(operands) => with(found, test, fields, |found| {
+        Test::CompareField(cmp, other) => with(found, |found| match value(fields, &other.field) {
+            // The interval is on the other side.
+            Some(_) if is_interval(&other.field, fields) => reported(fields, &other.field, None)
+                .map_or(Truth::Unknown, |interval| {
+                    compare_interval(interval, turned(*cmp), &Operand::Literal(found.clone()))
+                }),
+            Some(other) => compare_field(found, test, fields, *cmp, &Operand::Literal(other.clone()), clock),
+            None => Truth::Unknown,
+        }),
+        Test::In(operands) => with(found, |found| {
             operands
                 .iter()
-                .map(|operand| compare_value(found, Cmp::Eq, operand, clock))
+                .map(|operand| compare_field(found, test, fields, Cmp::Eq, operand, clock))
                 .fold(Truth::False, Truth::or)
         }),
-        Test::Between(low, high) => with(found, test, fields, |found| {
-            compare_value(found, Cmp::Ge, low, clock).and(compare_value(found, Cmp::Le, high, clock))
+        Test::Between(low, high) => with(found, |found| {
+            compare_field(found, test, fields, Cmp::Ge, low, clock).and(compare_field(
+                found,
+                test,
+                fields,
+                Cmp::Le,
+                high,
+                clock,
+            ))
         }),
-        Test::Text(op, operand) => with(found, test, fields, |found| text_test(found, *op, operand)),
-        Test::Codes(set) => with(found, test, fields, |found| match found {
+        Test::Measured { unit, test: asked } => reported(fields, &test.field, Some(unit))
+            .map_or(Truth::Unknown, |interval| interval_test(interval, asked)),
+        Test::Text(op, operand) => with(found, |found| text_test(found, *op, operand)),
+        Test::Codes(set) => with(found, |found| match found {
             Value::Code(code) => Truth::of(in_codes(code, set)),
             _ => Truth::Unknown,
         }),
-        Test::List(how, operands) => with(found, test, fields, |found| list_test(found, *how, operands)),
-        Test::Window(window) => with(found, test, fields, |found| {
+        Test::List(how, operands) => with(found, |found| list_test(found, *how, operands)),
+        Test::Window(window) => with(found, |found| {
             value_when(found).map_or(Truth::Unknown, |when| in_window(when, window, clock))
         }),
     }
 }
 
-/// UNKNOWN for a missing value, and for the number of a result that was reported as `<5.7`: it is an interval, and
-/// this version does not look into intervals.
-fn with(found: Option<&Value>, test: &FieldTest, fields: &Fields, then: impl Fn(&Value) -> Truth) -> Truth {
-    match found {
-        None => Truth::Unknown,
-        Some(_) if test.field == "value" && value(fields, "comparator").is_some() => Truth::Unknown,
-        Some(found) => then(found),
+/// UNKNOWN for a missing value.
+fn with(found: Option<&Value>, then: impl Fn(&Value) -> Truth) -> Truth {
+    found.map_or(Truth::Unknown, then)
+}
+
+/// The number of a result that was reported as `<5.7` is an interval.
+fn is_interval(field: &str, fields: &Fields) -> bool {
+    field == "value" && value(fields, "comparator").is_some()
+}
+
+/// The comparison of a field's value, or of all that it can be.
+fn compare_field(
+    found: &Value,
+    test: &FieldTest,
+    fields: &Fields,
+    cmp: Cmp,
+    operand: &Operand,
+    clock: &Clock,
+) -> Truth {
+    if !is_interval(&test.field, fields) {
+        return compare_value(found, cmp, operand, clock);
+    }
+    reported(fields, &test.field, None)
+        .map_or(Truth::Unknown, |interval| compare_interval(interval, cmp, operand))
+}
+
+/// The comparison seen from the other side.
+fn turned(cmp: Cmp) -> Cmp {
+    match cmp {
+        Cmp::Eq | Cmp::Ne => cmp,
+        Cmp::Lt => Cmp::Gt,
+        Cmp::Le => Cmp::Ge,
+        Cmp::Gt => Cmp::Lt,
+        Cmp::Ge => Cmp::Le,
     }
 }
 

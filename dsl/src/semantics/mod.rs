@@ -6,11 +6,17 @@
 //! does not let through is UNKNOWN here.
 
 mod aggregate;
+mod amount;
+mod anchor;
+mod chance;
 mod field;
 mod gate;
+mod household;
+mod interval;
 mod reads;
 mod record;
 mod sequence;
+mod tails;
 mod time;
 mod trace;
 mod truth;
@@ -20,15 +26,20 @@ mod traps;
 
 use std::fmt;
 
+pub use chance::{arm, held_out, sampled};
 pub use field::Fields;
-pub use gate::{Blocked, Consent, Facts, GATE_FIELDS, GATE_KINDS, Suppression, gate, held_out, judge};
+pub use gate::{
+    Blocked, Consent, Delivery, Facts, GATE_FIELDS, GATE_KINDS, Suppression, capped, gate, judge,
+};
 pub use reads::{Reads, RecordReads};
-pub use trace::{Evidence, Fact, PassedOver, Passing, Row, Step, Trace, TracedCriterion, TracedGate, trace};
+pub use trace::{
+    Evidence, Fact, PassedOver, Passing, Row, Step, Trace, TracedCriterion, TracedGate, trace, trace_among,
+};
 pub use truth::Truth;
 
 use crate::clock::Clock;
 use crate::schema::Schema;
-use crate::segment::{AgeUnit, Asks, BoundSegment, ContactTest, Counted, Criteria, Operand};
+use crate::segment::{AgeUnit, Anchor, Asks, BoundSegment, ContactTest, Counted, Criteria};
 use crate::value::Value;
 
 /// A contact with its records.
@@ -96,7 +107,8 @@ impl Verdict {
     }
 }
 
-/// Says whether a contact belongs to a segment, and why not.
+/// Says whether a contact belongs to a segment, and why not, as if it were the only one: nobody lives with it, or competes with
+/// it for a place under a limit or for a value of which each stands once. Where others matter, [`select_all`] has the answer.
 #[must_use]
 pub fn select(
     segment: &BoundSegment,
@@ -105,8 +117,51 @@ pub fn select(
     clock: &Clock,
     now_micros: i64,
 ) -> Verdict {
+    select_single(segment, contact, &[], schema, clock, now_micros)
+}
+
+/// Says of every contact of a population whether it belongs to a segment, and why not, in the order of the contacts.
+#[must_use]
+pub fn select_all<'c>(
+    segment: &BoundSegment,
+    contacts: impl IntoIterator<Item = &'c Contact>,
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+) -> Vec<Verdict> {
+    let contacts: Vec<&Contact> = contacts.into_iter().collect();
+    let one = |contact: &&Contact| select_among(segment, contact, &contacts, schema, clock, now_micros);
+    let mut verdicts: Vec<Verdict> = contacts.iter().map(one).collect();
+    tails::cut(segment.segment(), &contacts, &mut verdicts, schema, clock);
+    verdicts
+}
+
+/// What becomes of a contact with whom nobody competes, but with whom others may live.
+fn select_single(
+    segment: &BoundSegment,
+    contact: &Contact,
+    others: &[&Contact],
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+) -> Verdict {
+    let mut verdict = [select_among(segment, contact, others, schema, clock, now_micros)];
+    tails::cut(segment.segment(), &[contact], &mut verdict, schema, clock);
+    let [verdict] = verdict;
+    verdict
+}
+
+/// Criteria, exclusion, gates and cap: what one contact decides, and those who live with it.
+fn select_among(
+    segment: &BoundSegment,
+    contact: &Contact,
+    others: &[&Contact],
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+) -> Verdict {
     let segment = segment.segment();
-    let value_of = |criteria: &Criteria| evaluate(criteria, contact, schema, clock);
+    let value_of = |criteria: &Criteria| evaluate_among(criteria, contact, others, schema, clock);
     let criteria: Vec<Truth> = segment.criteria.iter().map(|criterion| value_of(&criterion.test)).collect();
     let matched = criteria.iter().all(|truth| truth.is_true());
     let excluded = || segment.exclude.as_ref().is_some_and(|criterion| value_of(&criterion.test).is_true());
@@ -116,21 +171,41 @@ pub fn select(
         Some(Blocked::Excluded)
     } else {
         gate(contact, segment.purpose, segment.channel, clock, now_micros).or_else(|| {
-            let held = segment.holdout.as_ref().is_some_and(|holdout| held_out(holdout, contact.id()));
-            held.then_some(Blocked::Holdout)
+            let facts = gate::facts(contact, segment.channel);
+            let over = |cap| capped(cap, &facts.deliveries, segment.channel, clock, now_micros);
+            segment.cap.as_ref().is_some_and(over).then_some(Blocked::FrequencyCap)
         })
     };
     Verdict { criteria, matched, blocked }
 }
 
-/// The value of criteria for a contact.
+/// The value of criteria for a contact, as if nobody lived with it.
 #[must_use]
 pub fn evaluate(criteria: &Criteria, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
-    truth::logic(criteria, &|test| contact_test(test, contact, schema, clock))
+    evaluate_among(criteria, contact, &[], schema, clock)
 }
 
-fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
-    match test {
+/// The value of criteria for a contact among others, itself among them or not.
+#[must_use]
+pub fn evaluate_among(
+    criteria: &Criteria,
+    contact: &Contact,
+    others: &[&Contact],
+    schema: &Schema,
+    clock: &Clock,
+) -> Truth {
+    truth::logic(criteria, &|test| contact_test(test, contact, others, schema, clock))
+}
+
+fn contact_test(
+    test: &ContactTest,
+    contact: &Contact,
+    others: &[&Contact],
+    schema: &Schema,
+    clock: &Clock,
+) -> Truth {
+    let Some(test) = anchor::anchored(test, contact, clock) else { return Truth::Unknown };
+    match test.as_ref() {
         ContactTest::Field(test) => field::field_test(test, &contact.fields, clock),
         ContactTest::Age { unit, on, test } => {
             let age = age(*unit, on.as_ref(), contact, clock);
@@ -155,9 +230,9 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
             };
             field::number_test(i64::try_from(count).unwrap_or(i64::MAX), test, clock)
         }
-        ContactTest::Aggregate { function, selector, field, test, .. } => {
+        ContactTest::Aggregate { function, selector, field, unit, test, .. } => {
             let records = record::selected(selector, contact, schema, clock);
-            aggregate::aggregate(*function, &records, field, test)
+            aggregate::aggregate(*function, &records, field, unit.as_deref(), test)
         }
         ContactTest::One { which, selector, test } => {
             record::one(*which, &record::selected(selector, contact, schema, clock), test, clock)
@@ -166,17 +241,16 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
             let records = record::selected(selector, contact, schema, clock);
             record::share(&records, test, *cmp, *percent_millis, *at_least, clock)
         }
+        ContactTest::Sample(sample) => Truth::of(sampled(sample, contact.id())),
         ContactTest::Sequence(test) => sequence::sequence(test, contact, schema, clock),
+        ContactTest::Household(of) => household::household(of, contact, others, schema, clock),
         ContactTest::Reference(of) => {
             let is_in = |clock: &Clock| {
-                let test = evaluate(&of.test, contact, schema, clock);
-                of.without
-                    .iter()
-                    .map(|criteria| evaluate(criteria, contact, schema, clock))
-                    .fold(test, Truth::without)
+                let value = |criteria| evaluate_among(criteria, contact, others, schema, clock);
+                of.without.iter().map(value).fold(value(&of.test), Truth::without)
             };
             match &of.asks {
-                Asks::InSegment => is_in(clock),
+                Asks::InSegment | Asks::InStage => is_in(clock),
                 Asks::Entered(window) => match time::before(window, clock) {
                     Some(then) => is_in(clock).without(is_in(&then)),
                     None => Truth::Unknown,
@@ -187,10 +261,10 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
 }
 
 /// Completed years or months on a day, today when there is none.
-fn age(unit: AgeUnit, on: Option<&Operand>, contact: &Contact, clock: &Clock) -> Option<i64> {
+fn age(unit: AgeUnit, on: Option<&Anchor>, contact: &Contact, clock: &Clock) -> Option<i64> {
     let day = match on {
         None => clock.today(),
-        Some(on) => time::operand_day(on, clock)?,
+        Some(on) => anchor::day(on, clock)?,
     };
     match unit {
         AgeUnit::Years => gate::age(contact, day),

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{GATE_FIELDS, GATE_KINDS};
 use crate::schema::{Channel, Class, RecordKind, Schema};
 use crate::segment::{
-    CodeSet, ContactTest, Counted, Criteria, FieldTest, Filter, Logic, Segment, Selector, Test,
+    Amount, CodeSet, ContactTest, Counted, Criteria, FieldTest, Filter, HOUSEHOLD_ID, Logic, Segment,
+    Selector, Test,
 };
 
 /// Fields that a segment looks at.
@@ -19,6 +20,8 @@ pub struct Reads {
     pub address: Option<String>,
     /// Record kinds by name.
     pub records: BTreeMap<String, RecordReads>,
+    /// All of this is also looked at of the other members of the contact's household.
+    pub household: bool,
 }
 
 /// What is looked at of a record kind.
@@ -41,6 +44,13 @@ impl Reads {
         }
         if let (Some(_), Some(channel)) = (segment.purpose, segment.channel) {
             reads.gates(channel, schema);
+            if let (Some(_), Some(kind)) = (&segment.cap, schema.record("delivery")) {
+                reads.kind(kind, &["status", "channel"], None, schema);
+            }
+        }
+        reads.contact.extend(segment.one_per.iter().map(|one_per| one_per.field.clone()));
+        if let Some(order) = segment.limit.as_ref().and_then(|limit| limit.by.as_ref()) {
+            reads.amount(&order.amount, schema);
         }
         reads
     }
@@ -60,7 +70,14 @@ impl Reads {
     }
 
     fn criteria(&mut self, criteria: &Criteria, schema: &Schema) {
-        each(criteria, &mut |test| match test {
+        each(criteria, &mut |test| {
+            self.contact.extend(test.dates_of_contact().into_iter().map(str::to_owned));
+            self.contact_test(test, schema);
+        });
+    }
+
+    fn contact_test(&mut self, test: &ContactTest, schema: &Schema) {
+        match test {
             ContactTest::Field(test) => self.contact.extend(fields_of(test)),
             ContactTest::Age { .. } | ContactTest::Turns { .. } => {
                 self.contact.extend(["birth_date".to_owned(), "deceased_on".to_owned()]);
@@ -71,8 +88,12 @@ impl Reads {
                 Counted::Records | Counted::Days => self.selector(selector, &[], schema),
                 Counted::Distinct { field, .. } => self.selector(selector, &[field], schema),
             },
-            ContactTest::Aggregate { selector, field, .. } => {
-                self.selector(selector, &[field, "comparator"], schema);
+            ContactTest::Aggregate { selector, field, unit, .. } => {
+                let mut fields = vec![field.as_str(), "comparator"];
+                if unit.is_some() {
+                    fields.extend(["unit", "code"]);
+                }
+                self.selector(selector, &fields, schema);
             }
             ContactTest::One { selector, test, .. } | ContactTest::Share { selector, test, .. } => {
                 let mut fields = Vec::new();
@@ -81,6 +102,8 @@ impl Reads {
                 fields.extend(["recorded_at", "comparator"]);
                 self.selector(selector, &fields, schema);
             }
+            // The id is always among the fields.
+            ContactTest::Sample(_) => {}
             ContactTest::Sequence(sequence) => {
                 let clocks =
                     [&sequence.first].into_iter().chain(sequence.links.iter().map(|link| &link.event));
@@ -92,12 +115,34 @@ impl Reads {
                     self.selector(selector, &fields, schema);
                 }
             }
+            ContactTest::Household(household) => {
+                self.contact.insert(HOUSEHOLD_ID.to_owned());
+                self.household = true;
+                self.criteria(&household.test, schema);
+            }
             ContactTest::Reference(reference) => {
                 for criteria in std::iter::once(&reference.test).chain(&reference.without) {
                     self.criteria(criteria, schema);
                 }
             }
-        });
+        }
+    }
+
+    fn amount(&mut self, amount: &Amount, schema: &Schema) {
+        match amount {
+            Amount::Field { field, .. } => self.contact.extend([field.clone()]),
+            Amount::Age(_) => self.contact.extend(["birth_date".to_owned(), "deceased_on".to_owned()]),
+            Amount::Count { counted, selector } => match counted {
+                Counted::Records | Counted::Days => self.selector(selector, &[], schema),
+                Counted::Distinct { field, .. } => self.selector(selector, &[field], schema),
+            },
+            Amount::Aggregate { selector, field, .. } => {
+                self.selector(selector, &[field, "comparator"], schema);
+            }
+            Amount::One { selector, field, .. } => {
+                self.selector(selector, &[field, "comparator", "recorded_at"], schema);
+            }
+        }
     }
 
     fn selector(&mut self, selector: &Selector, more: &[&str], schema: &Schema) {
@@ -128,11 +173,13 @@ impl Reads {
 
 /// The field that is tested, and the one it is compared with.
 pub(super) fn fields_of(test: &FieldTest) -> impl Iterator<Item = String> {
-    let other = match &test.test {
-        Test::CompareField(_, other) => Some(other.field.clone()),
-        _ => None,
+    let others = match &test.test {
+        Test::CompareField(_, other) => vec![other.field.clone()],
+        // What is measured decides how units are converted.
+        Test::Measured { .. } => vec!["unit".to_owned(), "code".to_owned()],
+        _ => Vec::new(),
     };
-    std::iter::once(test.field.clone()).chain(other)
+    std::iter::once(test.field.clone()).chain(others)
 }
 
 /// The codes outside of which the filter is not TRUE.

@@ -3,23 +3,27 @@
 //! Every truth value here comes from the functions that [`super::select`] asks; this adds the values and records that
 //! they looked at. Only fields that the segment names are shown.
 
+mod elsewhere;
+
 use std::cmp::Reverse;
 use std::fmt;
 
 use serde::Serialize;
 
-use super::gate::{GATES, closed, facts, held_out};
+use super::anchor::anchored;
+use super::chance::{held_out, sampled};
+use super::gate::{GATES, capped, closed, facts};
 use super::reads::fields_of;
 use super::record::{Fate, fate, filter, last_of, selected};
+use super::sequence::deciding;
 use super::time::first_instant;
 use super::truth::number_of;
-use super::{Blocked, Contact, Reads, Record, RecordReads, Truth, Verdict, aggregate, field, select};
+use super::{Blocked, Contact, Reads, Record, RecordReads, Truth, Verdict, aggregate, field, select_single};
 use crate::clock::Clock;
 use crate::describe;
 use crate::schema::{Channel, Field, FieldType, Schema};
 use crate::segment::{
-    AgeUnit, Asks, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Reference,
-    Segment, Selector, Test,
+    AgeUnit, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Segment, Selector, Test,
 };
 
 /// Records shown for one step.
@@ -38,7 +42,7 @@ pub struct Trace {
     pub criteria: Vec<TracedCriterion>,
     /// The author's `exclude`.
     pub exclude: Option<TracedCriterion>,
-    /// Consent, suppression and holdout, each by itself; empty without purpose and channel.
+    /// Consent, suppression, sample and holdout, each by itself; empty without purpose and channel.
     pub gates: Vec<TracedGate>,
 }
 
@@ -72,7 +76,8 @@ pub struct Evidence {
     /// Fields of the contact, and numbers made of records.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,
-    /// Records that were taken, newest first; at most ten.
+    /// Records that were taken, newest first; at most ten. Of a sequence that is TRUE, those of one choice that makes it so,
+    /// in its order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<Row>,
     /// Records that were taken and are not shown.
@@ -186,7 +191,8 @@ macro_rules! silent {
 
 silent!(Trace, TracedCriterion, Step, Evidence, Fact, Row, PassedOver, TracedGate);
 
-/// Says what a segment finds of a contact and what decided it. Its verdict is that of [`select`].
+/// Says what a segment finds of a contact and what decided it, as if nobody lived with it. Its verdict is that of
+/// [`select`](super::select).
 #[must_use]
 pub fn trace(
     segment: &BoundSegment,
@@ -195,10 +201,23 @@ pub fn trace(
     clock: &Clock,
     now_micros: i64,
 ) -> Trace {
+    trace_among(segment, contact, &[], schema, clock, now_micros)
+}
+
+/// Says what a segment finds of a contact among others, itself among them or not, and what decided it.
+#[must_use]
+pub fn trace_among(
+    segment: &BoundSegment,
+    contact: &Contact,
+    others: &[&Contact],
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+) -> Trace {
     let bound = segment;
     let segment = bound.segment();
-    let teller = Teller { contact, schema, clock, reads: Reads::of(segment, schema) };
-    let Verdict { matched, blocked, .. } = select(bound, contact, schema, clock, now_micros);
+    let teller = Teller { contact, others, schema, clock, reads: Reads::of(segment, schema) };
+    let Verdict { matched, blocked, .. } = select_single(bound, contact, others, schema, clock, now_micros);
     // Without purpose and channel there is no list, and no gate is asked.
     let approach = segment.purpose.zip(segment.channel);
     let blocked = blocked.filter(|reason| approach.is_some() || *reason == Blocked::Excluded);
@@ -216,8 +235,31 @@ pub fn trace(
     }
 }
 
+impl Trace {
+    /// Says why the list leaves the contact out, of the reasons that depend on other contacts: [`Blocked::OnePer`] and
+    /// [`Blocked::OverLimit`]. `None` says that none of them does.
+    pub fn among_others(&mut self, segment: &Segment, reason: Option<Blocked>) {
+        // A reason of the contact itself that comes before stands.
+        let reason = reason.filter(|reason| self.blocked.is_none_or(|own| *reason < own));
+        let asked =
+            [(Blocked::OnePer, segment.one_per.is_some()), (Blocked::OverLimit, segment.limit.is_some())];
+        for (own, _) in asked.into_iter().filter(|(_, asked)| *asked) {
+            let closed = reason == Some(own);
+            let gate = TracedGate { reason: own, closed, removes: closed, evidence: Evidence::default() };
+            let place = self.gates.iter().position(|other| other.reason > own).unwrap_or(self.gates.len());
+            self.gates.insert(place, gate);
+        }
+        if let Some(reason) = reason {
+            self.gates.iter_mut().for_each(|gate| gate.removes = gate.reason == reason);
+            self.blocked = Some(reason);
+            self.listed = Some(false);
+        }
+    }
+}
+
 struct Teller<'a> {
     contact: &'a Contact,
+    others: &'a [&'a Contact],
     schema: &'a Schema,
     clock: &'a Clock,
     reads: Reads,
@@ -258,48 +300,38 @@ impl Teller<'_> {
             }
             Logic::Leaf(ContactTest::Reference(of)) => {
                 let test = ContactTest::Reference(of.clone());
-                let truth = super::contact_test(&test, self.contact, self.schema, self.clock);
+                let truth = super::contact_test(&test, self.contact, self.others, self.schema, self.clock);
                 Step { parts: self.reference(of), ..plain(&describe::test(&test, self.schema), truth) }
+            }
+            Logic::Leaf(test @ ContactTest::Household(of)) => {
+                let truth = super::contact_test(test, self.contact, self.others, self.schema, self.clock);
+                let own = Step { parts: vec![self.step(&of.test)], ..plain("the contact itself", truth) };
+                let own = Step { truth: own.parts.first().map_or(truth, |step| step.truth), ..own };
+                let home =
+                    Step { evidence: Some(self.evidence(test)), ..plain("the whole household", truth) };
+                Step { parts: vec![own, home], ..plain(&describe::test(test, self.schema), truth) }
             }
             Logic::Leaf(test) => Step {
                 evidence: Some(self.evidence(test)),
                 ..plain(
                     &describe::test(test, self.schema),
-                    super::contact_test(test, self.contact, self.schema, self.clock),
+                    super::contact_test(test, self.contact, self.others, self.schema, self.clock),
                 )
             },
         }
     }
 
-    /// What stands under a name, now and, when it is asked for, then.
-    fn reference(&self, of: &Reference) -> Vec<Step> {
-        let mut parts = self.members(of, "");
-        if let Asks::Entered(window) = &of.asks
-            && let Some(clock) = super::time::before(window, self.clock)
-        {
-            let then = Teller { clock: &clock, reads: self.reads.clone(), ..*self };
-            parts.extend(then.members(of, &format!(", at the end of {}", clock.today())));
-        }
-        parts
-    }
-
-    fn members(&self, of: &Reference, when: &str) -> Vec<Step> {
-        let group = |asks: &str, criteria: &Criteria| {
-            let step = self.step(criteria);
-            Step {
-                asks: format!("{asks} {}{when}", of.name),
-                truth: step.truth,
-                parts: vec![step],
-                evidence: None,
-            }
-        };
-        let test = group("the criteria of", &of.test);
-        std::iter::once(test)
-            .chain(of.without.iter().map(|criteria| group("who is left out of", criteria)))
-            .collect()
-    }
-
+    /// What a test looked at; when it counts from a date that the contact lacks, that date and nothing else.
     fn evidence(&self, test: &ContactTest) -> Evidence {
+        let dates: Vec<Fact> = test.dates_of_contact().into_iter().map(|name| self.fact(name)).collect();
+        let Some(test) = anchored(test, self.contact, self.clock) else { return self.facts(dates) };
+        let mut evidence = self.evidence_of(&test);
+        let new = dates.into_iter().filter(|date| !evidence.facts.contains(date));
+        evidence.facts = new.collect::<Vec<_>>().into_iter().chain(evidence.facts).collect();
+        evidence
+    }
+
+    fn evidence_of(&self, test: &ContactTest) -> Evidence {
         let contact_fact = |name: &str| self.fact(name);
         match test {
             ContactTest::Field(test) => self.facts(fields_of(test).map(|field| contact_fact(&field))),
@@ -326,9 +358,10 @@ impl Teller<'_> {
                 };
                 self.records(selector, &taken, vec![named(&name, Some(number.to_string()))])
             }
-            ContactTest::Aggregate { function, selector, field, ty, .. } => {
+            ContactTest::Aggregate { function, selector, field, ty, unit, .. } => {
                 let taken = self.taken(selector);
-                let number = aggregate::number(*function, &taken, field, *ty == FieldType::Money);
+                let money = *ty == FieldType::Money;
+                let number = aggregate::number(*function, &taken, field, unit.as_deref(), money);
                 let name = format!("{} of {field}", function.name());
                 self.records(selector, &taken, vec![named(&name, number)])
             }
@@ -347,7 +380,13 @@ impl Teller<'_> {
                 ];
                 self.records(selector, &taken, facts)
             }
+            // Chance looks at nothing but the id.
+            ContactTest::Sample(_) => Evidence::default(),
             ContactTest::Sequence(sequence) => {
+                if let Some(chain) = deciding(sequence, self.contact, self.schema, self.clock) {
+                    let records = chain.into_iter().map(|record| self.row(record)).collect();
+                    return Evidence { records, ..Evidence::default() };
+                }
                 let mut all = Evidence::default();
                 for selector in sequence.selectors() {
                     all.extend(self.records(selector, &self.taken(selector), Vec::new()));
@@ -356,6 +395,7 @@ impl Teller<'_> {
             }
             // Its parts have the evidence.
             ContactTest::Reference(_) => Evidence::default(),
+            ContactTest::Household(of) => self.household(of),
         }
     }
 
@@ -470,13 +510,30 @@ impl Teller<'_> {
                 evidence: self.gate_evidence(gate, channel),
             })
             .collect();
-        if let Some(holdout) = &segment.holdout {
+        if let Some(cap) = &segment.cap {
+            let records: Vec<&Record> =
+                self.contact.records.iter().filter(|record| record.kind == "delivery").collect();
             gates.push(TracedGate {
-                reason: Blocked::Holdout,
-                closed: held_out(holdout, self.contact.id()),
-                removes: blocked == Some(Blocked::Holdout),
-                evidence: Evidence::default(),
+                reason: Blocked::FrequencyCap,
+                closed: capped(cap, &facts.deliveries, Some(channel), self.clock, now_micros),
+                removes: blocked == Some(Blocked::FrequencyCap),
+                evidence: Evidence {
+                    records: records.iter().take(ROWS_MAX).map(|record| self.row(record)).collect(),
+                    records_more: records.len().saturating_sub(ROWS_MAX),
+                    ..Evidence::default()
+                },
             });
+        }
+        let id = self.contact.id();
+        let mut by_chance = |reason: Blocked, closed: bool| {
+            let evidence = Evidence::default();
+            gates.push(TracedGate { reason, closed, removes: blocked == Some(reason), evidence });
+        };
+        if let Some(sample) = &segment.sample {
+            by_chance(Blocked::NotSampled, !sampled(sample, id));
+        }
+        if let Some(holdout) = &segment.holdout {
+            by_chance(Blocked::Holdout, held_out(holdout, id));
         }
         gates
     }
@@ -503,7 +560,12 @@ impl Teller<'_> {
             Blocked::Unsubscribed => rows("email_unsubscribe"),
             Blocked::NoConsent => rows("consent"),
             Blocked::Minor => self.facts([self.fact("birth_date")]),
-            Blocked::Excluded | Blocked::Holdout => Evidence::default(),
+            Blocked::Excluded
+            | Blocked::FrequencyCap
+            | Blocked::OnePer
+            | Blocked::NotSampled
+            | Blocked::OverLimit
+            | Blocked::Holdout => Evidence::default(),
         }
     }
 }
@@ -517,6 +579,10 @@ fn email_only(gate: Blocked) -> bool {
         | Blocked::NoAddress
         | Blocked::NoConsent
         | Blocked::Minor
+        | Blocked::FrequencyCap
+        | Blocked::OnePer
+        | Blocked::NotSampled
+        | Blocked::OverLimit
         | Blocked::Holdout => false,
     }
 }

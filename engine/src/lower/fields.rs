@@ -1,18 +1,23 @@
 //! Tests of single fields as expressions over their columns; null is UNKNOWN.
 
 use chrono::NaiveDate;
-use datafusion::common::{Result, ScalarValue, exec_err, internal_datafusion_err, internal_err};
+use datafusion::common::{Result, exec_err, internal_datafusion_err, internal_err};
 use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, Field, FieldType};
-use hyperseg_dsl::segment::{AgeUnit, Cmp, CodePattern, CodeSet, FieldTest, Operand, Test, Window};
+use hyperseg_dsl::segment::{
+    AgeUnit, Anchor, Cmp, CodePattern, CodeSet, Duration, DurationUnit, FieldTest, NumberTest, Operand,
+    Shift, Test, Window,
+};
 use hyperseg_dsl::value::{Value, days_since_epoch, pack_date};
 use hyperseg_storage::layout::known_column;
 
-use super::time::{Stretch, after, before, stretch};
-use super::{literal, number};
+use super::anchors::Place;
+use super::time::{Stretch, after, before, fixed_day, stretch};
+use super::{bounds, literal, number, relation};
 use crate::functions::{
-    ListOf, Returns, TextTest, Turns, age_test, anniversary, list_test, local_day, text, turns,
+    Against, ListOf, Reported, Returns, Shifts, TextTest, Turns, age_at, age_test, anniversary,
+    anniversary_between, list_test, local_day, shifted_day, text, turns,
 };
 
 /// Whether the age on a day lies in one of these ranges, as an expression over the demographic columns.
@@ -20,8 +25,30 @@ pub(super) fn age_in(unit: AgeUnit, day: NaiveDate, ages: Vec<(u32, u32)>) -> Ex
     age_test(unit, day, ages, col("birth_date"), col("deceased_on"))
 }
 
+/// Whether the age on a day that is an anchor lies in one of these ranges.
+pub(super) fn age_on(unit: AgeUnit, on: &Anchor, ages: Vec<(u32, u32)>, place: &Place<'_>) -> Result<Expr> {
+    if on.field().is_none() {
+        return Ok(age_in(unit, fixed_day(on, place.clock)?, ages));
+    }
+    Ok(age_at(unit, ages, [col("birth_date"), col("deceased_on")], place.day(on)?))
+}
+
 /// Whether the day on which an age is completed lies in a window.
-pub(super) fn turns_test(age: u32, window: &Window, clock: &Clock) -> Result<Expr> {
+pub(super) fn turns_test(age: u32, window: &Window, place: &Place<'_>) -> Result<Expr> {
+    let clock = place.clock;
+    if let Some((first, last)) = place.day_bounds(window)? {
+        let alive = Turns { age, first: None, last: None };
+        let years = Duration { count: age, unit: DurationUnit::Year };
+        let day = || shifted_day(Shifts(vec![Shift { back: false, length: years }]), col("birth_date"));
+        let first = first.map(|first| day().gt_eq(first));
+        let last = last.map(|last| day().lt_eq(last));
+        let alive = turns(alive, col("birth_date"), col("deceased_on"));
+        return Ok(std::iter::once(alive)
+            .chain(first)
+            .chain(last)
+            .reduce(Expr::and)
+            .unwrap_or_else(|| lit(true)));
+    }
     let Some((first, last)) = stretch(window, clock)?.day_bounds() else {
         return exec_err!("a birthday in a window of hours");
     };
@@ -30,7 +57,8 @@ pub(super) fn turns_test(age: u32, window: &Window, clock: &Clock) -> Result<Exp
 }
 
 /// A test of a field among these.
-pub(super) fn field_test(test: &FieldTest, fields: &[Field], clock: &Clock) -> Result<Expr> {
+pub(super) fn field_test(test: &FieldTest, fields: &[Field], place: &Place<'_>) -> Result<Expr> {
+    let clock = place.clock;
     let field = fields
         .iter()
         .find(|field| field.name == test.field)
@@ -40,6 +68,9 @@ pub(super) fn field_test(test: &FieldTest, fields: &[Field], clock: &Clock) -> R
         Test::Missing => Ok(!known(field)),
         Test::Codes(set) => Ok(code_test(&col(&field.name), set)),
         Test::Window(window) => {
+            if let Some(test) = place.in_window(&col(&field.name), field.ty, window)? {
+                return Ok(test);
+            }
             let stretch = stretch(window, clock)?;
             match field.ty {
                 FieldType::Date => Ok(stretch.date_test(&col(&field.name))),
@@ -53,13 +84,14 @@ pub(super) fn field_test(test: &FieldTest, fields: &[Field], clock: &Clock) -> R
         },
         Test::List(how, operands) => {
             let places = operands.iter().map(|operand| match literal(operand)? {
-                Value::Category(category) => place(field, category),
+                Value::Category(category) => number_of_category(field, category),
                 _ => internal_err!("a category was expected"),
             });
             Ok(list_test(ListOf { how: *how, places: places.collect::<Result<_>>()? }, col(&field.name)))
         }
         Test::Compare(cmp, operand) => {
-            Ok(if_a_number(compare(field, &col(&field.name), *cmp, operand, clock)?, field, fields))
+            let asked = || NumberTest::Compare(*cmp, operand.clone());
+            or_interval(compare(field, &col(&field.name), *cmp, operand, clock)?, field, fields, asked)
         }
         Test::CompareField(cmp, other) => {
             let other = fields
@@ -67,17 +99,39 @@ pub(super) fn field_test(test: &FieldTest, fields: &[Field], clock: &Clock) -> R
                 .find(|field| field.name == other.field)
                 .ok_or_else(|| internal_datafusion_err!("a field that the schema does not have"))?;
             let (left, right) = (in_common(field, other, clock), in_common(other, field, clock));
+            // At most one of the two can be an interval: they are not the same field.
+            let (value, relation, against) = if is_result(other, fields) {
+                (other, relation(turned(*cmp)), left.clone())
+            } else {
+                (field, relation(*cmp), right.clone())
+            };
             let compared = plain(left, *cmp, right);
-            Ok(if_a_number(if_a_number(compared, field, fields), other, fields))
+            if !is_result(value, fields) {
+                return Ok(compared);
+            }
+            let against = cast(against, arrow::datatypes::DataType::Float64);
+            let interval = reported(&value.name, fields, None);
+            Ok(either(compared, interval.test(&value.name, Against::Column(relation), Some(against))))
         }
         Test::In(operands) => {
-            Ok(if_a_number(one_of(field, &col(&field.name), operands, clock)?, field, fields))
+            let asked = || NumberTest::In(operands.clone());
+            or_interval(one_of(field, &col(&field.name), operands, clock)?, field, fields, asked)
         }
         Test::Between(low, high) => {
             let column = col(&field.name);
-            let low = compare(field, &column, Cmp::Ge, low, clock)?;
-            let both = low.and(compare(field, &column, Cmp::Le, high, clock)?);
-            Ok(if_a_number(both, field, fields))
+            let asked = || NumberTest::Range(low.clone(), high.clone());
+            let both = compare(field, &column, Cmp::Ge, low, clock)?.and(compare(
+                field,
+                &column,
+                Cmp::Le,
+                high,
+                clock,
+            )?);
+            or_interval(both, field, fields, asked)
+        }
+        Test::Measured { unit, test } => {
+            let reported = reported(&field.name, fields, Some(unit));
+            Ok(reported.test(&field.name, Against::Constants(bounds(test)?), None))
         }
     }
 }
@@ -93,13 +147,53 @@ fn in_common(field: &Field, other: &Field, clock: &Clock) -> Expr {
     }
 }
 
-/// The test of a value; the value of a result such as `<5.7` is not a number yet, and every test of it UNKNOWN.
-fn if_a_number(test: Expr, field: &Field, fields: &[Field]) -> Expr {
-    if field.name == "value" && fields.iter().any(|other| other.name == "comparator") {
-        let exact = || col("comparator").is_null();
-        return exact().and(test).or((!exact()).and(lit(ScalarValue::Boolean(None))));
+/// The test of a value, or that of all that a result such as `<5.7` can be.
+fn or_interval(
+    test: Expr,
+    field: &Field,
+    fields: &[Field],
+    asked: impl FnOnce() -> NumberTest,
+) -> Result<Expr> {
+    if !is_result(field, fields) {
+        return Ok(test);
     }
-    test
+    let interval = reported(&field.name, fields, None);
+    Ok(either(test, interval.test(&field.name, Against::Constants(bounds(&asked())?), None)))
+}
+
+/// The first for a number, the second for a result with a comparator.
+fn either(number: Expr, interval: Expr) -> Expr {
+    let exact = || col("comparator").is_null();
+    exact().and(number).or((!exact()).and(interval))
+}
+
+/// A number that may be reported with a comparator.
+fn is_result(field: &Field, fields: &[Field]) -> bool {
+    field.name == "value" && fields.iter().any(|other| other.name == "comparator")
+}
+
+/// How a field of numbers is reported in records with these fields, and the unit it is asked for in.
+pub(super) fn reported(field: &str, fields: &[Field], unit: Option<&str>) -> Reported {
+    let comparator = fields.iter().find(|other| field == "value" && other.name == "comparator");
+    let place = |sign: &str| {
+        let place = comparator?.categories.iter().position(|known| known == sign);
+        place.and_then(|place| i16::try_from(place).ok())
+    };
+    Reported {
+        comparators: comparator.map(|_| ["<", "<=", ">", ">="].map(place)),
+        unit: unit.map(str::to_owned),
+    }
+}
+
+/// The comparison seen from the other side.
+fn turned(cmp: Cmp) -> Cmp {
+    match cmp {
+        Cmp::Eq | Cmp::Ne => cmp,
+        Cmp::Lt => Cmp::Gt,
+        Cmp::Le => Cmp::Ge,
+        Cmp::Gt => Cmp::Lt,
+        Cmp::Ge => Cmp::Le,
+    }
 }
 
 /// A value is there. Never null.
@@ -161,7 +255,7 @@ fn comparable(field: &Field, column: &Expr, constant: &Value) -> Result<(Expr, E
     let column = column.clone();
     let constant = match (field.ty, constant) {
         (FieldType::Text, Value::Text(text)) => lit(text.as_str()),
-        (FieldType::Category, Value::Category(category)) => lit(place(field, category)?),
+        (FieldType::Category, Value::Category(category)) => lit(number_of_category(field, category)?),
         (FieldType::Int, Value::Int(int)) => match i32::try_from(*int) {
             Ok(int) => lit(int),
             Err(_) => return Ok((cast(column, arrow::datatypes::DataType::Int64), lit(*int))),
@@ -182,7 +276,7 @@ fn comparable(field: &Field, column: &Expr, constant: &Value) -> Result<(Expr, E
 }
 
 /// Stored number of a category.
-fn place(field: &Field, category: &str) -> Result<i16> {
+fn number_of_category(field: &Field, category: &str) -> Result<i16> {
     let place = field.categories.iter().position(|known| known == category);
     place
         .and_then(|place| i16::try_from(place).ok())
@@ -246,7 +340,13 @@ fn behind_prefix(prefix: &str) -> Option<String> {
 }
 
 /// A yearly return of a date in a window with two ends.
-pub(super) fn anniversary_test(field: &str, window: &Window, clock: &Clock) -> Result<Expr> {
+pub(super) fn anniversary_test(field: &str, window: &Window, place: &Place<'_>) -> Result<Expr> {
+    let clock = place.clock;
+    match place.day_bounds(window)? {
+        Some((Some(first), Some(last))) => return Ok(anniversary_between(col(field), first, last)),
+        Some(_) => return exec_err!("an anniversary in a window without two ends"),
+        None => {}
+    }
     let bounds = stretch(window, clock)?.day_bounds();
     let Some((Some(first), Some(last))) = bounds else {
         return exec_err!("an anniversary in a window without two ends");

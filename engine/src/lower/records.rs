@@ -5,13 +5,14 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind};
-use hyperseg_dsl::segment::{CodeSet, Counted, FieldTest, Filter, Logic, Selector, Test, Which};
+use hyperseg_dsl::segment::{CodeSet, Counted, FieldTest, Filter, Logic, Selector, Test, Which, Window};
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::TableId;
 
+use super::anchors::Place;
 use super::in_lists::kept_apart;
 use super::time::{Stretch, sees_the_future, stretch};
-use super::{Lowering, fields, literal, logic_expr, node};
+use super::{Leaf, Lowering, fields, literal, logic_expr, node};
 use crate::plan::ops::Operation;
 use crate::plan::ops::distinct::Sameness;
 use crate::plan::ops::extreme::Extreme;
@@ -32,20 +33,20 @@ impl Lowering<'_> {
         operation: Operation,
         selector: &Selector,
         asked: Vec<Expr>,
-        label: Option<&str>,
+        of: &Leaf<'_>,
     ) -> Result<LogicalPlan> {
-        let (scan, filter) = self.selected(selector)?;
+        let (scan, filter) = self.selected(selector, of.dates)?;
         let exprs = std::iter::once(filter).chain(asked).collect();
-        let label = label.map_or_else(|| selector.record.clone(), str::to_owned);
+        let label = of.label.map_or_else(|| selector.record.clone(), str::to_owned);
         Ok(node(operation, label, exprs, vec![scan]))
     }
 
-    /// The scan of what a selector can take, and the filter that takes it.
-    pub(super) fn selected(&self, selector: &Selector) -> Result<(LogicalPlan, Expr)> {
+    /// The scan of what a selector can take, with these dates of the contact beside the rows, and the filter that takes it.
+    pub(super) fn selected(&self, selector: &Selector, dates: &[&str]) -> Result<(LogicalPlan, Expr)> {
         let kind = self.kind(&selector.record)?;
         let split = self.split(kind, selector)?;
         let classes = self.schema().classes_for(kind, narrowing_codes(&selector.filter));
-        let mut scan = self.tables.record_scan(kind, &classes)?;
+        let mut scan = self.tables.record_scan(kind, &classes, dates)?;
         if let Some(before) = conjunction(split.before) {
             scan = scan.filter(before)?;
         }
@@ -59,10 +60,7 @@ impl Lowering<'_> {
         selector: &Selector,
         test: &Filter,
     ) -> Result<(Operation, Vec<Expr>)> {
-        let latest = match which {
-            Which::Latest => true,
-            Which::Earliest => false,
-        };
+        let latest = self.is_latest(which);
         if let Some(days) = self.days_asked(test)? {
             let (low, high) = days.day_bounds().unwrap_or_default();
             let (low, high) = (low.and_then(|low| low.pred_opt()), high.and_then(|high| high.succ_opt()));
@@ -79,6 +77,13 @@ impl Lowering<'_> {
         Ok((Operation::ExtremeRecord(extreme), vec![self.record_test(selector, test)?]))
     }
 
+    pub(super) fn is_latest(&self, which: Which) -> bool {
+        match which {
+            Which::Latest => true,
+            Which::Earliest => false,
+        }
+    }
+
     /// What is asked of a selected record.
     pub(super) fn record_test(&self, selector: &Selector, test: &Filter) -> Result<Expr> {
         self.filter_expr(self.kind(&selector.record)?, test)
@@ -88,6 +93,9 @@ impl Lowering<'_> {
     fn days_asked(&self, test: &Filter) -> Result<Option<Stretch>> {
         let Logic::Leaf(FieldTest { field, test, .. }) = test else { return Ok(None) };
         let stretch = match test {
+            Test::Window(window) if window.anchors().iter().any(|anchor| anchor.field().is_some()) => {
+                return Ok(None);
+            }
             Test::Window(window) => stretch(window, &self.clock)?,
             Test::Between(low, high) => match (literal(low)?, literal(high)?) {
                 (Value::Date(low), Value::Date(high)) => Stretch::days(&self.clock, Some(*low), Some(*high)),
@@ -95,6 +103,7 @@ impl Lowering<'_> {
             },
             Test::Compare(..)
             | Test::CompareField(..)
+            | Test::Measured { .. }
             | Test::In(_)
             | Test::List(..)
             | Test::Text(..)
@@ -118,19 +127,19 @@ impl Lowering<'_> {
         }
     }
 
-    /// The value of a record, and whether it is no number yet.
-    pub(super) fn measured(&self, selector: &Selector, field: &str) -> Vec<Expr> {
-        let mut asked = vec![col(field)];
-        let kind = self.schema().record(&selector.record);
-        if field == "value" && kind.is_some_and(|kind| kind.field("comparator").is_some()) {
-            asked.push(col("comparator").is_not_null());
+    /// The value of a record in a unit, and what it says of the number where it may not be that.
+    pub(super) fn measured(&self, selector: &Selector, field: &str, unit: Option<&str>) -> Result<Vec<Expr>> {
+        let fields = &self.kind(&selector.record)?.fields;
+        let reported = fields::reported(field, fields, unit);
+        if reported.is_exact() {
+            return Ok(vec![col(field)]);
         }
-        asked
+        Ok(vec![reported.number(field), reported.kind(field)])
     }
 
     fn filter_expr(&self, kind: &RecordKind, filter: &Filter) -> Result<Expr> {
         kept_apart(logic_expr(filter, &|test: &FieldTest| {
-            fields::field_test(test, &kind.fields, &self.clock)
+            fields::field_test(test, &kind.fields, &self.place(None))
         })?)
     }
 
@@ -138,15 +147,19 @@ impl Lowering<'_> {
         let at = col("at");
         let mut before = Vec::new();
         let mut filter = self.filter_expr(kind, &selector.filter)?;
-        let stretches =
-            selector.windows.iter().map(|window| stretch(window, &self.clock)).collect::<Result<Vec<_>>>()?;
+        let place = self.place(None);
         if !kind.schedule && !selector.windows.iter().any(sees_the_future) {
             before.extend(self.visible(kind));
         }
         if selector.active {
-            before.extend(self.active(kind, &stretches)?);
+            before.extend(self.active(kind, &selector.windows, &place)?);
         } else {
-            for stretch in &stretches {
+            for window in &selector.windows {
+                if let Some(test) = place.in_window(&at, FieldType::Time, window)? {
+                    before.push(test);
+                    continue;
+                }
+                let stretch = stretch(window, &self.clock)?;
                 // A day against hours is UNKNOWN, which the leaf has to see in order to tally it.
                 if stretch.is_exact() {
                     filter = filter.and(stretch.time_test(&at));
@@ -166,27 +179,37 @@ impl Lowering<'_> {
     fn visible(&self, kind: &RecordKind) -> Option<Expr> {
         let latest = self.tables.snapshot().files().iter().filter_map(|file| match &file.table {
             TableId::Record(name) if *name == kind.name => file.at_max,
-            TableId::Record(_) | TableId::Contact => None,
+            TableId::Record(_) | TableId::Contact | TableId::History => None,
         });
         let until = Stretch::until(&self.clock);
         let late = latest.max().is_some_and(|latest| !until.holds_up_to(latest));
         late.then(|| not_after(&self.clock))
     }
 
-    /// The interval from `at` to `end` overlaps every stretch, or contains as_of when there is none.
-    fn active(&self, kind: &RecordKind, stretches: &[Stretch]) -> Result<Vec<Expr>> {
+    /// The interval from `at` to `end` overlaps every window, or contains as_of when there is none.
+    fn active(&self, kind: &RecordKind, windows: &[Window], place: &Place<'_>) -> Result<Vec<Expr>> {
         let (at, end) = (col("at"), col("end"));
         let mut exprs = Vec::new();
         let mut overlap = |starts: Stretch, ends: Stretch| {
             exprs.push(starts.time_test(&at));
             exprs.push(end.clone().is_null().or(ends.time_test(&end)));
         };
-        if stretches.is_empty() {
+        if windows.is_empty() {
             overlap(Stretch::until(&self.clock), Stretch::from(&self.clock));
         }
-        for stretch in stretches {
+        let mut of_contact = Vec::new();
+        for window in windows {
+            if let Some(tests) = place.overlaps(window)? {
+                of_contact.extend(tests);
+                continue;
+            }
+            let stretch = stretch(window, &self.clock)?;
+            if stretch.is_empty() {
+                of_contact.push(lit(false));
+            }
             overlap(stretch.not_after_end(&self.clock), stretch.not_before_start(&self.clock));
         }
+        exprs.extend(of_contact);
         if !kind.ended.is_empty() {
             let values: Vec<Value> = kind.ended.iter().map(|text| Value::Category(text.clone())).collect();
             exprs.push(col("end").is_not_null().or(not_hidden(kind, "status", &values)?));

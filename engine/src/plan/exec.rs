@@ -24,7 +24,7 @@ use futures::TryStreamExt;
 use tokio::sync::OnceCell;
 
 use super::leaf_cache::Slot;
-use crate::sets::ShardSet;
+use crate::sets::{ShardSet, Shards};
 use crate::table::{Candidates, EncryptedScan};
 
 /// What an operator does with the inputs of one shard.
@@ -46,6 +46,16 @@ pub(crate) trait SetOperator: Debug + Send + Sync {
         false
     }
 
+    /// It looks at the inputs of all shards before it answers for one: it gets no streams but [`ShardContext::whole`].
+    fn gathers(&self) -> bool {
+        false
+    }
+
+    /// This operator as what cuts the list, when it is that.
+    fn as_tails(&self) -> Option<&super::ops::tails::Tails> {
+        None
+    }
+
     /// This operator as the gate, when it is one.
     fn as_gate(&self) -> Option<&super::ops::gate::Gate> {
         None
@@ -58,12 +68,51 @@ pub(crate) struct ShardContext {
     pub(crate) shard: u32,
     /// Contacts in it.
     pub(crate) contacts: usize,
+    shards: Arc<Shards>,
     /// Memory of this operator and shard, from the query's pool.
     pub(crate) reservation: MemoryReservation,
+    /// The inputs of all shards, for an operator that [gathers](SetOperator::gathers).
+    pub(crate) whole: Option<Whole>,
     metrics: ExecutionPlanMetricsSet,
 }
 
+/// The inputs of an operator in every shard.
+#[derive(Clone)]
+pub(crate) struct Whole {
+    /// The operator's inputs; partition *i* is shard *i*.
+    pub(crate) inputs: Vec<Arc<dyn ExecutionPlan>>,
+    /// What they are executed with.
+    pub(crate) context: Arc<TaskContext>,
+    /// Contacts of each shard.
+    pub(crate) shards: Arc<Shards>,
+}
+
 impl ShardContext {
+    /// The context of a node that puts out one row for a shard.
+    pub(crate) fn of(
+        name: &'static str,
+        partition: usize,
+        shards: &Arc<Shards>,
+        context: &TaskContext,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<Self> {
+        let contacts = shards.contacts(partition);
+        let contacts = contacts.ok_or_else(|| internal_datafusion_err!("no shard {partition}"))?;
+        Ok(Self {
+            shard: u32::try_from(partition).map_err(|_| internal_datafusion_err!("too many shards"))?,
+            contacts,
+            shards: Arc::clone(shards),
+            reservation: MemoryConsumer::new(name).register(context.memory_pool()),
+            whole: None,
+            metrics: metrics.clone(),
+        })
+    }
+
+    /// A set without contacts that were forgotten.
+    pub(crate) fn present(&self, set: ShardSet) -> ShardSet {
+        self.shards.present(self.shard as usize, set)
+    }
+
     /// A new counter of this operator, shown by `plan --analyze` and read by the reports. Made once, not per batch:
     /// every call adds one to the plan's metrics.
     pub(crate) fn counter(&self, name: impl Into<Cow<'static, str>>) -> Count {
@@ -98,7 +147,7 @@ pub(crate) struct SetExec {
     label: String,
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     /// Contacts of each shard.
-    shards: Arc<[u32]>,
+    shards: Arc<Shards>,
     /// Of a leaf.
     answers: Option<Arc<Answers>>,
     /// Inputs are worked off at the same time, each in a task of its own.
@@ -113,7 +162,7 @@ impl SetExec {
         operator: Arc<dyn SetOperator>,
         label: String,
         inputs: Vec<Arc<dyn ExecutionPlan>>,
-        shards: Arc<[u32]>,
+        shards: Arc<Shards>,
         answers: Option<Arc<Answers>>,
         at_once: bool,
     ) -> Result<Self> {
@@ -219,28 +268,25 @@ impl ExecutionPlan for SetExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let contacts = self
-            .shards
-            .get(partition)
-            .copied()
-            .ok_or_else(|| internal_datafusion_err!("no shard {partition}"))?;
         let start = |input: &Arc<dyn ExecutionPlan>| {
             let stream = input.execute(partition, Arc::clone(&context))?;
             Ok(if self.at_once { in_task(stream) } else { stream })
         };
         let inputs = self.inputs.clone();
-        let streams = if self.answers.is_some() {
-            inputs.iter().map(|input| input.execute(partition, Arc::clone(&context))).collect()
+        let streams = if self.operator.gathers() {
+            Vec::new()
+        } else if self.answers.is_some() {
+            let own = inputs.iter().map(|input| input.execute(partition, Arc::clone(&context)));
+            own.collect::<Result<Vec<_>>>()?
         } else {
-            inputs.iter().map(start).collect::<Result<Vec<_>>>()
-        }?;
-        let reservation = MemoryConsumer::new(self.operator.name()).register(context.memory_pool());
-        let shard = ShardContext {
-            shard: u32::try_from(partition).map_err(|_| internal_datafusion_err!("too many shards"))?,
-            contacts: contacts as usize,
-            reservation,
-            metrics: self.metrics.clone(),
+            inputs.iter().map(start).collect::<Result<Vec<_>>>()?
         };
+        let mut shard =
+            ShardContext::of(self.operator.name(), partition, &self.shards, &context, &self.metrics)?;
+        if self.operator.gathers() {
+            let (inputs, shards) = (self.inputs.clone(), Arc::clone(&self.shards));
+            shard.whole = Some(Whole { inputs, context: Arc::clone(&context), shards });
+        }
         let operator = Arc::clone(&self.operator);
         let answers = self.answers.clone();
         let answer = async move {
@@ -289,7 +335,9 @@ async fn leaf(
     Ok(counted(set, shard))
 }
 
+/// The one place that every set comes through: without those that were forgotten, and counted.
 fn counted(set: ShardSet, shard: &ShardContext) -> ShardSet {
+    let set = shard.present(set);
     shard.count("true", set.count_true());
     shard.count("unknown", set.count_unknown());
     set
@@ -330,11 +378,20 @@ fn in_task(mut stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
 }
 
 /// Reads the single set that a stream of sets carries, and checks that it is of the shard that was asked for.
-pub(crate) async fn read_set(mut input: SendableRecordBatchStream, shard: &ShardContext) -> Result<ShardSet> {
+pub(crate) async fn read_set(input: SendableRecordBatchStream, shard: &ShardContext) -> Result<ShardSet> {
+    set_of(input, shard.shard, shard.contacts).await
+}
+
+/// Reads the single set that a stream of sets carries, and checks that it is of this shard.
+pub(crate) async fn set_of(
+    mut input: SendableRecordBatchStream,
+    shard: u32,
+    contacts: usize,
+) -> Result<ShardSet> {
     let mut found: Option<ShardSet> = None;
     while let Some(batch) = input.try_next().await? {
         let (number, set) = ShardSet::from_batch(&batch)?;
-        if number != shard.shard || set.contacts() != shard.contacts || found.replace(set).is_some() {
+        if number != shard || set.contacts() != contacts || found.replace(set).is_some() {
             return internal_err!("a set of contacts arrived in another shard's partition");
         }
     }

@@ -14,6 +14,7 @@ mod why;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
+use hyperseg_dsl::segment::Stage;
 use hyperseg_storage::Dataset;
 use tokio::runtime::Runtime;
 
@@ -61,7 +62,15 @@ impl Engine {
     /// # Errors
     /// As [`Engine::count`].
     pub async fn funnel(&self, request: &Request) -> Result<FunnelReport> {
-        count::funnel(self, request).await
+        count::funnel(self, request, &[]).await
+    }
+
+    /// The waterfall, and those who match by stage: each contact is in the first stage whose criteria are TRUE.
+    ///
+    /// # Errors
+    /// As [`Engine::count`].
+    pub async fn funnel_by_stage(&self, request: &Request, stages: &[Stage]) -> Result<FunnelReport> {
+        count::funnel(self, request, stages).await
     }
 
     /// The plan of a run, or of a count when the segment lacks purpose or channel; executed when `analyze` is set.
@@ -79,7 +88,7 @@ impl Engine {
     /// # Errors
     /// No contact has this id; the dataset, its keys or its audit log cannot be used.
     pub async fn why(&self, request: &Request, contact_id: &str) -> Result<WhyReport> {
-        why::why(self, request, contact_id)
+        why::why(self, request, contact_id).await
     }
 
     /// Releases the list. The rows can be read only once the release record is durable.
@@ -107,6 +116,14 @@ impl Engine {
         self.block_on(self.funnel(request))
     }
 
+    /// [`Engine::funnel_by_stage`] for callers without an async runtime.
+    ///
+    /// # Errors
+    /// As [`Engine::count`].
+    pub fn funnel_by_stage_blocking(&self, request: &Request, stages: &[Stage]) -> Result<FunnelReport> {
+        self.block_on(self.funnel_by_stage(request, stages))
+    }
+
     /// [`Engine::plan`] for callers without an async runtime.
     ///
     /// # Errors
@@ -120,7 +137,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::why`].
     pub fn why_blocking(&self, request: &Request, contact_id: &str) -> Result<WhyReport> {
-        why::why(self, request, contact_id)
+        self.block_on(self.why(request, contact_id))
     }
 
     /// [`Engine::run`] for callers without an async runtime.

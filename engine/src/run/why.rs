@@ -2,7 +2,7 @@
 //!
 //! In: a request and a contact's id. Out: the trace of the reference, which shares nothing with the plan. Two steps, one
 //! audited run: ids are unlocked to find the contact, then the columns that the segment and the gates look at, in the
-//! contact's shard only. Rows of classes in which nothing that the segment asks for can lie stay sealed.
+//! contact's shard only; where the segment asks about the household, those of its members too. Where the list depends on other contacts, the segment's plan is carried out as for a funnel. Rows of classes in which nothing that the segment asks for can lie stay sealed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -10,25 +10,31 @@ use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, StringArray, UInt32Array};
 use hyperseg_dsl::schema::{Class, Field};
-use hyperseg_dsl::semantics::{Contact, Reads, Record, trace};
+use hyperseg_dsl::segment::HOUSEHOLD_ID;
+use hyperseg_dsl::semantics::{Contact, Reads, Record, trace_among};
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::audit::{Intent, IntentBody};
+use hyperseg_storage::file::Bounds;
 use hyperseg_storage::layout::{ORDINAL, columns_of, known_column};
 use hyperseg_storage::{FileEntry, FileId, KeyScope, Snapshot};
 
 use super::Engine;
-use super::query::{aborted, as_of_text, canonical_hash};
+use super::query::{self, Wanted, aborted, as_of_text, canonical_hash};
 use super::stored::{column, unreadable, value};
 use crate::error::{Error, Result};
-use crate::report::{UnlockedColumn, WhyReport};
+use crate::plan::exec::SetExec;
+use crate::plan::explain;
+use crate::report::{Reason, UnlockedColumn, WhyReport};
 use crate::request::Request;
 
 const CONTACT_ID: &str = "contact_id";
+/// Most members of a household that are looked at one by one.
+const MEMBERS_MAX: usize = 1_000;
 
-pub(super) fn why(engine: &Engine, request: &Request, contact_id: &str) -> Result<WhyReport> {
+pub(super) async fn why(engine: &Engine, request: &Request, contact_id: &str) -> Result<WhyReport> {
     let snapshot = engine.dataset.snapshot()?;
     let intent = engine.dataset.audit()?.intent(intent_body(request, &snapshot, contact_id))?;
-    match told(engine, request, &snapshot, &intent, contact_id) {
+    match told(engine, request, &snapshot, &intent, contact_id).await {
         Ok(report) => {
             // What was found is not written down: the log says who looked at whom, and with which keys.
             let body = serde_json::json!({
@@ -50,7 +56,7 @@ fn intent_body(request: &Request, snapshot: &Snapshot, contact_id: &str) -> Inte
         purpose: segment.purpose.map(|purpose| purpose.name().to_owned()),
         channel: segment.channel.map(|channel| channel.name().to_owned()),
         segment_text: Some(request.source.clone()),
-        canonical_hash: Some(canonical_hash(request, snapshot.schema())),
+        canonical_hash: Some(canonical_hash(request)),
         description: Some(hyperseg_dsl::describe(segment, snapshot.schema())),
         params: serde_json::to_value(request.segment.params()).unwrap_or_default(),
         as_of: Some(as_of_text(request)),
@@ -60,12 +66,13 @@ fn intent_body(request: &Request, snapshot: &Snapshot, contact_id: &str) -> Inte
             "segment": segment.name,
             "contact_id": contact_id,
             "now_micros": request.now_micros,
+            "lookups": segment.pins,
         }),
         ..IntentBody::new("why")
     }
 }
 
-fn told(
+async fn told(
     engine: &Engine,
     request: &Request,
     snapshot: &Arc<Snapshot>,
@@ -79,7 +86,21 @@ fn told(
     let mut fields = found.fields(shard, ordinal, &reads)?;
     fields.insert(CONTACT_ID.to_owned(), Value::Text(contact_id.to_owned()));
     let contact = Contact { fields, records: found.records(shard, ordinal, &reads)? };
-    let trace = trace(&request.segment, &contact, snapshot.schema(), &request.clock, request.now_micros);
+    let members = found.members(&contact, (shard, ordinal), &reads)?;
+    let members: Vec<&Contact> = members.iter().collect();
+    let mut trace = trace_among(
+        &request.segment,
+        &contact,
+        &members,
+        snapshot.schema(),
+        &request.clock,
+        request.now_micros,
+    );
+    if segment.one_per.is_some() || segment.limit.is_some() {
+        // Whether others come first only the list says.
+        let reason = found.left_out(request, shard, ordinal).await?;
+        trace.among_others(segment, reason);
+    }
     Ok(WhyReport {
         run_id: intent.id().to_string(),
         segment: segment.name.clone(),
@@ -103,6 +124,11 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn arm(&mut self, wants: Vec<(FileId, Vec<String>)>) -> Result<Arc<KeyScope>> {
         let scope = KeyScope::arm(&self.engine.dataset, self.snapshot, self.intent, wants)?;
+        self.unlocked(&scope);
+        Ok(scope)
+    }
+
+    fn unlocked(&mut self, scope: &KeyScope) {
         for unlocked in scope.unlocked() {
             self.key_ids.extend(unlocked.key_ids);
             let key = (unlocked.table.clone(), unlocked.class, unlocked.column.clone());
@@ -114,7 +140,19 @@ impl Reading<'_> {
             });
             column.keys += unlocked.files.len() as u64;
         }
-        Ok(scope)
+    }
+
+    /// Why the list leaves the contact out, of those reasons that depend on other contacts: the plan is carried out.
+    async fn left_out(&mut self, request: &Request, shard: u32, ordinal: u32) -> Result<Option<Reason>> {
+        let planned =
+            query::plan_on(self.engine, request, Wanted::Numbers, &[], Arc::clone(self.snapshot)).await?;
+        let scope = planned.carry_out(self.engine, self.intent).await?;
+        self.unlocked(&scope);
+        let tails = explain::find(&planned.physical, &|node| {
+            node.downcast_ref::<SetExec>().is_some_and(|set| set.operator().as_tails().is_some())
+        });
+        let operator = tails.and_then(|tails| Some(Arc::clone(tails.downcast_ref::<SetExec>()?.operator())));
+        Ok(operator.and_then(|operator| operator.as_tails()?.left_out(shard, ordinal)))
     }
 
     /// Shard and ordinal of a contact.
@@ -126,17 +164,94 @@ impl Reading<'_> {
         let scope = self.arm(wants)?;
         for shard in shards() {
             for entry in snapshot.contact_files(Class::Identity, shard) {
-                for batch in scope.read(&self.engine.dataset, entry, &[CONTACT_ID, ORDINAL], None)? {
+                let may_hold = |bounds: &Bounds| match bounds {
+                    Bounds::Text { min, max } => min.as_str() <= contact_id && contact_id <= max.as_str(),
+                    Bounds::Unknown | Bounds::Int { .. } | Bounds::Float { .. } => true,
+                };
+                let rows = self.blocks(&scope, entry, CONTACT_ID, &may_hold)?;
+                if rows.is_empty() {
+                    continue;
+                }
+                for batch in scope.read(&self.engine.dataset, entry, &[CONTACT_ID, ORDINAL], Some(rows))? {
                     let batch = batch?;
                     let ids: &StringArray = column(&batch, CONTACT_ID)?;
                     let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
-                    if let Some(row) = ids.iter().position(|id| id == Some(contact_id)) {
+                    let is_present = |row: &usize| !snapshot.is_forgotten(shard, ordinals.value(*row));
+                    let found = ids.iter().zip(0..).filter(|(id, _)| *id == Some(contact_id));
+                    if let Some(row) = found.map(|(_, row)| row).find(is_present) {
                         return Ok(Some((shard, ordinals.value(row))));
                     }
                 }
             }
         }
         Ok(None)
+    }
+
+    /// The others of the contact's household, when the segment asks about them.
+    fn members(&mut self, contact: &Contact, own: (u32, u32), reads: &Reads) -> Result<Vec<Contact>> {
+        let (true, Some(Value::Text(home))) = (reads.household, contact.fields.get(HOUSEHOLD_ID)) else {
+            return Ok(Vec::new());
+        };
+        let mut members = Vec::new();
+        for place in self.at_home(home)?.into_iter().filter(|place| *place != own) {
+            let (shard, ordinal) = place;
+            let mut fields = self.fields(shard, ordinal, reads)?;
+            let id = self.id(shard, ordinal)?;
+            fields.insert(CONTACT_ID.to_owned(), Value::Text(id));
+            members.push(Contact { fields, records: self.records(shard, ordinal, reads)? });
+        }
+        Ok(members)
+    }
+
+    /// Shard and ordinal of every contact of a household.
+    fn at_home(&mut self, home: &str) -> Result<Vec<(u32, u32)>> {
+        let snapshot = Arc::clone(self.snapshot);
+        let class = snapshot.schema().contact_field(HOUSEHOLD_ID).map(|field| field.class);
+        let class = class.ok_or_else(unreadable)?;
+        let files: Vec<(u32, &FileEntry)> = (0_u32..)
+            .zip(snapshot.shards())
+            .flat_map(|(shard, _)| snapshot.contact_files(class, shard).map(move |entry| (shard, entry)))
+            .collect();
+        let columns = [HOUSEHOLD_ID, ORDINAL];
+        let wants = files.iter().map(|(_, entry)| (entry.id, columns.map(str::to_owned).to_vec()));
+        let scope = self.arm(wants.collect())?;
+        let mut found = Vec::new();
+        for (shard, entry) in files {
+            for batch in scope.read(&self.engine.dataset, entry, &columns, None)? {
+                let batch = batch?;
+                let homes: &StringArray = column(&batch, HOUSEHOLD_ID)?;
+                let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
+                let here = homes.iter().zip(ordinals.values()).filter(|(known, ordinal)| {
+                    *known == Some(home) && !snapshot.is_forgotten(shard, **ordinal)
+                });
+                found.extend(here.map(|(_, ordinal)| (shard, *ordinal)));
+                if found.len() > MEMBERS_MAX {
+                    return Err(Error::Query { doing: "reading a household", kind: "too many members" });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// A contact's id.
+    fn id(&mut self, shard: u32, ordinal: u32) -> Result<String> {
+        let snapshot = Arc::clone(self.snapshot);
+        let mut first = 0_u64;
+        for entry in snapshot.contact_files(Class::Identity, shard) {
+            let row = u64::from(ordinal).checked_sub(first).filter(|row| *row < entry.rows);
+            first = first.saturating_add(entry.rows);
+            let Some(row) = row else { continue };
+            let scope = self.arm(vec![(entry.id, vec![CONTACT_ID.to_owned()])])?;
+            let rows = Some(std::iter::once(row..row + 1).collect());
+            for batch in scope.read(&self.engine.dataset, entry, &[CONTACT_ID], rows)? {
+                let batch = batch?;
+                let ids: &StringArray = column(&batch, CONTACT_ID)?;
+                if ids.len() == 1 && ids.is_valid(0) {
+                    return Ok(ids.value(0).to_owned());
+                }
+            }
+        }
+        Err(unreadable())
     }
 
     /// The contact's fields that the segment looks at. The files of a shard hold its contacts in order.
@@ -240,21 +355,58 @@ impl Reading<'_> {
         Ok(records)
     }
 
+    /// The rows of the blocks that may hold a value, by what the file says of each.
+    fn blocks(
+        &self,
+        scope: &KeyScope,
+        entry: &FileEntry,
+        column: &str,
+        may_hold: &dyn Fn(&Bounds) -> bool,
+    ) -> Result<Vec<Range<u64>>> {
+        let file = scope.open(&self.engine.dataset, entry)?;
+        let block_rows = u64::from(file.page_rows().max(1));
+        let directory = file.directory(column);
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        for (number, start) in (0..file.rows()).step_by(usize::try_from(block_rows).unwrap_or(1)).enumerate()
+        {
+            let block = directory.and_then(|directory| directory.blocks.get(number));
+            let end = file.rows().min(start + block_rows);
+            // Of contacts that were changed since, the file's directories know nothing.
+            if !file.is_patched(&(start..end)) && !block.is_none_or(|block| may_hold(&block.bounds)) {
+                continue;
+            }
+            match ranges.last_mut() {
+                Some(last) if last.end == start => last.end = end,
+                _ => ranges.push(start..end),
+            }
+        }
+        Ok(ranges)
+    }
+
     /// Where in a file the contact's rows lie.
     fn rows_of(&self, scope: &KeyScope, entry: &FileEntry, ordinal: u32) -> Result<Vec<Range<u64>>> {
+        let may_hold = |bounds: &Bounds| match bounds {
+            Bounds::Int { min, max, .. } => (*min..=*max).contains(&i64::from(ordinal)),
+            Bounds::Unknown | Bounds::Float { .. } | Bounds::Text { .. } => true,
+        };
+        let blocks = self.blocks(scope, entry, ORDINAL, &may_hold)?;
         let mut ranges: Vec<Range<u64>> = Vec::new();
-        let mut row = 0_u64;
-        for batch in scope.read(&self.engine.dataset, entry, &[ORDINAL], None)? {
+        if blocks.is_empty() {
+            return Ok(ranges);
+        }
+        let open = scope.open(&self.engine.dataset, entry)?;
+        let mut rows = open.live(Some(&blocks)).into_iter().flatten();
+        for batch in open.read(&[ORDINAL], Some(&blocks))? {
             let batch = batch?;
             let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
             for found in ordinals.values() {
+                let row = rows.next().ok_or_else(unreadable)?;
                 if *found == ordinal {
                     match ranges.last_mut() {
                         Some(last) if last.end == row => last.end += 1,
                         _ => ranges.push(row..row + 1),
                     }
                 }
-                row += 1;
             }
         }
         Ok(ranges)

@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use hyperseg_dsl::Stages;
 use hyperseg_dsl::clock::Clock;
-use hyperseg_dsl::segment::{BoundSegment, Segment};
-use hyperseg_dsl::semantics::{Contact, Verdict, select};
+use hyperseg_dsl::segment::{BoundSegment, Segment, Stage};
+use hyperseg_dsl::semantics::{Contact, Verdict, arm, evaluate, select_all};
 use hyperseg_dsl::value::Value;
 use hyperseg_engine::{ConsentAge, Engine, Guards, Limits, Request};
 use hyperseg_storage::audit::IntentBody;
-use hyperseg_storage::ingest::{ImportOptions, Ingest};
+use hyperseg_storage::ingest::{ImportOptions, Ingest, TableReport};
 use hyperseg_storage::rows::Builder;
 use hyperseg_storage::{Dataset, InitOptions};
 use hyperseg_testdata::worlds::{CONTACTS, World, rows, to_text};
@@ -31,13 +32,25 @@ pub struct Layout {
     pub page_rows: u32,
     /// Imports that the rows are dealt out to.
     pub imports: usize,
+    /// The dataset held something else before: contacts and records are corrected, some records deleted, and some contacts
+    /// forgotten.
+    pub corrected: bool,
+    /// And was compacted then.
+    pub compacted: bool,
     /// Bytes of answers that the engine keeps between queries.
     pub kept_bytes_max: usize,
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { shard_contacts: 1 << 18, page_rows: 1 << 14, imports: 1, kept_bytes_max: 0 }
+        Self {
+            shard_contacts: 1 << 18,
+            page_rows: 1 << 14,
+            imports: 1,
+            corrected: false,
+            compacted: false,
+            kept_bytes_max: 0,
+        }
     }
 }
 
@@ -56,18 +69,96 @@ impl Fixture {
             let contacts: Vec<Contact> =
                 world.contacts.iter().skip(part).step_by(layout.imports).cloned().collect();
             let part = World { contacts, clock: world.clock, now_micros: world.now_micros };
-            import(&dataset, &part);
+            let mut tables = rows(&part);
+            let mut news = None;
+            if layout.corrected {
+                let before = earlier(&mut tables);
+                news = Some(import(&dataset, before, part.now_micros));
+                let strangers: Vec<String> =
+                    part.contacts.iter().map(|contact| format!("gone {}", contact.id())).collect();
+                if !strangers.is_empty() {
+                    dataset.forget(&strangers, None).unwrap();
+                }
+            }
+            let total = import(&dataset, tables, part.now_micros);
+            match news {
+                None => assert_eq!(total.read, total.stored, "a world has neither duplicates nor rejects"),
+                Some(before) => {
+                    assert_eq!((before.read, total.rejected), (before.stored, 0));
+                    assert_eq!(total.stored, 0, "every row was there in some form");
+                }
+            }
+        }
+        if layout.compacted {
+            let done = dataset.compact(None, None, &|_| {}).unwrap();
+            assert!(done.files_after <= done.files_before);
         }
         let limits = Limits { kept_bytes_max: layout.kept_bytes_max, ..Limits::default() };
         Self { engine: Engine::new(dataset, limits), dir }
     }
 }
 
-fn import(dataset: &Dataset, world: &World) {
+type Tables = BTreeMap<String, Vec<BTreeMap<String, Value>>>;
+
+/// What a dataset may have held before: under the id of each contact and record what the next one of its kind says, a
+/// record more for each contact that has one, and beside each contact another one with the same records. The rows that
+/// delete the records are added to the tables; the contacts are to be forgotten.
+fn earlier(tables: &mut Tables) -> Tables {
+    let mut before = tables.clone();
+    if let Some(past) = before.get_mut(CONTACTS) {
+        let said = past.clone();
+        for (place, row) in past.iter_mut().enumerate() {
+            let id = row["contact_id"].clone();
+            *row = said[(place + 1) % said.len()].clone();
+            row.insert("contact_id".to_owned(), id);
+        }
+        let strangers: Vec<_> = said.into_iter().map(stranger).collect();
+        // Among the others, so that ordinals have gaps.
+        *past = past.drain(..).zip(strangers).flat_map(|(row, stranger)| [stranger, row]).collect();
+    }
+    for (kind, rows) in tables.iter_mut().filter(|(kind, _)| *kind != CONTACTS) {
+        let said = rows.clone();
+        let past = before.entry(kind.clone()).or_default();
+        for (place, row) in past.iter_mut().enumerate() {
+            let (id, contact) = (row["record_id"].clone(), row["contact_id"].clone());
+            let source = row.get("source").cloned();
+            *row = said[(place + 1) % said.len()].clone();
+            row.insert("record_id".to_owned(), id);
+            row.insert("contact_id".to_owned(), contact);
+            row.remove("source");
+            row.extend(source.map(|source| ("source".to_owned(), source)));
+        }
+        let mut contacts: Vec<&Value> = said.iter().map(|row| &row["contact_id"]).collect();
+        contacts.dedup();
+        for (place, contact) in contacts.into_iter().enumerate() {
+            let id = Value::Text(format!("gone-{place}"));
+            let mut wrong = said[place % said.len()].clone();
+            wrong.insert("record_id".to_owned(), id.clone());
+            wrong.insert("contact_id".to_owned(), contact.clone());
+            wrong.remove("source");
+            past.push(wrong);
+            let delete = [("record_id", id), ("contact_id", contact.clone()), ("deleted", Value::Bool(true))];
+            rows.push(delete.map(|(name, value)| (name.to_owned(), value)).into());
+        }
+        past.extend(said.into_iter().map(stranger));
+    }
+    before
+}
+
+/// The row as that of somebody else.
+fn stranger(mut row: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    for name in ["contact_id", "record_id"] {
+        if let Some(Value::Text(id)) = row.get_mut(name) {
+            *id = format!("gone {id}");
+        }
+    }
+    row
+}
+
+fn import(dataset: &Dataset, mut tables: Tables, now_micros: i64) -> TableReport {
     let intent = dataset.audit().unwrap().intent(IntentBody::new("import")).unwrap();
-    let mut ingest = Ingest::begin(dataset, intent, ImportOptions::new(world.now_micros)).unwrap();
+    let mut ingest = Ingest::begin(dataset, intent, ImportOptions::new(now_micros)).unwrap();
     let schema = ingest.schema().clone();
-    let mut tables = rows(world);
     let batch = |mut builder: Builder, rows: Vec<BTreeMap<String, Value>>| {
         for row in rows {
             let cells: Vec<(&str, Value)> =
@@ -76,15 +167,20 @@ fn import(dataset: &Dataset, world: &World) {
         }
         builder.finish()
     };
+    let fields: Vec<String> = schema
+        .contact
+        .iter()
+        .flat_map(hyperseg_storage::layout::columns_of)
+        .map(|column| column.name().clone())
+        .collect();
+    ingest.contacts_say(fields.iter().map(String::as_str));
     let contacts = tables.remove(CONTACTS).unwrap_or_default();
     ingest.contacts(batch(Builder::contacts(&schema), contacts)).unwrap();
     for (kind, rows) in tables {
         let builder = Builder::records(&schema, schema.record(&kind).unwrap());
         ingest.records(&kind, batch(builder, rows)).unwrap();
     }
-    let report = ingest.finish().unwrap();
-    let total = report.total();
-    assert_eq!(total.read, total.stored, "a world has neither duplicates nor rejects");
+    ingest.finish().unwrap().total()
 }
 
 /// The request of a segment at a world's clock.
@@ -108,13 +204,13 @@ pub fn difference(fixture: &Fixture, world: &World, segment: &Segment) -> Option
 pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u64, String> {
     let bound = segment.bind(&BTreeMap::new()).unwrap();
     let schema = hyperseg_dsl::schema::Schema::built_in();
-    let verdicts: Vec<(&Contact, Verdict)> = world
-        .contacts
-        .iter()
-        .map(|contact| (contact, select(&bound, contact, &schema, &world.clock, world.now_micros)))
-        .collect();
+    let found = select_all(&bound, &world.contacts, &schema, &world.clock, world.now_micros);
+    let verdicts: Vec<(&Contact, Verdict)> = world.contacts.iter().zip(found).collect();
     let request = request(bound, world.clock, world.now_micros);
-    let funnel = match fixture.engine.funnel_blocking(&request) {
+    // Some are counted by stage, too.
+    let stages = if segment.criteria.len() == 1 { Stages::built_in(&schema) } else { None };
+    let stages = stages.map(|stages| stages.list().to_vec()).unwrap_or_default();
+    let funnel = match fixture.engine.funnel_by_stage_blocking(&request, &stages) {
         Ok(funnel) => funnel,
         Err(error) => return Err(format!("the engine failed: {error}")),
     };
@@ -134,6 +230,19 @@ pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u6
     if funnel.count.matched != matched {
         return Err(format!("matched: engine {}, reference {matched}", funnel.count.matched));
     }
+    if let Some(report) = &funnel.stages {
+        let is_in = |stage: &Stage, contact| evaluate(&stage.test, contact, &schema, &world.clock).is_true();
+        let mut reference = vec![0_u64; stages.len() + 1];
+        for (contact, _) in verdicts.iter().filter(|(_, verdict)| verdict.matched) {
+            let first = stages.iter().position(|stage| is_in(stage, contact));
+            reference[first.unwrap_or(stages.len())] += 1;
+        }
+        let engine = report.stages.iter().map(|stage| stage.contacts).chain([report.in_none]);
+        let engine: Vec<u64> = engine.collect();
+        if engine != reference {
+            return Err(format!("by stage: engine {engine:?}, reference {reference:?}"));
+        }
+    }
     if segment.purpose.is_none() || segment.channel.is_none() {
         return Ok(matched);
     }
@@ -143,6 +252,13 @@ pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u6
         if removed.contacts != reference {
             return Err(format!("{}: engine {}, reference {reference}", removed.reason, removed.contacts));
         }
+    }
+    let count = match fixture.engine.count_blocking(&request) {
+        Ok(count) => count,
+        Err(error) => return Err(format!("the count failed: {error}")),
+    };
+    if count.releasable != funnel.count.releasable || count.removed != funnel.count.removed {
+        return Err(format!("count {:?}, funnel {:?}", count.removed, funnel.count.removed));
     }
     let mut expected: Vec<&str> = verdicts
         .iter()
@@ -162,7 +278,27 @@ pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u6
         Err(error) => return Err(format!("the run failed: {error}")),
     };
     let released = recipients.receipt().released;
-    let ids = ids(recipients);
+    let by_arm = recipients.receipt().arms.clone();
+    let ids = match request.segment.segment().split.as_ref() {
+        None => ids(recipients),
+        Some(split) => {
+            let listed = arms(recipients);
+            let own = |id: &str| arm(split, id).unwrap_or("none").to_owned();
+            if let Some((id, named)) = listed.iter().find(|(id, named)| own(id) != *named) {
+                return Err(format!("arm of {id}: engine {named}, reference {}", own(id)));
+            }
+            for count in &by_arm {
+                let listed = listed.iter().filter(|(_, named)| *named == count.arm).count() as u64;
+                if count.contacts != listed {
+                    return Err(format!("arm {}: {} counted, {listed} listed", count.arm, count.contacts));
+                }
+            }
+            if funnel.count.arms != by_arm || by_arm.len() != split.arms.len() {
+                return Err(format!("arms: funnel {:?}, receipt {by_arm:?}", funnel.count.arms));
+            }
+            listed.into_iter().map(|(id, _)| id).collect()
+        }
+    };
     if ids != expected || released != expected.len() as u64 {
         return Err(format!("recipients: engine {ids:?}, reference {expected:?}"));
     }
@@ -178,4 +314,19 @@ pub fn ids(recipients: hyperseg_engine::Recipients) -> Vec<String> {
         ids.extend(column.iter().map(|id| id.unwrap().to_owned()));
     }
     ids
+}
+
+/// Contact ids of a list with their arms, in its order.
+pub fn arms(recipients: hyperseg_engine::Recipients) -> Vec<(String, String)> {
+    let mut arms = Vec::new();
+    for batch in recipients {
+        let batch = batch.unwrap();
+        let column = |name: &str| {
+            let column = batch.column_by_name(name).unwrap().as_any();
+            column.downcast_ref::<arrow::array::StringArray>().unwrap().clone()
+        };
+        let (ids, own) = (column("contact_id"), column("arm"));
+        arms.extend((0..batch.num_rows()).map(|row| (ids.value(row).to_owned(), own.value(row).to_owned())));
+    }
+    arms
 }

@@ -9,6 +9,7 @@ use hyperseg_dsl::schema::Class;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::id::{FileId, TableId};
+use super::vector::VectorEntry;
 use crate::crypto::{Digest, KeyId};
 
 /// One encrypted Parquet file of a snapshot.
@@ -45,6 +46,15 @@ pub struct FileEntry {
     pub(crate) footer: FooterEntry,
     /// Key under which the data keys are wrapped.
     pub(crate) key_id: KeyId,
+    /// Rows of contacts that take the place of those in older files; their ordinals ascend, with gaps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overlay: bool,
+    /// Contacts of the shard that were forgotten when the file was written: nothing is said of them in it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) wiped: u64,
+    /// Rows that count no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deleted: Option<VectorEntry>,
 }
 
 impl FileEntry {
@@ -54,11 +64,27 @@ impl FileEntry {
         self.id.file_name()
     }
 
+    /// Rows that count: all but those of the deletion vector.
+    #[must_use]
+    pub fn live_rows(&self) -> u64 {
+        self.rows.saturating_sub(self.deleted_rows())
+    }
+
+    /// Rows that the deletion vector names.
+    #[must_use]
+    pub fn deleted_rows(&self) -> u64 {
+        self.deleted.as_ref().map_or(0, |vector| vector.rows)
+    }
+
     /// Whether the file has this top-level column.
     #[must_use]
     pub fn has_column(&self, name: &str) -> bool {
         self.columns.iter().any(|column| column.top_level() == name)
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One leaf column of a file.

@@ -53,6 +53,9 @@ pub(crate) struct Manifest {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) key_uses: BTreeMap<KeyId, u64>,
     pub(crate) files: Vec<FileEntry>,
+    /// By shard the ordinals, which ascend, of contacts that were forgotten. They stay for good: ordinals are not given again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) forgotten: BTreeMap<u32, Vec<u32>>,
     /// Sealed documents, by kind and name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) documents: Vec<DocumentEntry>,
@@ -62,9 +65,11 @@ impl Manifest {
     /// Everything that the generation consists of beside its manifest: name relative to the dataset, length, SHA-256.
     pub(crate) fn named(&self) -> impl Iterator<Item = (String, u64, Digest)> {
         let files = self.files.iter().map(|file| (file.file_name(), file.bytes, file.sha256));
-        files.chain(
-            self.documents.iter().map(|document| (document.file_name(), document.bytes, document.sha256)),
-        )
+        let vectors = self.files.iter().filter_map(|file| file.deleted.as_ref());
+        let vectors = vectors.map(|vector| (vector.file_name(), vector.bytes, vector.sha256));
+        let documents = self.documents.iter();
+        let documents = documents.map(|document| (document.file_name(), document.bytes, document.sha256));
+        files.chain(vectors).chain(documents)
     }
 }
 

@@ -5,6 +5,7 @@
 //! lock                             held by the one writer
 //! snapshots/<generation>.manifest  sealed: schema, files, digests, wrapped data keys
 //! data/<uuid>.parquet              every column and the footer encrypted
+//! data/<uuid>.deleted              sealed: rows of a data file that count no more
 //! sealed/<uuid>                    sealed documents: value sets, hierarchies, places of ZIP codes
 //! audit/                           log and sealed lists
 //! ```
@@ -23,6 +24,7 @@ mod manifest;
 mod snapshot;
 mod transaction;
 mod upkeep;
+pub(crate) mod vector;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -36,9 +38,9 @@ pub use init::InitOptions;
 pub use snapshot::{ShardInfo, Snapshot};
 pub use transaction::Transaction;
 pub use upkeep::{
-    AddedSlot, Backup, ClassStatus, Collection, DatasetVerification, Defect, DefectKind, DocumentStatus,
-    Keep, KeyInfo, KeyReport, LogStatus, Rehearsal, Restoration, RestoreOptions, RootRotation, RotatedKey,
-    Rotation, Shred, Status, TableStatus, Unfinished, Unopened,
+    AddedSlot, Backup, ClassStatus, Collection, Compaction, DatasetVerification, Defect, DefectKind,
+    DocumentStatus, Forgetting, Keep, KeyInfo, KeyReport, LogStatus, Rehearsal, Restoration, RestoreOptions,
+    RootRotation, RotatedKey, Rotation, Shred, Status, TableStatus, Unfinished, Unopened,
 };
 
 use crate::audit::AuditLog;
@@ -129,7 +131,8 @@ impl Dataset {
                 return Err(self.no_generation(generation)?);
             };
             let (manifest, hash) = self.read_manifest(generation)?;
-            Arc::new(Snapshot::new(manifest, hash).held(Some(hold)))
+            // Who was forgotten since is not seen in what was before, either.
+            Arc::new(Snapshot::new(manifest, hash).seen_from(newest.snapshot()?.as_ref()).held(Some(hold)))
         };
         Ok(Self(Arc::new(Inner {
             dir: self.0.dir.clone(),

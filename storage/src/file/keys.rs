@@ -46,6 +46,11 @@ impl Place {
         self.bind(Aad::new("hyperseg page directory v1")).field(column.as_bytes())
     }
 
+    /// Data that a deletion vector of the file is bound to.
+    pub(crate) fn vector_aad(&self, id: &FileId) -> Aad {
+        self.bind(Aad::new("hyperseg deletion vector v1")).field(id.as_bytes())
+    }
+
     /// Data that a wrapped data key is bound to.
     fn key_aad(&self, column: &str, key: &KeyId) -> Aad {
         self.bind(Aad::new("hyperseg data key v1")).field(column.as_bytes()).field(key.as_bytes())
@@ -55,6 +60,7 @@ impl Place {
         let table: &[u8] = match &self.table {
             TableId::Contact => b"contact",
             TableId::Record(_) => b"record",
+            TableId::History => b"history",
         };
         aad.field(self.dataset.as_bytes())
             .field(self.file.as_bytes())
@@ -123,6 +129,7 @@ mod tests {
             Place { file: FileId::random(), ..here.clone() },
             Place { table: TableId::Contact, ..here.clone() },
             Place { table: TableId::Record("procedure".to_owned()), ..here.clone() },
+            Place { table: TableId::History, ..here.clone() },
             Place { class: Class::Hiv, ..here.clone() },
             Place { shard: 4, ..here.clone() },
             Place { generation: 9, ..here.clone() },

@@ -1,8 +1,8 @@
 //! Rows that arrive: each gets its place, or is refused, and waits for its table to be written.
 //!
-//! In: batches in the storage encoding, with the origin of every row. Out: waiting batches per table and shard. What it
-//! decides row by row is told once: a contact is new, a duplicate or changed; a record lacks its contact or its time.
-//! Whether a record is new is found out when its partition is written.
+//! In: batches in the storage encoding, with the origin of every row. Out: waiting batches per table and shard. What is
+//! told here row by row: a contact is new or says what it said; a record lacks its contact or its time. What is different
+//! about a contact, and whether a record is new, is found out when the partition is written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,6 +40,9 @@ impl Ingest {
             return self.refuse_all(CONTACTS, &origins, Reason::MissingContactId);
         };
         let ids: &StringArray = ids.as_string_opt().ok_or_else(|| table.misfit("no contact_id"))?;
+        let said: Vec<&str> =
+            table.present(&columns).filter(|name| !self.contacts_said.contains(*name)).collect();
+        self.contacts_said.extend(said.into_iter().map(str::to_owned));
         let contents = self.hasher.rows(&batch, &[]);
         let (mut keep, mut places, mut hashes) = (Vec::with_capacity(ids.len()), Vec::new(), Vec::new());
         for (row, (id, [content, _])) in (0_u32..).zip(ids.iter().zip(&contents)) {
@@ -51,16 +54,15 @@ impl Ingest {
             let limit =
                 || Error::Limit { what: "contacts of a dataset".to_owned(), max: u64::from(u32::MAX) };
             match self.map.offer(self.hasher.identity(id.as_bytes()), *content as i64).ok_or_else(limit)? {
-                Offered::New(place) => {
+                Offered::Same => {
+                    table.rows.duplicate.fetch_add(1, Ordering::Relaxed);
+                }
+                Offered::New(place) | Offered::Changed(place) => {
                     self.ranges.add(place.shard, id.as_bytes());
                     keep.push(row);
                     places.push(place);
                     hashes.push(*content as i64);
                 }
-                Offered::Same => {
-                    table.duplicate.fetch_add(1, Ordering::Relaxed);
-                }
-                Offered::Changed => self.rejects.push(CONTACTS, origin, None, Reason::Changed)?,
             }
         }
         let hashes: ArrayRef = Arc::new(Int64Array::from(hashes));
@@ -89,18 +91,27 @@ impl Ingest {
             return Err(ImportError::UnknownKind { kind: kind.to_owned(), suggestion: None }.into());
         }
         let Rows { batch, origins } = rows;
-        let columns = self.open(table, &batch)?;
-        let (keep, places) = self.places(table, &columns, &origins)?;
+        let mut columns = self.open(table, &batch)?;
+        // Incoming columns end with it, waiting ones too, but there the hash and origin stand before it.
+        let deleted = columns.pop().flatten();
+        let (keep, places) = self.places(table, &columns, deleted.as_ref(), &origins)?;
         if keep.is_empty() {
             return Ok(());
         }
         let ordinals: Vec<u32> = places.iter().map(|place| place.ordinal).collect();
         let hashes = self.finders(table, &columns, &keep, &ordinals)?;
-        let mut rows = if keep.len() == batch.num_rows() {
-            columns
-        } else {
-            pick(table, &columns, &UInt32Array::from(keep.clone()))?
+        let whole = keep.len() == batch.num_rows();
+        let kept = |columns: Vec<Option<ArrayRef>>| {
+            if whole { Ok(columns) } else { pick(table, &columns, &UInt32Array::from(keep.clone())) }
         };
+        let deleted = kept(vec![deleted])?.pop().flatten();
+        let mut rows = kept(columns)?;
+        if let Some(at) = rows.get_mut(table.place(AT)?)
+            && at.is_none()
+        {
+            // Rows that all delete need no time.
+            *at = Some(Arc::new(Int64Array::from(vec![0; keep.len()])));
+        }
         // Records hold the contact's ordinal instead of its id, then their hash and origin.
         if let Some(id) = rows.first_mut() {
             *id = Some(Arc::new(UInt32Array::from(ordinals)));
@@ -108,10 +119,11 @@ impl Ingest {
         rows.push(Some(short_hashes(&hashes)?));
         let origins: Vec<u64> =
             keep.iter().filter_map(|row| origins.values().get(*row as usize)).copied().collect();
+        rows.push(deleted);
         let push = |shard, mut rows: Vec<Option<ArrayRef>>, origins: Vec<u64>| {
             let length = origins.len();
             let (first_origin, origins) = in_a_row(origins);
-            rows.push(origins);
+            rows.insert(rows.len().saturating_sub(1), origins);
             let batch = Batch { rows: length, first_origin, columns: rows };
             let id = PartitionId { table: number, shard };
             if self.waiting.push(id, batch, self.dataset.dir())? {
@@ -151,6 +163,7 @@ impl Ingest {
         &self,
         table: &Table,
         columns: &[Option<ArrayRef>],
+        deleted: Option<&ArrayRef>,
         origins: &UInt64Array,
     ) -> Result<(Vec<u32>, Vec<Place>)> {
         let ids = Texts::of(columns.first().and_then(Option::as_ref));
@@ -162,11 +175,14 @@ impl Ingest {
         let times = columns.get(table.place(AT)?).and_then(Option::as_ref);
         let no_time = |row| times.is_none_or(|times| times.is_null(row));
         let all_times = times.is_some_and(|times| times.null_count() == 0);
+        let deletes = deleted.map(|deleted| deleted.as_boolean_opt().ok_or_else(|| table.misfit("no flags")));
+        let deletes = deletes.transpose()?;
+        let deletes = |row| deletes.is_some_and(|deletes| deletes.is_valid(row) && deletes.value(row));
         let (mut keep, mut places) = (Vec::with_capacity(found.len()), Vec::with_capacity(found.len()));
         for (row, (found, origin)) in found.into_iter().zip(origins.values()).enumerate() {
             let reason = match found {
                 Err(Reason::MissingContactId) => Reason::MissingContactId,
-                _ if !all_times && no_time(row) => Reason::MissingAt,
+                _ if !all_times && no_time(row) && !deletes(row) => Reason::MissingAt,
                 Err(reason) => reason,
                 Ok(place) => {
                     keep.push(row as u32);

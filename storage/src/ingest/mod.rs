@@ -10,9 +10,11 @@
 //! A reader that is done with a table, or with some of its shards, may say so: their files are written while it reads on.
 //! What is left is written by [`Ingest::finish`].
 //!
-//! * Every row read is stored, a duplicate, or refused with file, line and reason; the books are checked per table.
+//! * Every row read is stored, an update, a duplicate, a deletion, or refused with file, line and reason; the books are
+//!   checked per table.
 //! * The same rows again change nothing: no file, no generation.
-//! * The order in which rows arrive decides ordinals, and which of two rows with one id is first; nothing else.
+//! * The order in which rows arrive decides ordinals, and which of several rows with one id is the last, which stays;
+//!   nothing else.
 //! * More refused rows than allowed, or any failure: nothing is stored.
 //!
 //! Memory is bounded by the budget for waiting rows, by half as much or twice the largest partition (one kind in one
@@ -24,21 +26,26 @@ mod contacts;
 mod distinct;
 mod error;
 mod existing;
+mod fate;
 mod gather;
 mod hash;
+mod history;
 mod order;
+mod people;
 mod records;
 mod reject;
 mod report;
+mod rewrite;
 mod spill;
 mod table;
 mod taken;
 mod texts;
 mod write;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::UInt64Array;
 use arrow::record_batch::RecordBatch;
@@ -50,6 +57,7 @@ pub(crate) use error::nearest;
 pub(crate) use reject::Rejects;
 pub use reject::{Origin, Place, Reason};
 pub use report::{ImportReport, TableReport};
+pub(crate) use rewrite::Rewrite;
 
 use crate::audit::Intent;
 use crate::dataset::{Dataset, Snapshot, Transaction};
@@ -134,11 +142,18 @@ pub struct Ingest {
     tables: Vec<Table>,
     hasher: Hasher,
     map: ContactMap,
+    /// Fields that the contacts say something about, when that was told.
+    contacts_say: Option<BTreeSet<String>>,
+    /// Fields that some contact of the import has a value in.
+    contacts_said: BTreeSet<String>,
     ranges: Ranges,
     waiting: Waiting,
     rejects: Rejects,
     read_total: AtomicU64,
     written: AtomicU64,
+    /// Rows that came without a file.
+    unnamed_rows: AtomicU64,
+    unnamed_file: OnceLock<u16>,
 }
 
 impl Ingest {
@@ -149,8 +164,7 @@ impl Ingest {
     pub fn begin(dataset: &Dataset, intent: Intent, options: ImportOptions) -> Result<Self> {
         let transaction = dataset.begin()?;
         let base = Arc::clone(transaction.base());
-        let secret = dataset.keyring().row_hash_key()?.mac(b"row hashes v1");
-        let hasher = Hasher::new(&secret);
+        let hasher = Hasher::of(dataset)?;
         let contacts = base.shards().iter().map(|shard| shard.contacts).collect();
         let mut map = ContactMap::new(contacts, base.shard_contacts());
         let mut ranges = Ranges::default();
@@ -167,10 +181,14 @@ impl Ingest {
             base,
             hasher,
             map,
+            contacts_say: None,
+            contacts_said: BTreeSet::new(),
             ranges,
             rejects: Rejects::new(),
             read_total: AtomicU64::new(0),
             written: AtomicU64::new(0),
+            unnamed_rows: AtomicU64::new(0),
+            unnamed_file: OnceLock::new(),
         })
     }
 
@@ -193,7 +211,15 @@ impl Ingest {
         &self.ranges
     }
 
+    /// The fields that the contacts to come say something about, a point by its two columns: of these, what is not in a row is
+    /// missing from now on; of contacts that are known, the others stay as they are. Unless this is said, it is the fields
+    /// that some contact of the import has a value in.
+    pub fn contacts_say<'f>(&mut self, fields: impl IntoIterator<Item = &'f str>) {
+        self.contacts_say = Some(fields.into_iter().map(str::to_owned).collect());
+    }
+
     /// Takes contacts: a batch with `contact_id` and any of the contact's columns, as [`crate::rows::Builder`] makes them.
+    /// A contact that is known and says something else than before is changed; of several rows the last one counts.
     ///
     /// # Errors
     /// A column does not fit, or the temporary file cannot be written.
@@ -202,7 +228,10 @@ impl Ingest {
         self.contact_rows(Rows { batch, origins })
     }
 
-    /// Takes records of a kind: a batch with `contact_id` and any of the kind's columns.
+    /// Takes records of a kind: a batch with `contact_id` and any of the kind's columns. A record that is known by its
+    /// source and id is replaced, or deleted where the column [`DELETED`] says so; batches count in the order of calls.
+    ///
+    /// [`DELETED`]: crate::rows::DELETED
     ///
     /// # Errors
     /// The kind is unknown, a column does not fit, or the temporary file cannot be written.
@@ -212,8 +241,11 @@ impl Ingest {
     }
 
     fn unnamed(&self, batch: &RecordBatch) -> UInt64Array {
-        let file = self.rejects.file("rows");
-        (1..=batch.num_rows() as u64).map(|row| Origin::new(file, row).0).collect::<Vec<_>>().into()
+        // One file of so many lines, however many batches: later rows have later origins.
+        let rows = batch.num_rows() as u64;
+        let first = self.unnamed_rows.fetch_add(rows, Ordering::Relaxed) + 1;
+        let file = *self.unnamed_file.get_or_init(|| self.rejects.file("rows"));
+        (first..first + rows).map(|row| Origin::new(file, row).0).collect::<Vec<_>>().into()
     }
 
     /// Counts rows that a reader refused before they became part of a batch.
@@ -237,7 +269,7 @@ impl Ingest {
     }
 
     fn count_read(&self, table: &Table, rows: u64) {
-        table.read.fetch_add(rows, Ordering::Relaxed);
+        table.rows.read.fetch_add(rows, Ordering::Relaxed);
         let rows = self.read_total.fetch_add(rows, Ordering::Relaxed) + rows;
         self.progress(Progress { stage: Stage::Reading, rows, of: None });
     }

@@ -26,24 +26,29 @@ use super::arrive::{long_hashes, origin};
 use super::compare::{Digester, Digests};
 use super::distinct::{self, Member};
 use super::existing::Stored;
+use super::fate::{Fate, Known};
 use super::gather::{Order, gather};
+use super::hash::Hasher;
 use super::order::{self, Column, Keys, ROWS_MAX, Sorted};
 use super::reject::{Origin, Reason};
 use super::table::{ORIGIN, Table};
 use super::taken::Taken;
 use super::texts::{Coded, MISSING};
 use super::write::ROWS_PER_GROUP;
-use crate::dataset::TableId;
+use crate::dataset::{TableId, Transaction};
 use crate::error::{Error, Result};
 use crate::layout::{self, AT, ORDINAL, RECORD_HASH};
+use crate::rows::DELETED;
 
 /// One partition on its way to files.
-struct Partition<'a> {
-    ingest: &'a Ingest,
-    table: &'a Table,
-    kind: &'a RecordKind,
-    shard: u32,
-    taken: Taken<'a>,
+pub(super) struct Partition<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) hasher: &'a Hasher,
+    pub(super) transaction: &'a Transaction,
+    pub(super) table: &'a Table,
+    pub(super) kind: &'a RecordKind,
+    pub(super) shard: u32,
+    pub(super) taken: Taken<'a>,
 }
 
 impl Ingest {
@@ -54,24 +59,41 @@ impl Ingest {
         shard: u32,
         taken: Taken<'_>,
     ) -> Result<()> {
-        Partition { ingest: self, table, kind, shard, taken }.write()
+        let (schema, hasher, transaction) = (self.base.schema(), &self.hasher, &self.transaction);
+        Partition { schema, hasher, transaction, table, kind, shard, taken }.write(self)
     }
 }
 
 impl Partition<'_> {
-    fn write(self) -> Result<()> {
+    fn write(self, ingest: &Ingest) -> Result<()> {
+        self.check_rows()?;
+        let hashes = self.hashes()?;
+        let gone = self.gone(ingest, &hashes)?;
+        self.write_but(&gone, hashes)
+    }
+
+    fn check_rows(&self) -> Result<usize> {
         let rows: usize = self.taken.rows().iter().sum();
         if rows > ROWS_MAX {
             return Err(Error::Limit { what: "rows of a kind in a shard".to_owned(), max: ROWS_MAX as u64 });
         }
+        Ok(rows)
+    }
+
+    /// Writes all rows, each of which is known to count.
+    pub(super) fn rewrite(self) -> Result<()> {
+        self.check_rows()?;
         let hashes = self.hashes()?;
-        let gone = self.gone(&hashes)?;
-        self.table.stored.fetch_add((rows - gone.len()) as u64, Ordering::Relaxed);
-        if rows == gone.len() {
+        self.write_but(&[], hashes)
+    }
+
+    /// Writes all rows but those that are gone (sorted).
+    fn write_but(self, gone: &[u32], hashes: Vec<u64>) -> Result<()> {
+        if hashes.len() == gone.len() {
             return Ok(());
         }
         let keys = self.keys()?;
-        let Sorted { mut rows, parts, classes, ties } = order::sort(&keys, &gone);
+        let Sorted { mut rows, parts, classes, ties } = order::sort(&keys, gone);
         self.untie(&mut rows, &ties, &keys.ordinals, &hashes)?;
         drop((keys, hashes));
         self.files(&Order { rows: rows.into(), parts }, &classes)
@@ -97,9 +119,10 @@ impl Partition<'_> {
         })
     }
 
-    /// Rows that are stored already, or came twice, or are changed; sorted.
-    fn gone(&self, hashes: &[u64]) -> Result<Vec<u32>> {
-        let Ingest { dataset, base, intent, .. } = self.ingest;
+    /// Waiting rows that are not written (sorted): what they say is stored, they delete, or a later row takes their
+    /// place. Stored rows whose place is taken are deleted.
+    fn gone(&self, ingest: &Ingest, hashes: &[u64]) -> Result<Vec<u32>> {
+        let Ingest { dataset, base, intent, .. } = ingest;
         let stored = Stored::of(dataset, base, intent, &self.kind.name, self.shard);
         let groups = distinct::groups(&stored.hashes()?, hashes);
         let (mut there, mut incoming) = (Vec::new(), Vec::new());
@@ -112,18 +135,20 @@ impl Partition<'_> {
         there.sort_unstable();
         incoming.sort_unstable();
         let fields: Vec<&str> = self.table.fields().map(|(_, field)| field.name().as_str()).collect();
-        let there_digests = stored.digests(&self.ingest.hasher, &fields, &there)?;
+        let there_digests = stored.digests(self.hasher, &fields, &there)?;
         let incoming_digests = self.digests(&incoming)?;
         let origins = self.origins(&incoming)?;
+        let deletions = self.flags(DELETED, true)?;
+        let deletes = |row: u32| deletions.get(row as usize).copied().unwrap_or(false);
 
-        let mut gone = Vec::new();
+        let mut fate = Fate::default();
         for group in &groups {
-            let mut first: Vec<Digests> = Vec::new();
-            let mut arrived: Vec<(Origin, Digests, u32)> = Vec::new();
+            let (mut known, mut arrived) = (Vec::new(), Vec::new());
             for member in group {
                 match member {
                     Member::Stored(row) => {
-                        first.extend(of_row(&there, &there_digests, *row));
+                        let digests = of_row(&there, &there_digests, *row).ok_or_else(|| self.misfit())?;
+                        known.push(Known { digests, stored: Some(*row), last: None });
                     }
                     Member::Incoming(row) => {
                         let digests = of_row(&incoming, &incoming_digests, *row);
@@ -137,21 +162,39 @@ impl Partition<'_> {
             }
             arrived.sort_unstable();
             for (origin, digests, row) in arrived {
-                match first.iter().find(|first| first.same_record(&digests)) {
-                    None => {
-                        first.push(digests);
-                        continue;
-                    }
-                    Some(first) if first.content == digests.content => {
-                        self.table.duplicate.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Some(_) => self.ingest.rejects.push(&self.kind.name, origin, None, Reason::Changed)?,
-                }
-                gone.push(row);
+                fate.arrives(&mut known, digests, (origin, row), deletes(row));
             }
+            fate.settle(known);
         }
-        gone.sort_unstable();
-        Ok(gone)
+        // Rows that met no other: records that are new, or deletions of what is not there.
+        let deleting = (0_u32..).zip(&deletions).filter(|(_, deletes)| **deletes).map(|(row, _)| row);
+        let lone_deletions: Vec<u32> = deleting.filter(|row| incoming.binary_search(row).is_err()).collect();
+        fate.stored += (hashes.len() - incoming.len() - lone_deletions.len()) as u64;
+        fate.duplicate += lone_deletions.len() as u64;
+        fate.gone.extend(lone_deletions);
+        self.counted(ingest, fate, &stored)
+    }
+
+    /// Counts what became of the rows, and deletes those that were stored and whose place is taken.
+    fn counted(&self, ingest: &Ingest, mut fate: Fate, stored: &Stored<'_>) -> Result<Vec<u32>> {
+        let rows = &self.table.rows;
+        for (counter, number) in [
+            (&rows.stored, fate.stored),
+            (&rows.updated, fate.updated),
+            (&rows.duplicate, fate.duplicate),
+            (&rows.deleted, fate.deleted),
+        ] {
+            counter.fetch_add(number, Ordering::Relaxed);
+        }
+        for origin in fate.shared {
+            ingest.rejects.push(&self.kind.name, origin, None, Reason::SharedId)?;
+        }
+        fate.replaced.sort_unstable();
+        for (file, places) in stored.files_of(&fate.replaced)? {
+            self.transaction.delete_rows(file, &places)?;
+        }
+        fate.gone.sort_unstable();
+        Ok(fate.gone)
     }
 
     /// Rows by batch: for each batch the place of a row in the list, and the row within the batch.
@@ -182,7 +225,7 @@ impl Partition<'_> {
             let values = values.ok_or_else(|| self.misfit())?.values();
             ordinals.extend(rows.iter().filter_map(|(_, row)| values.get(*row)));
         }
-        let mut digester = Digester::new(&self.ingest.hasher, ordinals.into_iter());
+        let mut digester = Digester::new(self.hasher, ordinals.into_iter());
         for (place, field) in self.table.fields() {
             for (array, rows) in self.taken.look(place)?.iter().zip(&by_batch) {
                 if let Some(array) = array
@@ -255,7 +298,7 @@ impl Partition<'_> {
             },
         };
         Ok(Keys {
-            classes: classes(self.ingest.schema(), self.kind, codes.as_ref()),
+            classes: classes(self.schema, self.kind, codes.as_ref()),
             hidden: self.hidden()?,
             clusters,
             times: self.numbers(AT, |array, all| {
@@ -276,7 +319,11 @@ impl Partition<'_> {
         for (name, values) in &self.kind.hidden {
             let field = self.kind.field(name).ok_or_else(|| self.misfit())?;
             let own: Vec<bool> = match field.ty {
-                FieldType::Bool => self.flags(name, values.iter().any(|value| value == "true"))?,
+                FieldType::Bool => {
+                    let mut flags = self.flags(name, values.iter().any(|value| value == "true"))?;
+                    flags.resize(self.taken.rows().iter().sum(), false);
+                    flags
+                }
                 _ => {
                     let is_hidden: Vec<bool> =
                         field.categories.iter().map(|own| values.contains(own)).collect();
@@ -292,10 +339,14 @@ impl Partition<'_> {
         Ok(hidden.filter(|hidden| hidden.contains(&true)).map_or(Column::One(false), Column::Each))
     }
 
-    /// Whether a flag has a value; not where it is missing.
+    /// Whether a flag has a value; not where it is missing. Empty when it is missing everywhere.
     fn flags(&self, name: &str, wanted: bool) -> Result<Vec<bool>> {
         let mut all = Vec::new();
-        for (array, rows) in self.taken.look(self.table.place(name)?)?.iter().zip(self.taken.rows()) {
+        let arrays = self.taken.look(self.table.place(name)?)?;
+        if arrays.iter().all(Option::is_none) {
+            return Ok(all);
+        }
+        for (array, rows) in arrays.iter().zip(self.taken.rows()) {
             match array {
                 None => all.extend(std::iter::repeat_n(false, *rows)),
                 Some(array) => {
@@ -386,7 +437,7 @@ impl Partition<'_> {
         drop(columns);
         files.into_par_iter().try_for_each(|(class, batches)| {
             let table = TableId::Record(self.kind.name.clone());
-            self.ingest.transaction.write_file(table, class, self.shard, &batches, ROWS_PER_GROUP)
+            self.transaction.write_file(table, class, self.shard, &batches, ROWS_PER_GROUP)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Rows whose hashes collide: none is lost, none is refused, and the order of arrival does not show.
+//! Rows whose hashes collide: none is lost, none takes the place of another, and the order of arrival does not show.
 
 use std::collections::BTreeMap;
 
@@ -89,8 +89,10 @@ impl World {
     }
 }
 
+/// Read, stored, duplicate, rejected.
 fn counts(report: &ImportReport) -> (u64, u64, u64, u64) {
     let table = report.table("email_open").unwrap();
+    assert_eq!((table.updated, table.deleted), (0, 0));
     (table.read, table.stored, table.duplicate, table.rejected)
 }
 
@@ -100,17 +102,17 @@ const ROWS: [Row; 12] = [
     ("c1", Some("crm"), Some("r1"), 5, "spring"),
     ("c1", None, Some("r1"), 5, "spring"),
     ("c0", Some("esp"), Some("r1"), 5, "spring"), // the first again
-    ("c2", Some("esp"), Some("r2"), 5, "spring"), // changed: another contact
+    ("c2", Some("esp"), Some("r2"), 5, "spring"), // refused: the id of another contact's record
     ("c2", None, None, 9, "autumn"),
     ("c3", None, None, 9, "autumn"),
     ("c2", None, None, 9, "autumn"), // the same without id
     ("c2", Some("esp"), None, 9, "autumn"),
-    ("c3", Some("crm"), Some("r1"), 5, "winter"), // changed: time is the same, campaign is not
+    ("c3", Some("crm"), Some("r1"), 5, "winter"), // refused likewise
     ("c1", Some("es"), Some("pr1"), 5, "spring"), // the same letters
 ];
 
 #[test]
-fn colliding_hashes_neither_lose_nor_refuse_a_row() {
+fn colliding_hashes_neither_lose_nor_replace_a_row() {
     let mut seen: BTreeMap<u32, Vec<Vec<String>>> = BTreeMap::new();
     for (bits, budget) in
         [(0, 0), (0, MEMORY_BUDGET), (1, 0), (2, MEMORY_BUDGET), (40, 0), (40, MEMORY_BUDGET)]
@@ -122,7 +124,7 @@ fn colliding_hashes_neither_lose_nor_refuse_a_row() {
         assert_eq!(lines.len(), 2);
         seen.insert(bits, world.stored());
 
-        // Again, against what is stored: nothing is new, the changed ones are refused again.
+        // Again, against what is stored: nothing is new, the same ones are refused again.
         let again = world.import(&ROWS, bits, 2, budget);
         assert_eq!(counts(&again), (12, 0, 10, 2), "{bits} bits");
         assert!(!again.changed);

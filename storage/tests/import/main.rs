@@ -3,7 +3,11 @@
 
 mod bad_input;
 mod direct;
+mod lookups;
+mod operations;
+mod people;
 mod population;
 mod shards;
 mod support;
 mod synthea;
+mod updates;

@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
 use hyperseg_dsl::segment::{
-    AgeUnit, Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter,
-    Hidden, ListTest, Logic, NumberTest, Operand, OtherField, Param, Period, Quantity, Reference, Selector,
-    Test, TextOp, Turn, Which, Window,
+    Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter, Hidden,
+    ListTest, Logic, NumberTest, Operand, OtherField, Param, Period, Quantity, Reference, Selector, Test,
+    TextOp, Turn, Which, Window,
 };
 use hyperseg_dsl::value::{Day, Value};
 
 use super::World;
+use super::anchors::window_test;
 use super::dice::Dice;
 use super::palette::{self, EXACT_SPANS, SPANS};
+use super::segments::sample;
 
 pub(super) const COMPARISONS: [Cmp; 6] = [Cmp::Eq, Cmp::Ne, Cmp::Lt, Cmp::Le, Cmp::Gt, Cmp::Ge];
 
@@ -25,12 +27,18 @@ pub(super) struct Maker<'a> {
     pub(super) params: Vec<Param>,
     /// Segments that were referred to so far.
     pub(super) targets: Vec<Reference>,
+    /// The stages of the file, drawn once.
+    pub(super) stages: Vec<Criteria>,
+    /// What is drawn now is the same in every run: it holds no parameter and refers to nothing.
+    pub(super) fixed: bool,
+    /// Households in which what is drawn now stands.
+    pub(super) inside: usize,
 }
 
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(76) {
+        self.logic(depth, &mut |maker| match maker.dice.below(81) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -41,7 +49,9 @@ impl<'w> Maker<'w> {
             44..=51 => maker.aggregate(),
             58..=67 => maker.sequence(),
             68..=71 => maker.share(),
-            72..=75 => maker.reference(),
+            72..=73 => Logic::Leaf(ContactTest::Sample(sample(&mut maker.dice))),
+            74..=77 if !maker.fixed => maker.reference(),
+            78..=80 => maker.household(),
             _ => {
                 let selector = maker.selector();
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
@@ -139,6 +149,12 @@ impl<'w> Maker<'w> {
         {
             return leaf(test);
         }
+        // Without other fields there is none for a unit.
+        let unit = others.iter().any(|other| other.name == "unit") && field.ty == FieldType::Number;
+        if unit && self.dice.percent(40) {
+            let unit = palette::unit(&mut self.dice);
+            return leaf(Test::Measured { unit, test: self.reported(field, sample.as_ref()) });
+        }
         match self.dice.below(12) {
             0 => return leaf(Test::Known),
             1 => return leaf(Test::Missing),
@@ -178,11 +194,7 @@ impl<'w> Maker<'w> {
                 if self.dice.percent(20) { Logic::Not(Box::new(test)) } else { test }
             }
             FieldType::Date | FieldType::Time if self.dice.percent(50) => {
-                leaf(match self.window(field.ty == FieldType::Time) {
-                    // Of a field the two are one, and the resolver makes the test.
-                    Window::Between(low, high) => Test::Between(low, high),
-                    window => Test::Window(window),
-                })
+                leaf(window_test(self.window(field.ty == FieldType::Time)))
             }
             FieldType::Text if self.dice.percent(40) => leaf(self.text_test(sample.as_ref())),
             FieldType::Text | FieldType::Category | FieldType::Bool => {
@@ -209,6 +221,22 @@ impl<'w> Maker<'w> {
                         leaf(Test::Compare(cmp, self.operand(value)))
                     }
                 }
+            }
+        }
+    }
+
+    /// A test of a number that is asked for in a unit.
+    fn reported(&mut self, field: &Field, sample: Option<&Value>) -> NumberTest {
+        let (one, other) = (self.literal(field, sample), self.literal(field, None));
+        match self.dice.below(5) {
+            0 => {
+                let (low, high) = if greater(&one, &other) { (other, one) } else { (one, other) };
+                NumberTest::Range(self.operand(low), self.operand(high))
+            }
+            1 => NumberTest::In(vec![self.operand(one)]),
+            _ => {
+                let cmp = self.dice.pick(&COMPARISONS).copied().unwrap_or(Cmp::Eq);
+                NumberTest::Compare(cmp, self.operand(one))
             }
         }
     }
@@ -281,7 +309,7 @@ impl<'w> Maker<'w> {
             | Value::Point(_, _) => None,
         };
         match ty {
-            Some(ty) if self.params.len() < 9 && self.dice.percent(4) => {
+            Some(ty) if !self.fixed && self.params.len() < 9 && self.dice.percent(4) => {
                 let name = format!("p{}", self.params.len() + 1);
                 self.params.push(Param { name: name.clone(), ty, default: Some(value) });
                 Operand::Param(name)
@@ -363,27 +391,6 @@ impl<'w> Maker<'w> {
         }
     }
 
-    fn anniversary(&mut self) -> Criteria {
-        let field = self.dice.one(&["birth_date", "enrolled_on", "deceased_on"]).to_owned();
-        let window = loop {
-            let params = self.params.len();
-            let window = self.window(false);
-            match window {
-                // A parameter of a window that is not used is not used either.
-                Window::MoreThanAgo(_) | Window::Since(_) | Window::Before(_) | Window::After(_) => {
-                    self.params.truncate(params);
-                }
-                Window::InLast(_)
-                | Window::InNext(_)
-                | Window::BetweenAgo(_, _)
-                | Window::On(_)
-                | Window::Between(_, _)
-                | Window::Calendar(_, _) => break window,
-            }
-        };
-        Logic::Leaf(ContactTest::Anniversary { field, window })
-    }
-
     /// A kind that has records mostly; the built-in schema has kinds.
     pub(super) fn kind(&mut self) -> Option<&'w RecordKind> {
         let present: Vec<&str> = self
@@ -396,23 +403,6 @@ impl<'w> Maker<'w> {
             .collect();
         let present = if self.dice.percent(90) { self.dice.pick(&present).copied() } else { None };
         present.and_then(|name| self.schema.record(name)).or_else(|| self.dice.pick(&self.schema.records))
-    }
-
-    /// An age today or on a day, in years or months, or the day on which one is reached.
-    fn age(&mut self) -> Criteria {
-        if self.dice.percent(25) {
-            let age = u32::try_from(palette::age(&mut self.dice)).unwrap_or(0);
-            return Logic::Leaf(ContactTest::Turns { age, window: self.window(false) });
-        }
-        let on = if self.dice.percent(30) { Some(self.date()) } else { None };
-        if self.dice.percent(25) {
-            let months = |age: i64| Value::Int(age * 12);
-            let (one, other) = (palette::age(&mut self.dice), palette::age(&mut self.dice));
-            let (low, high) = (months(one.min(other)), months(one.max(other)));
-            let test = NumberTest::Range(self.operand(low), self.operand(high));
-            return Logic::Leaf(ContactTest::Age { unit: AgeUnit::Months, on, test });
-        }
-        Logic::Leaf(ContactTest::Age { unit: AgeUnit::Years, on, test: self.number_test(true) })
     }
 
     fn share(&mut self) -> Criteria {
@@ -484,7 +474,7 @@ impl<'w> Maker<'w> {
                 _ => between_ago(one, other),
             };
         }
-        match self.dice.below(15) {
+        match self.dice.below(17) {
             12..=14 => {
                 let turn = self.dice.pick(&Turn::ALL).copied().unwrap_or(Turn::This);
                 let period = self.dice.pick(&Period::ALL).copied().unwrap_or(Period::Month);
@@ -494,25 +484,16 @@ impl<'w> Maker<'w> {
             3..=4 => Window::InNext(one),
             5 => Window::MoreThanAgo(one),
             6 => between_ago(one, other),
-            7 => Window::Since(self.date()),
-            8 => Window::Before(self.date()),
-            9 => Window::After(self.date()),
-            10 => Window::On(self.date()),
-            _ => {
-                let (one, other) = (self.day(), self.day());
-                let (low, high) = (one.min(other), one.max(other));
-                Window::Between(self.operand(Value::Date(low)), self.operand(Value::Date(high)))
-            }
+            7 => Window::Since(self.anchor()),
+            8 => Window::Before(self.anchor()),
+            9 => Window::After(self.anchor()),
+            10 => Window::On(self.anchor()),
+            _ => self.between(),
         }
     }
 
-    fn day(&mut self) -> Day {
+    pub(super) fn day(&mut self) -> Day {
         palette::day(&mut self.dice, &self.world.clock)
-    }
-
-    fn date(&mut self) -> Operand {
-        let day = self.day();
-        self.operand(Value::Date(day))
     }
 }
 

@@ -50,7 +50,7 @@ const TEXTS: [&str; 9] = [
 ];
 
 /// Codes of several systems, among them of every sensitive class.
-const CODES: [(CodeSystem, &str); 16] = [
+const CODES: [(CodeSystem, &str); 18] = [
     (CodeSystem::Icd10Cm, "E11.9"),
     (CodeSystem::Icd10Cm, "E11"),
     (CodeSystem::Icd10Cm, "E11.65"),
@@ -64,6 +64,8 @@ const CODES: [(CodeSystem, &str); 16] = [
     (CodeSystem::Snomed, "72892002"),
     (CodeSystem::RxNorm, "6813"),
     (CodeSystem::Loinc, "4548-4"),
+    (CodeSystem::Loinc, "4548-4"),
+    (CodeSystem::Loinc, "2345-7"),
     (CodeSystem::Loinc, "7918-6"),
     (CodeSystem::Cpt, "77067"),
     (CodeSystem::Atc, "A10BA02"),
@@ -88,6 +90,11 @@ pub(super) fn value(dice: &mut Dice, field: &Field, clock: &Clock) -> Value {
         FieldType::Text if field.name == "zip" => {
             Value::Text(dice.one(&["02138", "00501", "90210"]).to_owned())
         }
+        FieldType::Text if field.name == "unit" => Value::Text(match dice.below(8) {
+            // In no unit, and in another spelling of one.
+            0 => dice.one(&["a", "MG/DL", "mg/dl"]).to_owned(),
+            _ => unit(dice),
+        }),
         FieldType::Text => Value::Text(dice.one(&TEXTS).to_owned()),
         FieldType::Category => Value::Category(category(dice, field)),
         FieldType::Int => Value::Int(dice.range(-1, 4)),
@@ -104,6 +111,11 @@ pub(super) fn value(dice: &mut Dice, field: &Field, clock: &Clock) -> Value {
         }
         FieldType::Point => Value::Point(dice.one(&[42.36, 0.0, -90.0]), dice.one(&[-71.06, 0.0, 180.0])),
     }
+}
+
+/// A unit in which something is measured; those that can be converted into each other meet.
+pub(super) fn unit(dice: &mut Dice) -> String {
+    dice.one(&["mg/dL", "mg/dL", "mmol/L", "g/L", "%", "%", "mmol/mol", "Cel", "[degF]"]).to_owned()
 }
 
 /// Mostly the first few, so that they meet; sometimes the last.

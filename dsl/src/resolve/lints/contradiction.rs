@@ -4,8 +4,8 @@ use super::Part;
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::segment::{
-    AgeUnit, Aggregate, Cmp, ContactTest, Counted, FieldTest, Logic, NumberTest, Operand, Selector, Test,
-    Window,
+    AgeUnit, Aggregate, Anchor, Cmp, ContactTest, Counted, FieldTest, Logic, NumberTest, Operand, Selector,
+    Test, Window,
 };
 use crate::value::{Value, days_since_epoch};
 
@@ -86,18 +86,21 @@ impl Facts for ContactTest {
             Self::Count { counted, selector, test } => {
                 number_fact(test).map(|fact| (Subject::Count(counted, selector), fact))
             }
-            Self::Aggregate { function, selector, field, test, .. } => {
+            Self::Aggregate { function, selector, field, unit: None, test, .. } => {
                 number_fact(test).map(|fact| (Subject::Aggregate(*function, selector, field), fact))
             }
             // Records are many: two facts about them need not speak of one record.
             Self::Age { .. }
+            | Self::Aggregate { .. }
             | Self::Turns { .. }
             | Self::Anniversary { .. }
             | Self::Has(_)
             | Self::One { .. }
             | Self::Sequence(_)
+            | Self::Sample(_)
             | Self::Share { .. }
-            | Self::Reference(_) => None,
+            | Self::Reference(_)
+            | Self::Household(_) => None,
         }
     }
 }
@@ -125,6 +128,7 @@ impl Facts for FieldTest {
             Test::Compare(_, _)
             | Test::CompareField(_, _)
             | Test::Between(_, _)
+            | Test::Measured { .. }
             | Test::Text(_, _)
             | Test::Codes(_)
             | Test::List(_, _)
@@ -138,7 +142,7 @@ impl Facts for FieldTest {
 
 /// The days of a window that does not depend on the clock.
 fn days(window: &Window) -> Option<Fact> {
-    let day = |operand: &Operand| match operand {
+    let day = |anchor: &Anchor| match anchor.as_date()? {
         Operand::Literal(value) => number(value),
         Operand::Param(_) => None,
     };

@@ -17,7 +17,7 @@ fn made(function: Aggregate, kind: &str, field: &str, cmp: Cmp, literal: Value) 
     let ty = Schema::built_in().record(kind).unwrap().field(field).unwrap().ty;
     let test = NumberTest::Compare(cmp, Operand::Literal(literal));
     let selector = selector(kind, Logic::True, &[]);
-    Logic::Leaf(ContactTest::Aggregate { function, selector, field: field.to_owned(), ty, test })
+    Logic::Leaf(ContactTest::Aggregate { function, selector, field: field.to_owned(), ty, unit: None, test })
 }
 
 const AT: &str = "2025-06-01";
@@ -119,7 +119,7 @@ fn minus_nothing_is_nothing() {
 }
 
 #[test]
-fn a_result_below_detection_leaves_it_open() {
+fn a_result_below_detection_is_an_interval() {
     let lab = |cells: &[(&str, &str)]| {
         let mut all = vec![("at", AT)];
         all.extend_from_slice(cells);
@@ -127,8 +127,11 @@ fn a_result_below_detection_leaves_it_open() {
     };
     let below = lab(&[("value", "5.7"), ("comparator", "<")]);
     for function in Aggregate::ALL {
-        says(&made(function, "lab", "value", Cmp::Lt, Value::Number(100.0)), &below, NOW, Unknown);
+        says(&made(function, "lab", "value", Cmp::Lt, Value::Number(100.0)), &below, NOW, True);
     }
+    says(&made(Aggregate::Sum, "lab", "value", Cmp::Lt, Value::Number(18.7)), &below, NOW, True);
+    says(&made(Aggregate::Sum, "lab", "value", Cmp::Lt, Value::Number(18.0)), &below, NOW, Unknown);
+    is(Aggregate::Max, "lab", "value", &below, &Value::Number(7.0));
     // Without a value there is nothing to compare, and other fields are numbers whatever the comparator says.
     let silent = lab(&[("comparator", "<")]);
     is(Aggregate::Sum, "lab", "value", &silent, &Value::Number(13.0));

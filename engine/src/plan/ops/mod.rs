@@ -8,6 +8,8 @@ pub(crate) mod extreme;
 pub(crate) mod extreme_day;
 pub(crate) mod field_set;
 pub(crate) mod gate;
+pub(crate) mod household;
+pub(crate) mod interval;
 pub(crate) mod logic;
 pub(crate) mod measure;
 pub(crate) mod narrow;
@@ -15,6 +17,9 @@ mod number_of;
 pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
+pub(crate) mod stages;
+pub(crate) mod tails;
+mod where_known;
 mod without;
 
 use std::sync::Arc;
@@ -47,7 +52,7 @@ pub(crate) enum Operation {
     CountRecords(CountTest),
     /// The number of different values or days. Expressions: the filter, the value.
     CountDistinct(Sameness, CountTest),
-    /// A number made of values. Expressions: the filter, the value, whether it is no number yet.
+    /// A number made of values. Expressions: the filter, the value, what it says of the number.
     Measure(Aggregate, Bounds),
     /// The latest or earliest selected record. Expressions: the filter, the test.
     ExtremeRecord(Extreme),
@@ -65,6 +70,8 @@ pub(crate) enum Operation {
     ConsentBlocks(Consent),
     /// Kleene's and of two inputs, the second of which is asked about those that the first leaves.
     Narrow,
+    /// The first input, UNKNOWN where the second is not TRUE.
+    WhereKnown,
     /// Kleene's and of the inputs.
     And,
     /// Kleene's or of the inputs.
@@ -75,6 +82,13 @@ pub(crate) enum Operation {
     Not,
     /// The first input without those for whom one of the others is TRUE.
     Without,
+    /// The first input, counted by the others, which are stages in their order.
+    ByStage,
+    /// The answers of all members of a household, joined. Inputs: the criteria, rows.
+    Household {
+        /// They hold for all of them, rather than for any.
+        all: bool,
+    },
     /// Everyone or nobody.
     Constant(bool),
     /// The top-level criteria: and, with a count after each.
@@ -84,6 +98,8 @@ pub(crate) enum Operation {
     },
     /// The first input without the others, which are the gates in order.
     Gate(Vec<Reason>),
+    /// The first input as far as the list takes it. Inputs: the gate, amounts, scans.
+    Tails(tails::Asked),
 }
 
 impl Operation {
@@ -102,14 +118,19 @@ impl Operation {
             Self::RecordChain(_) => "RecordChain",
             Self::ConsentBlocks(_) => "ConsentBlocks",
             Self::Narrow => "Narrow",
+            Self::WhereKnown => "WhereKnown",
             Self::And => "And",
             Self::Or => "Or",
             Self::NumberOf(_) => "NumberOf",
             Self::Not => "Not",
             Self::Without => "Without",
+            Self::Household { all: true } => "AllOfHousehold",
+            Self::Household { all: false } => "AnyOfHousehold",
+            Self::ByStage => "ByStage",
             Self::Constant(_) => "Constant",
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
+            Self::Tails(_) => "Tails",
         }
     }
 
@@ -128,14 +149,18 @@ impl Operation {
             Self::ConsentBlocks(_) => &["ord", "at", "decision", "end"],
             Self::RecordChain(_)
             | Self::Narrow
+            | Self::WhereKnown
             | Self::And
             | Self::Or
             | Self::NumberOf(_)
             | Self::Not
             | Self::Without
+            | Self::Household { .. }
+            | Self::ByStage
             | Self::Constant(_)
             | Self::Criteria { .. }
-            | Self::Gate(_) => &[],
+            | Self::Gate(_)
+            | Self::Tails(_) => &[],
         }
     }
 
@@ -158,14 +183,18 @@ impl Operation {
             | Self::RecordChain(_)
             | Self::ConsentBlocks(_) => true,
             Self::Narrow
+            | Self::WhereKnown
             | Self::And
             | Self::Or
             | Self::NumberOf(_)
             | Self::Not
             | Self::Without
+            | Self::Household { .. }
+            | Self::ByStage
             | Self::Constant(_)
             | Self::Criteria { .. }
-            | Self::Gate(_) => false,
+            | Self::Gate(_)
+            | Self::Tails(_) => false,
         }
     }
 
@@ -182,7 +211,7 @@ impl Operation {
         let second = asked.next();
         if let (Self::Measure(function, bounds), Some(value)) = (self, &first) {
             let (function, bounds, value) = (*function, bounds.clone(), Arc::clone(value));
-            return Ok(Arc::new(measure::Measure { function, value, inexact: second, bounds }));
+            return Ok(Arc::new(measure::Measure { function, value, kind: second, bounds }));
         }
         let operator: Arc<dyn SetOperator> = match (self, first) {
             (Self::FieldSet, None) => Arc::new(field_set::FieldSet),
@@ -200,12 +229,16 @@ impl Operation {
             }
             (Self::RecordChain(chain), None) => Arc::new(sequence::RecordChain { chain: chain.clone() }),
             (Self::ConsentBlocks(consent), None) => Arc::new(consent::ConsentBlocks { consent: *consent }),
+            (Self::WhereKnown, None) => Arc::new(where_known::WhereKnown),
             (Self::And, None) => Arc::new(logic::Logic::And),
             (Self::Or, None) => Arc::new(logic::Logic::Or),
             (Self::NumberOf(number), None) => Arc::new(number_of::CountSets { number: *number }),
             (Self::Not, None) => Arc::new(logic::Logic::Not),
+            (Self::ByStage, None) => Arc::new(stages::ByStage),
+            (Self::Household { all }, None) => Arc::new(household::Household::new(*all)),
             (Self::Without, None) => Arc::new(without::Without),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
+            (Self::Tails(asked), None) => Arc::new(tails::Tails::new(asked.clone())),
             (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
             (operation, _) => return internal_err!("{} with other expressions", operation.name()),
         };
