@@ -74,6 +74,8 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::Turns { .. }
         | ExprKind::Anniversary { .. }
         | ExprKind::Has { .. }
+        | ExprKind::DaysCovered { .. }
+        | ExprKind::Continuous { .. }
         | ExprKind::Measure { .. }
         | ExprKind::One { .. }
         | ExprKind::Sequence { .. }

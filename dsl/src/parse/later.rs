@@ -89,10 +89,6 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
     let p = &*parser;
     let (what, tokens, help) = if any((alt((word("top"), word("bottom"))), number), p) {
         ("a rank", 2, "")
-    } else if any((words("days", "covered"), sign("(")), p) {
-        ("`days covered`", 2, "")
-    } else if any((word("continuous"), ident), p) {
-        ("`continuous`", 1, "")
     } else if any((word("in"), alt((word("stage"), word("list")))), p) {
         ("a reference to a stage or a list", 2, "give the criteria a name with `define`")
     } else if any((alt((word("any"), word("all"), word("no"))), words("member", "of")), p) {
@@ -101,19 +97,11 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
         ("`sample`", 1, "")
     } else if any(words("location", "within"), p) {
         ("`location within`", 2, "list the ZIP codes: `zip in (\"02139\", …)`")
-    } else if ordinal(p) {
-        ("an ordinal", 1, "only `latest` and `earliest` are")
     } else {
         return false;
     };
     report(parser, what, tokens, help);
     true
-}
-
-/// `2nd lab`: the lexer makes words of ordinals.
-fn ordinal(parser: &Parser<'_>) -> bool {
-    let digit_first = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
-    parser.peek().word().is_some_and(digit_first)
 }
 
 /// Tests of later versions, seen from behind a field's name.
@@ -129,20 +117,6 @@ pub(super) fn field_test(parser: &mut Parser<'_>) -> bool {
         return false;
     };
     report(parser, what, tokens, help);
-    true
-}
-
-/// What may follow a selector in later versions.
-pub(super) fn after_selector(parser: &mut Parser<'_>) -> bool {
-    let p = &*parser;
-    let (what, tokens) = if any(words("while", "observed"), p) {
-        ("`while observed`", 2)
-    } else if any(alt((word("lowest"), word("highest"))), p) {
-        ("`lowest` and `highest`", 1)
-    } else {
-        return false;
-    };
-    report(parser, what, tokens, "");
     true
 }
 

@@ -43,15 +43,26 @@ impl<'a> Resolver<'a> {
             }
             ExprKind::Turns { age, window } => resolver.turns(age, window, expr.span),
             ExprKind::Anniversary { field, window } => resolver.anniversary(field, window, expr.span),
-            ExprKind::Has { negated, selector } => {
-                let has =
-                    resolver.selector(selector, expr.span).map(|it| Logic::Leaf(ContactTest::Has(it)))?;
+            ExprKind::Has { negated, selector, observed } => {
+                let has = if *observed {
+                    resolver.observed(selector, expr.span)?
+                } else {
+                    resolver.selector(selector, expr.span).map(|it| Logic::Leaf(ContactTest::Has(it)))?
+                };
                 Some(if *negated { Logic::Not(Box::new(has)) } else { has })
             }
             ExprKind::Measure { measure, selector, windows, test } => {
                 resolver.measure(measure, selector, windows, test, expr.span)
             }
-            ExprKind::One { which, selector, test } => resolver.one(*which, selector, test, expr.span),
+            ExprKind::DaysCovered { selector, window, cmp, percent } => {
+                resolver.days_covered(selector, window, *cmp, percent, expr.span)
+            }
+            ExprKind::Continuous { selector, gap, length } => {
+                resolver.continuous(selector, gap, length, expr.span)
+            }
+            ExprKind::One { which, selector, tie, test } => {
+                resolver.one(*which, selector, *tie, test, expr.span)
+            }
             ExprKind::Sequence { first, steps } => resolver.sequence(first, steps, expr.span),
             ExprKind::Share { test, selector, cmp, percent, at_least, .. } => {
                 resolver.share(test, selector, *cmp, percent, at_least.as_ref(), expr.span)
@@ -86,6 +97,8 @@ impl<'a> Resolver<'a> {
             | ExprKind::Turns { .. }
             | ExprKind::Anniversary { .. }
             | ExprKind::Has { .. }
+            | ExprKind::DaysCovered { .. }
+            | ExprKind::Continuous { .. }
             | ExprKind::Measure { .. }
             | ExprKind::One { .. }
             | ExprKind::Sequence { .. }

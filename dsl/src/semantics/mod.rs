@@ -6,6 +6,7 @@
 //! does not let through is UNKNOWN here.
 
 mod aggregate;
+mod cover;
 mod field;
 mod gate;
 mod interval;
@@ -160,8 +161,23 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
             let records = record::selected(selector, contact, schema, clock);
             aggregate::aggregate(*function, &records, field, unit.as_deref(), test)
         }
-        ContactTest::One { which, selector, test } => {
-            record::one(*which, &record::selected(selector, contact, schema, clock), test, clock)
+        ContactTest::Observed { selector, by } => {
+            match record::selected(selector, contact, schema, clock).is_empty() {
+                false => Truth::True,
+                true if cover::observed(selector, by, contact, schema, clock) => Truth::False,
+                true => Truth::Unknown,
+            }
+        }
+        ContactTest::DaysCovered { selector, window, cmp, percent_millis } => {
+            let lasting = cover::lasting(selector, contact, schema, clock);
+            cover::days_covered(&lasting, window, *cmp, *percent_millis, clock)
+        }
+        ContactTest::Continuous { selector, gap, length } => {
+            cover::continuous(&cover::lasting(selector, contact, schema, clock), *gap, *length, clock)
+        }
+        ContactTest::One { which, selector, tie, test } => {
+            let records = record::selected(selector, contact, schema, clock);
+            record::one(*which, &records, *tie, test, clock)
         }
         ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
             let records = record::selected(selector, contact, schema, clock);

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::gate::{GATES, closed, facts, held_out};
 use super::reads::fields_of;
-use super::record::{Fate, fate, filter, last_of, selected};
+use super::record::{Fate, chosen, fate, filter, selected};
 use super::time::first_instant;
 use super::truth::number_of;
 use super::{Blocked, Contact, Reads, Record, RecordReads, Truth, Verdict, aggregate, field, select};
@@ -313,7 +313,18 @@ impl Teller<'_> {
             }
             ContactTest::Turns { .. } => self.born(None),
             ContactTest::Anniversary { field, .. } => self.facts([contact_fact(field)]),
-            ContactTest::Has(selector) => self.records(selector, &self.taken(selector), Vec::new()),
+            ContactTest::Has(selector)
+            | ContactTest::DaysCovered { selector, .. }
+            | ContactTest::Continuous { selector, .. } => {
+                self.records(selector, &self.taken(selector), Vec::new())
+            }
+            ContactTest::Observed { selector, by } => {
+                let mut all = self.records(selector, &self.taken(selector), Vec::new());
+                for selector in by.selectors() {
+                    all.extend(self.records(selector, &self.taken(selector), Vec::new()));
+                }
+                all
+            }
             ContactTest::Count { counted, selector, .. } => {
                 let taken = self.taken(selector);
                 let (name, number) = match counted {
@@ -335,7 +346,7 @@ impl Teller<'_> {
             }
             ContactTest::One { which, selector, .. } => {
                 let taken = self.taken(selector);
-                let chosen = last_of(*which, &taken, self.clock);
+                let chosen = chosen(*which, &taken, self.clock);
                 let facts = vec![named("records to choose from", Some(taken.len().to_string()))];
                 self.records(selector, &chosen, facts)
             }

@@ -22,6 +22,8 @@ pub(super) fn rows(snapshot: &Snapshot, test: &Criteria) -> u64 {
             | ContactTest::Count { selector, .. }
             | ContactTest::Aggregate { selector, .. }
             | ContactTest::One { selector, .. }
+            | ContactTest::DaysCovered { selector, .. }
+            | ContactTest::Continuous { selector, .. }
             | ContactTest::Share { selector, .. },
         ) => snapshot.records(&selector.record),
         Logic::Leaf(ContactTest::Reference(of)) => {
@@ -31,6 +33,9 @@ pub(super) fn rows(snapshot: &Snapshot, test: &Criteria) -> u64 {
                 Asks::InSegment => once,
                 Asks::Entered(_) => 2 * once,
             }
+        }
+        Logic::Leaf(ContactTest::Observed { selector, by }) => {
+            std::iter::once(selector).chain(by.selectors()).map(|it| snapshot.records(&it.record)).sum()
         }
         Logic::Leaf(ContactTest::Sequence(sequence)) => {
             sequence.selectors().map(|selector| snapshot.records(&selector.record)).sum()

@@ -3,6 +3,7 @@
 //! A criterion becomes one node over sets. Tests of contact fields that lie in files of one class become one
 //! predicate; a test of records becomes a leaf over a filtered scan of the kind's files.
 
+mod adherence;
 mod cost;
 mod fields;
 mod gates;
@@ -17,7 +18,9 @@ use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, Schema};
-use hyperseg_dsl::segment::{Cmp, ContactTest, Criteria, Criterion, Logic, NumberTest, Operand, Segment};
+use hyperseg_dsl::segment::{
+    Cmp, ContactTest, Criteria, Criterion, Logic, NumberTest, Operand, Segment, Which,
+};
 use hyperseg_dsl::value::Value;
 
 pub(crate) use gates::{gate_clock, required_reasons};
@@ -157,6 +160,9 @@ impl Lowering<'_> {
                 | ContactTest::Count { .. }
                 | ContactTest::Aggregate { .. }
                 | ContactTest::One { .. }
+                | ContactTest::Observed { .. }
+                | ContactTest::DaysCovered { .. }
+                | ContactTest::Continuous { .. }
                 | ContactTest::Sequence(_)
                 | ContactTest::Share { .. }
                 | ContactTest::Reference(_),
@@ -190,6 +196,9 @@ impl Lowering<'_> {
             | ContactTest::Count { .. }
             | ContactTest::Aggregate { .. }
             | ContactTest::One { .. }
+            | ContactTest::Observed { .. }
+            | ContactTest::DaysCovered { .. }
+            | ContactTest::Continuous { .. }
             | ContactTest::Sequence(_)
             | ContactTest::Share { .. }
             | ContactTest::Reference(_) => internal_err!("another test among those of contact fields"),
@@ -208,8 +217,18 @@ impl Lowering<'_> {
                 let asked = self.measured(selector, field, unit.as_deref())?;
                 self.record_leaf(operation, selector, asked, label)
             }
-            ContactTest::One { which, selector, test } => {
-                let (operation, asked) = self.one(*which, selector, test)?;
+            ContactTest::Observed { selector, by } => self.observed(selector, by, label),
+            ContactTest::DaysCovered { selector, window, cmp, percent_millis } => {
+                self.days_covered(selector, window, *cmp, *percent_millis, label)
+            }
+            ContactTest::Continuous { selector, gap, length } => {
+                self.continuous(selector, *gap, *length, label)
+            }
+            ContactTest::One { which, selector, tie, test } => {
+                let (operation, asked) = match (which, tie) {
+                    (Which::Latest | Which::Earliest, None) => self.one(*which, selector, test)?,
+                    (_, _) => self.placed(*which, selector, *tie, test)?,
+                };
                 self.record_leaf(operation, selector, asked, label)
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence, label),

@@ -6,7 +6,7 @@ use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
 use hyperseg_dsl::segment::{
     AgeUnit, Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter,
     Hidden, ListTest, Logic, NumberTest, Operand, OtherField, Param, Period, Quantity, Reference, Selector,
-    Test, TextOp, Turn, Which, Window,
+    Test, TextOp, Tie, Turn, Which, Window,
 };
 use hyperseg_dsl::value::{Day, Value};
 
@@ -30,7 +30,7 @@ pub(super) struct Maker<'a> {
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(76) {
+        self.logic(depth, &mut |maker| match if maker.dice.percent(60) { 76 + maker.dice.below(8) } else { maker.dice.below(84) } {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -42,9 +42,20 @@ impl<'w> Maker<'w> {
             58..=67 => maker.sequence(),
             68..=71 => maker.share(),
             72..=75 => maker.reference(),
+            76..=79 => maker.adherence(),
             _ => {
                 let selector = maker.selector();
-                let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
+                let which = match maker.dice.below(10) {
+                    0..=4 => Which::Latest,
+                    5..=7 => Which::Earliest,
+                    _ => Which::Nth(maker.dice.one(&[2, 2, 3])),
+                };
+                if maker.dice.percent(30)
+                    && let Some(test) = maker.one_number(&selector)
+                {
+                    let tie = Some(if maker.dice.percent(50) { Tie::Lowest } else { Tie::Highest });
+                    return Logic::Leaf(ContactTest::One { which, selector, tie, test });
+                }
                 let test = match maker.schema.record(&selector.record) {
                     Some(kind) => match kind.field("at").filter(|_| maker.dice.percent(30)) {
                         Some(at) => maker.field_test(at, &[], None),
@@ -52,7 +63,7 @@ impl<'w> Maker<'w> {
                     },
                     None => Logic::True,
                 };
-                Logic::Leaf(ContactTest::One { which, selector, test })
+                Logic::Leaf(ContactTest::One { which, selector, tie: None, test })
             }
         })
     }
@@ -132,7 +143,7 @@ impl<'w> Maker<'w> {
     }
 
     /// A test of a field, or `Not` of one; around the sample when there is one.
-    fn field_test(&mut self, field: &Field, others: &[Field], sample: Option<Value>) -> Filter {
+    pub(super) fn field_test(&mut self, field: &Field, others: &[Field], sample: Option<Value>) -> Filter {
         let leaf = |test| Logic::Leaf(FieldTest { field: field.name.clone(), ty: field.ty, test });
         if self.dice.percent(8)
             && let Some(test) = self.against_field(field, others)

@@ -70,6 +70,9 @@ fn of_criteria(criteria: &Criteria, schema: &Schema) -> Option<Class> {
         ContactTest::Anniversary { field, .. } => of_field(field, schema),
         ContactTest::Age { .. } | ContactTest::Turns { .. } => None,
         ContactTest::Has(selector)
+        | ContactTest::Observed { selector, .. }
+        | ContactTest::DaysCovered { selector, .. }
+        | ContactTest::Continuous { selector, .. }
         | ContactTest::Count { selector, .. }
         | ContactTest::Aggregate { selector, .. } => of_filter(&selector.filter, selector, schema),
         ContactTest::One { selector, test, .. } | ContactTest::Share { selector, test, .. } => {

@@ -84,7 +84,7 @@ pub(crate) enum Constant {
 
 /// A number made of values, exactly or as a double.
 #[derive(Clone, Copy, Debug)]
-enum Made {
+pub(super) enum Made {
     Whole(i128),
     Real(f64),
 }
@@ -102,7 +102,7 @@ impl Made {
 
 impl Constant {
     /// In the unit of what it is compared with.
-    fn made(self, on_grid: bool) -> Made {
+    pub(super) fn made(self, on_grid: bool) -> Made {
         match self {
             Self::Whole(whole) if on_grid => Made::Whole(steps(whole as f64)),
             Self::Whole(whole) => Made::Whole(whole.into()),
@@ -118,7 +118,7 @@ fn steps(number: f64) -> i128 {
 }
 
 impl Bounds {
-    fn hold(&self, made: Made, on_grid: bool) -> bool {
+    pub(super) fn hold(&self, made: Made, on_grid: bool) -> bool {
         self.0.iter().any(|Bound(parts)| {
             parts.iter().all(|(relation, constant)| {
                 made.compare(constant.made(on_grid)).is_some_and(|order| relation.holds(order))
@@ -140,7 +140,7 @@ pub(crate) struct Measure {
 
 /// What is known of one contact.
 #[derive(Clone, Copy, Debug)]
-struct State {
+pub(super) struct State {
     /// Sum, least or greatest; whole.
     whole: i128,
     /// Least or greatest number that is not whole.
@@ -149,7 +149,7 @@ struct State {
 }
 
 impl State {
-    const NOTHING: Self = Self { whole: 0, real: 0.0, values: 0 };
+    pub(super) const NOTHING: Self = Self { whole: 0, real: 0.0, values: 0 };
 
     fn add(&mut self, function: Aggregate, value: Made) {
         let first = self.values == 0;
@@ -270,8 +270,20 @@ impl SetOperator for Measure {
             let values = middle.get(first..).unwrap_or_default();
             let values: Vec<f64> =
                 values.iter().take_while(|(of, _)| *of == ordinal).map(|(_, value)| *value).collect();
-            let low = self.end(&state, &values, own.iter().map(|value| value.kind.low(value.value)), false);
-            let high = self.end(&state, &values, own.iter().map(|value| value.kind.high(value.value)), true);
+            let low = end_of(
+                self.function,
+                &state,
+                &values,
+                own.iter().map(|value| value.kind.low(value.value)),
+                false,
+            );
+            let high = end_of(
+                self.function,
+                &state,
+                &values,
+                own.iter().map(|value| value.kind.high(value.value)),
+                true,
+            );
             let (is_sure, is_possible) = self.bounds.judge(|constant| {
                 let constant = constant.made(on_grid);
                 (low.order(constant, Ordering::Greater), high.order(constant, Ordering::Less))
@@ -292,65 +304,69 @@ struct Between {
 }
 
 /// An end of what a number made of values can be.
-struct MadeEnd {
+pub(super) struct MadeEnd {
     /// Infinite, or the number.
     at: Made,
     open: bool,
 }
 
 impl MadeEnd {
-    fn order(&self, constant: Made, beyond: Ordering) -> Ordering {
+    pub(super) fn order(&self, constant: Made, beyond: Ordering) -> Ordering {
         // Literals are finite, so that there is an order.
         order(self.at.compare(constant).unwrap_or(beyond), self.open, beyond)
     }
 }
 
-impl Measure {
-    /// What the function makes of values that are known and of ends. `values` are those of a median.
-    fn end(&self, state: &State, values: &[f64], ends: impl Iterator<Item = End>, upper: bool) -> MadeEnd {
-        let mut ends: Vec<End> = ends.collect();
-        match self.function {
-            Aggregate::Sum | Aggregate::Avg => {
-                let open = ends.iter().any(|end| end.open);
-                if let Some(end) = ends.iter().find(|end| end.at.is_infinite()) {
-                    return MadeEnd { at: Made::Real(end.at), open };
-                }
-                let mut all = *state;
-                ends.iter().for_each(|end| all.add(self.function, Made::Real(end.at)));
-                MadeEnd { at: all.made(self.function, true), open }
+/// What the function makes of values that are known and of ends. `values` are those of a median.
+pub(super) fn end_of(
+    function: Aggregate,
+    state: &State,
+    values: &[f64],
+    ends: impl Iterator<Item = End>,
+    upper: bool,
+) -> MadeEnd {
+    let mut ends: Vec<End> = ends.collect();
+    match function {
+        Aggregate::Sum | Aggregate::Avg => {
+            let open = ends.iter().any(|end| end.open);
+            if let Some(end) = ends.iter().find(|end| end.at.is_infinite()) {
+                return MadeEnd { at: Made::Real(end.at), open };
             }
-            Aggregate::Min | Aggregate::Max | Aggregate::Median => {
-                if self.function != Aggregate::Median && state.values > 0 {
-                    ends.push(End { at: state.real, open: false });
-                }
-                ends.extend(values.iter().map(|value| End { at: *value, open: false }));
-                // An open lower end lies above its number, an open upper one below it.
-                ends.sort_unstable_by(|a, b| {
-                    let beyond = if upper { b.open.cmp(&a.open) } else { a.open.cmp(&b.open) };
-                    a.at.total_cmp(&b.at).then(beyond)
-                });
-                let nothing = End { at: if upper { f64::INFINITY } else { f64::NEG_INFINITY }, open: true };
-                let end = match self.function {
-                    Aggregate::Min => ends.first().copied(),
-                    Aggregate::Max => ends.last().copied(),
-                    Aggregate::Median | Aggregate::Sum | Aggregate::Avg => {
-                        let half = ends.len() / 2;
-                        match (ends.get(half.wrapping_sub(1)), ends.get(half)) {
-                            (Some(one), Some(other)) if ends.len().is_multiple_of(2) => {
-                                Some(End { at: one.at / 2.0 + other.at / 2.0, open: one.open || other.open })
-                            }
-                            (_, middle) => middle.copied(),
+            let mut all = *state;
+            ends.iter().for_each(|end| all.add(function, Made::Real(end.at)));
+            MadeEnd { at: all.made(function, true), open }
+        }
+        Aggregate::Min | Aggregate::Max | Aggregate::Median => {
+            if function != Aggregate::Median && state.values > 0 {
+                ends.push(End { at: state.real, open: false });
+            }
+            ends.extend(values.iter().map(|value| End { at: *value, open: false }));
+            // An open lower end lies above its number, an open upper one below it.
+            ends.sort_unstable_by(|a, b| {
+                let beyond = if upper { b.open.cmp(&a.open) } else { a.open.cmp(&b.open) };
+                a.at.total_cmp(&b.at).then(beyond)
+            });
+            let nothing = End { at: if upper { f64::INFINITY } else { f64::NEG_INFINITY }, open: true };
+            let end = match function {
+                Aggregate::Min => ends.first().copied(),
+                Aggregate::Max => ends.last().copied(),
+                Aggregate::Median | Aggregate::Sum | Aggregate::Avg => {
+                    let half = ends.len() / 2;
+                    match (ends.get(half.wrapping_sub(1)), ends.get(half)) {
+                        (Some(one), Some(other)) if ends.len().is_multiple_of(2) => {
+                            Some(End { at: one.at / 2.0 + other.at / 2.0, open: one.open || other.open })
                         }
+                        (_, middle) => middle.copied(),
                     }
-                };
-                let end = end.unwrap_or(nothing);
-                MadeEnd { at: Made::Real(end.at), open: end.open }
-            }
+                }
+            };
+            let end = end.unwrap_or(nothing);
+            MadeEnd { at: Made::Real(end.at), open: end.open }
         }
     }
 }
 
-fn real(made: Made) -> f64 {
+pub(super) fn real(made: Made) -> f64 {
     match made {
         Made::Whole(whole) => whole as f64,
         Made::Real(real) => real,
@@ -375,14 +391,14 @@ fn medians(values: &[(u32, f64)], contacts: usize) -> Vec<Option<f64>> {
 }
 
 /// Values of a batch.
-enum Values {
+pub(super) enum Values {
     Int(Int32Array),
     Money(Int64Array),
     Real(Float64Array),
 }
 
 impl Values {
-    fn of(values: ArrayRef) -> Result<Self> {
+    pub(super) fn of(values: ArrayRef) -> Result<Self> {
         let any = values.as_any();
         match values.data_type() {
             DataType::Int32 => any.downcast_ref().cloned().map(Self::Int),
@@ -393,7 +409,7 @@ impl Values {
         .ok_or_else(|| internal_datafusion_err!("values that are no numbers"))
     }
 
-    fn get(&self, row: usize) -> Option<Made> {
+    pub(super) fn get(&self, row: usize) -> Option<Made> {
         match self {
             Self::Int(values) => values.is_valid(row).then(|| Made::Whole(values.value(row).into())),
             Self::Money(values) => values.is_valid(row).then(|| Made::Whole(values.value(row).into())),
