@@ -14,6 +14,7 @@ use crate::value::parse_day;
 mod aggregates;
 mod calendar;
 mod gates;
+mod lasting;
 mod records;
 mod references;
 mod sequences;

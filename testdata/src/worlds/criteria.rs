@@ -30,7 +30,7 @@ pub(super) struct Maker<'a> {
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match if maker.dice.percent(60) { 76 + maker.dice.below(8) } else { maker.dice.below(84) } {
+        self.logic(depth, &mut |maker| match maker.dice.below(84) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
