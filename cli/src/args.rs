@@ -6,8 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use hyperseg_dsl::segment::ParamValues;
 
 use crate::commands::{
-    audit, backup, check, count, demo, describe, explain_code, fields, fmt, funnel, gc, generate, import,
-    init, keys, parse, plan, run, status, verify, why,
+    audit, backup, check, codes, count, demo, describe, explain_code, fields, fmt, funnel, gc, generate,
+    import, init, keys, parse, plan, run, status, verify, why,
 };
 use crate::failure::{Failure, Outcome};
 use crate::output::Format;
@@ -102,6 +102,7 @@ pub enum Command {
     Why(why::Why),
     Plan(plan::Plan),
     Fields(fields::Fields),
+    Codes(codes::Codes),
     Audit(audit::Audit),
     Verify(verify::Verify),
     Status(status::Status),

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use chrono::Utc;
 use chrono_tz::Tz;
 use hyperseg_dsl::clock::Clock;
-use hyperseg_dsl::schema::{Purpose, Schema};
+use hyperseg_dsl::lookups::Known;
+use hyperseg_dsl::schema::Purpose;
 use hyperseg_dsl::segment::{BoundSegment, Segment};
 use hyperseg_engine::{ConsentAge, Engine, Limits, Request};
 use hyperseg_storage::dataset::{Dataset, DatasetId};
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use crate::args::Globals;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::lookups::FileLookups;
 use crate::output::{self, Format, Table};
 use crate::secret;
 use crate::segment_file::{Place, Source};
@@ -182,10 +184,11 @@ impl Context {
         self.terminal.out(&rendered)
     }
 
-    /// Compiles and binds the segment at a place against a schema.
-    pub fn bind(&self, place: &Place, schema: &Schema) -> Outcome<(Source, BoundSegment)> {
+    /// Compiles and binds the segment at a place against a dataset.
+    pub fn bind(&self, place: &Place, dataset: &Dataset) -> Outcome<(Source, BoundSegment)> {
         let source = Source::read(&place.file)?;
-        let segments = source.compile(schema, &self.terminal)?;
+        let (snapshot, lookups) = (dataset.snapshot()?, FileLookups::of(&place.file, dataset)?);
+        let segments = source.compile(Known::new(snapshot.schema(), &lookups), &self.terminal)?;
         let mut segment = source.select(segments, place.segment.as_deref())?;
         self.settle_purpose(&mut segment)?;
         let bound = segment
@@ -199,7 +202,7 @@ impl Context {
         let place = Place::parse(place);
         let dataset = self.open()?;
         let snapshot = dataset.snapshot()?;
-        let (source, segment) = self.bind(&place, snapshot.schema())?;
+        let (source, segment) = self.bind(&place, &dataset)?;
         let clock = self.clock(snapshot.zone())?;
         // The process asks once: nothing is worth keeping for a later question.
         let engine = Engine::new(dataset, Limits { kept_bytes_max: 0, ..Limits::default() });

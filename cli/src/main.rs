@@ -9,6 +9,7 @@ mod context;
 mod failure;
 mod interrupt;
 mod list;
+mod lookups;
 mod output;
 mod secret;
 mod segment_file;
@@ -75,6 +76,7 @@ fn run(cli: Cli, environment: Environment, mut terminal: Terminal) -> Outcome<Ex
         Command::Why(command) => command.run(&context),
         Command::Plan(command) => command.run(&context),
         Command::Fields(command) => command.run(&context),
+        Command::Codes(command) => command.run(&context),
         Command::Audit(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),
         Command::Status(command) => command.run(&context),

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read};
 use std::path::Path;
 
 use hyperseg_dsl::diagnostic::{self, Severity};
-use hyperseg_dsl::schema::Schema;
+use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::segment::Segment;
 
 use crate::failure::{Exit, Failure, Outcome};
@@ -78,8 +78,8 @@ impl Source {
     }
 
     /// The segments of the text; diagnostics go to standard error, and errors among them end the command.
-    pub fn compile(&self, schema: &Schema, terminal: &Terminal) -> Outcome<Vec<Segment>> {
-        let checked = hyperseg_dsl::check(&self.text, schema);
+    pub fn compile<'a>(&self, known: impl Into<Known<'a>>, terminal: &Terminal) -> Outcome<Vec<Segment>> {
+        let checked = hyperseg_dsl::check(&self.text, known);
         let errors = checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
         if !checked.diagnostics.is_empty() {
             let text = diagnostic::render(&self.text, &self.name, &checked.diagnostics, terminal.color_err());

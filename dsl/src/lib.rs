@@ -3,11 +3,11 @@
 //! Text goes in, a typed [`segment::Segment`] or a list of [`diagnostic::Diagnostic`]s comes out:
 //!
 //! ```text
-//! text --lex--> tokens --parse--> ast --resolve(schema)--> segment --bind(params)--> bound segment
+//! text --lex--> tokens --parse--> ast --resolve(schema, lookups)--> segment --bind(params)--> bound segment
 //! JSON -------json-----------------^
 //! ```
 //!
-//! This crate knows nothing of files, keys or DataFusion. It also holds the logical [`schema`] that every other
+//! This crate knows nothing of keys or DataFusion, and opens no file: what a text refers to comes in as [`lookups`]. It also holds the logical [`schema`] that every other
 //! crate speaks and the reference [`semantics`], which say in plain Rust who belongs to a segment.
 
 mod ast;
@@ -18,6 +18,7 @@ pub mod diagnostic;
 mod fmt;
 mod json;
 mod lex;
+pub mod lookups;
 mod parse;
 mod resolve;
 pub mod schema;

@@ -3,10 +3,12 @@
 
 #[path = "diagnostics/bad.rs"]
 mod bad;
+mod lookups;
 
 use std::collections::BTreeSet;
 
 use hyperseg_dsl::diagnostic::codes;
+use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::{check, format, render};
 
@@ -27,11 +29,14 @@ fn unmark(marked: &str) -> (String, Vec<std::ops::Range<usize>>) {
 
 #[test]
 fn every_bad_text_has_its_code_at_its_place() {
-    let schema = Schema::built_in();
+    let (schema, mut lookups) = (Schema::built_in(), lookups::example());
+    for (name, text) in bad::FILES {
+        lookups.files.insert((*name).to_owned(), (*text).into());
+    }
     let mut failures = Vec::new();
     for (codes, marked) in BAD {
         let (source, spans) = unmark(marked);
-        let found = check(&source, &schema);
+        let found = check(&source, Known::new(&schema, &lookups));
         let expected: Vec<_> = codes.iter().zip(&spans).map(|(code, span)| (*code, span.clone())).collect();
         let actual: Vec<_> =
             found.diagnostics.iter().map(|finding| (finding.code, finding.span.clone())).collect();
@@ -53,7 +58,7 @@ fn every_code_has_an_example() {
     let limits = ["HS0209", "HS0210", "HS0211", "HS0214", "HS0508", "HS0909"];
     for rule in codes::ALL {
         // The JSON form has tests of its own.
-        let elsewhere = limits.contains(&rule.code) || rule.code.starts_with("HS06");
+        let elsewhere = limits.contains(&rule.code) || rule.code.starts_with("HS06") || rule.code == "HS0533";
         assert!(shown.contains(rule.code) || elsewhere, "{} has no example", rule.code);
     }
 }
@@ -233,6 +238,45 @@ impl Numbers {
 const VALID: &str = include_str!("everything.seg");
 
 #[test]
+fn a_lookup_that_cannot_be_had_is_no_zero() {
+    let schema = Schema::built_in();
+    for (source, code) in [
+        ("segment s where has medication(code in @statins)", "HS0533"),
+        ("segment s where has condition(code under SNOMED:\"1\")", "HS0533"),
+        ("segment s where zip in @\"zips.csv\"", "HS0531"),
+        ("valueset v = file \"codes.csv\"\nsegment s where has condition(code in @v)", "HS0531"),
+    ] {
+        let found = check(source, Known::new(&schema, &lookups::Refusing));
+        let finding = found.diagnostics.first().unwrap();
+        assert_eq!((finding.code, found.diagnostics.len()), (code, 1), "{:?}", found.diagnostics);
+        assert!(finding.message.contains("no dataset is named"), "{}", finding.message);
+        assert!(found.segments.is_empty());
+        assert!(check(source, &schema).has_errors());
+    }
+}
+
+/// In a list of addresses a cell is somebody's.
+#[test]
+fn findings_about_a_file_show_nothing_of_it() {
+    let schema = Schema::built_in();
+    for text in [
+        "zip,email\n1,ann@secret.test\n",
+        "ann@secret.test\n",
+        "a,b\nann@secret.test,\"\n",
+        "system,code\nann@secret.test,1\n",
+    ] {
+        let mut lookups = lookups::example();
+        lookups.files.insert("f.csv".to_owned(), text.into());
+        for test in ["zip in @\"f.csv\"", "state in @\"f.csv\"", "has lab(code in @\"f.csv\")"] {
+            let source = format!("segment s where {test}");
+            let found = check(&source, Known::new(&schema, &lookups));
+            assert!(found.has_errors(), "{test} of {text}");
+            assert!(!render(&source, "s", &found.diagnostics, false).contains("secret"), "{test} of {text}");
+        }
+    }
+}
+
+#[test]
 fn random_and_mutated_texts_never_panic() {
     let pieces: Vec<&str> = VALID.split_inclusive(|c: char| !c.is_alphanumeric()).collect();
     let mut numbers = Numbers(7);
@@ -267,7 +311,10 @@ fn comments_anywhere_survive_formatting() {
     let mut numbers = Numbers(3);
     let gaps: Vec<usize> =
         VALID.char_indices().filter(|(_, c)| *c == ' ' || *c == '\n').map(|(at, _)| at).collect();
-    let plain = check(VALID, &Schema::built_in()).segments;
+    let (schema, lookups) = (Schema::built_in(), lookups::example());
+    let known = Known::new(&schema, &lookups);
+    let plain = check(VALID, known).segments;
+    assert!(!plain.is_empty());
     for round in 0..60 {
         let mut source = VALID.to_owned();
         let mut marks = Vec::new();
@@ -294,6 +341,6 @@ fn comments_anywhere_survive_formatting() {
             assert_eq!(once.matches(mark.as_str()).count(), 1, "{mark} in\n{source}\n---\n{once}");
         }
         assert_eq!(format(&once).as_deref(), Ok(once.as_str()), "of\n{source}\n--- once\n{once}");
-        assert_eq!(check(&once, &Schema::built_in()).segments, plain, "of\n{source}\n--- once\n{once}");
+        assert_eq!(check(&once, known).segments, plain, "of\n{source}\n--- once\n{once}");
     }
 }

@@ -20,7 +20,7 @@ fn every_case_holds_on_encrypted_files() {
     let wanted = std::env::var("HYPERSEG_CASES").unwrap_or_default();
     let mut run = 0;
     for case in cases.iter().filter(|case| case.name.contains(&wanted)) {
-        let checked = hyperseg_dsl::check(&case.segment, &schema);
+        let checked = case.checked(&schema);
         if checked.has_errors() {
             assert!(case.expected.diagnostics.is_some(), "{} does not compile", case.name);
             continue;
@@ -28,9 +28,10 @@ fn every_case_holds_on_encrypted_files() {
         let segment = checked.segments.last().unwrap();
         let bound = segment.bind(&case.params).unwrap();
         let world = World { contacts: case.contacts.clone(), clock: case.clock, now_micros: case.now_micros };
-        for layout in
-            [Layout::default(), Layout { shard_contacts: 2, page_rows: 1, imports: 2, ..Layout::default() }]
-        {
+        for layout in [
+            Layout::default(),
+            Layout { shard_contacts: 2, page_rows: 1, imports: 2, corrected: true, ..Layout::default() },
+        ] {
             let fixture = Fixture::new(&world, layout);
             if let Some(expected) = &case.expected.recipients {
                 let request = request(bound.clone(), case.clock, case.now_micros);

@@ -52,8 +52,8 @@ fn fail(seed: u64, number: u64, layout: Layout, world: World, segment: Segment, 
 fn layouts() -> [Layout; 4] {
     [
         Layout::default(),
-        Layout { shard_contacts: 3, kept_bytes_max: 1 << 20, ..Layout::default() },
+        Layout { shard_contacts: 3, kept_bytes_max: 1 << 20, corrected: true, ..Layout::default() },
         Layout { page_rows: 2, kept_bytes_max: 64, ..Layout::default() },
-        Layout { shard_contacts: 7, page_rows: 4, imports: 3, ..Layout::default() },
+        Layout { shard_contacts: 7, page_rows: 4, imports: 3, corrected: true, ..Layout::default() },
     ]
 }

@@ -58,7 +58,7 @@ fn every_case_has_the_reason_it_expects() {
         if case.expected.why_not.is_empty() {
             continue;
         }
-        let checked = hyperseg_dsl::check(&case.segment, &schema);
+        let checked = case.checked(&schema);
         let bound = checked.segments.last().unwrap().bind(&case.params).unwrap();
         let world = World { contacts: case.contacts.clone(), clock: case.clock, now_micros: case.now_micros };
         let fixture = Fixture::new(&world, Layout::default());

@@ -19,6 +19,7 @@ pub mod import;
 pub mod ingest;
 pub mod keyring;
 pub mod layout;
+mod lookups;
 pub mod process;
 pub mod rows;
 pub mod scope;
@@ -31,4 +32,5 @@ pub use dataset::{
 pub use error::{Error, ErrorKind, Result};
 pub use file::DataFile;
 pub use keyring::{Keyring, NewSlot, Unlock};
+pub use lookups::StoredLookups;
 pub use scope::{KeyScope, Unlocked};

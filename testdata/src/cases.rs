@@ -11,6 +11,10 @@
 //! | `as-of` | an instant as `--as-of` takes it; the zone in brackets is the run's, UTC without |
 //! | `now` | the present for consent and suppression; as_of when absent |
 //! | `params` | lines of `name value` |
+//! | `file NAME` | a file that the segment names |
+//! | `valueset NAME` | a stored value set, as a CSV file of codes |
+//! | `hierarchy SYSTEM` | lines `ancestor,descendant` |
+//! | `zip` | places of ZIP codes, lines `zip,latitude,longitude` |
 //! | `segment` | source text; the last segment in it is run |
 //! | `recipients` | contact ids in the order of the list, one per line |
 //! | `why-not` | lines of `id reason`: `false`, `unknown`, or the name of a [`Blocked`] |
@@ -19,6 +23,7 @@
 //!
 //! What is not understood is an error, so that no expectation is skipped by a slip of the pen.
 
+mod lookups;
 mod markdown;
 mod table;
 
@@ -27,7 +32,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
+use hyperseg_dsl::Checked;
 use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::lookups::{InMemory, Known};
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::ParamValues;
 use hyperseg_dsl::semantics::{Blocked, Contact, Truth, Verdict};
@@ -49,10 +56,20 @@ pub struct Case {
     pub now_micros: i64,
     /// Values of parameters.
     pub params: ParamValues,
+    /// Files and tables.
+    pub lookups: InMemory,
     /// The text.
     pub segment: String,
     /// What must come out.
     pub expected: Expected,
+}
+
+impl Case {
+    /// Its text, compiled.
+    #[must_use]
+    pub fn checked(&self, schema: &Schema) -> Checked {
+        hyperseg_dsl::check(&self.segment, Known::new(schema, &self.lookups))
+    }
 }
 
 /// What a case expects; at least one of these is there.
@@ -199,10 +216,11 @@ fn case(file: &str, sections: &[&Section]) -> Result<Case, Problem> {
         Some(block) => table::contacts(block, &schema)?,
         None => Vec::new(),
     };
+    let mut lookups = InMemory::default();
     for block in blocks.values() {
         if let Some(kind) = block.name.strip_prefix("records ") {
             table::records(block, kind.trim(), &schema, &mut contacts)?;
-        } else if !KNOWN.contains(&block.name.as_str()) {
+        } else if !lookups::take(block, &mut lookups)? && !KNOWN.contains(&block.name.as_str()) {
             return Err((
                 block.line,
                 format!("unknown block `{}`; known are {}", block.name, KNOWN.join(", ")),
@@ -232,17 +250,22 @@ fn case(file: &str, sections: &[&Section]) -> Result<Case, Problem> {
             .into_iter()
             .map(|(_, name, value)| (name, value))
             .collect(),
+        lookups,
         segment: segment.text.clone(),
         expected,
     })
 }
 
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 14] = [
     "contacts",
     "records KIND",
     "as-of",
     "now",
     "params",
+    "file NAME",
+    "valueset NAME",
+    "hierarchy SYSTEM",
+    "zip",
     "segment",
     "recipients",
     "why-not",

@@ -28,7 +28,7 @@ fn every_case_holds() {
 
 /// What the reference says otherwise than the case.
 fn disagreement(case: &Case, schema: &Schema) -> Option<String> {
-    let checked = hyperseg_dsl::check(&case.segment, schema);
+    let checked = case.checked(schema);
     let codes: Vec<&str> = checked.diagnostics.iter().map(|finding| finding.code).collect();
     let mut wrong = String::new();
     if let Some(expected) = &case.expected.diagnostics
@@ -79,8 +79,8 @@ fn layout_makes_no_difference() {
     for case in corpus().iter().filter(|case| case.expected.diagnostics.is_none()) {
         let formatted = hyperseg_dsl::format(&case.segment).unwrap();
         assert_eq!(hyperseg_dsl::format(&formatted).unwrap(), formatted, "{}", case.name);
-        let segments = |text: &str| hyperseg_dsl::check(text, &schema).segments;
-        assert_eq!(segments(&formatted), segments(&case.segment), "{}", case.name);
+        let formatted = Case { segment: formatted, ..case.clone() };
+        assert_eq!(formatted.checked(&schema).segments, case.checked(&schema).segments, "{}", case.name);
     }
 }
 

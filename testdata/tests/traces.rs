@@ -84,7 +84,7 @@ fn every_case_is_explained_as_it_expects() {
     let schema = Schema::built_in();
     let mut explained = 0;
     for case in cases::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")).unwrap() {
-        let checked = hyperseg_dsl::check(&case.segment, &schema);
+        let checked = case.checked(&schema);
         let Some(segment) = checked.segments.last().filter(|_| !checked.has_errors()) else { continue };
         let bound = segment.bind(&case.params).unwrap();
         for contact in &case.contacts {
@@ -116,7 +116,7 @@ fn the_evidence_is_what_decided_and_nothing_else() {
         c,r5,2025-12-03,LOINC:4548-4,11,cancelled\n```\n```as-of\n2026-01-01\n```\n\
         ```segment\nsegment s where has lab(code = LOINC:\"4548-4\" and value > 9) in last 1 year and gender = male and income > 5\n```\n```recipients\n```\n";
     let case = &cases::parse("t", case).unwrap()[0];
-    let checked = hyperseg_dsl::check(&case.segment, &Schema::built_in());
+    let checked = case.checked(&Schema::built_in());
     let bound = checked.segments[0].bind(&Default::default()).unwrap();
     let found = check(&bound, &case.contacts[0], &case.clock, case.now_micros);
     let json = serde_json::to_value(&found).unwrap();

@@ -4,11 +4,13 @@ mod sarif;
 
 use clap::Args;
 use hyperseg_dsl::diagnostic::{self, Diagnostic, Severity};
+use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::schema::Schema;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::lookups::FileLookups;
 use crate::output::{self, Format, counted};
 use crate::segment_file::Source;
 
@@ -19,7 +21,8 @@ Examples:
   hyperseg check --format json overdue.seg | jq '.files[].diagnostics[].code'
 
 Every problem of every file is reported at once, with the place and the nearest right thing.
-Text and JSON form are taken alike. Needs no dataset. Exit code 3 when a file does not compile;
+Text and JSON form are taken alike. Needs a dataset (-d) only for segments that refer to stored
+value sets, hierarchies or places; CSV files are looked for in the segment file's folder. Exit code 3 when a file does not compile;
 warnings do not count unless --deny warnings. --format table (or text), json, or sarif (2.1.0) for
 editors and code hosts. `hyperseg explain-code CODE` says more about a finding.";
 
@@ -68,7 +71,8 @@ impl Check {
         let mut report = Report { errors: 0, warnings: 0, files: Vec::new() };
         for file in &self.files {
             let source = Source::read(file)?;
-            let checked = hyperseg_dsl::check(&source.text, &schema);
+            let lookups = FileLookups::lazy(file, context);
+            let checked = hyperseg_dsl::check(&source.text, Known::new(&schema, &lookups));
             for found in &checked.diagnostics {
                 match found.severity {
                     Severity::Error => report.errors += 1,

@@ -1,12 +1,14 @@
 //! `describe`: a segment in plain English.
 
 use clap::Args;
+use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{BindError, ParamValues, Segment};
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::lookups::FileLookups;
 use crate::output::{self, Format};
 use crate::segment_file::{Place, Source};
 
@@ -15,7 +17,8 @@ Examples:
   hyperseg describe overdue.seg
   hyperseg describe overdue.seg:reminder --format json
 
-The same sentences go into the audit record of every count and every list. Needs no dataset.
+The same sentences go into the audit record of every count and every list. Needs a dataset (-d)
+only for segments that refer to stored value sets, hierarchies or places.
 Parameters stand with their values when all have one (--param or default), else as $name.
 --format table or json.";
 
@@ -41,7 +44,8 @@ impl Describe {
         let place = Place::parse(&self.segment);
         let schema = Schema::built_in();
         let source = Source::read(&place.file)?;
-        let mut segments = source.compile(&schema, &context.terminal)?;
+        let lookups = FileLookups::lazy(&place.file, context);
+        let mut segments = source.compile(Known::new(&schema, &lookups), &context.terminal)?;
         // All segments of a file are described unless one is named.
         if place.segment.is_some() || segments.is_empty() {
             segments = vec![source.select(segments, place.segment.as_deref())?];

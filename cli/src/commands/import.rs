@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use hyperseg_storage::dataset::Dataset;
-use hyperseg_storage::import::{import_population, import_synthea};
+use hyperseg_dsl::schema::CodeSystem;
+use hyperseg_storage::dataset::{Dataset, DocumentKind};
+use hyperseg_storage::import::{
+    LookupReport, import_hierarchy, import_population, import_synthea, import_valueset, import_zip,
+};
 use hyperseg_storage::ingest::{ImportOptions, ImportReport, Progress, Stage};
 
 use crate::context::{Context, now_micros};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::output::{Align, Table, counted, grouped};
+use crate::output::{Align, Format, Table, counted, grouped};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -18,11 +21,21 @@ Examples:
   hyperseg import synthea output/csv -d data
   hyperseg import population crm -d data --max-rejects 100 --rejects refused.csv
   hyperseg import population crm -d data --ignore-column loyalty_tier
+  hyperseg import valueset statins.csv --name statins -d data
+  hyperseg import hierarchy snomed.csv --system SNOMED -d data
+  hyperseg import zip gazetteer.txt -d data
 
 Columns are found by their header, in any order; an unknown column is an error unless it is
-ignored by name. Every row read is stored, a duplicate, or rejected with file, line and reason;
-with more rejected rows than --max-rejects nothing is stored at all. The same files again change
-nothing. Rows are encrypted before they touch the disk. --format table, json, ndjson or csv.";
+ignored by name. Every row read is stored, an update of a record with its id, a duplicate, a
+deletion (deleted=true), or rejected with file, line and reason; with more rejected rows than
+--max-rejects nothing is stored at all. The same files again change nothing. Rows are encrypted
+before they touch the disk. --format table, json, ndjson or csv.
+
+A value set is CSV (system, code, and perhaps under, exclude, display), a FHIR R4 ValueSet in JSON
+or an OMOP concept set in CSV; segments refer to it by @name. A hierarchy is CSV (ancestor,
+descendant, or parent, child) or OMOP's concept_ancestor; it says what `under` means in a system
+without prefixes. Places of ZIP codes are CSV (zip, lat, lon) or a Census gazetteer of ZCTAs. The
+file takes the place of the one before; a row that is not understood stops the import.";
 
 /// Most memory that the tour's import takes for waiting rows.
 const SMALL_BUDGET: u64 = 96 << 20;
@@ -41,6 +54,30 @@ enum Source {
     Population(From),
     /// A directory of Synthea CSV files, old or new headers.
     Synthea(From),
+    /// Codes that segments refer to by name.
+    Valueset {
+        /// CSV, FHIR ValueSet or OMOP concept set.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// What segments call it, without the `@`.
+        #[arg(long, value_name = "NAME")]
+        name: String,
+    },
+    /// Which codes of a system lie under which.
+    Hierarchy {
+        /// CSV of pairs, or concept_ancestor.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Code system, e.g. SNOMED.
+        #[arg(long, value_name = "SYSTEM")]
+        system: String,
+    },
+    /// Where ZIP codes lie.
+    Zip {
+        /// CSV, or a Census gazetteer.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -62,7 +99,21 @@ struct From {
 impl Import {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
         let format = context.report_format()?;
-        let (Source::Population(from) | Source::Synthea(from)) = &self.source;
+        let actor = context.actor();
+        let (from, import): (_, fn(&Dataset, &Path, ImportOptions) -> _) = match &self.source {
+            Source::Population(from) => (from, import_population),
+            Source::Synthea(from) => (from, import_synthea),
+            Source::Valueset { file, name } => {
+                return lookup(context, format, &import_valueset(&context.open()?, file, name, actor)?);
+            }
+            Source::Hierarchy { file, system } => {
+                let system = code_system(system)?;
+                return lookup(context, format, &import_hierarchy(&context.open()?, file, system, actor)?);
+            }
+            Source::Zip { file } => {
+                return lookup(context, format, &import_zip(&context.open()?, file, actor)?);
+            }
+        };
         if !from.dir.is_dir() {
             return Err(Failure::usage(format!("{} is not a directory", from.dir.display())));
         }
@@ -74,10 +125,7 @@ impl Import {
             ignore_columns: from.ignore_columns.clone(),
             ..options(context, &spinner)
         };
-        let imported = match &self.source {
-            Source::Population(from) => import_population(&dataset, &from.dir, options),
-            Source::Synthea(from) => import_synthea(&dataset, &from.dir, options),
-        };
+        let imported = import(&dataset, &from.dir, options);
         spinner.finish_and_clear();
         let report = imported?;
         context.report(format, &report, || text(&report), || table(&report))?;
@@ -92,6 +140,48 @@ impl Import {
         }
         Ok(Exit::Done)
     }
+}
+
+fn code_system(name: &str) -> Outcome<CodeSystem> {
+    CodeSystem::parse(name).ok_or_else(|| {
+        let names: Vec<&str> = CodeSystem::ALL.iter().map(|system| system.name()).collect();
+        Failure::usage(format!("unknown code system `{name}`"))
+            .hint(format!("code systems: {}", names.join(", ")))
+    })
+}
+
+fn lookup(context: &Context, format: Format, report: &LookupReport) -> Outcome<Exit> {
+    let what = match report.kind {
+        DocumentKind::Valueset => "row",
+        DocumentKind::Hierarchy => "code",
+        DocumentKind::Zip => "ZIP code",
+    };
+    let text = || {
+        let end = if report.changed { "generation" } else { "nothing new; still generation" };
+        format!(
+            "{} {}: {}, SHA-256 {}\n{end} {}\n",
+            report.kind,
+            report.name,
+            counted(report.entries, what),
+            report.sha256,
+            report.generation
+        )
+    };
+    let table = || {
+        let columns = ["kind", "name", "entries", "changed", "generation", "sha256"];
+        let mut table = Table::new(&columns.map(|name| (name, Align::Left)));
+        table.row([
+            report.kind.to_string(),
+            report.name.clone(),
+            report.entries.to_string(),
+            report.changed.to_string(),
+            report.generation.to_string(),
+            report.sha256.to_string(),
+        ]);
+        table
+    };
+    context.report(format, report, text, table)?;
+    Ok(Exit::Done)
 }
 
 /// Imports a generated population with little memory, for the tour.
@@ -140,7 +230,9 @@ fn rows(report: &ImportReport, number: impl Fn(u64) -> String) -> Table {
         ("table", Align::Left),
         ("read", Align::Right),
         ("stored", Align::Right),
+        ("updated", Align::Right),
         ("duplicate", Align::Right),
+        ("deleted", Align::Right),
         ("rejected", Align::Right),
     ]);
     for one in report.tables.iter().chain([&report.total()]) {
@@ -148,7 +240,9 @@ fn rows(report: &ImportReport, number: impl Fn(u64) -> String) -> Table {
             one.table.clone(),
             number(one.read),
             number(one.stored),
+            number(one.updated),
             number(one.duplicate),
+            number(one.deleted),
             number(one.rejected),
         ]);
     }

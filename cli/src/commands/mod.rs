@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backup;
 pub mod check;
+pub mod codes;
 pub mod count;
 pub mod demo;
 pub mod describe;

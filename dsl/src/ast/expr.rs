@@ -1,6 +1,6 @@
 //! Criteria as written.
 
-use super::{Duration, Ident, Number, Reference, Span, Value};
+use super::{Duration, Ident, Number, Reference, Span, Text, Value};
 use crate::segment::{AgeUnit, Aggregate, Cmp, ListTest, Period, Quantity, TextOp, Tie, Turn, Which};
 
 /// Criteria over a contact or over the fields of a record; the resolver tells them apart.
@@ -40,6 +40,11 @@ pub(crate) enum ExprKind {
         unit: AgeUnit,
         on: Option<Value>,
         test: NumberSet,
+    },
+    /// `in list "file" by field`.
+    InList {
+        file: Text,
+        by: Ident,
     },
     /// `turns 65 window`.
     Turns {
@@ -196,6 +201,8 @@ pub(crate) enum Set {
     Range(Value, Value),
     /// `@name`.
     Ref(Ident),
+    /// `@"file"`.
+    File(Text),
 }
 
 /// What an age, a count or another measure is tested for.

@@ -114,6 +114,8 @@ pub(crate) enum ValuesetPartKind {
     Codes { system: Ident, open: usize, codes: Vec<ValuesetCode> },
     /// `@name`.
     Ref(Ident),
+    /// `file "codes.csv"`.
+    File(Text),
 }
 
 /// A code in a value set.

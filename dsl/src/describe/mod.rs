@@ -8,6 +8,7 @@ mod tests_in_words;
 mod values;
 mod windows;
 
+use crate::lookups::Pin;
 use crate::schema::Schema;
 use crate::segment::{ContactTest, Criteria, Logic, Segment};
 
@@ -46,7 +47,15 @@ pub fn describe(segment: &Segment, schema: &Schema) -> String {
         let fields: Vec<String> = segment.output.iter().map(|field| values::spaced(field)).collect();
         out.push_str(&format!("The list holds the contact's id, the address, {}.\n", listed(&fields, "and")));
     }
+    if !segment.pins.is_empty() {
+        let pins: Vec<String> = segment.pins.iter().map(pin).collect();
+        out.push_str(&format!("Sets were closed against {}.\n", listed(&pins, "and")));
+    }
     out
+}
+
+fn pin(pin: &Pin) -> String {
+    format!("{} \"{}\" (SHA-256 {})", pin.kind.word(), pin.name.escape_debug(), pin.sha256)
 }
 
 fn approach(segment: &Segment) -> String {

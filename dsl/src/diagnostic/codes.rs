@@ -65,11 +65,13 @@ rules! {
     UNKNOWN_NAME = "HS0108" Error "unknown name":
         "A name that stands alone among criteria refers to a `define` of the same file.";
     UNKNOWN_VALUESET = "HS0109" Error "unknown value set":
-        "`@name` refers to a `valueset` of the same file.";
+        "`@name` refers to a `valueset` of the same file, or to one that was imported with `hyperseg import valueset`.";
     UNKNOWN_PARAM = "HS0110" Error "unknown parameter":
         "`$name` refers to a `param` of the same file.";
     UNKNOWN_SEGMENT = "HS0121" Error "unknown segment":
         "`in segment` and `entered segment` are followed by the name of another segment of the same file.";
+    UNKNOWN_CODE = "HS0131" Error "code that the hierarchy does not have":
+        "`under` takes a code with everything that the imported hierarchy has below it. A code that is not in it would stand for itself alone, which is rarely meant: it is likely misspelt, or the hierarchy is that of another edition.";
 
     UNEXPECTED = "HS0201" Error "something else was expected":
         "The text does not follow the grammar at this place; the message says what could stand there.";
@@ -107,7 +109,7 @@ rules! {
     CODE_WITHOUT_SYSTEM = "HS0303" Error "code without its system":
         "The same code means different things in different systems: \"250\" is a diagnosis in one and a product in another. Write the system in front: ICD10CM:\"E11.9\".";
     NO_HIERARCHY = "HS0304" Error "no hierarchy to go under":
-        "`under` takes a code with everything below it. In ICD10CM, ICD10PCS and ATC that is the prefix; the other systems need an imported table, which this version does not have. List the codes instead.";
+        "`under` takes a code with everything below it. In ICD10CM, ICD10PCS and ATC that is the prefix; the other systems need a table, which `hyperseg import hierarchy` stores in the dataset. Without it what lies below is not known. Import it, or list the codes.";
     BAD_REGEX = "HS0305" Error "malformed regular expression":
         "`matches` takes a regular expression of linear time: no look-around, no back references, and a bounded size once compiled.";
     WRONG_PARAM = "HS0306" Error "parameter of another type":
@@ -117,7 +119,7 @@ rules! {
     NOT_A_RECORD_TEST = "HS0308" Error "criterion that cannot stand in a filter":
         "The parentheses behind a kind of record hold tests of that record's fields, joined by and, or, not.";
     CODE_OUTSIDE = "HS0309" Error "code or value set against a field that holds no codes":
-        "Codes and value sets are for fields of type code, such as `code`, `type`, `reason`, `value_code`.";
+        "Codes and value sets are for fields of type code, such as `code`, `type`, `reason`, `value_code`. Values of other fields stand in a list, or in a file: `zip in @\"territory.csv\"`.";
     SAME_AS = "HS0310" Error "same field as a record that is not beside this one":
         "`same FIELD as RECORD` compares a record of a sequence with the one that the step counts from. Both kinds have the field, with the same type, and RECORD is the kind of the other one: `email_sent then email_click same campaign as email_sent within 7 days`.";
     UNUSED_CLOCK = "HS0311" Error "clock from which nothing is counted":
@@ -160,6 +162,12 @@ rules! {
         "A segment has at most 20,000 tests and 2,000,000 values, nested at most 128 levels, after defines and value sets are put in.";
     SEGMENT_CYCLE = "HS0521" Error "segment that needs itself":
         "`in segment` and `entered segment` stand for the criteria of another segment, so no segment can name itself, not even through others.";
+    UNREADABLE_FILE = "HS0531" Error "file that cannot be read":
+        "A file is named relative to the folder of the segment file. It is CSV in UTF-8, of at most 64 MiB and 1,000,000 rows. A segment from standard input has no folder, so it can name none.";
+    BAD_FILE = "HS0532" Error "file that holds something else":
+        "A file of codes has the headers `system` and `code`, and may have `under`, `exclude` and `display`. A file of values has a column that is called like the field, or just one column. Every value must be one that the field can have: a ZIP code has five digits, and spreadsheets like to drop the zeros in front. Findings tell the line and never what stands on it.";
+    NO_ANSWER = "HS0533" Error "lookup that cannot be had":
+        "The segment refers to something that lies in the dataset, and that could not be read: no dataset was named, or what is stored is damaged.";
 
     BAD_JSON = "HS0601" Error "not JSON":
         "A segment file whose first character is a brace is read as JSON (RFC 8259): no comments, no comma behind the last of several, double quotes.";

@@ -38,6 +38,7 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
         ExprKind::Age { unit, on, test } => {
             format!("{} {}", age_head(*unit, on.as_ref()), number_set(test, lists))
         }
+        ExprKind::InList { file, by } => format!("in list {} by {}", quote(&file.text), by.name),
         ExprKind::Turns { age, window: at } => format!("turns {} {}", age.text, window(at)),
         ExprKind::Anniversary { field, window: at } => format!("{} anniversary {}", field.name, window(at)),
         ExprKind::Has { negated, selector: of, observed } => {
@@ -274,6 +275,7 @@ fn set(of: &Set, lists: Lists) -> String {
         }
         Set::Range(low, high) => format!("{}..{}", value(low), value(high)),
         Set::Ref(name) => format!("@{}", name.name),
+        Set::File(file) => format!("@{}", quote(&file.text)),
     }
 }
 
@@ -388,9 +390,10 @@ pub(super) fn part_sign(index: usize, part: &ValuesetPart) -> &'static str {
     }
 }
 
-fn valueset_part(part: &ValuesetPart) -> String {
+pub(super) fn valueset_part(part: &ValuesetPart) -> String {
     match &part.kind {
         ValuesetPartKind::Ref(name) => format!("@{}", name.name),
+        ValuesetPartKind::File(file) => format!("file {}", quote(&file.text)),
         ValuesetPartKind::Codes { system, codes, .. } => {
             let codes: Vec<String> = codes.iter().map(valueset_code).collect();
             format!("{} {{ {} }}", system.name, codes.join(", "))

@@ -238,6 +238,7 @@ impl Layout<'_> {
             ExprKind::Attribute { .. }
             | ExprKind::Age { .. }
             | ExprKind::Turns { .. }
+            | ExprKind::InList { .. }
             | ExprKind::Everyone
             | ExprKind::Nobody
             | ExprKind::Name(_)
@@ -404,7 +405,7 @@ impl Layout<'_> {
     fn valueset(&mut self, valueset: &crate::ast::Valueset) {
         let first = valueset.parts.first().map_or(valueset.span.end, |part| match &part.kind {
             ValuesetPartKind::Codes { open, .. } => *open,
-            ValuesetPartKind::Ref(_) => part.span.end,
+            ValuesetPartKind::Ref(_) | ValuesetPartKind::File(_) => part.span.end,
         });
         let text = flat::valueset(valueset);
         if text.chars().count() <= super::writer::WIDTH && !self.w.comments_between(first, valueset.span.end)
@@ -419,7 +420,7 @@ impl Layout<'_> {
             let sign = flat::part_sign(index, part);
             let head = match &part.kind {
                 ValuesetPartKind::Codes { open, .. } => *open,
-                ValuesetPartKind::Ref(_) => part.span.end,
+                ValuesetPartKind::Ref(_) | ValuesetPartKind::File(_) => part.span.end,
             };
             if index > 0 {
                 self.end_line(part.span.start);
@@ -429,7 +430,9 @@ impl Layout<'_> {
                 self.w.push(sign);
             }
             match &part.kind {
-                ValuesetPartKind::Ref(name) => self.w.push(&format!("@{}", name.name)),
+                ValuesetPartKind::Ref(_) | ValuesetPartKind::File(_) => {
+                    self.w.push(&flat::valueset_part(part))
+                }
                 ValuesetPartKind::Codes { system, open, codes } => {
                     let items: Vec<Line> = codes
                         .iter()
@@ -487,6 +490,7 @@ fn head_end(expr: &Expr) -> usize {
         ExprKind::Attribute { .. }
         | ExprKind::Age { .. }
         | ExprKind::Turns { .. }
+        | ExprKind::InList { .. }
         | ExprKind::Everyone
         | ExprKind::Nobody
         | ExprKind::Name(_)

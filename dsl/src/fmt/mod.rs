@@ -72,6 +72,7 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::Attribute { .. }
         | ExprKind::Age { .. }
         | ExprKind::Turns { .. }
+        | ExprKind::InList { .. }
         | ExprKind::Anniversary { .. }
         | ExprKind::Has { .. }
         | ExprKind::DaysCovered { .. }
@@ -86,7 +87,8 @@ pub(crate) fn label(expr: &Expr) -> String {
 }
 
 /// A segment with the declarations it uses, comments left out, in an order that does not depend on where they stand:
-/// value sets, parameters, defines and segments that it refers to by name, then the segment itself; clauses in one order.
+/// value sets, parameters, defines and segments that it refers to by name, then the segment itself; clauses in one order. A comment for
+/// each of its pins ends it.
 pub(crate) fn canonical(file: &File, item: usize, uses: &Uses) -> String {
     let mut lines: Vec<(u8, String, String)> = Vec::new();
     for (index, declaration) in file.items.iter().enumerate() {
@@ -119,6 +121,9 @@ pub(crate) fn canonical(file: &File, item: usize, uses: &Uses) -> String {
     }
     lines.sort();
     let mut out: String = lines.into_iter().map(|(_, _, text)| text + "\n").collect();
+    for pin in &uses.pins {
+        out.push_str(&format!("// {pin}\n"));
+    }
     out.shrink_to_fit();
     out
 }

@@ -12,11 +12,12 @@ use crate::diagnostic::codes;
 use crate::segment::{AgeUnit, Quantity, Which};
 
 /// The fields that tell what a criterion is. Where several of them stand in one, the first of these leads.
-const CRITERIA: [&str; 26] = [
+const CRITERIA: [&str; 27] = [
     "and",
     "or",
     "not",
     "share",
+    "in_list",
     "turns",
     "in_segment",
     "entered_segment",
@@ -64,6 +65,9 @@ pub(super) fn criteria_of(expr: &Expr) -> Json {
             }
             fields.extend(on.iter().map(|day| ("on", value_of(day))));
             Json::object(fields)
+        }
+        ExprKind::InList { file, by } => {
+            Json::object([("in_list", Json::text(&file.text)), ("by", Json::text(&by.name))])
         }
         ExprKind::Turns { age, window } => {
             Json::object([("turns", number_of(&age.text)), ("window", window_of(window))])
@@ -167,6 +171,11 @@ impl Reader {
             Some("no") => self.has(&mut fields, true),
             Some("anniversary") => self.anniversary(&mut fields),
             Some("share") => self.share(&mut fields),
+            Some("in_list") => {
+                let file = fields.take("in_list").and_then(|file| self.text(file, "a file"));
+                let by = fields.need(self, "by").and_then(|by| self.name(by, "a field"));
+                file.zip(by).map(|(file, by)| ExprKind::InList { file, by })
+            }
             Some("turns") => {
                 let age = fields.take("turns").and_then(|age| self.number(age, "an age"));
                 let window = fields.need(self, "window").and_then(|window| self.window(window));

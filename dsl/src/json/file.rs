@@ -38,6 +38,7 @@ fn valueset_of(valueset: &Valueset) -> Json {
     let parts = valueset.parts.iter().map(|part| {
         let mut fields = match &part.kind {
             ValuesetPartKind::Ref(name) => vec![("valueset", Json::text(&name.name))],
+            ValuesetPartKind::File(file) => vec![("file", Json::text(&file.text))],
             ValuesetPartKind::Codes { system, codes, .. } => {
                 let codes = codes.iter().map(|code| {
                     let text = Json::text(&code.code.text);
@@ -150,12 +151,16 @@ impl Reader {
     }
 
     fn valueset_part(&mut self, json: &Json, first: bool) -> Option<ValuesetPart> {
-        const PARTS: [&str; 2] = ["valueset", "system"];
+        const PARTS: [&str; 3] = ["valueset", "file", "system"];
         let mut fields = self.object(json, "a part of a value set")?;
         let kind = match fields.first_of(&PARTS) {
             Some("valueset") => {
                 let name = fields.take("valueset").and_then(|name| self.name(name, "a value set"));
                 name.map(ValuesetPartKind::Ref)
+            }
+            Some("file") => {
+                let file = fields.take("file").and_then(|file| self.text(file, "a file"));
+                file.map(ValuesetPartKind::File)
             }
             Some(_) => self.codes(&mut fields),
             None => {

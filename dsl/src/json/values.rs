@@ -55,6 +55,7 @@ pub(super) fn set_of(set: &Set) -> Json {
         Set::List { values, .. } => Json::object([("values", Json::list(values.iter().map(value_of)))]),
         Set::Range(low, high) => Json::object(bounds_of(low, high)),
         Set::Ref(name) => Json::object([("valueset", Json::text(&name.name))]),
+        Set::File(file) => Json::object([("file", Json::text(&file.text))]),
     }
 }
 
@@ -200,7 +201,7 @@ impl Reader {
 
     /// A list, a range or a value set.
     pub(super) fn set(&mut self, json: &Json) -> Option<Set> {
-        const SETS: [&str; 3] = ["values", "valueset", "from"];
+        const SETS: [&str; 4] = ["values", "valueset", "file", "from"];
         let mut fields = self.object(json, "a set")?;
         let set = match fields.first_of(&SETS) {
             Some("values") => {
@@ -213,6 +214,7 @@ impl Reader {
                 let name = fields.take("valueset").and_then(|name| self.name(name, "a value set"));
                 name.map(Set::Ref)
             }
+            Some("file") => fields.take("file").and_then(|file| self.text(file, "a file")).map(Set::File),
             Some(_) => {
                 let low = self.needed_value(&mut fields, "from");
                 let high = self.needed_value(&mut fields, "to");

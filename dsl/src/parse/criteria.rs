@@ -3,7 +3,7 @@
 use nom::branch::alt;
 use nom::combinator::value;
 
-use super::leaf::{any_value, ident, number, quantity, sign, word, words};
+use super::leaf::{any_value, ident, number, quantity, sign, text, word, words};
 use super::references::received_ahead;
 use super::{Parser, later};
 use crate::ast::{Expr, ExprKind, Span};
@@ -81,6 +81,20 @@ impl Parser<'_> {
         }
     }
 
+    /// `in list "file" by field`.
+    fn in_list(&mut self) -> Option<ExprKind> {
+        self.take(words("in", "list"))?;
+        let file = self.take(text)?;
+        if self.take(word("by")).is_none() {
+            let help =
+                "say which field stands in the file: `in list \"members.csv\" by contact_id`".to_owned();
+            self.unexpected_help("`by` and a field", Some(help));
+            return None;
+        }
+        let by = self.expect(ident, "a contact field behind `by`")?;
+        Some(ExprKind::InList { file, by })
+    }
+
     fn bad(&self, start: Span) -> Expr {
         Expr { kind: ExprKind::Bad, span: self.span_from(start) }
     }
@@ -116,6 +130,9 @@ impl Parser<'_> {
         }
         if self.at_sequence() {
             return self.sequence();
+        }
+        if self.ahead((words("in", "list"), text)) {
+            return self.in_list();
         }
         if self.ahead((word("turns"), number)) {
             return self.turns();

@@ -116,14 +116,15 @@ impl Parser<'_> {
     }
 
     fn valueset_part(&mut self, minus: bool) -> Option<ValuesetPart> {
-        if later::valueset_part(self) {
-            return None;
-        }
         let start = self.peek().span;
         let kind = if self.take(sign("@")).is_some() {
             ValuesetPartKind::Ref(self.expect(ident, "the name of a value set behind `@`")?)
+        } else if self.ahead((word("file"), text)) {
+            let _ = self.take(word("file"));
+            ValuesetPartKind::File(self.take(text)?)
         } else {
-            let system = self.expect(ident, "a code system with codes in { }, or @name")?;
+            let system =
+                self.expect(ident, "a code system with codes in { }, @name, or file and its name")?;
             let open = self.expect(sign("{"), "`{` and codes in double quotes")?;
             let codes = self.valueset_codes(open);
             ValuesetPartKind::Codes { system, open: open.end, codes }

@@ -7,7 +7,7 @@ use nom::Parser as _;
 use nom::branch::alt;
 
 use super::Parser;
-use super::leaf::{ident, number, sign, text, unit, word, words};
+use super::leaf::{ident, number, sign, unit, word, words};
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 
@@ -61,25 +61,6 @@ pub(super) fn clause(parser: &mut Parser<'_>) -> bool {
     true
 }
 
-/// `file "…"` in a value set.
-pub(super) fn valueset_part(parser: &mut Parser<'_>) -> bool {
-    let found = parser.ahead((word("file"), text));
-    if found {
-        report(parser, "a value set from a file", 2, "write the codes in { }");
-    }
-    found
-}
-
-/// `in @"file"`, seen from behind the `@`.
-pub(super) fn file_set(parser: &mut Parser<'_>) -> bool {
-    let found = parser.ahead(text);
-    if found {
-        report(parser, "a list from a file", 1, "write the values in ( )");
-        parser.skip();
-    }
-    found
-}
-
 fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool {
     parser.ahead(leaf)
 }
@@ -89,8 +70,8 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
     let p = &*parser;
     let (what, tokens, help) = if any((alt((word("top"), word("bottom"))), number), p) {
         ("a rank", 2, "")
-    } else if any((word("in"), alt((word("stage"), word("list")))), p) {
-        ("a reference to a stage or a list", 2, "give the criteria a name with `define`")
+    } else if any(words("in", "stage"), p) {
+        ("a reference to a stage", 2, "give the criteria a name with `define`")
     } else if any((alt((word("any"), word("all"), word("no"))), words("member", "of")), p) {
         ("`member of household`", 3, "")
     } else if any((word("sample"), number, sign("%")), p) {

@@ -1,7 +1,7 @@
 //! Values, lists of values and sets.
 
 use super::leaf::{any_value, ident, number, sign, text, unit};
-use super::{LIST_MAX, Parser, later};
+use super::{LIST_MAX, Parser};
 use crate::ast::{Amount, Duration, Set, Span, Value, ValueKind};
 use crate::diagnostic::codes;
 
@@ -74,8 +74,8 @@ impl Parser<'_> {
             return Some(Set::List { open: open.end, values });
         }
         if self.take(sign("@")).is_some() {
-            if later::file_set(self) {
-                return None;
+            if let Some(file) = self.take(text) {
+                return Some(Set::File(file));
             }
             return self.expect(ident, "the name of a value set behind `@`").map(Set::Ref);
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::ast::Span;
+use crate::lookups::Pin;
 
 /// Names of declarations that something uses, also through others.
 #[derive(Clone, Debug, Default)]
@@ -10,6 +11,8 @@ pub(crate) struct Uses {
     pub(crate) valuesets: BTreeSet<String>,
     pub(crate) params: BTreeSet<String>,
     pub(crate) defines: BTreeSet<String>,
+    /// What sets were closed against.
+    pub(crate) pins: BTreeSet<Pin>,
     /// Segments that are referred to.
     pub(crate) segments: BTreeSet<String>,
 }
@@ -19,6 +22,7 @@ impl Uses {
         self.valuesets.extend(other.valuesets.iter().cloned());
         self.params.extend(other.params.iter().cloned());
         self.defines.extend(other.defines.iter().cloned());
+        self.pins.extend(other.pins.iter().cloned());
         self.segments.extend(other.segments.iter().cloned());
     }
 }

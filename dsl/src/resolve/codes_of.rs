@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Resolver;
+use super::{Resolver, UNDER_CODES_MAX};
 use crate::ast::{AttributeTest, Ident, Set, Span, Text, Value, ValueKind};
 use crate::diagnostic::{Diagnostic, codes};
+use crate::lookups::PinKind;
 use crate::schema::{CodeSystem, Field};
 use crate::segment::{Cmp, CodePattern, CodeSet};
 use crate::suggest;
@@ -27,25 +28,30 @@ impl<'a> Resolver<'a> {
                     return None;
                 }
                 self.grow(0, 1, span)?;
-                self.pattern(field, value).map(|pattern| vec![set_of([pattern])])
+                self.pattern(field, value).map(|patterns| vec![set_of(patterns)])
             }
             AttributeTest::Under(value) => {
-                self.grow(0, 1, span)?;
-                self.pattern(field, value).map(|pattern| vec![set_of([pattern])])
+                let patterns = self.pattern(field, value)?;
+                self.grow(0, patterns.len(), span)?;
+                Some(vec![set_of(patterns)])
             }
             AttributeTest::In { set: Set::List { values, .. }, .. } => {
-                self.grow(0, values.len(), span)?;
                 let mut patterns = Vec::with_capacity(values.len());
                 for value in values {
                     patterns.push(self.pattern(field, value));
                 }
-                let patterns: Vec<CodePattern> = patterns.into_iter().collect::<Option<_>>()?;
-                Some(vec![set_of(patterns)])
+                let patterns: Vec<Vec<CodePattern>> = patterns.into_iter().collect::<Option<_>>()?;
+                self.grow(0, patterns.iter().map(Vec::len).sum(), span)?;
+                Some(vec![set_of(patterns.into_iter().flatten())])
             }
             AttributeTest::In { set: Set::Ref(name), .. } => {
                 let sets = self.valueset_of(name)?;
-                let count = sets.iter().map(|set| set.include.len() + set.exclude.len()).sum();
-                self.grow(0, count, span)?;
+                self.grow_by(&sets, span)?;
+                Some(sets)
+            }
+            AttributeTest::In { set: Set::File(name), .. } => {
+                let sets = self.codes_of_file(name)?;
+                self.grow_by(&sets, span)?;
                 Some(sets)
             }
             AttributeTest::Compare(Cmp::Lt | Cmp::Le | Cmp::Gt | Cmp::Ge, _)
@@ -61,7 +67,11 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn pattern(&mut self, field: &Field, value: &Value) -> Option<CodePattern> {
+    fn grow_by(&mut self, sets: &[CodeSet], span: Span) -> Option<()> {
+        self.grow(0, sets.iter().map(|set| set.include.len() + set.exclude.len()).sum(), span)
+    }
+
+    fn pattern(&mut self, field: &Field, value: &Value) -> Option<Vec<CodePattern>> {
         let finding = match &value.kind {
             ValueKind::Code { system, code, under } => return self.code(system, code, *under, value.span),
             ValueKind::Bad => return None,
@@ -84,14 +94,14 @@ impl<'a> Resolver<'a> {
         None
     }
 
-    /// A code in normal form.
+    /// A code in normal form; several codes where a table says what lies under one.
     pub(super) fn code(
         &mut self,
         system: &Ident,
         code: &Text,
         under: bool,
         span: Span,
-    ) -> Option<CodePattern> {
+    ) -> Option<Vec<CodePattern>> {
         let known = self.system(system);
         if code.text.trim().is_empty() {
             self.report(Diagnostic::new(&codes::EMPTY_TEXT, code.span, "the code is empty"));
@@ -106,13 +116,59 @@ impl<'a> Resolver<'a> {
             ));
             return None;
         };
-        if under && !known.prefix_hierarchy() {
-            let message = format!("{known} has no hierarchy here: what lies under a code is not known");
-            let finding = Diagnostic::new(&codes::NO_HIERARCHY, span, message);
-            self.report(finding.help("list the codes; `under` works for ICD10CM, ICD10PCS and ATC"));
+        self.expanded(known, normal, under, span)
+    }
+
+    /// A code in normal form, or with `under` what it stands for: all that starts with it, or the codes of a table.
+    pub(super) fn expanded(
+        &mut self,
+        system: CodeSystem,
+        code: String,
+        under: bool,
+        span: Span,
+    ) -> Option<Vec<CodePattern>> {
+        let pattern = |code: &str, under| CodePattern {
+            code: Code { system: system.name().to_owned(), code: code.to_owned() },
+            under,
+        };
+        if !under || system.prefix_hierarchy() {
+            return Some(vec![pattern(&code, under)]);
+        }
+        if self.full() {
             return None;
         }
-        Some(CodePattern { code: Code { system: known.name().to_owned(), code: normal }, under })
+        let hierarchy = match self.lookups.hierarchy(system) {
+            Ok(Some(hierarchy)) => hierarchy,
+            Ok(None) => {
+                let message = format!("{system} has no hierarchy here: what lies under a code is not known");
+                let finding = Diagnostic::new(&codes::NO_HIERARCHY, span, message);
+                self.report(finding.help(format!(
+                    "list the codes, or import a table: `hyperseg import hierarchy FILE --system {system}`"
+                )));
+                return None;
+            }
+            Err(refusal) => {
+                self.refused(&format!("the hierarchy of {system}"), &refusal, span);
+                return None;
+            }
+        };
+        self.pin(PinKind::Hierarchy, system.name(), hierarchy.sha256());
+        let Some(below) = hierarchy.below(&code, UNDER_CODES_MAX) else {
+            let message = format!(
+                "the hierarchy of {system} has no code `{}`",
+                crate::lex::short(&code).escape_debug()
+            );
+            let finding = Diagnostic::new(&codes::UNKNOWN_CODE, span, message);
+            self.report(finding.help("check the code, or leave `under` out to take it alone"));
+            return None;
+        };
+        if below.len() > UNDER_CODES_MAX {
+            let message = format!("more than {UNDER_CODES_MAX} codes lie under this one");
+            let finding = Diagnostic::new(&codes::EXPANDS_TOO_FAR, span, message);
+            self.report(finding.help("take codes further down"));
+            return None;
+        }
+        Some(below.into_iter().map(|code| pattern(code, false)).collect())
     }
 
     fn system(&mut self, system: &Ident) -> Option<CodeSystem> {

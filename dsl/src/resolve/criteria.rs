@@ -41,6 +41,7 @@ impl<'a> Resolver<'a> {
                 };
                 Some(Logic::Leaf(ContactTest::Age { unit: *unit, on, test }))
             }
+            ExprKind::InList { file, by } => resolver.in_list(file, by, expr.span).map(lift),
             ExprKind::Turns { age, window } => resolver.turns(age, window, expr.span),
             ExprKind::Anniversary { field, window } => resolver.anniversary(field, window, expr.span),
             ExprKind::Has { negated, selector, observed } => {
@@ -95,6 +96,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Nobody
             | ExprKind::Age { .. }
             | ExprKind::Turns { .. }
+            | ExprKind::InList { .. }
             | ExprKind::Anniversary { .. }
             | ExprKind::Has { .. }
             | ExprKind::DaysCovered { .. }

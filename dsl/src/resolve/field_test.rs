@@ -196,6 +196,7 @@ impl<'a> Resolver<'a> {
                 self.outside_codes(field, name.span);
                 None
             }
+            Set::File(name) => self.values_of_file(scope, field, name),
         }
     }
 
@@ -276,8 +277,11 @@ impl<'a> Resolver<'a> {
     /// Reports a test that the field's type does not have.
     pub(super) fn wrong_test(&mut self, field: &Field, span: Span) {
         let knows = match field.ty {
-            FieldType::Text => "`=`, `!=`, `in (...)`, `contains`, `starts with`, `ends with`, `matches`",
-            FieldType::Category | FieldType::Bool => "`=`, `!=`, `in (...)`",
+            FieldType::Text => {
+                "`=`, `!=`, `in (...)`, `in @\"file\"`, `contains`, `starts with`, `ends with`, `matches`"
+            }
+            FieldType::Category => "`=`, `!=`, `in (...)`, `in @\"file\"`",
+            FieldType::Bool => "`=`, `!=`, `in (...)`",
             FieldType::Code => "`=`, `!=`, `in (...)`, `in @valueset`, `under`",
             FieldType::Int | FieldType::Number | FieldType::Money => {
                 "`=`, `<`, `>=`, `in 1..5`, `between 1 and 5`"

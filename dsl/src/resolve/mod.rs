@@ -16,6 +16,7 @@ mod codes_of;
 mod criteria;
 mod declarations;
 mod field_test;
+mod files;
 mod lints;
 mod measures;
 mod numbers;
@@ -29,10 +30,12 @@ mod units;
 mod valuesets;
 mod windows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::ast;
 use crate::diagnostic::Diagnostic;
+use crate::lookups::{Known, Lookups, Pin, Refusal};
 use crate::schema::{RecordKind, Schema};
 use crate::segment::{CodeSet, Criteria, Param, Segment};
 
@@ -47,6 +50,9 @@ const DEPTH_MAX: usize = 128;
 const TESTS_MAX: usize = 20_000;
 /// Most values and codes of a segment once defines and value sets are put in.
 const VALUES_MAX: usize = 2_000_000;
+
+/// Most codes that an imported table may put in the place of one `under`.
+const UNDER_CODES_MAX: usize = 500_000;
 
 /// Errors after which no more are looked at; far above what is shown.
 const ERRORS_MAX: usize = 1_000;
@@ -68,11 +74,12 @@ pub(crate) struct Resolved {
 }
 
 /// Resolves a file. `complete` says that the parser read all of it, so that what looks unused is unused.
-pub(crate) fn resolve(file: &ast::File, schema: &Schema, complete: bool) -> Resolved {
+pub(crate) fn resolve(file: &ast::File, known: Known<'_>, complete: bool) -> Resolved {
     let mut findings = Vec::new();
     let declarations = Declarations::collect(file, &mut findings);
     let mut resolver = Resolver {
-        schema,
+        schema: known.schema,
+        lookups: known.lookups,
         declarations,
         findings,
         params: BTreeMap::new(),
@@ -82,6 +89,7 @@ pub(crate) fn resolve(file: &ast::File, schema: &Schema, complete: bool) -> Reso
         body: Body::default(),
         units: Vec::new(),
         errors: 0,
+        files: BTreeMap::new(),
         nesting: 0,
     };
     resolver.all_params();
@@ -122,6 +130,13 @@ enum State<T> {
     Done(Option<T>),
 }
 
+/// A value set without references.
+#[derive(Clone)]
+struct Closed {
+    sets: Vec<CodeSet>,
+    pins: BTreeSet<Pin>,
+}
+
 /// A define put into criteria.
 #[derive(Clone)]
 struct Defined {
@@ -140,11 +155,12 @@ struct Whole {
 
 struct Resolver<'a> {
     schema: &'a Schema,
+    lookups: &'a dyn Lookups,
     declarations: Declarations<'a>,
     findings: Vec<Diagnostic>,
     /// `None` where the declaration has an error.
     params: BTreeMap<&'a str, Option<Param>>,
-    valuesets: BTreeMap<&'a str, State<Vec<CodeSet>>>,
+    valuesets: BTreeMap<&'a str, State<Closed>>,
     defines: BTreeMap<&'a str, State<Defined>>,
     /// Of several segments with one name the first.
     segments: BTreeMap<&'a str, State<Whole>>,
@@ -154,6 +170,8 @@ struct Resolver<'a> {
     units: Vec<(ast::Span, String)>,
     /// Errors reported so far.
     errors: usize,
+    /// Files read so far, with the SHA-256 of each.
+    files: BTreeMap<String, Result<(Arc<str>, String), Refusal>>,
     /// Depth of the recursion, through criteria, defines and value sets.
     nesting: usize,
 }

@@ -2,7 +2,7 @@
 
 use super::Resolver;
 use super::field_test::readable;
-use crate::ast::{NumberSet, Set, Value, ValueKind};
+use crate::ast::{Ident, NumberSet, Set, Text, Value, ValueKind};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::FieldType;
 use crate::segment::{NumberTest, Operand};
@@ -41,13 +41,10 @@ impl<'a> Resolver<'a> {
                 }
                 Some(NumberTest::Range(first, last))
             }
-            NumberSet::In(Set::Ref(name)) => {
+            NumberSet::In(Set::File(Text { span, .. }) | Set::Ref(Ident { span, .. })) => {
                 let (Number::Whole(what) | Number::Of(_, what) | Number::Measured(what)) = of;
-                let finding = Diagnostic::new(
-                    &codes::CODE_OUTSIDE,
-                    name.span,
-                    format!("{what} is a number, not a code"),
-                );
+                let finding =
+                    Diagnostic::new(&codes::CODE_OUTSIDE, *span, format!("{what} is a number, not a code"));
                 self.report(finding.help("write a list or a range of numbers"));
                 None
             }

@@ -42,6 +42,8 @@ impl<'a> Resolver<'a> {
             output: Vec::new(),
             holdout: None,
             params: Vec::new(),
+            pins: Vec::new(),
+            canonical: String::new(),
         };
         let mut seen_where = false;
         for clause in &written.clauses {
@@ -55,6 +57,7 @@ impl<'a> Resolver<'a> {
                 segment.params.extend(self.params.get(name).cloned().flatten());
             }
         }
+        segment.pins = body.uses.pins.iter().cloned().collect();
         if !(fine && seen_where) {
             return None;
         }

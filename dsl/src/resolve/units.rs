@@ -37,7 +37,7 @@ fn values_of_set(set: &Set) -> Written<'_> {
     match set {
         Set::List { values, .. } => Written { values: values.iter().collect(), range: false },
         Set::Range(low, high) => Written { values: vec![low, high], range: true },
-        Set::Ref(_) => Written { values: Vec::new(), range: false },
+        Set::Ref(_) | Set::File(_) => Written { values: Vec::new(), range: false },
     }
 }
 
@@ -92,7 +92,7 @@ impl<'a> Resolver<'a> {
                 }
                 NumberTest::Range(first, last)
             }
-            AttributeTest::In { set: Set::Ref(_), .. }
+            AttributeTest::In { set: Set::Ref(_) | Set::File(_), .. }
             | AttributeTest::Text(_)
             | AttributeTest::Under(_)
             | AttributeTest::Known

@@ -7,14 +7,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{DEPTH_MAX, Resolver, State};
+use super::{Closed, DEPTH_MAX, Resolver, State};
 use crate::ast::{Ident, Span, Valueset, ValuesetPart, ValuesetPartKind};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::segment::{CodePattern, CodeSet};
 use crate::suggest;
 use crate::value::Code;
 
-type Patterns = BTreeSet<CodePattern>;
+pub(super) type Patterns = BTreeSet<CodePattern>;
 
 impl<'a> Resolver<'a> {
     pub(super) fn all_valuesets(&mut self) {
@@ -34,8 +34,13 @@ impl<'a> Resolver<'a> {
 
     fn valueset_named(&mut self, name: &Ident) -> Option<Vec<CodeSet>> {
         let Some(valueset) = self.declarations.valuesets.get(name.name.as_str()).copied() else {
+            if let Some(found) = self.stored_valueset(name) {
+                return found;
+            }
             let message = format!("unknown value set `@{}`", crate::lex::short(&name.name));
-            let names: Vec<&str> = self.declarations.valuesets.keys().copied().collect();
+            let stored = self.lookups.valueset_names();
+            let declared = self.declarations.valuesets.keys().copied();
+            let names: Vec<&str> = declared.chain(stored.iter().map(String::as_str)).collect();
             let help = suggest::help(&name.name, "value sets", names.iter().copied()).unwrap_or_else(|| {
                 format!("declare it: valueset {} = ICD10CM {{ \"E11.9\" }}", crate::lex::short(&name.name))
             });
@@ -63,7 +68,11 @@ impl<'a> Resolver<'a> {
     fn valueset(&mut self, valueset: &'a Valueset, from: Span) -> Option<Vec<CodeSet>> {
         let name = valueset.name.name.as_str();
         match self.valuesets.get(name) {
-            Some(State::Done(done)) => return done.clone(),
+            Some(State::Done(done)) => {
+                let Closed { sets, pins } = done.clone()?;
+                self.body.uses.pins.extend(pins);
+                return Some(sets);
+            }
             Some(State::Open) => {
                 let message = format!("value set `{name}` needs itself");
                 let finding = Diagnostic::new(&codes::VALUESET_CYCLE, from, message);
@@ -78,10 +87,14 @@ impl<'a> Resolver<'a> {
         }
         self.valuesets.insert(name, State::Open);
         self.nesting += 1;
-        let done = self.close(valueset);
+        let outer = std::mem::take(&mut self.body.uses.pins);
+        let sets = self.close(valueset);
+        let pins = std::mem::replace(&mut self.body.uses.pins, outer);
         self.nesting -= 1;
-        self.valuesets.insert(name, State::Done(done.clone()));
-        done
+        self.body.uses.pins.extend(pins.iter().cloned());
+        let done = sets.clone().map(|sets| Closed { sets, pins });
+        self.valuesets.insert(name, State::Done(done));
+        sets
     }
 
     fn close(&mut self, valueset: &'a Valueset) -> Option<Vec<CodeSet>> {
@@ -108,22 +121,7 @@ impl<'a> Resolver<'a> {
                 minus.extend(sets.into_iter().flat_map(|set| set.include));
             }
         }
-        let mut closed: Vec<CodeSet> = Vec::new();
-        for mut set in plus {
-            set.exclude.extend(minus.iter().cloned());
-            let set = trim(set);
-            if set.include.is_empty() {
-                continue;
-            }
-            // Sets of which none excludes what the other includes are one set.
-            match closed.iter_mut().find(|other| !disturbs(other, &set) && !disturbs(&set, other)) {
-                Some(other) => {
-                    other.include.extend(set.include);
-                    other.exclude.extend(set.exclude);
-                }
-                None => closed.push(set),
-            }
-        }
+        let closed = joined(plus, &minus);
         if closed.is_empty() {
             let message = format!("no code is left in value set `{}`", valueset.name.name);
             let finding = Diagnostic::new(&codes::EMPTY_VALUESET, valueset.name.span, message);
@@ -136,12 +134,13 @@ impl<'a> Resolver<'a> {
     fn part(&mut self, part: &'a ValuesetPart) -> Option<Vec<CodeSet>> {
         match &part.kind {
             ValuesetPartKind::Ref(name) => self.valueset_named(name),
+            ValuesetPartKind::File(name) => self.codes_of_file(name),
             ValuesetPartKind::Codes { system, codes: written, .. } => {
                 let mut include = Some(Patterns::new());
                 for item in written {
-                    let pattern = self.code(system, &item.code, item.under, item.span);
-                    match (pattern, &mut include) {
-                        (Some(pattern), Some(include)) => drop(include.insert(pattern)),
+                    let patterns = self.code(system, &item.code, item.under, item.span);
+                    match (patterns, &mut include) {
+                        (Some(patterns), Some(include)) => include.extend(patterns),
                         (None, include) => *include = None,
                         (Some(_), None) => {}
                     }
@@ -153,27 +152,57 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// The sets with these codes taken out of all of them, as few as may be.
+pub(super) fn joined(plus: Vec<CodeSet>, minus: &Patterns) -> Vec<CodeSet> {
+    let mut closed: Vec<CodeSet> = Vec::new();
+    for mut set in plus {
+        set.exclude.extend(minus.iter().cloned());
+        let set = trim(set);
+        if set.include.is_empty() {
+            continue;
+        }
+        // Sets of which none excludes what the other includes are one set.
+        match closed.iter_mut().find(|other| !disturbs(other, &set) && !disturbs(&set, other)) {
+            Some(other) => {
+                other.include.extend(set.include);
+                other.exclude.extend(set.exclude);
+            }
+            None => closed.push(set),
+        }
+    }
+    closed
+}
+
 /// Takes out inclusions that are wholly excluded, and exclusions below nothing that is included.
 fn trim(set: CodeSet) -> CodeSet {
     let CodeSet { include, exclude } = set;
-    let include: Patterns = include.into_iter().filter(|pattern| !covered(&exclude, pattern)).collect();
-    let exclude =
-        exclude.into_iter().filter(|pattern| covered_by_hierarchy(&include, &pattern.code)).collect();
+    let from_below = hierarchical(&exclude);
+    let out = |pattern: &CodePattern| {
+        !pattern.under && exclude.contains(pattern) || covered_by_hierarchy(&from_below, &pattern.code)
+    };
+    let include: Patterns = include.into_iter().filter(|pattern| !out(pattern)).collect();
+    let below = hierarchical(&include);
+    let exclude = exclude.into_iter().filter(|pattern| covered_by_hierarchy(&below, &pattern.code)).collect();
     CodeSet { include, exclude }
+}
+
+/// The patterns that take what lies below a code: few, and all that has to be looked at where only these can take one.
+fn hierarchical(of: &Patterns) -> Patterns {
+    of.iter().filter(|pattern| pattern.under).cloned().collect()
 }
 
 /// An exclusion of one set meets an inclusion of the other.
 fn disturbs(a: &CodeSet, b: &CodeSet) -> bool {
+    if a.exclude.is_empty() {
+        return false;
+    }
+    let from_below = hierarchical(&b.include);
     a.exclude.iter().any(|out| {
-        covered(&b.include, out)
+        !out.under && b.include.contains(out)
+            || covered_by_hierarchy(&from_below, &out.code)
             || out.under && below(&b.include, &out.code)
             || !out.under && b.include.contains(&CodePattern { code: out.code.clone(), under: true })
     })
-}
-
-/// Some pattern takes every code that this one takes.
-fn covered(by: &Patterns, pattern: &CodePattern) -> bool {
-    !pattern.under && by.contains(pattern) || covered_by_hierarchy(by, &pattern.code)
 }
 
 /// Some `under` pattern takes this code.

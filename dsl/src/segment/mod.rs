@@ -20,6 +20,7 @@ pub use reference::{Asks, Reference};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
 pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
 
+use crate::lookups::Pin;
 use crate::schema::{Channel, FieldType, Purpose};
 use crate::value::{Code, Value};
 
@@ -104,6 +105,12 @@ pub struct Segment {
     pub holdout: Option<Holdout>,
     /// Parameters that occur in this segment.
     pub params: Vec<Param>,
+    /// What its sets were closed against, ascending.
+    pub pins: Vec<Pin>,
+    /// The text to hash: the segment with every declaration it uses, also through others, spelled canonically and
+    /// without comments, and its pins. Layout, comments, the order of declarations and declarations it does not use make no
+    /// difference. Empty when it was not compiled from a text.
+    pub canonical: String,
 }
 
 /// A top-level conjunct, reported by itself in the waterfall.

@@ -155,6 +155,8 @@ fn open_segment(criteria: Criteria) -> Segment {
         output: Vec::new(),
         holdout: None,
         params: Vec::new(),
+        pins: Vec::new(),
+        canonical: String::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, collect_partitioned};
 use futures::FutureExt;
-use hyperseg_dsl::schema::{Channel, Class, Purpose, Schema};
+use hyperseg_dsl::schema::{Channel, Class, Purpose};
 use hyperseg_dsl::segment::Segment;
 use hyperseg_storage::audit::{Intent, IntentBody};
 use hyperseg_storage::layout::{ORDINAL, columns_of};
@@ -109,7 +109,7 @@ pub(super) async fn plan(engine: &Engine, request: &Request, wanted: Wanted) -> 
         .create_physical_plan(&logical, &state)
         .await
         .map_err(|error| query_error("planning", error, engine))?;
-    let segment_sha256 = canonical_hash(request, snapshot.schema());
+    let segment_sha256 = canonical_hash(request);
     let description = hyperseg_dsl::describe(segment, snapshot.schema());
     Ok(Planned { snapshot, logical, physical, segment_sha256, description, scope, state })
 }
@@ -290,16 +290,16 @@ fn intent_body(request: &Request, planned: &Planned, action: &'static str) -> In
             "segment": segment.name,
             "plan_sha256": sha256_hex(physical.as_bytes()),
             "now_micros": request.now_micros,
+            "lookups": segment.pins,
         }),
         ..IntentBody::new(action)
     }
 }
 
-/// SHA-256 of the segment's canonical text with what it uses, or of the text as it is when it does not compile.
-pub(super) fn canonical_hash(request: &Request, schema: &Schema) -> String {
-    let checked = hyperseg_dsl::check(&request.source, schema);
-    let canonical = checked.canonical(&request.segment.segment().name);
-    sha256_hex(canonical.unwrap_or(&request.source).as_bytes())
+/// SHA-256 of the segment's canonical text with what it uses, or of the text as it is when it was not compiled from one.
+pub(super) fn canonical_hash(request: &Request) -> String {
+    let canonical = request.segment.segment().canonical.as_str();
+    sha256_hex(if canonical.is_empty() { &request.source } else { canonical }.as_bytes())
 }
 
 /// The run's instant in RFC 3339.

@@ -146,7 +146,7 @@ impl<'a> Recheck<'a> {
         let mut files = Vec::new();
         for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class]) {
             let open = self.scope.open(self.dataset, entry)?;
-            let rows = blocks(&open, ("channel", own), recipients);
+            let rows = open.live(Some(&blocks(&open, ("channel", own), recipients)));
             files.push(Part { open, rows });
         }
         let refused;

@@ -50,7 +50,7 @@ fn intent_body(request: &Request, snapshot: &Snapshot, contact_id: &str) -> Inte
         purpose: segment.purpose.map(|purpose| purpose.name().to_owned()),
         channel: segment.channel.map(|channel| channel.name().to_owned()),
         segment_text: Some(request.source.clone()),
-        canonical_hash: Some(canonical_hash(request, snapshot.schema())),
+        canonical_hash: Some(canonical_hash(request)),
         description: Some(hyperseg_dsl::describe(segment, snapshot.schema())),
         params: serde_json::to_value(request.segment.params()).unwrap_or_default(),
         as_of: Some(as_of_text(request)),
@@ -60,6 +60,7 @@ fn intent_body(request: &Request, snapshot: &Snapshot, contact_id: &str) -> Inte
             "segment": segment.name,
             "contact_id": contact_id,
             "now_micros": request.now_micros,
+            "lookups": segment.pins,
         }),
         ..IntentBody::new("why")
     }
@@ -243,18 +244,19 @@ impl Reading<'_> {
     /// Where in a file the contact's rows lie.
     fn rows_of(&self, scope: &KeyScope, entry: &FileEntry, ordinal: u32) -> Result<Vec<Range<u64>>> {
         let mut ranges: Vec<Range<u64>> = Vec::new();
-        let mut row = 0_u64;
-        for batch in scope.read(&self.engine.dataset, entry, &[ORDINAL], None)? {
+        let open = scope.open(&self.engine.dataset, entry)?;
+        let mut rows = open.live(None).into_iter().flatten();
+        for batch in open.read(&[ORDINAL], None)? {
             let batch = batch?;
             let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
             for found in ordinals.values() {
+                let row = rows.next().ok_or_else(unreadable)?;
                 if *found == ordinal {
                     match ranges.last_mut() {
                         Some(last) if last.end == row => last.end += 1,
                         _ => ranges.push(row..row + 1),
                     }
                 }
-                row += 1;
             }
         }
         Ok(ranges)

@@ -270,7 +270,7 @@ impl DisplayAs for EncryptedScan {
     /// By table, columns and tests; never the constants of its conditions.
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let files: Vec<&SealedFile> = self.order.source.shards.iter().flatten().collect();
-        let rows: u64 = files.iter().map(|file| file.entry.rows).sum();
+        let rows: u64 = files.iter().map(|file| file.entry.live_rows()).sum();
         write!(f, "EncryptedScan: ")?;
         match files.first() {
             Some(file) => write!(f, "{} ({})", file.entry.table, file.entry.class)?,

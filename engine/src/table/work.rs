@@ -191,6 +191,9 @@ impl Work {
 
     fn begin(&mut self, left: Left, rows: &[Range<u64>]) -> Result<()> {
         let Some(open) = &self.open else { return internal_err!("rows of no file") };
+        // Places of rows are told by those that are read: the ones that count.
+        let live = open.live(Some(rows));
+        let rows = live.as_slice();
         let of_candidates;
         let rows = match self.order.candidates.as_ref().and_then(|candidates| candidates.of(self.shard)) {
             Some(candidates) if !self.order.source.bytes => {

@@ -11,7 +11,7 @@ use hyperseg_dsl::semantics::{Contact, Verdict, select};
 use hyperseg_dsl::value::Value;
 use hyperseg_engine::{ConsentAge, Engine, Guards, Limits, Request};
 use hyperseg_storage::audit::IntentBody;
-use hyperseg_storage::ingest::{ImportOptions, Ingest};
+use hyperseg_storage::ingest::{ImportOptions, Ingest, TableReport};
 use hyperseg_storage::rows::Builder;
 use hyperseg_storage::{Dataset, InitOptions};
 use hyperseg_testdata::worlds::{CONTACTS, World, rows, to_text};
@@ -31,13 +31,15 @@ pub struct Layout {
     pub page_rows: u32,
     /// Imports that the rows are dealt out to.
     pub imports: usize,
+    /// The dataset held something else before: records are corrected, and some deleted.
+    pub corrected: bool,
     /// Bytes of answers that the engine keeps between queries.
     pub kept_bytes_max: usize,
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { shard_contacts: 1 << 18, page_rows: 1 << 14, imports: 1, kept_bytes_max: 0 }
+        Self { shard_contacts: 1 << 18, page_rows: 1 << 14, imports: 1, corrected: false, kept_bytes_max: 0 }
     }
 }
 
@@ -56,18 +58,64 @@ impl Fixture {
             let contacts: Vec<Contact> =
                 world.contacts.iter().skip(part).step_by(layout.imports).cloned().collect();
             let part = World { contacts, clock: world.clock, now_micros: world.now_micros };
-            import(&dataset, &part);
+            let mut tables = rows(&part);
+            let mut news = None;
+            if layout.corrected {
+                let before = earlier(&mut tables);
+                news = Some(import(&dataset, before, part.now_micros));
+            }
+            let total = import(&dataset, tables, part.now_micros);
+            match news {
+                None => assert_eq!(total.read, total.stored, "a world has neither duplicates nor rejects"),
+                Some(before) => {
+                    assert_eq!((before.read, total.rejected), (before.stored, 0));
+                    assert_eq!(total.stored, 0, "every row was there in some form");
+                }
+            }
         }
         let limits = Limits { kept_bytes_max: layout.kept_bytes_max, ..Limits::default() };
         Self { engine: Engine::new(dataset, limits), dir }
     }
 }
 
-fn import(dataset: &Dataset, world: &World) {
+type Tables = BTreeMap<String, Vec<BTreeMap<String, Value>>>;
+
+/// What a dataset may have held before: under the id of each record what the next one of its kind says, and a record
+/// more for each contact that has one. The rows that delete those are added to the tables.
+fn earlier(tables: &mut Tables) -> Tables {
+    let mut before = tables.clone();
+    for (kind, rows) in tables.iter_mut().filter(|(kind, _)| *kind != CONTACTS) {
+        let said = rows.clone();
+        let past = before.entry(kind.clone()).or_default();
+        for (place, row) in past.iter_mut().enumerate() {
+            let (id, contact) = (row["record_id"].clone(), row["contact_id"].clone());
+            let source = row.get("source").cloned();
+            *row = said[(place + 1) % said.len()].clone();
+            row.insert("record_id".to_owned(), id);
+            row.insert("contact_id".to_owned(), contact);
+            row.remove("source");
+            row.extend(source.map(|source| ("source".to_owned(), source)));
+        }
+        let mut contacts: Vec<&Value> = said.iter().map(|row| &row["contact_id"]).collect();
+        contacts.dedup();
+        for (place, contact) in contacts.into_iter().enumerate() {
+            let id = Value::Text(format!("gone-{place}"));
+            let mut wrong = said[place % said.len()].clone();
+            wrong.insert("record_id".to_owned(), id.clone());
+            wrong.insert("contact_id".to_owned(), contact.clone());
+            wrong.remove("source");
+            past.push(wrong);
+            let delete = [("record_id", id), ("contact_id", contact.clone()), ("deleted", Value::Bool(true))];
+            rows.push(delete.map(|(name, value)| (name.to_owned(), value)).into());
+        }
+    }
+    before
+}
+
+fn import(dataset: &Dataset, mut tables: Tables, now_micros: i64) -> TableReport {
     let intent = dataset.audit().unwrap().intent(IntentBody::new("import")).unwrap();
-    let mut ingest = Ingest::begin(dataset, intent, ImportOptions::new(world.now_micros)).unwrap();
+    let mut ingest = Ingest::begin(dataset, intent, ImportOptions::new(now_micros)).unwrap();
     let schema = ingest.schema().clone();
-    let mut tables = rows(world);
     let batch = |mut builder: Builder, rows: Vec<BTreeMap<String, Value>>| {
         for row in rows {
             let cells: Vec<(&str, Value)> =
@@ -82,9 +130,7 @@ fn import(dataset: &Dataset, world: &World) {
         let builder = Builder::records(&schema, schema.record(&kind).unwrap());
         ingest.records(&kind, batch(builder, rows)).unwrap();
     }
-    let report = ingest.finish().unwrap();
-    let total = report.total();
-    assert_eq!(total.read, total.stored, "a world has neither duplicates nor rejects");
+    ingest.finish().unwrap().total()
 }
 
 /// The request of a segment at a world's clock.

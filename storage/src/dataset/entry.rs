@@ -9,6 +9,7 @@ use hyperseg_dsl::schema::Class;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::id::{FileId, TableId};
+use super::vector::VectorEntry;
 use crate::crypto::{Digest, KeyId};
 
 /// One encrypted Parquet file of a snapshot.
@@ -45,6 +46,9 @@ pub struct FileEntry {
     pub(crate) footer: FooterEntry,
     /// Key under which the data keys are wrapped.
     pub(crate) key_id: KeyId,
+    /// Rows that count no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deleted: Option<VectorEntry>,
 }
 
 impl FileEntry {
@@ -52,6 +56,18 @@ impl FileEntry {
     #[must_use]
     pub fn file_name(&self) -> String {
         self.id.file_name()
+    }
+
+    /// Rows that count: all but those of the deletion vector.
+    #[must_use]
+    pub fn live_rows(&self) -> u64 {
+        self.rows.saturating_sub(self.deleted_rows())
+    }
+
+    /// Rows that the deletion vector names.
+    #[must_use]
+    pub fn deleted_rows(&self) -> u64 {
+        self.deleted.as_ref().map_or(0, |vector| vector.rows)
     }
 
     /// Whether the file has this top-level column.

@@ -62,9 +62,11 @@ impl Manifest {
     /// Everything that the generation consists of beside its manifest: name relative to the dataset, length, SHA-256.
     pub(crate) fn named(&self) -> impl Iterator<Item = (String, u64, Digest)> {
         let files = self.files.iter().map(|file| (file.file_name(), file.bytes, file.sha256));
-        files.chain(
-            self.documents.iter().map(|document| (document.file_name(), document.bytes, document.sha256)),
-        )
+        let vectors = self.files.iter().filter_map(|file| file.deleted.as_ref());
+        let vectors = vectors.map(|vector| (vector.file_name(), vector.bytes, vector.sha256));
+        let documents = self.documents.iter();
+        let documents = documents.map(|document| (document.file_name(), document.bytes, document.sha256));
+        files.chain(vectors).chain(documents)
     }
 }
 

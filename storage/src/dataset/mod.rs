@@ -5,6 +5,7 @@
 //! lock                             held by the one writer
 //! snapshots/<generation>.manifest  sealed: schema, files, digests, wrapped data keys
 //! data/<uuid>.parquet              every column and the footer encrypted
+//! data/<uuid>.deleted              sealed: rows of a data file that count no more
 //! sealed/<uuid>                    sealed documents: value sets, hierarchies, places of ZIP codes
 //! audit/                           log and sealed lists
 //! ```
@@ -23,6 +24,7 @@ mod manifest;
 mod snapshot;
 mod transaction;
 mod upkeep;
+pub(crate) mod vector;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

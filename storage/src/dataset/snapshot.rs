@@ -115,14 +115,14 @@ impl Snapshot {
         self.shards().iter().map(|shard| u64::from(shard.contacts)).sum()
     }
 
-    /// Rows of a record kind in all shards and classes.
+    /// Records of a kind in all shards and classes; those that count no more are not among them.
     #[must_use]
     pub fn records(&self, kind: &str) -> u64 {
         let of_kind = |file: &&FileEntry| match &file.table {
             TableId::Record(name) => name == kind,
             TableId::Contact => false,
         };
-        self.files().iter().filter(of_kind).map(|file| file.rows).sum()
+        self.files().iter().filter(of_kind).map(FileEntry::live_rows).sum()
     }
 
     /// When consent was last imported, in microseconds since the epoch.

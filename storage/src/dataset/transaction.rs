@@ -5,9 +5,10 @@
 //! never happen that a reader sees a file before the commit, or half of a commit. What a dead writer left behind is
 //! removed when the next transaction begins.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +24,7 @@ use super::entry::{FileEntry, WrappedKey};
 use super::id::{DatasetId, DocumentId, FileId, TableId};
 use super::manifest::{self, Manifest};
 use super::snapshot::{ShardInfo, Snapshot};
+use super::vector::{self, VectorEntry};
 use super::{DATA, Dataset, SEALED};
 use crate::audit::Intent;
 use crate::crypto::{Digest, sha256};
@@ -48,6 +50,12 @@ pub struct Transaction {
 #[derive(Debug, Default)]
 struct State {
     files: Vec<FileEntry>,
+    /// Rows of files of the base that count no more.
+    deletions: BTreeMap<FileId, Vec<Range<u64>>>,
+    /// Vectors that were written for them.
+    vectors: BTreeMap<FileId, VectorEntry>,
+    /// Files of the base that the next snapshot does without.
+    dropped: HashSet<FileId>,
     documents: Vec<DocumentEntry>,
     shards: Option<Vec<ShardInfo>>,
     consent_imported_micros: Option<i64>,
@@ -139,6 +147,19 @@ impl Transaction {
         Ok(())
     }
 
+    /// Lets rows of a file of the base count no more. What else was deleted of it stays deleted.
+    ///
+    /// # Errors
+    /// The base has no such file, or the file no such rows.
+    pub fn delete_rows(&self, file: FileId, rows: &[Range<u64>]) -> Result<()> {
+        let entry = self.base.file(file).ok_or_else(|| Error::FileMissing { file: file.file_name() })?;
+        if rows.iter().any(|run| run.end > entry.rows) {
+            return Err(mismatch(&entry.table, "rows that the file does not have cannot be deleted"));
+        }
+        self.state().deletions.entry(file).or_default().extend(rows.iter().cloned());
+        Ok(())
+    }
+
     /// Seals a document, in the place of the one of this kind and name. Gives false, and does nothing, when that one
     /// has the same contents.
     ///
@@ -219,8 +240,29 @@ impl Transaction {
     /// [`Error::Conflict`] when somebody else has made this generation; then nothing of this transaction stays. After
     /// another error the generation may be there in full, but was not acknowledged.
     pub fn commit(self, intent: &Intent) -> Result<Arc<Snapshot>> {
+        self.write_vectors()?;
         let next = self.next_manifest(intent)?;
         self.publish(next)
+    }
+
+    /// Writes the deletion vectors of the files of which rows were deleted. A file of which no row is left is dropped.
+    fn write_vectors(&self) -> Result<()> {
+        let deletions = std::mem::take(&mut self.state().deletions);
+        let (dir, keyring) = (self.dataset.dir(), self.dataset.keyring());
+        for (file, mut rows) in deletions {
+            let Some(entry) = self.base.file(file) else { continue };
+            rows.extend(vector::of_file(dir, *self.dataset.id(), keyring, entry)?);
+            let rows = vector::union(rows);
+            let deleted: u64 = rows.iter().map(|run| run.end - run.start).sum();
+            if deleted == entry.rows {
+                self.state().dropped.insert(file);
+            } else if deleted > entry.deleted_rows() {
+                let place = Place::of(*self.dataset.id(), entry);
+                let vector = VectorEntry::write(self.dataset.medium(), dir, keyring, &place, &rows)?;
+                self.state().vectors.insert(file, vector);
+            }
+        }
+        Ok(())
     }
 
     fn publish(self, next: Manifest) -> Result<Arc<Snapshot>> {
@@ -231,6 +273,7 @@ impl Transaction {
             // the manifest has its name, even if an error came after it: the files are the snapshot's
             let mut state = self.state();
             state.files.clear();
+            state.vectors.clear();
             state.documents.clear();
         }
         let hash = created?;
@@ -250,7 +293,13 @@ impl Transaction {
     fn next_manifest(&self, intent: &Intent) -> Result<Manifest> {
         let state = self.state();
         let base = self.base.manifest();
-        let mut files = [base.files.as_slice(), &state.files].concat();
+        let kept = base.files.iter().filter(|file| !state.dropped.contains(&file.id)).cloned();
+        let mut files: Vec<FileEntry> = kept.chain(state.files.iter().cloned()).collect();
+        for file in &mut files {
+            if let Some(vector) = state.vectors.get(&file.id) {
+                file.deleted = Some(vector.clone());
+            }
+        }
         let order = |file: &FileEntry| {
             (file.table.clone(), file.class, file.shard, file.generation, file.at_min, file.id)
         };
@@ -285,7 +334,8 @@ impl Drop for Transaction {
         // what cannot be removed now is removed when the next transaction begins
         let state = self.state();
         let files = state.files.iter().map(FileEntry::file_name);
-        for name in files.chain(state.documents.iter().map(DocumentEntry::file_name)) {
+        let vectors = state.vectors.values().map(VectorEntry::file_name);
+        for name in files.chain(vectors).chain(state.documents.iter().map(DocumentEntry::file_name)) {
             let _ = self.dataset.medium().remove(&self.dataset.dir().join(name));
         }
     }
@@ -305,6 +355,9 @@ fn rewrap_file(dataset: &DatasetId, keyring: &Keyring, file: &mut FileEntry) -> 
     }
     move_over(FOOTER_KEY, &mut file.footer.key)?;
     file.key_id = *new.id();
+    if let Some(vector) = &mut file.deleted {
+        vector.rewrap(keyring, &place)?;
+    }
     Ok(file.columns.len() as u64 + 1)
 }
 
@@ -413,10 +466,11 @@ fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
 /// Whether this program makes files of this name; others are left alone.
 fn is_ours(path: &str) -> bool {
     let Some((directory, name)) = path.split_once('/') else { return false };
+    let data = || name.strip_suffix(".parquet").or_else(|| name.strip_suffix(vector::SUFFIX));
     name.starts_with(TEMPORARY)
         || match directory {
             SEALED => name.parse::<DocumentId>().is_ok(),
-            _ => name.strip_suffix(".parquet").is_some_and(|id| id.parse::<FileId>().is_ok()),
+            _ => data().is_some_and(|id| id.parse::<FileId>().is_ok()),
         }
 }
 

@@ -46,6 +46,11 @@ impl Place {
         self.bind(Aad::new("hyperseg page directory v1")).field(column.as_bytes())
     }
 
+    /// Data that a deletion vector of the file is bound to.
+    pub(crate) fn vector_aad(&self, id: &FileId) -> Aad {
+        self.bind(Aad::new("hyperseg deletion vector v1")).field(id.as_bytes())
+    }
+
     /// Data that a wrapped data key is bound to.
     fn key_aad(&self, column: &str, key: &KeyId) -> Aad {
         self.bind(Aad::new("hyperseg data key v1")).field(column.as_bytes()).field(key.as_bytes())

@@ -36,7 +36,7 @@ impl SourceFile {
 
 /// What the audit record says of a file.
 #[derive(Serialize)]
-struct Described<'f> {
+pub(super) struct Described<'f> {
     file: &'f str,
     bytes: u64,
     sha256: String,
@@ -96,7 +96,7 @@ pub(super) fn audited(
     }
 }
 
-fn describe(file: &SourceFile) -> Result<Described<'_>> {
+pub(super) fn describe(file: &SourceFile) -> Result<Described<'_>> {
     let failed = |source| Error::io("read", file.name.clone(), source);
     let mut input = file.open()?;
     let (mut bytes, mut digest) = (0, Sha256Stream::default());

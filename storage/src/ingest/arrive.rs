@@ -58,7 +58,7 @@ impl Ingest {
                     hashes.push(*content as i64);
                 }
                 Offered::Same => {
-                    table.duplicate.fetch_add(1, Ordering::Relaxed);
+                    table.rows.duplicate.fetch_add(1, Ordering::Relaxed);
                 }
                 Offered::Changed => self.rejects.push(CONTACTS, origin, None, Reason::Changed)?,
             }
@@ -89,18 +89,27 @@ impl Ingest {
             return Err(ImportError::UnknownKind { kind: kind.to_owned(), suggestion: None }.into());
         }
         let Rows { batch, origins } = rows;
-        let columns = self.open(table, &batch)?;
-        let (keep, places) = self.places(table, &columns, &origins)?;
+        let mut columns = self.open(table, &batch)?;
+        // Incoming columns end with it, waiting ones too, but there the hash and origin stand before it.
+        let deleted = columns.pop().flatten();
+        let (keep, places) = self.places(table, &columns, deleted.as_ref(), &origins)?;
         if keep.is_empty() {
             return Ok(());
         }
         let ordinals: Vec<u32> = places.iter().map(|place| place.ordinal).collect();
         let hashes = self.finders(table, &columns, &keep, &ordinals)?;
-        let mut rows = if keep.len() == batch.num_rows() {
-            columns
-        } else {
-            pick(table, &columns, &UInt32Array::from(keep.clone()))?
+        let whole = keep.len() == batch.num_rows();
+        let kept = |columns: Vec<Option<ArrayRef>>| {
+            if whole { Ok(columns) } else { pick(table, &columns, &UInt32Array::from(keep.clone())) }
         };
+        let deleted = kept(vec![deleted])?.pop().flatten();
+        let mut rows = kept(columns)?;
+        if let Some(at) = rows.get_mut(table.place(AT)?)
+            && at.is_none()
+        {
+            // Rows that all delete need no time.
+            *at = Some(Arc::new(Int64Array::from(vec![0; keep.len()])));
+        }
         // Records hold the contact's ordinal instead of its id, then their hash and origin.
         if let Some(id) = rows.first_mut() {
             *id = Some(Arc::new(UInt32Array::from(ordinals)));
@@ -108,10 +117,11 @@ impl Ingest {
         rows.push(Some(short_hashes(&hashes)?));
         let origins: Vec<u64> =
             keep.iter().filter_map(|row| origins.values().get(*row as usize)).copied().collect();
+        rows.push(deleted);
         let push = |shard, mut rows: Vec<Option<ArrayRef>>, origins: Vec<u64>| {
             let length = origins.len();
             let (first_origin, origins) = in_a_row(origins);
-            rows.push(origins);
+            rows.insert(rows.len().saturating_sub(1), origins);
             let batch = Batch { rows: length, first_origin, columns: rows };
             let id = PartitionId { table: number, shard };
             if self.waiting.push(id, batch, self.dataset.dir())? {
@@ -151,6 +161,7 @@ impl Ingest {
         &self,
         table: &Table,
         columns: &[Option<ArrayRef>],
+        deleted: Option<&ArrayRef>,
         origins: &UInt64Array,
     ) -> Result<(Vec<u32>, Vec<Place>)> {
         let ids = Texts::of(columns.first().and_then(Option::as_ref));
@@ -162,11 +173,14 @@ impl Ingest {
         let times = columns.get(table.place(AT)?).and_then(Option::as_ref);
         let no_time = |row| times.is_none_or(|times| times.is_null(row));
         let all_times = times.is_some_and(|times| times.null_count() == 0);
+        let deletes = deleted.map(|deleted| deleted.as_boolean_opt().ok_or_else(|| table.misfit("no flags")));
+        let deletes = deletes.transpose()?;
+        let deletes = |row| deletes.is_some_and(|deletes| deletes.is_valid(row) && deletes.value(row));
         let (mut keep, mut places) = (Vec::with_capacity(found.len()), Vec::with_capacity(found.len()));
         for (row, (found, origin)) in found.into_iter().zip(origins.values()).enumerate() {
             let reason = match found {
                 Err(Reason::MissingContactId) => Reason::MissingContactId,
-                _ if !all_times && no_time(row) => Reason::MissingAt,
+                _ if !all_times && no_time(row) && !deletes(row) => Reason::MissingAt,
                 Err(reason) => reason,
                 Ok(place) => {
                     keep.push(row as u32);

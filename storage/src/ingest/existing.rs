@@ -4,6 +4,7 @@
 //! Only these columns are decrypted. Other columns are read of files in which a stored record has the hash of an
 //! incoming one, and then only to compare the two.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::AsArray;
@@ -16,7 +17,7 @@ use super::compare::{Digester, Digests};
 use super::contacts::{ContactMap, Place, Ranges};
 use super::hash::Hasher;
 use crate::audit::Intent;
-use crate::dataset::{Dataset, FileEntry, Snapshot, TableId};
+use crate::dataset::{Dataset, FileEntry, FileId, Snapshot, TableId, vector};
 use crate::error::{Error, Result};
 use crate::layout::{CONTENT_HASH, ORDINAL, RECORD_HASH};
 use crate::rows::CONTACT_ID;
@@ -72,7 +73,7 @@ impl<'a> Stored<'a> {
         Self { dataset, snapshot, intent, entries: snapshot.files().iter().filter(ours).collect() }
     }
 
-    /// Hashes of all rows, file after file.
+    /// Hashes of all rows that count, file after file.
     pub(crate) fn hashes(&self) -> Result<Vec<u64>> {
         let mut all = Vec::new();
         read(self.dataset, self.snapshot, self.intent, &self.entries, &[RECORD_HASH], |_, batch| {
@@ -89,7 +90,7 @@ impl<'a> Stored<'a> {
         let mut first = 0_u64;
         let columns: Vec<&str> = std::iter::once(ORDINAL).chain(fields.iter().copied()).collect();
         for entry in &self.entries {
-            let end = first + entry.rows;
+            let end = first + entry.live_rows();
             let (mine, rest) = left.split_at(left.partition_point(|row| u64::from(*row) < end));
             left = rest;
             if !mine.is_empty() {
@@ -120,6 +121,36 @@ impl<'a> Stored<'a> {
             first = end;
         }
         Ok(digests)
+    }
+
+    /// Where some rows, whose places among [`Self::hashes`] are sorted, lie in their files.
+    pub(crate) fn files_of(&self, rows: &[u32]) -> Result<Vec<(FileId, Vec<Range<u64>>)>> {
+        let (mut first, mut left, mut found) = (0_u64, rows, Vec::new());
+        for entry in &self.entries {
+            let end = first + entry.live_rows();
+            let (mine, rest) = left.split_at(left.partition_point(|row| u64::from(*row) < end));
+            left = rest;
+            if !mine.is_empty() {
+                let deleted =
+                    vector::of_file(self.dataset.dir(), *self.dataset.id(), self.dataset.keyring(), entry)?;
+                let all = 0..entry.rows;
+                let mut mine = mine.iter().map(|row| u64::from(*row) - first).peekable();
+                // Live rows before the run.
+                let mut before = 0;
+                let mut places = Vec::new();
+                for run in vector::without(std::slice::from_ref(&all), &deleted) {
+                    let length = run.end - run.start;
+                    while let Some(row) = mine.next_if(|row| *row < before + length) {
+                        let place = run.start + (row - before);
+                        places.push(place..place + 1);
+                    }
+                    before += length;
+                }
+                found.push((entry.id, vector::union(places)));
+            }
+            first = end;
+        }
+        Ok(found)
     }
 }
 

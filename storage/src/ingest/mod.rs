@@ -10,9 +10,11 @@
 //! A reader that is done with a table, or with some of its shards, may say so: their files are written while it reads on.
 //! What is left is written by [`Ingest::finish`].
 //!
-//! * Every row read is stored, a duplicate, or refused with file, line and reason; the books are checked per table.
+//! * Every row read is stored, an update, a duplicate, a deletion, or refused with file, line and reason; the books are
+//!   checked per table.
 //! * The same rows again change nothing: no file, no generation.
-//! * The order in which rows arrive decides ordinals, and which of two rows with one id is first; nothing else.
+//! * The order in which rows arrive decides ordinals, and which of several rows with one id is the last, which stays;
+//!   nothing else.
 //! * More refused rows than allowed, or any failure: nothing is stored.
 //!
 //! Memory is bounded by the budget for waiting rows, by half as much or twice the largest partition (one kind in one
@@ -37,8 +39,8 @@ mod texts;
 mod write;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::UInt64Array;
 use arrow::record_batch::RecordBatch;
@@ -139,6 +141,9 @@ pub struct Ingest {
     rejects: Rejects,
     read_total: AtomicU64,
     written: AtomicU64,
+    /// Rows that came without a file.
+    unnamed_rows: AtomicU64,
+    unnamed_file: OnceLock<u16>,
 }
 
 impl Ingest {
@@ -171,6 +176,8 @@ impl Ingest {
             rejects: Rejects::new(),
             read_total: AtomicU64::new(0),
             written: AtomicU64::new(0),
+            unnamed_rows: AtomicU64::new(0),
+            unnamed_file: OnceLock::new(),
         })
     }
 
@@ -202,7 +209,10 @@ impl Ingest {
         self.contact_rows(Rows { batch, origins })
     }
 
-    /// Takes records of a kind: a batch with `contact_id` and any of the kind's columns.
+    /// Takes records of a kind: a batch with `contact_id` and any of the kind's columns. A record that is known by its
+    /// source and id is replaced, or deleted where the column [`DELETED`] says so; batches count in the order of calls.
+    ///
+    /// [`DELETED`]: crate::rows::DELETED
     ///
     /// # Errors
     /// The kind is unknown, a column does not fit, or the temporary file cannot be written.
@@ -212,8 +222,11 @@ impl Ingest {
     }
 
     fn unnamed(&self, batch: &RecordBatch) -> UInt64Array {
-        let file = self.rejects.file("rows");
-        (1..=batch.num_rows() as u64).map(|row| Origin::new(file, row).0).collect::<Vec<_>>().into()
+        // One file of so many lines, however many batches: later rows have later origins.
+        let rows = batch.num_rows() as u64;
+        let first = self.unnamed_rows.fetch_add(rows, Ordering::Relaxed) + 1;
+        let file = *self.unnamed_file.get_or_init(|| self.rejects.file("rows"));
+        (first..first + rows).map(|row| Origin::new(file, row).0).collect::<Vec<_>>().into()
     }
 
     /// Counts rows that a reader refused before they became part of a batch.
@@ -237,7 +250,7 @@ impl Ingest {
     }
 
     fn count_read(&self, table: &Table, rows: u64) {
-        table.read.fetch_add(rows, Ordering::Relaxed);
+        table.rows.read.fetch_add(rows, Ordering::Relaxed);
         let rows = self.read_total.fetch_add(rows, Ordering::Relaxed) + rows;
         self.progress(Progress { stage: Stage::Reading, rows, of: None });
     }

@@ -28,7 +28,7 @@ use super::distinct::{self, Member};
 use super::existing::Stored;
 use super::gather::{Order, gather};
 use super::order::{self, Column, Keys, ROWS_MAX, Sorted};
-use super::reject::{Origin, Reason};
+use super::reject::Origin;
 use super::table::{ORIGIN, Table};
 use super::taken::Taken;
 use super::texts::{Coded, MISSING};
@@ -36,6 +36,7 @@ use super::write::ROWS_PER_GROUP;
 use crate::dataset::TableId;
 use crate::error::{Error, Result};
 use crate::layout::{self, AT, ORDINAL, RECORD_HASH};
+use crate::rows::DELETED;
 
 /// One partition on its way to files.
 struct Partition<'a> {
@@ -66,7 +67,6 @@ impl Partition<'_> {
         }
         let hashes = self.hashes()?;
         let gone = self.gone(&hashes)?;
-        self.table.stored.fetch_add((rows - gone.len()) as u64, Ordering::Relaxed);
         if rows == gone.len() {
             return Ok(());
         }
@@ -97,7 +97,8 @@ impl Partition<'_> {
         })
     }
 
-    /// Rows that are stored already, or came twice, or are changed; sorted.
+    /// Waiting rows that are not written (sorted): what they say is stored, they delete, or a later row takes their
+    /// place. Stored rows whose place is taken are deleted.
     fn gone(&self, hashes: &[u64]) -> Result<Vec<u32>> {
         let Ingest { dataset, base, intent, .. } = self.ingest;
         let stored = Stored::of(dataset, base, intent, &self.kind.name, self.shard);
@@ -115,15 +116,17 @@ impl Partition<'_> {
         let there_digests = stored.digests(&self.ingest.hasher, &fields, &there)?;
         let incoming_digests = self.digests(&incoming)?;
         let origins = self.origins(&incoming)?;
+        let deletions = self.flags(DELETED, true)?;
+        let deletes = |row: u32| deletions.get(row as usize).copied().unwrap_or(false);
 
-        let mut gone = Vec::new();
+        let mut fate = Fate::default();
         for group in &groups {
-            let mut first: Vec<Digests> = Vec::new();
-            let mut arrived: Vec<(Origin, Digests, u32)> = Vec::new();
+            let (mut known, mut arrived) = (Vec::new(), Vec::new());
             for member in group {
                 match member {
                     Member::Stored(row) => {
-                        first.extend(of_row(&there, &there_digests, *row));
+                        let digests = of_row(&there, &there_digests, *row).ok_or_else(|| self.misfit())?;
+                        known.push(Known { digests, stored: Some(*row), last: None });
                     }
                     Member::Incoming(row) => {
                         let digests = of_row(&incoming, &incoming_digests, *row);
@@ -136,22 +139,37 @@ impl Partition<'_> {
                 }
             }
             arrived.sort_unstable();
-            for (origin, digests, row) in arrived {
-                match first.iter().find(|first| first.same_record(&digests)) {
-                    None => {
-                        first.push(digests);
-                        continue;
-                    }
-                    Some(first) if first.content == digests.content => {
-                        self.table.duplicate.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Some(_) => self.ingest.rejects.push(&self.kind.name, origin, None, Reason::Changed)?,
-                }
-                gone.push(row);
+            for (_, digests, row) in arrived {
+                fate.arrives(&mut known, digests, row, deletes(row));
             }
+            fate.settle(known);
         }
-        gone.sort_unstable();
-        Ok(gone)
+        // Rows that met no other: records that are new, or deletions of what is not there.
+        let deleting = (0_u32..).zip(&deletions).filter(|(_, deletes)| **deletes).map(|(row, _)| row);
+        let lone_deletions: Vec<u32> = deleting.filter(|row| incoming.binary_search(row).is_err()).collect();
+        fate.stored += (hashes.len() - incoming.len() - lone_deletions.len()) as u64;
+        fate.duplicate += lone_deletions.len() as u64;
+        fate.gone.extend(lone_deletions);
+        self.counted(fate, &stored)
+    }
+
+    /// Counts what became of the rows, and deletes those that were stored and whose place is taken.
+    fn counted(&self, mut fate: Fate, stored: &Stored<'_>) -> Result<Vec<u32>> {
+        let rows = &self.table.rows;
+        for (counter, number) in [
+            (&rows.stored, fate.stored),
+            (&rows.updated, fate.updated),
+            (&rows.duplicate, fate.duplicate),
+            (&rows.deleted, fate.deleted),
+        ] {
+            counter.fetch_add(number, Ordering::Relaxed);
+        }
+        fate.replaced.sort_unstable();
+        for (file, places) in stored.files_of(&fate.replaced)? {
+            self.ingest.transaction.delete_rows(file, &places)?;
+        }
+        fate.gone.sort_unstable();
+        Ok(fate.gone)
     }
 
     /// Rows by batch: for each batch the place of a row in the list, and the row within the batch.
@@ -276,7 +294,11 @@ impl Partition<'_> {
         for (name, values) in &self.kind.hidden {
             let field = self.kind.field(name).ok_or_else(|| self.misfit())?;
             let own: Vec<bool> = match field.ty {
-                FieldType::Bool => self.flags(name, values.iter().any(|value| value == "true"))?,
+                FieldType::Bool => {
+                    let mut flags = self.flags(name, values.iter().any(|value| value == "true"))?;
+                    flags.resize(self.taken.rows().iter().sum(), false);
+                    flags
+                }
                 _ => {
                     let is_hidden: Vec<bool> =
                         field.categories.iter().map(|own| values.contains(own)).collect();
@@ -292,10 +314,14 @@ impl Partition<'_> {
         Ok(hidden.filter(|hidden| hidden.contains(&true)).map_or(Column::One(false), Column::Each))
     }
 
-    /// Whether a flag has a value; not where it is missing.
+    /// Whether a flag has a value; not where it is missing. Empty when it is missing everywhere.
     fn flags(&self, name: &str, wanted: bool) -> Result<Vec<bool>> {
         let mut all = Vec::new();
-        for (array, rows) in self.taken.look(self.table.place(name)?)?.iter().zip(self.taken.rows()) {
+        let arrays = self.taken.look(self.table.place(name)?)?;
+        if arrays.iter().all(Option::is_none) {
+            return Ok(all);
+        }
+        for (array, rows) in arrays.iter().zip(self.taken.rows()) {
             match array {
                 None => all.extend(std::iter::repeat_n(false, *rows)),
                 Some(array) => {
@@ -388,6 +414,69 @@ impl Partition<'_> {
             let table = TableId::Record(self.kind.name.clone());
             self.ingest.transaction.write_file(table, class, self.shard, &batches, ROWS_PER_GROUP)
         })
+    }
+}
+
+/// A record that rows of a group are about.
+struct Known {
+    digests: Digests,
+    /// The stored row, when there is one: its place.
+    stored: Option<u32>,
+    /// The last row that came: its place, what it says, and whether it deletes.
+    last: Option<(u32, Digests, bool)>,
+}
+
+/// What becomes of the waiting rows. Of the rows of one record the last one counts, by their origins; the others change
+/// nothing, so that the same rows again change nothing either.
+#[derive(Default)]
+struct Fate {
+    stored: u64,
+    updated: u64,
+    duplicate: u64,
+    deleted: u64,
+    /// Waiting rows that are not written.
+    gone: Vec<u32>,
+    /// Stored rows that count no more.
+    replaced: Vec<u32>,
+}
+
+impl Fate {
+    /// The next row of a group, in the order of origins.
+    fn arrives(&mut self, known: &mut Vec<Known>, digests: Digests, row: u32, deletes: bool) {
+        let last = Some((row, digests, deletes));
+        match known.iter_mut().find(|known| known.digests.same_record(&digests)) {
+            None => known.push(Known { digests, stored: None, last }),
+            Some(known) => {
+                if let Some((earlier, ..)) = std::mem::replace(&mut known.last, last) {
+                    self.duplicate += 1;
+                    self.gone.push(earlier);
+                }
+            }
+        }
+    }
+
+    /// All rows of a group have come.
+    fn settle(&mut self, known: Vec<Known>) {
+        for Known { digests, stored, last } in known {
+            let Some((row, said, deletes)) = last else { continue };
+            match (stored, deletes) {
+                (None, false) => self.stored += 1,
+                (None, true) => self.duplicate += 1,
+                (Some(_), false) if digests.content == said.content => self.duplicate += 1,
+                (Some(before), false) => {
+                    self.updated += 1;
+                    self.replaced.push(before);
+                    continue;
+                }
+                (Some(before), true) => {
+                    self.deleted += 1;
+                    self.replaced.push(before);
+                }
+            }
+            if stored.is_some() || deletes {
+                self.gone.push(row);
+            }
+        }
     }
 }
 

@@ -11,10 +11,19 @@ use hyperseg_dsl::schema::{RecordKind, Schema};
 use super::CONTACTS;
 use crate::error::{Error, Result};
 use crate::layout;
-use crate::rows;
+use crate::rows::{self, DELETED};
 
 /// `UInt64`, not null: where a waiting row came from; not stored.
 pub(super) const ORIGIN: &str = "origin";
+/// Counters of what became of rows.
+#[derive(Default)]
+pub(super) struct Counters {
+    pub(super) read: AtomicU64,
+    pub(super) stored: AtomicU64,
+    pub(super) updated: AtomicU64,
+    pub(super) duplicate: AtomicU64,
+    pub(super) deleted: AtomicU64,
+}
 
 /// A table of the schema and its counters.
 pub(super) struct Table {
@@ -23,11 +32,10 @@ pub(super) struct Table {
     /// Columns of incoming batches, `contact_id` first.
     incoming: SchemaRef,
     /// Columns of waiting batches. Contacts: ordinal, the incoming ones, content hash. Records: those of the files,
-    /// which differ from the incoming ones in the first (the ordinal) and in the hash at the end, and the origin.
+    /// which differ from the incoming ones in the first (the ordinal) and in the hash at the end, the origin, and whether
+    /// the row deletes.
     pub(super) waiting: SchemaRef,
-    pub(super) read: AtomicU64,
-    pub(super) stored: AtomicU64,
-    pub(super) duplicate: AtomicU64,
+    pub(super) rows: Counters,
     /// It was written: no more rows.
     pub(super) closed: AtomicBool,
 }
@@ -46,6 +54,7 @@ impl Table {
                 columns =
                     layout::record_schema(kind).fields().iter().map(|field| field.as_ref().clone()).collect();
                 columns.push(ArrowField::new(ORIGIN, DataType::UInt64, false));
+                columns.push(ArrowField::new(DELETED, DataType::Boolean, true));
             }
         }
         Self {
@@ -53,9 +62,7 @@ impl Table {
             kind: kind.cloned(),
             incoming,
             waiting: Arc::new(ArrowSchema::new(columns)),
-            read: AtomicU64::new(0),
-            stored: AtomicU64::new(0),
-            duplicate: AtomicU64::new(0),
+            rows: Counters::default(),
             closed: AtomicBool::new(false),
         }
     }
@@ -90,10 +97,10 @@ impl Table {
         Ok(columns)
     }
 
-    /// The fields of waiting rows that files hold, with their places: all but ordinal, hash and origin.
+    /// The fields of waiting rows that files hold, with their places: all but ordinal, hash, origin and deletion.
     pub(super) fn fields(&self) -> impl Iterator<Item = (usize, &Arc<ArrowField>)> {
         self.waiting.fields().iter().enumerate().skip(1).filter(|(_, field)| {
-            ![layout::RECORD_HASH, layout::CONTENT_HASH, ORIGIN].contains(&field.name().as_str())
+            ![layout::RECORD_HASH, layout::CONTENT_HASH, ORIGIN, DELETED].contains(&field.name().as_str())
         })
     }
 }

@@ -216,7 +216,7 @@ impl Ingest {
                 .collect();
             self.transaction.write_file(TableId::Contact, *class, shard, &batches, ROWS_PER_GROUP)
         })?;
-        table.stored.fetch_add(all.num_rows() as u64, Ordering::Relaxed);
+        table.rows.stored.fetch_add(all.num_rows() as u64, Ordering::Relaxed);
         Ok(())
     }
 
@@ -245,12 +245,15 @@ impl Ingest {
         for table in &self.tables {
             let report = TableReport {
                 table: table.name.clone(),
-                read: table.read.load(Ordering::Relaxed),
-                stored: table.stored.load(Ordering::Relaxed),
-                duplicate: table.duplicate.load(Ordering::Relaxed),
+                read: table.rows.read.load(Ordering::Relaxed),
+                stored: table.rows.stored.load(Ordering::Relaxed),
+                updated: table.rows.updated.load(Ordering::Relaxed),
+                duplicate: table.rows.duplicate.load(Ordering::Relaxed),
+                deleted: table.rows.deleted.load(Ordering::Relaxed),
                 rejected: self.rejects.count(&table.name),
             };
-            let accounted = report.stored + report.duplicate + report.rejected;
+            let accounted =
+                report.stored + report.updated + report.duplicate + report.deleted + report.rejected;
             if report.read != accounted {
                 let (table, read) = (report.table, report.read);
                 return Err(ImportError::Unbalanced { table, read, accounted }.into());
@@ -272,7 +275,7 @@ impl Ingest {
             spilled_bytes: self.waiting.spilled_bytes(),
             peak_waiting_bytes: self.waiting.peak_bytes(),
         };
-        let stored = report.total().stored > 0;
+        let stored = report.is_news();
         // Consent that was read in full is fresh, also when it said nothing new. A refused row may be a revocation, a
         // death or a complaint: then it is not.
         let whole = |name: &&str| report.table(name).is_none_or(|table| table.rejected == 0);

@@ -24,8 +24,10 @@ pub(crate) use foreign::{ForeignColumn, Unfit};
 
 /// Name of the contact id column, of contacts and of records.
 pub const CONTACT_ID: &str = "contact_id";
+/// Name of the column of records that says of a row: the record of this identity is deleted. No field has this name.
+pub const DELETED: &str = "deleted";
 
-/// The flat fields of a table's batches, `contact_id` first.
+/// The flat fields of a table's batches, `contact_id` first; of records [`DELETED`] is the last.
 pub(crate) fn table_fields(schema: &Schema, kind: Option<&RecordKind>) -> Vec<Field> {
     match kind {
         None => flat_fields(&schema.contact),
@@ -36,7 +38,13 @@ pub(crate) fn table_fields(schema: &Schema, kind: Option<&RecordKind>) -> Vec<Fi
                 class: Class::Identity,
                 categories: Vec::new(),
             };
-            flat_fields(std::iter::once(&id).chain(&kind.fields))
+            let deleted = Field {
+                name: DELETED.to_owned(),
+                ty: FieldType::Bool,
+                class: kind.class,
+                categories: Vec::new(),
+            };
+            flat_fields(std::iter::once(&id).chain(&kind.fields).chain(std::iter::once(&deleted)))
         }
     }
 }
@@ -160,7 +168,8 @@ impl Builder {
         Self::of_fields(&table_fields(schema, None))
     }
 
-    /// Rows of a record kind; they have `contact_id` besides the kind's fields.
+    /// Rows of a record kind; they have `contact_id` besides the kind's fields, and [`DELETED`], which is TRUE in a row that
+    /// deletes the record of its `source` and `record_id`.
     #[must_use]
     pub fn records(schema: &Schema, kind: &RecordKind) -> Self {
         Self::of_fields(&table_fields(schema, Some(kind)))

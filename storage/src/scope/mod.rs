@@ -10,6 +10,7 @@ mod retriever;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
@@ -22,6 +23,7 @@ pub use read::Batches;
 use retriever::{FileKeys, Retriever};
 
 use crate::audit::Intent;
+use crate::crypto::DataKey;
 use crate::dataset::{Dataset, FileEntry, FileId, Snapshot};
 use crate::error::{Error, Result};
 use crate::file::footer;
@@ -55,6 +57,8 @@ struct FileScope {
     /// All columns of the file, as they are read.
     schema: SchemaRef,
     keys: Arc<FileKeys>,
+    /// Key of the file's deletion vector.
+    deleted: Option<DataKey>,
     open: Mutex<Option<Arc<OpenFile>>>,
 }
 
@@ -111,7 +115,14 @@ impl KeyScope {
             log.note(entry, column);
         }
         let footer = unwrap(FOOTER_KEY, &entry.footer.key)?;
-        Ok(FileScope { place, schema, keys: Arc::new(FileKeys::new(footer, keys)), open: Mutex::default() })
+        let deleted = entry.deleted.as_ref().map(|vector| vector.unwrap(dataset.keyring(), &place));
+        Ok(FileScope {
+            deleted: deleted.transpose()?,
+            place,
+            schema,
+            keys: Arc::new(FileKeys::new(footer, keys)),
+            open: Mutex::default(),
+        })
     }
 
     /// Opens a file; its footer and page directories are read once per scope.
@@ -125,7 +136,8 @@ impl KeyScope {
         if let Some(open) = cached.as_ref() {
             return Ok(Arc::clone(open));
         }
-        let open = Arc::new(OpenFile::open(dataset.open_file(entry)?, entry, scope)?);
+        let deleted = scope.deleted_rows(dataset, entry)?;
+        let open = Arc::new(OpenFile::open(dataset.open_file(entry)?, entry, scope, deleted)?);
         *cached = Some(Arc::clone(&open));
         Ok(open)
     }
@@ -184,6 +196,17 @@ impl KeyScope {
 }
 
 impl FileScope {
+    /// Rows that the deletion vector of the file names.
+    fn deleted_rows(&self, dataset: &Dataset, entry: &FileEntry) -> Result<Vec<Range<u64>>> {
+        match (&entry.deleted, &self.deleted) {
+            (Some(vector), Some(key)) => vector.read(dataset.dir(), &self.place, key, entry.rows),
+            (None, _) => Ok(Vec::new()),
+            (Some(vector), None) => {
+                Err(Error::Sealed { file: vector.file_name(), column: "deleted rows".to_owned() })
+            }
+        }
+    }
+
     fn decryption(&self, entry: &FileEntry) -> Result<(Arc<Retriever>, Arc<FileDecryptionProperties>)> {
         let retriever = Retriever::new(Arc::clone(&self.keys));
         let properties = FileDecryptionProperties::with_key_retriever(Arc::clone(&retriever) as _)

@@ -5,6 +5,7 @@
 //! chunks they must lie in.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
@@ -13,7 +14,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMeta
 use parquet::file::page_index::offset_index::{OffsetIndexMetaData, PageLocation};
 
 use super::FileScope;
-use crate::dataset::{ColumnEntry, FileEntry};
+use crate::dataset::{ColumnEntry, FileEntry, vector};
 use crate::error::{Error, Result};
 use crate::file::{DataFile, PageDirectory, PagePlace, footer};
 
@@ -26,12 +27,19 @@ pub struct OpenFile {
     pub(super) schema: SchemaRef,
     rows: u64,
     page_rows: u32,
+    /// Rows that count no more; they ascend.
+    deleted: Vec<Range<u64>>,
     /// By leaf column.
     directories: HashMap<String, PageDirectory>,
 }
 
 impl OpenFile {
-    pub(super) fn open(file: DataFile, entry: &FileEntry, scope: &FileScope) -> Result<Self> {
+    pub(super) fn open(
+        file: DataFile,
+        entry: &FileEntry,
+        scope: &FileScope,
+        deleted: Vec<Range<u64>>,
+    ) -> Result<Self> {
         let (retriever, decryption) = scope.decryption(entry)?;
         let metadata = footer::parse(&file, entry, &decryption)?;
         retriever.footer_is_parsed();
@@ -68,6 +76,7 @@ impl OpenFile {
             schema: Arc::clone(&scope.schema),
             rows: entry.rows,
             page_rows: entry.page_rows,
+            deleted,
             directories,
         })
     }
@@ -79,10 +88,24 @@ impl OpenFile {
         self.metadata.metadata()
     }
 
-    /// Rows.
+    /// Rows that the file holds, deleted ones among them: the page directories are over all of these. What is bounded
+    /// by them is bounded for the rows that count too, since those are some of them.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Those of some rows, which ascend, that count; `None` stands for all rows. No other row is ever read.
+    #[must_use]
+    pub fn live(&self, rows: Option<&[Range<u64>]>) -> Vec<Range<u64>> {
+        let all = 0..self.rows;
+        vector::without(rows.unwrap_or(std::slice::from_ref(&all)), &self.deleted)
+    }
+
+    /// Whether some rows count no more.
+    #[must_use]
+    pub fn has_deleted(&self) -> bool {
+        !self.deleted.is_empty()
     }
 
     /// Rows of a block of the directories.

@@ -32,7 +32,7 @@ const BATCH_ROWS: usize = 1 << 14;
 const TEXT_RUN_ROWS: usize = 8;
 
 impl KeyScope {
-    /// Reads columns of a file: all rows, or the given ranges, which ascend and do not overlap.
+    /// Reads columns of a file: all rows that count, or those of the given ranges, which ascend and do not overlap.
     ///
     /// # Errors
     /// The file or a column is outside the scope, or the file is not what the manifest says. Errors of rows come
@@ -59,12 +59,18 @@ impl KeyScope {
 }
 
 impl OpenFile {
-    /// Reads columns: all rows, or the given ranges, which ascend and do not overlap.
+    /// Reads columns: all rows that count, or those of the given ranges, which ascend and do not overlap. Rows that the
+    /// file's deletion vector names are never read, whatever the ranges say ([`Self::live`]).
     ///
     /// # Errors
     /// A range is not of the file. Errors of rows come out of the iterator; a column outside the scope is one.
     pub fn read(&self, columns: &[&str], rows: Option<&[Range<u64>]>) -> Result<Batches> {
         self.batches(columns, rows, Form::Read)
+    }
+
+    /// Every row that the file holds, deleted ones too: for proving what lies there, and for nothing else.
+    pub(crate) fn read_stored(&self, columns: &[&str]) -> Result<Batches> {
+        self.stored(columns, None, Form::Read)
     }
 
     /// As [`Self::read`], but texts that were written as numbers into a dictionary stay so: `Dictionary(Int32, Utf8)`.
@@ -98,7 +104,15 @@ impl OpenFile {
         fields.filter(|(_, field)| columns.contains(&field.name().as_str())).map(|(place, _)| place).collect()
     }
 
+    /// The one place where it is decided which rows are read: those that count.
     fn batches(&self, columns: &[&str], rows: Option<&[Range<u64>]>, form: Form) -> Result<Batches> {
+        if !self.has_deleted() {
+            return self.stored(columns, rows, form);
+        }
+        self.stored(columns, Some(&self.live(rows)), form)
+    }
+
+    fn stored(&self, columns: &[&str], rows: Option<&[Range<u64>]>, form: Form) -> Result<Batches> {
         let as_read = self.reader(columns)?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.places(columns));
         let figures = Arc::new(Fetched::default());

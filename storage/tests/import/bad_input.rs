@@ -71,7 +71,7 @@ fn rows_name_file_line_column_and_reason() {
         ("contact_id,at,code\nc9,2024-01-01,ICD10CM:A\n", "condition.csv:2: unknown_contact"),
         ("contact_id,at,code\nc1,2024-01-01,ICD9:250\n", "condition.csv:2 code: bad_code"),
         ("contact_id,at,code\nc1,2024-01-01T09:00:00,\n", "condition.csv:2 at: bad_time"),
-        ("contact_id,at,record_id,code\nc1,2024-01-01,r,\nc1,2024-01-02,r,\n", "condition.csv:3: changed"),
+        ("contact_id,record_id,at,deleted\nc1,r1,2024-01-01,maybe\n", "condition.csv:2 deleted: bad_bool"),
     ] {
         let message = conditions(text);
         assert!(message.contains(expected), "{text}: {message}");

@@ -3,7 +3,9 @@
 
 mod bad_input;
 mod direct;
+mod lookups;
 mod population;
 mod shards;
 mod support;
 mod synthea;
+mod updates;

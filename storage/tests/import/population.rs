@@ -240,8 +240,12 @@ fn consent_read_again_is_fresh_again_unless_a_row_was_refused() {
     };
     assert_eq!(imported(1_000, &good, 0), (true, Some(1_000)));
     assert_eq!(imported(2_000, &good, 0), (false, Some(2_000)));
-    // The grant has become a revocation: refused as changed, so that nothing may look fresh.
+    // A revocation of somebody who is not known: refused, so that nothing may look fresh.
+    let refused = world
+        .folder("refused", &[("consent.csv", "record_id,contact_id,at,decision\nk2,c9,2025-01-01,revoke\n")]);
+    assert_eq!(imported(3_000, &refused, 1), (false, Some(2_000)));
+    // The grant has become a revocation.
     let changed = world
         .folder("changed", &[("consent.csv", "record_id,contact_id,at,decision\nk1,c1,2025-01-01,revoke\n")]);
-    assert_eq!(imported(3_000, &changed, 1), (false, Some(2_000)));
+    assert_eq!(imported(4_000, &changed, 0), (true, Some(4_000)));
 }

@@ -48,73 +48,82 @@ impl World {
 
     /// Every stored row: table → sorted rows, `contact id | column=value …`, without ordinals and hashes.
     pub fn rows(&self) -> BTreeMap<String, Vec<String>> {
-        let intent = self.dataset.audit().unwrap().intent(IntentBody::new("test")).unwrap();
-        let ids = self.contact_ids(&intent);
-        let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for entry in self.dataset.snapshot().unwrap().files() {
-            let rows = self.file_under(&intent, entry);
-            let table = tables.entry(format!("{} {}", entry.table, entry.class)).or_default();
-            for (ordinal, row) in rows {
-                let cells: Vec<String> = row
-                    .into_iter()
-                    .filter(|(name, _)| !name.ends_with("_hash"))
-                    .map(|(name, value)| format!("{name}={value}"))
-                    .collect();
-                table.push(format!("{} | {}", ids[&(entry.shard, ordinal)], cells.join(" ")));
-            }
-        }
-        intent.complete(serde_json::Value::Null).unwrap();
-        tables.values_mut().for_each(|rows| rows.sort());
-        tables
+        rows_of(&self.dataset)
     }
 
-    fn contact_ids(&self, intent: &Intent) -> BTreeMap<(u32, u32), String> {
-        let mut ids = BTreeMap::new();
-        for entry in self.dataset.snapshot().unwrap().files() {
-            if entry.table == TableId::Contact && entry.class == Class::Identity {
-                for (ordinal, row) in self.file_under(intent, entry) {
-                    let id = row.into_iter().find(|(name, _)| name == "contact_id").unwrap().1;
-                    assert!(ids.insert((entry.shard, ordinal), id).is_none());
-                }
-            }
-        }
-        ids
+    /// The same as of a kept generation.
+    pub fn rows_at(&self, generation: u64) -> BTreeMap<String, Vec<String>> {
+        rows_of(&self.dataset.at(generation).unwrap())
     }
 
     /// Rows of a file in its order: ordinal, then the known values of the other columns.
     pub fn file(&self, entry: &FileEntry) -> Vec<(u32, Vec<(String, String)>)> {
         let intent = self.dataset.audit().unwrap().intent(IntentBody::new("test")).unwrap();
-        let rows = self.file_under(&intent, entry);
+        let rows = file_under(&self.dataset, &intent, entry);
         intent.complete(serde_json::Value::Null).unwrap();
         rows
     }
+}
 
-    fn file_under(&self, intent: &Intent, entry: &FileEntry) -> Vec<(u32, Vec<(String, String)>)> {
-        let snapshot = self.dataset.snapshot().unwrap();
-        let names: Vec<String> = columns(snapshot.schema(), entry);
-        let scope = KeyScope::arm(&self.dataset, &snapshot, intent, vec![(entry.id, names.clone())]).unwrap();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut rows = Vec::new();
-        for batch in scope.read(&self.dataset, entry, &names, None).unwrap() {
-            let batch = batch.unwrap();
-            let ordinals = batch.column_by_name("ord").unwrap().as_primitive::<UInt32Type>().clone();
-            for row in 0..batch.num_rows() {
-                let known = batch
-                    .schema_ref()
-                    .fields()
-                    .iter()
-                    .zip(batch.columns())
-                    .filter(|(field, column)| field.name() != "ord" && column.is_valid(row));
-                let cells = known.map(|(field, column)| {
-                    let format = FormatOptions::default();
-                    let text = ArrayFormatter::try_new(column, &format).unwrap().value(row).to_string();
-                    (field.name().clone(), text)
-                });
-                rows.push((ordinals.value(row), cells.collect()));
+fn rows_of(dataset: &Dataset) -> BTreeMap<String, Vec<String>> {
+    let intent = dataset.audit().unwrap().intent(IntentBody::new("test")).unwrap();
+    let ids = contact_ids(dataset, &intent);
+    let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for entry in dataset.snapshot().unwrap().files() {
+        let rows = file_under(dataset, &intent, entry);
+        let table = tables.entry(format!("{} {}", entry.table, entry.class)).or_default();
+        for (ordinal, row) in rows {
+            let cells: Vec<String> = row
+                .into_iter()
+                .filter(|(name, _)| !name.ends_with("_hash"))
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            table.push(format!("{} | {}", ids[&(entry.shard, ordinal)], cells.join(" ")));
+        }
+    }
+    intent.complete(serde_json::Value::Null).unwrap();
+    tables.values_mut().for_each(|rows| rows.sort());
+    tables
+}
+
+fn contact_ids(dataset: &Dataset, intent: &Intent) -> BTreeMap<(u32, u32), String> {
+    let mut ids = BTreeMap::new();
+    for entry in dataset.snapshot().unwrap().files() {
+        if entry.table == TableId::Contact && entry.class == Class::Identity {
+            for (ordinal, row) in file_under(dataset, intent, entry) {
+                let id = row.into_iter().find(|(name, _)| name == "contact_id").unwrap().1;
+                assert!(ids.insert((entry.shard, ordinal), id).is_none());
             }
         }
-        rows
     }
+    ids
+}
+
+fn file_under(dataset: &Dataset, intent: &Intent, entry: &FileEntry) -> Vec<(u32, Vec<(String, String)>)> {
+    let snapshot = dataset.snapshot().unwrap();
+    let names: Vec<String> = columns(snapshot.schema(), entry);
+    let scope = KeyScope::arm(dataset, &snapshot, intent, vec![(entry.id, names.clone())]).unwrap();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut rows = Vec::new();
+    for batch in scope.read(dataset, entry, &names, None).unwrap() {
+        let batch = batch.unwrap();
+        let ordinals = batch.column_by_name("ord").unwrap().as_primitive::<UInt32Type>().clone();
+        for row in 0..batch.num_rows() {
+            let known = batch
+                .schema_ref()
+                .fields()
+                .iter()
+                .zip(batch.columns())
+                .filter(|(field, column)| field.name() != "ord" && column.is_valid(row));
+            let cells = known.map(|(field, column)| {
+                let format = FormatOptions::default();
+                let text = ArrayFormatter::try_new(column, &format).unwrap().value(row).to_string();
+                (field.name().clone(), text)
+            });
+            rows.push((ordinals.value(row), cells.collect()));
+        }
+    }
+    rows
 }
 
 fn columns(schema: &Schema, entry: &FileEntry) -> Vec<String> {
@@ -131,9 +140,17 @@ pub fn options() -> ImportOptions {
 
 /// (read, stored, duplicate, rejected) of a table.
 pub fn counts(report: &ImportReport, table: &str) -> (u64, u64, u64, u64) {
+    let [read, stored, updated, duplicate, deleted, rejected] = all_counts(report, table);
+    assert_eq!((updated, deleted), (0, 0));
+    (read, stored, duplicate, rejected)
+}
+
+/// Read, stored, updated, duplicate, deleted, rejected.
+pub fn all_counts(report: &ImportReport, table: &str) -> [u64; 6] {
     let table = report.table(table).unwrap();
-    assert_eq!(table.read, table.stored + table.duplicate + table.rejected);
-    (table.read, table.stored, table.duplicate, table.rejected)
+    let accounted = table.stored + table.updated + table.duplicate + table.deleted + table.rejected;
+    assert_eq!(table.read, accounted);
+    [table.read, table.stored, table.updated, table.duplicate, table.deleted, table.rejected]
 }
 
 /// Every file below a folder.

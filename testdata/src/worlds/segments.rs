@@ -80,6 +80,8 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
         output,
         holdout,
         params: maker.params,
+        pins: Vec::new(),
+        canonical: String::new(),
     }
 }
 

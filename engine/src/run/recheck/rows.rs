@@ -104,6 +104,7 @@ impl<T> Gathered<T> {
 /// Rows of a file that may matter.
 pub(super) struct Part {
     pub(super) open: Arc<OpenFile>,
+    /// Of those that count.
     pub(super) rows: Vec<Range<u64>>,
 }
 

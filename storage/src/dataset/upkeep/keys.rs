@@ -135,7 +135,8 @@ impl Dataset {
             let (bytes, _) = manifest::read(self.dir(), generation)?;
             let manifest = self.open_manifest(generation, &bytes)?;
             let documents = manifest.documents.iter().map(|document| document.key_id);
-            for key in manifest.files.iter().map(|file| file.key_id).chain(documents) {
+            let vectors = manifest.files.iter().filter_map(|file| Some(file.deleted.as_ref()?.key_id));
+            for key in manifest.files.iter().map(|file| file.key_id).chain(vectors).chain(documents) {
                 needed.entry(key).or_default().insert(generation);
             }
             let keys = self.keyring().live_keys(KeyClass::Manifest);

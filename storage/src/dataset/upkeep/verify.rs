@@ -19,6 +19,8 @@ use serde_json::json;
 
 use super::gc::oldest_kept;
 use crate::audit::{Intent, IntentBody};
+use crate::crypto::sha256;
+use crate::dataset::vector::{self, VectorEntry};
 use crate::dataset::{Dataset, DocumentEntry, FileEntry, Snapshot, manifest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keyring::{KeyClass, KeyringError};
@@ -53,6 +55,8 @@ pub enum DefectKind {
     PageDirectory,
     /// A page does not decrypt or decode, or rows are missing.
     Page,
+    /// A deletion vector does not open, or names other rows than the manifest says.
+    DeletionVector,
     /// A sealed document does not authenticate, or holds something else than the manifest says.
     Document,
     /// The operating system does not read the file.
@@ -75,6 +79,7 @@ impl DefectKind {
             Self::Footer => "footer",
             Self::PageDirectory => "page_directory",
             Self::Page => "page",
+            Self::DeletionVector => "deletion_vector",
             Self::Document => "document",
             Self::Unreadable => "unreadable",
         }
@@ -134,6 +139,8 @@ pub struct DatasetVerification {
     pub column_chunks: u64,
     /// Page directories that opened.
     pub page_directories: u64,
+    /// Deletion vectors that are as written and opened.
+    pub deletion_vectors: u64,
     /// Wrapped data keys that opened.
     pub keys: u64,
     /// Classes without a key here.
@@ -171,6 +178,7 @@ struct FileProof {
     pages: u64,
     column_chunks: u64,
     page_directories: u64,
+    deletion_vectors: u64,
     keys: u64,
     unopened: Option<(Class, String)>,
 }
@@ -306,7 +314,7 @@ impl Dataset {
         let mut unopened: BTreeMap<Class, (u64, String)> = BTreeMap::new();
         report.files = snapshot.files().len() as u64;
         for (entry, proof) in snapshot.files().iter().zip(proofs) {
-            report.bytes += entry.bytes;
+            report.bytes += entry.bytes + entry.deleted.as_ref().map_or(0, |vector| vector.bytes);
             report.rows += entry.rows;
             match proof {
                 Ok(proof) => {
@@ -315,6 +323,7 @@ impl Dataset {
                     report.pages += proof.pages;
                     report.column_chunks += proof.column_chunks;
                     report.page_directories += proof.page_directories;
+                    report.deletion_vectors += proof.deletion_vectors;
                     report.keys += proof.keys;
                     if let Some((class, why)) = proof.unopened {
                         unopened.entry(class).or_insert((0, why)).0 += 1;
@@ -387,6 +396,9 @@ impl Dataset {
         if digest != entry.sha256.0 {
             return Err(defect(DefectKind::Digest, entry, "its digest is not that of the manifest"));
         }
+        if let Some(vector) = &entry.deleted {
+            self.prove_vector_bytes(vector)?;
+        }
         match self.keyring().key_of(KeyClass::Data(entry.class), &entry.key_id) {
             Ok(_) => {}
             Err(Error::Keyring(
@@ -403,12 +415,16 @@ impl Dataset {
         let scope = KeyScope::arm(self, snapshot, intent, wants)
             .map_err(|error| wrong(DefectKind::KeyWrap, error))?;
         scope.check_footer(self, entry).map_err(|error| wrong(DefectKind::Footer, error))?;
+        if let Some(vector) = &entry.deleted {
+            vector::of_file(self.dir(), *self.id(), self.keyring(), entry)
+                .map_err(|error| vector_defect(vector, DefectKind::DeletionVector, &error))?;
+        }
         let open = scope.open(self, entry).map_err(|error| wrong(DefectKind::PageDirectory, error))?;
         if !scope.sealed().is_empty() {
             return Err(defect(DefectKind::Footer, entry, "a column did not open with its key"));
         }
         let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-        let mut batches = open.read(&names, None).map_err(|error| wrong(DefectKind::Page, error))?;
+        let mut batches = open.read_stored(&names).map_err(|error| wrong(DefectKind::Page, error))?;
         let mut rows = 0;
         for batch in &mut batches {
             rows += batch.map_err(|error| wrong(DefectKind::Page, error))?.num_rows() as u64;
@@ -426,14 +442,38 @@ impl Dataset {
             pages: batches.pages(),
             column_chunks: groups.iter().map(|group| group.num_columns() as u64).sum(),
             page_directories: entry.columns.len() as u64,
-            keys: entry.columns.len() as u64 + 1,
+            deletion_vectors: u64::from(entry.deleted.is_some()),
+            keys: entry.columns.len() as u64 + 1 + u64::from(entry.deleted.is_some()),
             unopened: None,
         })
+    }
+
+    /// Compares the bytes of a deletion vector with the manifest's digest.
+    fn prove_vector_bytes(&self, vector: &VectorEntry) -> Result<(), Defect> {
+        let wrong = |kind, what: &str| Defect { kind, file: vector.file_name(), what: what.to_owned() };
+        let link = fs::symlink_metadata(self.dir().join(vector.file_name()));
+        if link.is_ok_and(|found| !found.is_file()) {
+            return Err(wrong(DefectKind::NotAFile, "it is a symbolic link, or no file at all"));
+        }
+        let bytes = vector.bytes(self.dir()).map_err(|error| match error {
+            Error::Limit { .. } => wrong(DefectKind::Frame, "it is longer than the manifest says"),
+            error => vector_defect(vector, DefectKind::Frame, &error),
+        })?;
+        if sha256(&bytes) == vector.sha256.0 {
+            Ok(())
+        } else {
+            Err(wrong(DefectKind::Digest, "its digest is not that of the manifest"))
+        }
     }
 }
 
 fn defect(kind: DefectKind, entry: &FileEntry, what: impl Into<String>) -> Defect {
     Defect { kind, file: entry.file_name(), what: what.into() }
+}
+
+fn vector_defect(vector: &VectorEntry, step: DefectKind, error: &Error) -> Defect {
+    let file = vector.file_name();
+    Defect { kind: kind_of(error, step), what: sentence(error, &file), file }
 }
 
 fn manifest_defect(generation: u64, error: &Error) -> Defect {

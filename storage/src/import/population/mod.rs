@@ -16,7 +16,7 @@ use super::source::{self, SourceFile, audited};
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::ingest::{CONTACTS, ImportError, ImportOptions, ImportReport, Ingest, nearest};
-use crate::rows::{self, CONTACT_ID};
+use crate::rows::{self, CONTACT_ID, DELETED};
 
 /// Version of the meaning of population files, for the audit record.
 const MAPPING_VERSION: u32 = 1;
@@ -118,9 +118,10 @@ impl TableFile {
         rows::table_fields(schema, self.kind.as_deref().and_then(|kind| schema.record(kind)))
     }
 
-    /// Columns without which the table makes no sense.
-    fn needed(&self) -> &'static [&'static str] {
-        if self.kind.is_some() { &[CONTACT_ID, "at"] } else { &[CONTACT_ID] }
+    /// Columns without which the table makes no sense. Where all rows delete, none needs a time.
+    fn needed(&self, header: &[String]) -> &'static [&'static str] {
+        let deletes = header.iter().any(|column| column == DELETED);
+        if self.kind.is_some() && !deletes { &[CONTACT_ID, "at"] } else { &[CONTACT_ID] }
     }
 
     /// For every flat field the place of its column in the header.
@@ -132,7 +133,7 @@ impl TableFile {
     ) -> Result<Vec<Option<usize>>> {
         let targets: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         let ignored = |column: &str| options.ignore_columns.iter().any(|name| name == column);
-        source::map_header(&self.file.name, header, &targets, self.needed(), ignored)
+        source::map_header(&self.file.name, header, &targets, self.needed(header), ignored)
     }
 }
 

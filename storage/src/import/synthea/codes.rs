@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use hyperseg_dsl::schema::CodeSystem;
 
 use super::line::Wrong;
+use crate::import::systems::code_system;
 use crate::ingest::Reason;
 
 /// A code with its system: that of the SYSTEM cell when there is one, else the one this file always uses.
@@ -18,18 +19,6 @@ pub(super) fn code<'l>(system: &str, default: CodeSystem, code: &str) -> Result<
         code_system(system).ok_or(Wrong { column: "SYSTEM", reason: Reason::BadCode })?
     };
     Ok(Cow::Owned(format!("{}:{code}", system.name())))
-}
-
-/// Names and URIs that appear in SYSTEM columns.
-fn code_system(text: &str) -> Option<CodeSystem> {
-    match text.trim_end_matches('/') {
-        "http://snomed.info/sct" => Some(CodeSystem::Snomed),
-        "http://loinc.org" => Some(CodeSystem::Loinc),
-        "http://www.nlm.nih.gov/research/umls/rxnorm" => Some(CodeSystem::RxNorm),
-        "http://hl7.org/fhir/sid/cvx" => Some(CodeSystem::Cvx),
-        "http://hl7.org/fhir/sid/icd-10-cm" => Some(CodeSystem::Icd10Cm),
-        name => CodeSystem::parse(name),
-    }
 }
 
 /// Two letters of a state written in full; two letters stay as they are.
