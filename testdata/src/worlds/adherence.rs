@@ -3,13 +3,37 @@
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind};
 use hyperseg_dsl::segment::{
     ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter, Logic, Observation, Selector, Test,
-    Turn, Window,
+    Tie, Turn, Which, Window,
 };
 
 use super::criteria::{COMPARISONS, Maker};
 use super::palette::SPANS;
 
 impl Maker<'_> {
+    /// The latest, the earliest or another record, or one of several at the same time.
+    pub(super) fn one(&mut self) -> Criteria {
+        let selector = self.selector();
+        let which = match self.dice.below(10) {
+            0..=4 => Which::Latest,
+            5..=7 => Which::Earliest,
+            _ => Which::Nth(self.dice.one(&[2, 2, 3])),
+        };
+        if self.dice.percent(30)
+            && let Some(test) = self.one_number(&selector)
+        {
+            let tie = Some(if self.dice.percent(50) { Tie::Lowest } else { Tie::Highest });
+            return Logic::Leaf(ContactTest::One { which, selector, tie, test });
+        }
+        let test = match self.schema.record(&selector.record) {
+            Some(kind) => match kind.field("at").filter(|_| self.dice.percent(30)) {
+                Some(at) => self.field_test(at, &[], None),
+                None => self.filter(kind, 1),
+            },
+            None => Logic::True,
+        };
+        Logic::Leaf(ContactTest::One { which, selector, tie: None, test })
+    }
+
     /// Days covered, without a gap, or under observation.
     pub(super) fn adherence(&mut self) -> Criteria {
         if self.dice.percent(35) {

@@ -6,7 +6,7 @@ use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
 use hyperseg_dsl::segment::{
     AgeUnit, Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter,
     Hidden, ListTest, Logic, NumberTest, Operand, OtherField, Param, Period, Quantity, Reference, Selector,
-    Test, TextOp, Tie, Turn, Which, Window,
+    Test, TextOp, Turn, Window,
 };
 use hyperseg_dsl::value::{Day, Value};
 
@@ -43,28 +43,7 @@ impl<'w> Maker<'w> {
             68..=71 => maker.share(),
             72..=75 => maker.reference(),
             76..=79 => maker.adherence(),
-            _ => {
-                let selector = maker.selector();
-                let which = match maker.dice.below(10) {
-                    0..=4 => Which::Latest,
-                    5..=7 => Which::Earliest,
-                    _ => Which::Nth(maker.dice.one(&[2, 2, 3])),
-                };
-                if maker.dice.percent(30)
-                    && let Some(test) = maker.one_number(&selector)
-                {
-                    let tie = Some(if maker.dice.percent(50) { Tie::Lowest } else { Tie::Highest });
-                    return Logic::Leaf(ContactTest::One { which, selector, tie, test });
-                }
-                let test = match maker.schema.record(&selector.record) {
-                    Some(kind) => match kind.field("at").filter(|_| maker.dice.percent(30)) {
-                        Some(at) => maker.field_test(at, &[], None),
-                        None => maker.filter(kind, 1),
-                    },
-                    None => Logic::True,
-                };
-                Logic::Leaf(ContactTest::One { which, selector, tie: None, test })
-            }
+            _ => maker.one(),
         })
     }
 
@@ -121,7 +100,7 @@ impl<'w> Maker<'w> {
     }
 
     /// Tests of the fields of a record of the kind.
-    fn filter(&mut self, kind: &RecordKind, depth: usize) -> Filter {
+    pub(super) fn filter(&mut self, kind: &RecordKind, depth: usize) -> Filter {
         let records: Vec<_> = self
             .world
             .contacts
@@ -230,22 +209,6 @@ impl<'w> Maker<'w> {
         }
     }
 
-    /// A test of a number that is asked for in a unit.
-    fn reported(&mut self, field: &Field, sample: Option<&Value>) -> NumberTest {
-        let (one, other) = (self.literal(field, sample), self.literal(field, None));
-        match self.dice.below(5) {
-            0 => {
-                let (low, high) = if greater(&one, &other) { (other, one) } else { (one, other) };
-                NumberTest::Range(self.operand(low), self.operand(high))
-            }
-            1 => NumberTest::In(vec![self.operand(one)]),
-            _ => {
-                let cmp = self.dice.pick(&COMPARISONS).copied().unwrap_or(Cmp::Eq);
-                NumberTest::Compare(cmp, self.operand(one))
-            }
-        }
-    }
-
     /// A comparison with another field that can be compared.
     fn against_field(&mut self, field: &Field, others: &[Field]) -> Option<Test> {
         let family = |field: &Field| match field.ty {
@@ -284,7 +247,7 @@ impl<'w> Maker<'w> {
     }
 
     /// A value as the text of a segment can say it: the sample mostly, days for moments.
-    fn literal(&mut self, field: &Field, sample: Option<&Value>) -> Value {
+    pub(super) fn literal(&mut self, field: &Field, sample: Option<&Value>) -> Value {
         let value = match sample {
             Some(sample) if self.dice.percent(80) => sample.clone(),
             _ => palette::value(&mut self.dice, field, &self.world.clock),
@@ -458,7 +421,7 @@ impl<'w> Maker<'w> {
         Logic::Leaf(ContactTest::Share { selector, test, cmp, percent_millis, at_least })
     }
 
-    fn selector(&mut self) -> Selector {
+    pub(super) fn selector(&mut self) -> Selector {
         let Some(kind) = self.kind() else {
             // Without a kind nothing is selected.
             return Selector {
