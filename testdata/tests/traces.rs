@@ -7,7 +7,9 @@ use std::path::Path;
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::BoundSegment;
-use hyperseg_dsl::semantics::{Blocked, Contact, Reads, Record, Step, Trace, Truth, select, trace};
+use hyperseg_dsl::semantics::{
+    Blocked, Contact, Reads, Record, Step, Trace, Truth, select, select_all, trace,
+};
 use hyperseg_testdata::cases;
 use hyperseg_testdata::worlds::{segment, world};
 
@@ -87,8 +89,11 @@ fn every_case_is_explained_as_it_expects() {
         let checked = case.checked(&schema);
         let Some(segment) = checked.segments.last().filter(|_| !checked.has_errors()) else { continue };
         let bound = segment.bind(&case.params).unwrap();
-        for contact in &case.contacts {
-            let found = check(&bound, contact, &case.clock, case.now_micros);
+        let verdicts = select_all(&bound, &case.contacts, &schema, &case.clock, case.now_micros);
+        for (contact, verdict) in case.contacts.iter().zip(verdicts) {
+            let mut found = check(&bound, contact, &case.clock, case.now_micros);
+            let others = [Blocked::OnePer, Blocked::OverLimit];
+            found.among_others(bound.segment(), verdict.blocked.filter(|reason| others.contains(reason)));
             if let Some(recipients) = &case.expected.recipients {
                 let expected = recipients.iter().any(|id| id == contact.id());
                 assert_eq!(found.listed, Some(expected), "{}: {}", case.name, contact.id());

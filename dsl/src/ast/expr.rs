@@ -103,10 +103,35 @@ pub(crate) enum ExprKind {
         percent: Number,
         at_least: Option<Number>,
     },
+    /// `sample 10% seed "text"`.
+    Sample {
+        percent: Number,
+        seed: Text,
+    },
     /// `in segment name` and its like.
     Reference(Reference),
     /// Could not be read.
     Bad,
+}
+
+/// A number that contacts are ordered by.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OrderBy {
+    pub(crate) kind: OrderKind,
+    pub(crate) span: Span,
+}
+
+/// How a number that contacts are ordered by is written.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum OrderKind {
+    /// `income`.
+    Field(Ident),
+    /// `age`, `age in months`.
+    Age(AgeUnit),
+    /// `count(selector) windows` and its like.
+    Measure { measure: Measure, selector: Selector, windows: Vec<Window> },
+    /// `latest selector.field`.
+    One { which: Which, selector: Selector, field: Ident },
 }
 
 /// `selector`, or `selector.field` where the clock starts at that field.

@@ -8,12 +8,12 @@ mod reference;
 
 use std::ops::Range;
 
-use crate::segment::DurationUnit;
+use crate::segment::{Direction, DurationUnit};
 use crate::value::Day;
 
 pub(crate) use expr::{
-    AttributeTest, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, Selector, Set, Side,
-    Step, StepKind, TextTest, Window, WindowKind,
+    AttributeTest, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, OrderBy, OrderKind,
+    Selector, Set, Side, Step, StepKind, TextTest, Window, WindowKind,
 };
 pub(crate) use reference::{Reference, Sent};
 
@@ -173,8 +173,36 @@ pub(crate) enum ClauseKind {
         percent: Number,
         seed: Option<Text>,
     },
+    /// `limit 500`, `limit 500 by income desc`.
+    Limit {
+        count: Number,
+        by: Option<(OrderBy, Direction)>,
+    },
+    OnePer(Ident),
+    /// `cap 3 per 1 week`.
+    Cap {
+        count: Number,
+        per: Duration,
+    },
+    Sample {
+        percent: Number,
+        seed: Text,
+    },
+    /// `split a 50%, b 50%, holdout 10% seed "text"`.
+    Split {
+        arms: Vec<Arm>,
+        holdout: Option<Number>,
+        seed: Text,
+    },
     /// Could not be read.
     Bad,
+}
+
+/// `name percent%` of a split.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Arm {
+    pub(crate) name: Ident,
+    pub(crate) percent: Number,
 }
 
 /// A number as written.

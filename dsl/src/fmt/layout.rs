@@ -81,12 +81,16 @@ impl Layout<'_> {
         match &clause.kind {
             ClauseKind::Where(criteria) => self.conjuncts(criteria, 1, "where "),
             ClauseKind::Exclude(criteria) => self.conjuncts(criteria, 1, "exclude "),
-            ClauseKind::Output(_) => {
+            ClauseKind::Output(_) | ClauseKind::Split { .. } => {
                 self.w.leading(clause.span.end, 1);
                 self.wrapped(1, &flat::clause(clause));
             }
             ClauseKind::Purpose(_)
             | ClauseKind::Channel(_)
+            | ClauseKind::Limit { .. }
+            | ClauseKind::OnePer(_)
+            | ClauseKind::Cap { .. }
+            | ClauseKind::Sample { .. }
             | ClauseKind::Holdout { .. }
             | ClauseKind::Bad => {
                 self.w.leading(clause.span.end, 1);
@@ -243,6 +247,7 @@ impl Layout<'_> {
             | ExprKind::Nobody
             | ExprKind::Name(_)
             | ExprKind::Anniversary { .. }
+            | ExprKind::Sample { .. }
             | ExprKind::Reference(_)
             | ExprKind::Bad => self.w.push(&flat::expr(expr, Lists::Whole)),
         }
@@ -495,6 +500,7 @@ fn head_end(expr: &Expr) -> usize {
         | ExprKind::Nobody
         | ExprKind::Name(_)
         | ExprKind::Anniversary { .. }
+        | ExprKind::Sample { .. }
         | ExprKind::Reference(_)
         | ExprKind::Bad => None,
     };

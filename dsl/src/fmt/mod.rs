@@ -81,6 +81,7 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::One { .. }
         | ExprKind::Sequence { .. }
         | ExprKind::Share { .. }
+        | ExprKind::Sample { .. }
         | ExprKind::Reference(_)
         | ExprKind::Bad => flat::expr(expr, Lists::Short),
     }
@@ -136,7 +137,12 @@ pub(crate) fn order(kind: &ClauseKind) -> u8 {
         ClauseKind::Where(_) => 2,
         ClauseKind::Exclude(_) => 3,
         ClauseKind::Output(_) => 4,
-        ClauseKind::Holdout { .. } => 5,
-        ClauseKind::Bad => 6,
+        ClauseKind::Cap { .. } => 5,
+        ClauseKind::OnePer(_) => 6,
+        ClauseKind::Sample { .. } => 7,
+        ClauseKind::Limit { .. } => 8,
+        ClauseKind::Split { .. } => 9,
+        ClauseKind::Holdout { .. } => 10,
+        ClauseKind::Bad => 11,
     }
 }

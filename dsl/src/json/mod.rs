@@ -9,6 +9,7 @@
 //! its shape in `dsl/docs/segment.schema.json` and a row in `dsl/docs/json.md`. It stands in `dsl/tests/everything.seg`, and
 //! `testdata/tests/json_form` fails until reader, writer and schema agree.
 
+mod amounts;
 mod criteria;
 mod fields;
 mod file;
@@ -16,6 +17,7 @@ mod read;
 mod records;
 mod references;
 mod sequences;
+mod tails;
 mod tests_of_fields;
 mod tree;
 mod values;

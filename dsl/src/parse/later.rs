@@ -36,31 +36,6 @@ pub(super) fn declaration(parser: &mut Parser<'_>) -> bool {
     true
 }
 
-/// Clauses of later versions; skips the whole clause.
-pub(super) fn clause(parser: &mut Parser<'_>) -> bool {
-    let (what, tokens) = match parser.peek().word() {
-        Some("limit") => ("`limit`", 1),
-        Some("sample") => ("`sample`", 1),
-        Some("split") => ("`split`", 1),
-        Some("cap") => ("`cap`", 1),
-        Some("one") if parser.peek_at(1).is_word("per") => ("`one per`", 2),
-        _ => return false,
-    };
-    report(parser, what, tokens, "");
-    let inner_holdout = parser.peek().is_word("split");
-    parser.skip();
-    while !parser.at_end() && !parser.at_declaration() {
-        // `split a 50%, holdout 10%` holds a word that also starts a clause.
-        let inner = inner_holdout && parser.peek().is_word("holdout") && !parser.peek().first_on_line;
-        let next = parser.at_clause() && !parser.peek_at(1).is_sign("%") && !inner;
-        if next {
-            break;
-        }
-        parser.skip();
-    }
-    true
-}
-
 fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool {
     parser.ahead(leaf)
 }
@@ -74,8 +49,6 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
         ("a reference to a stage", 2, "give the criteria a name with `define`")
     } else if any((alt((word("any"), word("all"), word("no"))), words("member", "of")), p) {
         ("`member of household`", 3, "")
-    } else if any((word("sample"), number, sign("%")), p) {
-        ("`sample`", 1, "")
     } else if any(words("location", "within"), p) {
         ("`location within`", 2, "list the ZIP codes: `zip in (\"02139\", …)`")
     } else {

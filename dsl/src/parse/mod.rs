@@ -6,6 +6,7 @@
 //! problem. Every loop takes at least one token per turn; recursion ends at [`DEPTH_MAX`].
 
 mod adherence;
+mod amounts;
 mod criteria;
 mod file;
 mod later;
@@ -17,6 +18,7 @@ mod references;
 mod segment;
 mod sequences;
 mod shares;
+mod tails;
 mod tests_of_fields;
 mod values;
 pub(crate) use values::COUNT_MAX;

@@ -68,6 +68,10 @@ impl<'a> Resolver<'a> {
             ExprKind::Share { test, selector, cmp, percent, at_least, .. } => {
                 resolver.share(test, selector, *cmp, percent, at_least.as_ref(), expr.span)
             }
+            ExprKind::Sample { percent, seed } => {
+                resolver.one_test(expr.span)?;
+                Some(Logic::Leaf(ContactTest::Sample(resolver.sample(percent, seed)?)))
+            }
             ExprKind::Reference(reference) => resolver.reference(reference, expr.span),
             ExprKind::Bad => None,
         })
@@ -104,6 +108,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Measure { .. }
             | ExprKind::One { .. }
             | ExprKind::Sequence { .. }
+            | ExprKind::Sample { .. }
             | ExprKind::Share { .. }
             | ExprKind::Reference(_) => {
                 let message = format!("only tests of the fields of `{}` can stand here", kind.name);

@@ -11,6 +11,7 @@
 //! are `Not` of the test.
 
 mod adherence;
+mod amounts;
 mod body;
 mod codes_of;
 mod criteria;
@@ -26,6 +27,7 @@ mod references;
 mod segment_of;
 mod sequences;
 mod shares;
+mod tails;
 mod units;
 mod valuesets;
 mod windows;

@@ -6,8 +6,8 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::{
-    Asks, ContactTest, Criteria, Criterion, FieldTest, Filter, Logic, NumberTest, Operand, Segment, Selector,
-    Test, Window,
+    Amount, Asks, ContactTest, Criteria, Criterion, FieldTest, Filter, Logic, NumberTest, Operand, Segment,
+    Selector, Test, Window,
 };
 use crate::resolve::greater;
 use crate::schema::{FieldType, ZIP, is_stored_zip};
@@ -121,6 +121,9 @@ impl Segment {
         for Criterion { test, .. } in segment.criteria.iter_mut().chain(segment.exclude.as_mut()) {
             binder.criteria(test)?;
         }
+        if let Some(order) = segment.limit.as_mut().and_then(|limit| limit.by.as_mut()) {
+            binder.amount(&mut order.amount)?;
+        }
         Ok(BoundSegment { segment, params })
     }
 }
@@ -209,6 +212,7 @@ impl Binder<'_> {
                 self.selector(selector)?;
                 self.filter(test)
             }
+            ContactTest::Sample(_) => Ok(()),
             ContactTest::Sequence(sequence) => {
                 sequence.selectors_mut().try_for_each(|selector| self.selector(selector))
             }
@@ -220,6 +224,15 @@ impl Binder<'_> {
                 self.criteria(&mut reference.test)?;
                 reference.without.iter_mut().try_for_each(|criteria| self.criteria(criteria))
             }
+        }
+    }
+
+    fn amount(&self, amount: &mut Amount) -> Result2 {
+        match amount {
+            Amount::Field { .. } | Amount::Age(_) => Ok(()),
+            Amount::Count { selector, .. }
+            | Amount::Aggregate { selector, .. }
+            | Amount::One { selector, .. } => self.selector(selector),
         }
     }
 

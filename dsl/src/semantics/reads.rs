@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{GATE_FIELDS, GATE_KINDS};
 use crate::schema::{Channel, Class, RecordKind, Schema};
 use crate::segment::{
-    CodeSet, ContactTest, Counted, Criteria, FieldTest, Filter, Logic, Segment, Selector, Test,
+    Amount, CodeSet, ContactTest, Counted, Criteria, FieldTest, Filter, Logic, Segment, Selector, Test,
 };
 
 /// What says how long a record lasts.
@@ -44,6 +44,13 @@ impl Reads {
         }
         if let (Some(_), Some(channel)) = (segment.purpose, segment.channel) {
             reads.gates(channel, schema);
+            if let (Some(_), Some(kind)) = (&segment.cap, schema.record("delivery")) {
+                reads.kind(kind, &["status", "channel"], None, schema);
+            }
+        }
+        reads.contact.extend(segment.one_per.iter().map(|one_per| one_per.field.clone()));
+        if let Some(order) = segment.limit.as_ref().and_then(|limit| limit.by.as_ref()) {
+            reads.amount(&order.amount, schema);
         }
         reads
     }
@@ -96,6 +103,8 @@ impl Reads {
                 fields.extend(["recorded_at", "comparator"]);
                 self.selector(selector, &fields, schema);
             }
+            // The id is always among the fields.
+            ContactTest::Sample(_) => {}
             ContactTest::Sequence(sequence) => {
                 let clocks =
                     [&sequence.first].into_iter().chain(sequence.links.iter().map(|link| &link.event));
@@ -113,6 +122,23 @@ impl Reads {
                 }
             }
         });
+    }
+
+    fn amount(&mut self, amount: &Amount, schema: &Schema) {
+        match amount {
+            Amount::Field { field, .. } => self.contact.extend([field.clone()]),
+            Amount::Age(_) => self.contact.extend(["birth_date".to_owned(), "deceased_on".to_owned()]),
+            Amount::Count { counted, selector } => match counted {
+                Counted::Records | Counted::Days => self.selector(selector, &[], schema),
+                Counted::Distinct { field, .. } => self.selector(selector, &[field], schema),
+            },
+            Amount::Aggregate { selector, field, .. } => {
+                self.selector(selector, &[field, "comparator"], schema);
+            }
+            Amount::One { selector, field, .. } => {
+                self.selector(selector, &[field, "comparator", "recorded_at"], schema);
+            }
+        }
     }
 
     fn selector(&mut self, selector: &Selector, more: &[&str], schema: &Schema) {

@@ -8,7 +8,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::gate::{GATES, closed, facts, held_out};
+use super::chance::{held_out, sampled};
+use super::gate::{GATES, capped, closed, facts};
 use super::reads::fields_of;
 use super::record::{Fate, chosen, fate, filter, selected};
 use super::time::first_instant;
@@ -38,7 +39,7 @@ pub struct Trace {
     pub criteria: Vec<TracedCriterion>,
     /// The author's `exclude`.
     pub exclude: Option<TracedCriterion>,
-    /// Consent, suppression and holdout, each by itself; empty without purpose and channel.
+    /// Consent, suppression, sample and holdout, each by itself; empty without purpose and channel.
     pub gates: Vec<TracedGate>,
 }
 
@@ -216,6 +217,28 @@ pub fn trace(
     }
 }
 
+impl Trace {
+    /// Says why the list leaves the contact out, of the reasons that depend on other contacts: [`Blocked::OnePer`] and
+    /// [`Blocked::OverLimit`]. `None` says that none of them does.
+    pub fn among_others(&mut self, segment: &Segment, reason: Option<Blocked>) {
+        // A reason of the contact itself that comes before stands.
+        let reason = reason.filter(|reason| self.blocked.is_none_or(|own| *reason < own));
+        let asked =
+            [(Blocked::OnePer, segment.one_per.is_some()), (Blocked::OverLimit, segment.limit.is_some())];
+        for (own, _) in asked.into_iter().filter(|(_, asked)| *asked) {
+            let closed = reason == Some(own);
+            let gate = TracedGate { reason: own, closed, removes: closed, evidence: Evidence::default() };
+            let place = self.gates.iter().position(|other| other.reason > own).unwrap_or(self.gates.len());
+            self.gates.insert(place, gate);
+        }
+        if let Some(reason) = reason {
+            self.gates.iter_mut().for_each(|gate| gate.removes = gate.reason == reason);
+            self.blocked = Some(reason);
+            self.listed = Some(false);
+        }
+    }
+}
+
 struct Teller<'a> {
     contact: &'a Contact,
     schema: &'a Schema,
@@ -359,6 +382,8 @@ impl Teller<'_> {
                 ];
                 self.records(selector, &taken, facts)
             }
+            // Chance looks at nothing but the id.
+            ContactTest::Sample(_) => Evidence::default(),
             ContactTest::Sequence(sequence) => {
                 let mut all = Evidence::default();
                 for selector in sequence.selectors() {
@@ -482,13 +507,30 @@ impl Teller<'_> {
                 evidence: self.gate_evidence(gate, channel),
             })
             .collect();
-        if let Some(holdout) = &segment.holdout {
+        if let Some(cap) = &segment.cap {
+            let records: Vec<&Record> =
+                self.contact.records.iter().filter(|record| record.kind == "delivery").collect();
             gates.push(TracedGate {
-                reason: Blocked::Holdout,
-                closed: held_out(holdout, self.contact.id()),
-                removes: blocked == Some(Blocked::Holdout),
-                evidence: Evidence::default(),
+                reason: Blocked::FrequencyCap,
+                closed: capped(cap, &facts.deliveries, Some(channel), self.clock, now_micros),
+                removes: blocked == Some(Blocked::FrequencyCap),
+                evidence: Evidence {
+                    records: records.iter().take(ROWS_MAX).map(|record| self.row(record)).collect(),
+                    records_more: records.len().saturating_sub(ROWS_MAX),
+                    ..Evidence::default()
+                },
             });
+        }
+        let id = self.contact.id();
+        let mut by_chance = |reason: Blocked, closed: bool| {
+            let evidence = Evidence::default();
+            gates.push(TracedGate { reason, closed, removes: blocked == Some(reason), evidence });
+        };
+        if let Some(sample) = &segment.sample {
+            by_chance(Blocked::NotSampled, !sampled(sample, id));
+        }
+        if let Some(holdout) = &segment.holdout {
+            by_chance(Blocked::Holdout, held_out(holdout, id));
         }
         gates
     }
@@ -515,7 +557,12 @@ impl Teller<'_> {
             Blocked::Unsubscribed => rows("email_unsubscribe"),
             Blocked::NoConsent => rows("consent"),
             Blocked::Minor => self.facts([self.fact("birth_date")]),
-            Blocked::Excluded | Blocked::Holdout => Evidence::default(),
+            Blocked::Excluded
+            | Blocked::FrequencyCap
+            | Blocked::OnePer
+            | Blocked::NotSampled
+            | Blocked::OverLimit
+            | Blocked::Holdout => Evidence::default(),
         }
     }
 }
@@ -529,6 +576,10 @@ fn email_only(gate: Blocked) -> bool {
         | Blocked::NoAddress
         | Blocked::NoConsent
         | Blocked::Minor
+        | Blocked::FrequencyCap
+        | Blocked::OnePer
+        | Blocked::NotSampled
+        | Blocked::OverLimit
         | Blocked::Holdout => false,
     }
 }

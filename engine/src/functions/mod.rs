@@ -6,14 +6,16 @@ mod list;
 mod local_day;
 mod number_of;
 mod reported;
+mod sample;
 mod text;
 mod turns;
 
-pub(crate) use age::age_test;
+pub(crate) use age::{age_number, age_test};
 pub(crate) use anniversary::{Returns, anniversary};
 pub(crate) use list::{ListOf, list_test};
 pub(crate) use local_day::local_day;
 pub(crate) use number_of::{NumberOf, number_of};
 pub(crate) use reported::{Against, Reported};
+pub(crate) use sample::in_sample;
 pub(crate) use text::{TextTest, text};
 pub(crate) use turns::{Turns, turns};

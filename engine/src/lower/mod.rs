@@ -12,10 +12,11 @@ mod records;
 mod references;
 mod scans;
 mod sequences;
+mod tails;
 mod time;
 
 use datafusion::common::{DataFusionError, Result, internal_err};
-use datafusion::logical_expr::{Expr, LogicalPlan, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, Schema};
 use hyperseg_dsl::segment::{
@@ -26,13 +27,14 @@ use hyperseg_dsl::value::Value;
 pub(crate) use gates::{gate_clock, required_reasons};
 pub(crate) use scans::Tables;
 
-use crate::functions::{NumberOf, number_of};
+use crate::functions::{NumberOf, in_sample, number_of};
+use crate::plan::chance::{Chance, Share};
 use crate::plan::node::SetNode;
 use crate::plan::ops::Operation;
 use crate::plan::ops::measure::{Bound, Bounds, Constant, Relation};
 use crate::plan::ops::record_set::CountTest;
 use crate::plan::ops::share::ShareTest;
-use crate::plan::recipients::{RecipientsNode, Share};
+use crate::plan::recipients::RecipientsNode;
 
 /// Lowers the parts of one segment against one generation.
 pub(crate) struct Lowering<'a> {
@@ -67,13 +69,8 @@ impl Lowering<'_> {
         self.set(test, Some(label))
     }
 
-    /// The list: gate, scans of the output columns, holdout.
-    pub(crate) fn list(
-        &self,
-        gate: LogicalPlan,
-        columns: &[String],
-        holdout: Option<Share>,
-    ) -> Result<LogicalPlan> {
+    /// The list: gate, scans of the output columns, what chance decides.
+    pub(crate) fn list(&self, gate: LogicalPlan, columns: &[String], chance: Chance) -> Result<LogicalPlan> {
         let mut classes: Vec<Class> = Vec::new();
         for field in columns.iter().filter_map(|name| self.tables.contact_field_of_column(name)) {
             if !classes.contains(&field.class) {
@@ -84,7 +81,7 @@ impl Lowering<'_> {
             .into_iter()
             .map(|class| self.tables.contact_scan(class)?.build())
             .collect::<Result<Vec<_>>>()?;
-        RecipientsNode::plan(gate, scans, columns.to_vec(), holdout)
+        RecipientsNode::plan(gate, scans, columns.to_vec(), chance)
     }
 
     fn set(&self, test: &Criteria, label: Option<&str>) -> Result<LogicalPlan> {
@@ -152,6 +149,9 @@ impl Lowering<'_> {
             Logic::Leaf(ContactTest::Age { .. } | ContactTest::Turns { .. }) => {
                 self.schema().contact_field("birth_date").map(|field| field.class)
             }
+            Logic::Leaf(ContactTest::Sample(_)) => {
+                self.schema().contact_field("contact_id").map(|field| field.class)
+            }
             Logic::Leaf(ContactTest::Anniversary { field, .. }) => {
                 self.schema().contact_field(field).map(|field| field.class)
             }
@@ -192,6 +192,7 @@ impl Lowering<'_> {
             ContactTest::Anniversary { field, window } => {
                 fields::anniversary_test(field, window, &self.clock)
             }
+            ContactTest::Sample(sample) => Ok(in_sample(Share::from(sample), col("contact_id"))),
             ContactTest::Has(_)
             | ContactTest::Count { .. }
             | ContactTest::Aggregate { .. }
@@ -245,6 +246,7 @@ impl Lowering<'_> {
             ContactTest::Field(_)
             | ContactTest::Age { .. }
             | ContactTest::Turns { .. }
+            | ContactTest::Sample(_)
             | ContactTest::Anniversary { .. } => {
                 internal_err!("a field of no known class")
             }

@@ -62,10 +62,7 @@ impl Lowering<'_> {
         selector: &Selector,
         test: &Filter,
     ) -> Result<(Operation, Vec<Expr>)> {
-        let latest = match which {
-            Which::Latest => true,
-            Which::Earliest | Which::Nth(_) => false,
-        };
+        let latest = self.is_latest(which);
         if let Some(days) = self.days_asked(test)? {
             let (low, high) = days.day_bounds().unwrap_or_default();
             let (low, high) = (low.and_then(|low| low.pred_opt()), high.and_then(|high| high.succ_opt()));
@@ -127,6 +124,14 @@ impl Lowering<'_> {
         let value = Some(ValueTest { highest, bounds: bounds(&test)?, negated });
         let asked = self.measured(selector, field, unit)?;
         Ok((Operation::PlacedRecord(Placed { place, zone, value }), asked))
+    }
+
+    /// Whether the latest is meant; records of a place are [`Self::placed`].
+    pub(super) fn is_latest(&self, which: Which) -> bool {
+        match which {
+            Which::Latest => true,
+            Which::Earliest | Which::Nth(_) => false,
+        }
     }
 
     /// What is asked of a selected record.

@@ -13,6 +13,7 @@ use hyperseg_dsl::value::{Day, Value};
 use super::World;
 use super::dice::Dice;
 use super::palette::{self, EXACT_SPANS, SPANS};
+use super::segments::sample;
 
 pub(super) const COMPARISONS: [Cmp; 6] = [Cmp::Eq, Cmp::Ne, Cmp::Lt, Cmp::Le, Cmp::Gt, Cmp::Ge];
 
@@ -30,7 +31,7 @@ pub(super) struct Maker<'a> {
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(84) {
+        self.logic(depth, &mut |maker| match maker.dice.below(86) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -41,8 +42,9 @@ impl<'w> Maker<'w> {
             44..=51 => maker.aggregate(),
             58..=67 => maker.sequence(),
             68..=71 => maker.share(),
-            72..=75 => maker.reference(),
-            76..=79 => maker.adherence(),
+            72..=73 => Logic::Leaf(ContactTest::Sample(sample(&mut maker.dice))),
+            74..=77 => maker.reference(),
+            78..=81 => maker.adherence(),
             _ => maker.one(),
         })
     }

@@ -6,6 +6,7 @@
 //! pair that shows a disagreement is made small by [`shrink`] and printed by [`to_case`] as a file for the case corpus.
 
 mod adherence;
+mod amounts;
 mod criteria;
 mod dice;
 mod measures;

@@ -19,6 +19,7 @@ pub(crate) mod placed;
 pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
+pub(crate) mod tails;
 pub(crate) mod unobserved;
 mod without;
 
@@ -98,6 +99,8 @@ pub(crate) enum Operation {
     },
     /// The first input without the others, which are the gates in order.
     Gate(Vec<Reason>),
+    /// The first input as far as the list takes it. Inputs: the gate, amounts, scans.
+    Tails(tails::Asked),
 }
 
 impl Operation {
@@ -127,6 +130,7 @@ impl Operation {
             Self::Constant(_) => "Constant",
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
+            Self::Tails(_) => "Tails",
         }
     }
 
@@ -154,7 +158,8 @@ impl Operation {
             | Self::Without
             | Self::Constant(_)
             | Self::Criteria { .. }
-            | Self::Gate(_) => &[],
+            | Self::Gate(_)
+            | Self::Tails(_) => &[],
         }
     }
 
@@ -187,7 +192,8 @@ impl Operation {
             | Self::Without
             | Self::Constant(_)
             | Self::Criteria { .. }
-            | Self::Gate(_) => false,
+            | Self::Gate(_)
+            | Self::Tails(_) => false,
         }
     }
 
@@ -235,6 +241,7 @@ impl Operation {
             (Self::Not, None) => Arc::new(logic::Logic::Not),
             (Self::Without, None) => Arc::new(without::Without),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
+            (Self::Tails(asked), None) => Arc::new(tails::Tails::new(asked.clone())),
             (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
             (operation, _) => return internal_err!("{} with other expressions", operation.name()),
         };

@@ -20,7 +20,7 @@ use hyperseg_dsl::segment::Aggregate;
 
 use super::days::LocalDays;
 use super::interval::Kind;
-use super::measure::{Bounds, Made, State, Values, end_of, real};
+use super::measure::{Bounds, Made, State, Values, end, real};
 use super::per_contact::PerContact;
 use super::single;
 use crate::plan::exec::{SetOperator, ShardContext, column};
@@ -177,9 +177,9 @@ impl ValueTest {
         }
         let function = if self.highest { Aggregate::Max } else { Aggregate::Min };
         let low = values.iter().map(|(made, kind)| kind.low(real(*made)));
-        let low = end_of(function, &State::NOTHING, &[], low, false);
+        let low = end(function, &State::NOTHING, &[], low, false);
         let high = values.iter().map(|(made, kind)| kind.high(real(*made)));
-        let high = end_of(function, &State::NOTHING, &[], high, true);
+        let high = end(function, &State::NOTHING, &[], high, true);
         self.bounds.judge(|constant| {
             let constant = constant.made(false);
             (low.order(constant, Ordering::Greater), high.order(constant, Ordering::Less))
