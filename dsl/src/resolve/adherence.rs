@@ -10,7 +10,7 @@ use crate::segment::{
 
 impl<'a> Resolver<'a> {
     /// `has selector while observed`.
-    pub(super) fn observed(&mut self, selector: &'a ast::Selector, span: Span) -> Option<Criteria> {
+    pub(super) fn observed(&mut self, selector: &'a ast::Selector, span: Span) -> Option<ContactTest> {
         let selector = self.selector(selector, span)?;
         let by = Observation::built_in(self.schema)?;
         if selector.active {
@@ -26,7 +26,7 @@ impl<'a> Resolver<'a> {
             self.without_beginning(what, span);
             return None;
         }
-        Some(Logic::Leaf(ContactTest::Observed { selector, by }))
+        Some(ContactTest::Observed { selector, by })
     }
 
     /// `days covered(selector) window > 80%`.
@@ -92,6 +92,16 @@ impl<'a> Resolver<'a> {
 
     /// Reports a window in hours, or one that looks ahead.
     fn past_days(&mut self, window: &Window, what: &str, span: Span) -> Option<()> {
+        if window.anchors().iter().any(|anchor| anchor.field().is_some()) {
+            let message = format!(
+                "{what} in a window that counts from a date of the contact is not available in this version"
+            );
+            self.report(
+                Diagnostic::new(&codes::NOT_AVAILABLE, span, message)
+                    .help("write a date, or `in last 12 months`"),
+            );
+            return None;
+        }
         let message = match window {
             Window::InNext(_) | Window::After(_) | Window::Calendar(Turn::Next, _) => {
                 format!("{what} goes up to today; what lies ahead is not known yet")

@@ -12,6 +12,7 @@
 
 mod adherence;
 mod amounts;
+mod anchors;
 mod body;
 mod codes_of;
 mod criteria;

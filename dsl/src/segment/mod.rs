@@ -6,6 +6,7 @@
 
 mod adherence;
 mod amount;
+mod anchor;
 mod bind;
 mod reference;
 mod sequence;
@@ -18,6 +19,8 @@ use serde::{Deserialize, Serialize};
 
 pub use adherence::Observation;
 pub use amount::{Amount, Direction};
+pub use anchor::{Anchor, Shift, Start};
+pub(crate) use anchor::{moved, shifted};
 pub use bind::{BindError, BoundSegment, ParamValues};
 pub use reference::{Asks, Reference};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
@@ -157,18 +160,20 @@ pub enum Operand {
     Param(String),
 }
 
-/// A test of one contact.
+/// A test of one contact. One that counts from a date that the contact does not have is UNKNOWN ([`Anchor`]), also where
+/// it is said to be never UNKNOWN otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactTest {
     /// A contact field.
     Field(FieldTest),
-    /// Completed age on a day, or at death when that was earlier; UNKNOWN without a birth date and before it.
+    /// Completed age on a day, or at death when that was earlier; UNKNOWN without a birth date and before it, and
+    /// without the day.
     Age {
         /// In years or months.
         unit: AgeUnit,
-        /// A date; the local day of as_of when there is none.
-        on: Option<Operand>,
+        /// A day; that of as_of when there is none.
+        on: Option<Anchor>,
         /// What the age must satisfy.
         test: NumberTest,
     },

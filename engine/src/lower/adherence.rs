@@ -8,7 +8,7 @@ use hyperseg_dsl::value::{Value, days_since_epoch};
 use super::records::not_hidden;
 use super::sequences::reach;
 use super::time::stretch;
-use super::{Lowering, node, relation};
+use super::{Leaf, Lowering, node, relation};
 use crate::plan::ops::Operation;
 use crate::plan::ops::cover::{Cover, Covered};
 use crate::plan::ops::share::ShareTest;
@@ -23,11 +23,11 @@ impl Lowering<'_> {
         window: &Window,
         cmp: Cmp,
         percent_millis: u32,
-        label: Option<&str>,
+        of: &Leaf<'_>,
     ) -> Result<LogicalPlan> {
         let (first, last) = self.days_of(std::slice::from_ref(window))?;
         let test = ShareTest { relation: relation(cmp), percent_millis, at_least: 0 };
-        self.covered(Covered::Share { first, last, test }, selector, label)
+        self.covered(Covered::Share { first, last, test }, selector, of)
     }
 
     /// `continuous selector gap D for D`.
@@ -36,15 +36,15 @@ impl Lowering<'_> {
         selector: &Selector,
         gap: Duration,
         length: Duration,
-        label: Option<&str>,
+        of: &Leaf<'_>,
     ) -> Result<LogicalPlan> {
         let (first, _) = self.days_of(&[Window::InLast(length)])?;
-        self.covered(Covered::Continuous { first, gap: reach(gap) }, selector, label)
+        self.covered(Covered::Continuous { first, gap: reach(gap) }, selector, of)
     }
 
-    fn covered(&self, asked: Covered, selector: &Selector, label: Option<&str>) -> Result<LogicalPlan> {
+    fn covered(&self, asked: Covered, selector: &Selector, of: &Leaf<'_>) -> Result<LogicalPlan> {
         let cover = Cover { zone: self.clock.zone, today: self.today(), asked };
-        self.record_leaf(Operation::DaysCovered(cover), selector, self.lasting(selector)?, label)
+        self.record_leaf(Operation::DaysCovered(cover), selector, self.lasting(selector)?, of)
     }
 
     fn today(&self) -> i32 {
@@ -86,20 +86,21 @@ impl Lowering<'_> {
         &self,
         selector: &Selector,
         by: &Observation,
-        label: Option<&str>,
+        of: &Leaf<'_>,
     ) -> Result<LogicalPlan> {
         let (first, last) = self.days_of(&selector.windows)?;
         let mut inputs = Vec::with_capacity(1 + by.contacts.len());
         for (place, selector) in by.selectors().enumerate() {
-            let (scan, filter) = self.selected(selector)?;
+            let (scan, filter) = self.selected(selector, &[])?;
             let columns: &[&str] = if place == 0 { &["at", "end", "ord"] } else { &["at", "ord"] };
             inputs.push(RowsNode::plan(filter, columns.iter().map(|&name| name.to_owned()).collect(), scan)?);
         }
         let zone = self.clock.zone;
         let operation = Operation::NotObserved(Unobserved { zone, today: self.today(), first, last });
         let unobserved = node(operation, "observation".to_owned(), Vec::new(), inputs);
-        let has = self.record_leaf(Operation::HasRecord, selector, vec![], None)?;
-        let label = label.map_or_else(|| selector.record.clone(), str::to_owned);
+        let own = Leaf { label: None, dates: of.dates };
+        let has = self.record_leaf(Operation::HasRecord, selector, vec![], &own)?;
+        let label = of.label.map_or_else(|| selector.record.clone(), str::to_owned);
         Ok(node(Operation::Or, label, Vec::new(), vec![has, unobserved]))
     }
 }

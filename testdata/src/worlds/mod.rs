@@ -7,6 +7,8 @@
 
 mod adherence;
 mod amounts;
+mod anchors;
+pub mod coverage;
 mod criteria;
 mod dice;
 mod measures;

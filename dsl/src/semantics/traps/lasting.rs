@@ -128,7 +128,7 @@ fn days_are_covered_once() {
     says(&covered(ten(), Cmp::Ge, 10_000), &bare("stopped"), NOW, True);
     says(&covered(ten(), Cmp::Gt, 10_000), &bare("stopped"), NOW, Unknown);
     says(&covered(ten(), Cmp::Gt, 40_000), &bare("stopped"), NOW, False);
-    says(&covered(Window::Since(date("2026-01-02")), Cmp::Ge, 0), &bare("active"), NOW, Unknown);
+    says(&covered(Window::Since(day("2026-01-02")), Cmp::Ge, 0), &bare("active"), NOW, Unknown);
 }
 
 #[test]
@@ -182,9 +182,9 @@ fn absence_means_something_while_observed() {
         .with("appointment", &[("at", "2027-01-01")]);
     says(&observed(&year), &holes, NOW, Unknown);
     // Two windows: the days they have in common.
-    let both = [Window::InLast(span(1, DurationUnit::Year)), Window::Before(date("2025-07-01"))];
+    let both = [Window::InLast(span(1, DurationUnit::Year)), Window::Before(day("2025-07-01"))];
     says(&observed(&both), &holes, NOW, False);
-    let nothing = [Window::Since(date("2025-06-01")), Window::Before(date("2025-01-01"))];
+    let nothing = [Window::Since(day("2025-06-01")), Window::Before(day("2025-01-01"))];
     says(&observed(&nothing), &nobody_special(), NOW, False);
     // Without coverage those count who were seen before and after.
     let seen =
