@@ -291,10 +291,11 @@ impl Reading<'_> {
         for (number, start) in (0..file.rows()).step_by(usize::try_from(block_rows).unwrap_or(1)).enumerate()
         {
             let block = directory.and_then(|directory| directory.blocks.get(number));
-            if !block.is_none_or(|block| may_hold(&block.bounds)) {
+            let end = file.rows().min(start + block_rows);
+            // Of contacts that were changed since, the file's directories know nothing.
+            if !file.is_patched(&(start..end)) && !block.is_none_or(|block| may_hold(&block.bounds)) {
                 continue;
             }
-            let end = file.rows().min(start + block_rows);
             match ranges.last_mut() {
                 Some(last) if last.end == start => last.end = end,
                 _ => ranges.push(start..end),
