@@ -393,3 +393,20 @@ mod tests {
         assert!(Blocked::ALL.is_sorted());
     }
 }
+
+/// Gates that only e-mail has.
+pub(super) fn email_only(gate: Blocked) -> bool {
+    match gate {
+        Blocked::HardBounce | Blocked::Complaint | Blocked::Unsubscribed => true,
+        Blocked::Excluded
+        | Blocked::Deceased
+        | Blocked::NoAddress
+        | Blocked::NoConsent
+        | Blocked::Minor
+        | Blocked::FrequencyCap
+        | Blocked::OnePer
+        | Blocked::NotSampled
+        | Blocked::OverLimit
+        | Blocked::Holdout => false,
+    }
+}

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::anchor::anchored;
 use super::chance::{held_out, sampled};
-use super::gate::{GATES, capped, closed, facts};
+use super::gate::{GATES, capped, closed, email_only, facts};
 use super::reads::fields_of;
 use super::record::{Fate, chosen, fate, filter, selected};
 use super::sequence::deciding;
@@ -581,23 +581,6 @@ impl Teller<'_> {
             | Blocked::OverLimit
             | Blocked::Holdout => Evidence::default(),
         }
-    }
-}
-
-/// Gates that only e-mail has.
-fn email_only(gate: Blocked) -> bool {
-    match gate {
-        Blocked::HardBounce | Blocked::Complaint | Blocked::Unsubscribed => true,
-        Blocked::Excluded
-        | Blocked::Deceased
-        | Blocked::NoAddress
-        | Blocked::NoConsent
-        | Blocked::Minor
-        | Blocked::FrequencyCap
-        | Blocked::OnePer
-        | Blocked::NotSampled
-        | Blocked::OverLimit
-        | Blocked::Holdout => false,
     }
 }
 
