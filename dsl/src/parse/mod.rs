@@ -9,6 +9,7 @@ mod adherence;
 mod amounts;
 mod criteria;
 mod file;
+mod households;
 mod later;
 pub(crate) use later::field_against_field;
 mod leaf;

@@ -38,6 +38,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Share { .. }
             | ExprKind::Reference(_)
             | ExprKind::Sample { .. } => resolver.criterion(expr),
+            ExprKind::Household { which, test, .. } => resolver.household(*which, test, expr.span),
             ExprKind::Bad => None,
         })
     }
@@ -126,6 +127,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Everyone
             | ExprKind::Nobody
             | ExprKind::Name(_)
+            | ExprKind::Household { .. }
             | ExprKind::Bad => None,
         }
     }
@@ -171,7 +173,8 @@ impl<'a> Resolver<'a> {
             | ExprKind::Sequence { .. }
             | ExprKind::Sample { .. }
             | ExprKind::Share { .. }
-            | ExprKind::Reference(_) => {
+            | ExprKind::Reference(_)
+            | ExprKind::Household { .. } => {
                 let message = format!("only tests of the fields of `{}` can stand here", kind.name);
                 let finding = Diagnostic::new(&codes::NOT_A_RECORD_TEST, expr.span, message);
                 resolver.report(finding.help(format!("fields: {}", field_names(kind))));

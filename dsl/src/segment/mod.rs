@@ -8,6 +8,7 @@ mod adherence;
 mod amount;
 mod anchor;
 mod bind;
+mod household;
 mod reference;
 mod sequence;
 mod tails;
@@ -22,7 +23,8 @@ pub use amount::{Amount, Direction};
 pub use anchor::{Anchor, Shift, Start};
 pub(crate) use anchor::{moved, shifted};
 pub use bind::{BindError, BoundSegment, ParamValues};
-pub use reference::{Asks, Reference};
+pub use household::{HOUSEHOLD_ID, Household};
+pub use reference::{Asks, Reference, Stage};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
 pub use tails::{ARMS_MAX, Arm, Cap, Holdout, LIMIT_MAX, Limit, OnePer, Order, Sample, Split};
 pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
@@ -285,6 +287,8 @@ pub enum ContactTest {
     },
     /// Criteria under a name.
     Reference(Box<Reference>),
+    /// Criteria over all who live with the contact.
+    Household(Box<Household>),
 }
 
 /// In what an age is counted.

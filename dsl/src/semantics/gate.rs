@@ -381,19 +381,6 @@ fn decision(record: &Consent<'_>, clock: &Clock) -> Option<Decision> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_come_back_in_waterfall_order() {
-        for reason in Blocked::ALL {
-            assert_eq!(Blocked::parse(reason.name()), Some(reason));
-        }
-        assert!(Blocked::ALL.is_sorted());
-    }
-}
-
 /// Gates that only e-mail has.
 pub(super) fn email_only(gate: Blocked) -> bool {
     match gate {
@@ -408,5 +395,18 @@ pub(super) fn email_only(gate: Blocked) -> bool {
         | Blocked::NotSampled
         | Blocked::OverLimit
         | Blocked::Holdout => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_back_in_waterfall_order() {
+        for reason in Blocked::ALL {
+            assert_eq!(Blocked::parse(reason.name()), Some(reason));
+        }
+        assert!(Blocked::ALL.is_sorted());
     }
 }

@@ -22,8 +22,10 @@ pub const OPERATORS: &[&str] = &[
     "age in months",
     "age in years",
     "age on a day",
+    "all member of household",
     "and",
     "anniversary",
+    "any member of household",
     "around",
     "at least of",
     "at most of",
@@ -59,6 +61,7 @@ pub const OPERATORS: &[&str] = &[
     "highest",
     "in segment",
     "in",
+    "in stage",
     "is known",
     "is missing",
     "latest",
@@ -289,9 +292,14 @@ impl Found {
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence),
             ContactTest::Sample(_) => self.add("sample"),
+            ContactTest::Household(household) => {
+                self.add(if household.all { "all member of household" } else { "any member of household" });
+                self.logic(&household.test, &mut |found, test| found.contact_test(test));
+            }
             ContactTest::Reference(reference) => {
                 match &reference.asks {
                     Asks::InSegment => self.add("in segment"),
+                    Asks::InStage => self.add("in stage"),
                     Asks::Entered(window) => {
                         self.add("entered segment");
                         self.window(window);

@@ -6,11 +6,13 @@
 //! pair that shows a disagreement is made small by [`shrink`] and printed by [`to_case`] as a file for the case corpus.
 
 mod adherence;
+mod ages;
 mod amounts;
 mod anchors;
 pub mod coverage;
 mod criteria;
 mod dice;
+mod households;
 mod measures;
 mod palette;
 mod references;
