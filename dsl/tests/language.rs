@@ -274,7 +274,7 @@ fn records_windows_and_hidden_values() {
     };
     assert_eq!(selector.windows.len(), 2);
     assert_eq!(test, NumberTest::Range(literal(Value::Int(2)), literal(Value::Int(5))));
-    let Logic::Leaf(ContactTest::One { which, selector, test }) =
+    let Logic::Leaf(ContactTest::One { which, selector, test, tie: None }) =
         criterion("latest lab(code = LOINC:\"4548-4\") in last 1 year.value >= 9")
     else {
         panic!()

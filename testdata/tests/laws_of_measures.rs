@@ -238,6 +238,9 @@ fn name(test: &ContactTest) -> Option<&'static str> {
         | ContactTest::Anniversary { .. }
         | ContactTest::Has(_)
         | ContactTest::One { .. }
+        | ContactTest::Observed { .. }
+        | ContactTest::DaysCovered { .. }
+        | ContactTest::Continuous { .. }
         | ContactTest::Sequence(_)
         | ContactTest::Sample(_)
         | ContactTest::Share { .. }

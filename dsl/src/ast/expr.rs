@@ -1,7 +1,7 @@
 //! Criteria as written.
 
 use super::{Duration, Ident, Number, Reference, Span, Text, Value};
-use crate::segment::{AgeUnit, Aggregate, Cmp, ListTest, Period, Quantity, TextOp, Turn, Which};
+use crate::segment::{AgeUnit, Aggregate, Cmp, ListTest, Period, Quantity, TextOp, Tie, Turn, Which};
 
 /// Criteria over a contact or over the fields of a record; the resolver tells them apart.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +59,21 @@ pub(crate) enum ExprKind {
     Has {
         negated: bool,
         selector: Selector,
+        /// `while observed`.
+        observed: bool,
+    },
+    /// `days covered(selector) window > 80%`.
+    DaysCovered {
+        selector: Selector,
+        window: Window,
+        cmp: Cmp,
+        percent: Number,
+    },
+    /// `continuous selector gap D for D`.
+    Continuous {
+        selector: Selector,
+        gap: Duration,
+        length: Duration,
     },
     /// `count(selector) windows test`, `sum(record.field …) windows test` and their like.
     Measure {
@@ -71,6 +86,7 @@ pub(crate) enum ExprKind {
     One {
         which: Which,
         selector: Selector,
+        tie: Option<Tie>,
         test: OneTest,
     },
     /// `selector then selector within D …`, or `selector within D before selector`.

@@ -6,7 +6,7 @@ use super::{Place, listed, logic, words};
 use crate::schema::{FieldType, Schema};
 use crate::segment::{
     AgeUnit, Aggregate, Amount, Asks, Cmp, ContactTest, Counted, Event, FieldTest, Filter, ListTest, Logic,
-    NumberTest, Reference, Relation, Selector, Sequence, Test, TextOp, Which,
+    NumberTest, Reference, Relation, Selector, Sequence, Test, TextOp, Tie,
 };
 
 /// A test of a contact.
@@ -39,13 +39,34 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             let number = in_unit(number(test, negated), unit.as_deref());
             format!("the {} {number}", made_in_words(*function, selector, field, schema))
         }
-        ContactTest::One { which, selector, test } => {
-            let which = match which {
-                Which::Latest => "latest",
-                Which::Earliest => "earliest",
-            };
+        ContactTest::Observed { selector, .. } => {
+            let some = records(selector, "", schema);
+            let seen = "while the contact was under observation all of that time";
+            format!("there is {} {some}, {seen}", if negated { "no" } else { "some" })
+        }
+        ContactTest::DaysCovered { selector, window: at, cmp, percent_millis } => {
+            let (records, words) = (records(selector, "", schema), compared(*cmp, FieldType::Int, false));
+            let percent = f64::from(*percent_millis) / 1000.0;
+            let text = format!(
+                "the share of days {} on which some ({records}) lasts {words} {percent}%",
+                window(at)
+            );
+            if negated { format!("it is not so that ({text})") } else { text }
+        }
+        ContactTest::Continuous { selector, gap, length: long } => {
+            let (records, gap, long) = (records(selector, "", schema), length(*gap), length(*long));
             let text =
-                format!("for the {which} {}, {}", records(selector, "", schema), filter(test, Place::Inside));
+                format!("some ({records}) lasts at any time of the last {long}, gaps of at most {gap} aside");
+            if negated { format!("it is not so that ({text})") } else { text }
+        }
+        ContactTest::One { which, selector, tie, test } => {
+            let tie = match tie {
+                Some(Tie::Lowest) => " (of several at that time the one with the lowest value)",
+                Some(Tie::Highest) => " (of several at that time the one with the highest value)",
+                None => "",
+            };
+            let (which, records) = (which.word(), records(selector, "", schema));
+            let text = format!("for the {which} {records}{tie}, {}", filter(test, Place::Inside));
             if negated { format!("it is not so that ({text})") } else { text }
         }
         ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
@@ -123,10 +144,7 @@ pub(super) fn amount(of: &Amount, schema: &Schema) -> String {
             made_in_words(*function, selector, field, schema)
         }
         Amount::One { which, selector, field, .. } => {
-            let which = match which {
-                Which::Latest => "latest",
-                Which::Earliest => "earliest",
-            };
+            let which = which.word();
             format!("{} of the {which} {}", spaced(field), records(selector, "", schema))
         }
     }

@@ -6,7 +6,7 @@ use crate::ast::{
     Text, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window, WindowKind,
 };
 use crate::lex::text::quote;
-use crate::segment::{AgeUnit, Cmp, DurationUnit, Quantity, TextOp, Which};
+use crate::segment::{AgeUnit, Cmp, DurationUnit, Quantity, TextOp, Tie};
 
 /// How long lists are printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,14 +41,20 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
         ExprKind::InList { file, by } => format!("in list {} by {}", quote(&file.text), by.name),
         ExprKind::Turns { age, window: at } => format!("turns {} {}", age.text, window(at)),
         ExprKind::Anniversary { field, window: at } => format!("{} anniversary {}", field.name, window(at)),
-        ExprKind::Has { negated, selector: of } => {
-            format!("{} {}", if *negated { "no" } else { "has" }, selector(of, lists))
+        ExprKind::Has { negated, selector: of, observed } => {
+            format!("{}{}{}", has_word(*negated), selector(of, lists), has_tail(*observed))
+        }
+        ExprKind::DaysCovered { selector: of, window, cmp, percent } => {
+            format!("days covered({}){}", selector(of, lists), covered_tail(window, *cmp, percent))
+        }
+        ExprKind::Continuous { selector: of, gap, length } => {
+            format!("continuous {}{}", selector(of, lists), continuous_tail(gap, length))
         }
         ExprKind::Measure { measure, selector: of, windows, test } => {
             format!("{}{}", measured(measure, of, lists), measure_tail(windows, test, lists))
         }
-        ExprKind::One { which, selector: of, test } => {
-            format!("{} {}{}", which_word(*which), selector(of, lists), one_tail(test, lists))
+        ExprKind::One { which, selector: of, tie, test } => {
+            format!("{} {}{}", which.word(), selector(of, lists), one_tail(*tie, test, lists))
         }
         ExprKind::Sequence { first, steps } => {
             let mut out = event(first, lists);
@@ -94,7 +100,7 @@ pub(super) fn amount(of: &OrderBy, lists: Lists) -> String {
             format!("{}{}", measured(measure, selector, lists), windows_tail(windows))
         }
         OrderKind::One { which, selector: of, field } => {
-            format!("{} {}.{}", which_word(*which), selector(of, lists), field.name)
+            format!("{} {}.{}", which.word(), selector(of, lists), field.name)
         }
     }
 }
@@ -190,11 +196,23 @@ pub(super) fn of_head(quantity: Quantity, number: &Number) -> String {
     format!("{} {} of (", quantity.words(), number.text)
 }
 
-pub(super) fn which_word(which: Which) -> &'static str {
-    match which {
-        Which::Latest => "latest",
-        Which::Earliest => "earliest",
-    }
+pub(super) fn has_word(negated: bool) -> &'static str {
+    if negated { "no " } else { "has " }
+}
+
+/// What follows the selector of `has` and `no`.
+pub(super) fn has_tail(observed: bool) -> &'static str {
+    if observed { " while observed" } else { "" }
+}
+
+/// What follows `days covered(...)`.
+pub(super) fn covered_tail(at: &Window, op: Cmp, percent: &Number) -> String {
+    format!(" {} {} {}%", window(at), cmp(op), percent.text)
+}
+
+/// What follows the selector of `continuous`.
+pub(super) fn continuous_tail(gap: &Duration, length: &Duration) -> String {
+    format!(" gap {} for {}", duration(gap), duration(length))
 }
 
 /// `count(record`, `sum(record.field` and so on, up to the filter.
@@ -214,10 +232,11 @@ pub(super) fn measure_tail(windows: &[Window], test: &NumberSet, lists: Lists) -
 }
 
 /// What follows the selector of `latest` and `earliest`.
-pub(super) fn one_tail(test: &OneTest, lists: Lists) -> String {
+pub(super) fn one_tail(tie: Option<Tie>, test: &OneTest, lists: Lists) -> String {
+    let tie = tie.map(|tie| format!(" {}", tie.word())).unwrap_or_default();
     match test {
-        OneTest::Field { field, test } => format!(".{} {}", field.name, attribute(test, lists)),
-        OneTest::Has(filter) => format!(" has ({})", expr(&filter.expr, lists)),
+        OneTest::Field { field, test } => format!("{tie}.{} {}", field.name, attribute(test, lists)),
+        OneTest::Has(filter) => format!("{tie} has ({})", expr(&filter.expr, lists)),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::ast::{
     Segment, Selector, Set, Step, ValuesetPartKind,
 };
 use crate::lex::text::quote;
+use crate::segment::Tie;
 
 /// Prints a whole file.
 pub(super) fn file(file: &File) -> String {
@@ -180,9 +181,21 @@ impl Layout<'_> {
             }
             ExprKind::Or(parts) => self.parts(parts, indent, "or "),
             ExprKind::And(parts) => self.parts(parts, indent, "and "),
-            ExprKind::Has { negated, selector } => {
-                self.w.push(if *negated { "no " } else { "has " });
+            ExprKind::Has { negated, selector, observed } => {
+                self.w.push(flat::has_word(*negated));
                 self.selector(selector, indent, expr.span.end);
+                self.w.push(flat::has_tail(*observed));
+            }
+            ExprKind::DaysCovered { selector, window, cmp, percent } => {
+                self.w.push("days covered(");
+                self.selector(selector, indent, expr.span.end);
+                self.w.push(")");
+                self.w.push(&flat::covered_tail(window, *cmp, percent));
+            }
+            ExprKind::Continuous { selector, gap, length } => {
+                self.w.push("continuous ");
+                self.selector(selector, indent, expr.span.end);
+                self.w.push(&flat::continuous_tail(gap, length));
             }
             ExprKind::Measure { measure, selector, windows, test } => {
                 self.w.push(&flat::measure_head(measure, selector));
@@ -190,10 +203,10 @@ impl Layout<'_> {
                 self.w.push(")");
                 self.w.push(&flat::measure_tail(windows, test, Lists::Whole));
             }
-            ExprKind::One { which, selector, test } => {
-                self.w.push(flat::which_word(*which));
+            ExprKind::One { which, selector, tie, test } => {
+                self.w.push(&which.word());
                 self.w.push(" ");
-                self.one(selector, test, indent, expr.span.end);
+                self.one(selector, *tie, test, indent, expr.span.end);
             }
             ExprKind::Sequence { first, steps } => {
                 self.event(first, indent, first.span.end);
@@ -291,11 +304,11 @@ impl Layout<'_> {
         self.w.push(")");
     }
 
-    fn one(&mut self, selector: &Selector, test: &OneTest, indent: usize, end: usize) {
+    fn one(&mut self, selector: &Selector, tie: Option<Tie>, test: &OneTest, indent: usize, end: usize) {
         match test {
             OneTest::Field { .. } => {
                 self.selector(selector, indent, end);
-                self.w.push(&flat::one_tail(test, Lists::Whole));
+                self.w.push(&flat::one_tail(tie, test, Lists::Whole));
             }
             OneTest::Has(inner) => {
                 match &selector.filter {
@@ -305,6 +318,10 @@ impl Layout<'_> {
                         self.w.push(&selector.record.name);
                         self.w.push(&flat::modifiers(selector));
                     }
+                }
+                if let Some(tie) = tie {
+                    self.w.push(" ");
+                    self.w.push(tie.word());
                 }
                 self.w.push(" has ");
                 self.filter(inner, indent, end);
@@ -480,7 +497,10 @@ fn head_end(expr: &Expr) -> usize {
         ExprKind::Of { open, .. } | ExprKind::Share { open, .. } | ExprKind::Household { open, .. } => {
             Some(*open)
         }
-        ExprKind::Has { selector: of, .. } | ExprKind::Measure { selector: of, .. } => selector(of),
+        ExprKind::Has { selector: of, .. }
+        | ExprKind::DaysCovered { selector: of, .. }
+        | ExprKind::Continuous { selector: of, .. }
+        | ExprKind::Measure { selector: of, .. } => selector(of),
         ExprKind::One { selector: of, test, .. } => selector(of).or(match test {
             OneTest::Has(filter) => Some(filter.open),
             OneTest::Field { .. } => None,

@@ -78,6 +78,8 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::InList { .. }
         | ExprKind::Anniversary { .. }
         | ExprKind::Has { .. }
+        | ExprKind::DaysCovered { .. }
+        | ExprKind::Continuous { .. }
         | ExprKind::Measure { .. }
         | ExprKind::One { .. }
         | ExprKind::Sequence { .. }

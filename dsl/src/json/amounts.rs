@@ -22,11 +22,17 @@ pub(super) fn amount_of(amount: &OrderBy) -> Json {
             Json::object(fields_of_measure(measure, selector, windows))
         }
         OrderKind::One { which, selector, field } => {
-            let name = match which {
-                Which::Latest => "latest",
-                Which::Earliest => "earliest",
+            let records = selector_of(selector, &[]);
+            let mut fields = match which {
+                Which::Latest => vec![("latest", records)],
+                Which::Earliest => vec![("earliest", records)],
+                // Contacts are ordered by no other place; only a text that does not compile would say so.
+                Which::Nth(place) => {
+                    vec![("nth", super::values::number_of(&place.to_string())), ("of", records)]
+                }
             };
-            Json::object([(name, selector_of(selector, &[])), ("field", Json::text(&field.name))])
+            fields.push(("field", Json::text(&field.name)));
+            Json::object(fields)
         }
     }
 }

@@ -7,13 +7,13 @@ use super::sequences::sequence_of;
 use super::tails::sample_of;
 use super::tests_of_fields::{number_test_of, sign_of, test_of};
 use super::tree::Json;
-use super::values::{number_of, value_of, window_of};
+use super::values::{duration_of, number_of, value_of, window_of};
 use crate::ast::{Expr, ExprKind, Members, Span};
 use crate::diagnostic::codes;
 use crate::segment::{AgeUnit, Quantity, Which};
 
 /// The fields that tell what a criterion is. Where several of them stand in one, the first of these leads.
-const CRITERIA: [&str; 27] = [
+const CRITERIA: [&str; 30] = [
     "and",
     "or",
     "not",
@@ -33,6 +33,9 @@ const CRITERIA: [&str; 27] = [
     "measure",
     "latest",
     "earliest",
+    "nth",
+    "days_covered",
+    "continuous",
     "has",
     "no",
     "anniversary",
@@ -86,13 +89,28 @@ pub(super) fn criteria_of(expr: &Expr) -> Json {
         ExprKind::Anniversary { field, window } => {
             Json::object([("anniversary", Json::text(&field.name)), ("window", window_of(window))])
         }
-        ExprKind::Has { negated, selector } => {
-            Json::object([(if *negated { "no" } else { "has" }, selector_of(selector, &[]))])
+        ExprKind::Has { negated, selector, observed } => {
+            let mut fields = vec![(if *negated { "no" } else { "has" }, selector_of(selector, &[]))];
+            if *observed {
+                fields.push(("while_observed", super::tree::Node::Bool(true).into()));
+            }
+            Json::object(fields)
         }
+        ExprKind::DaysCovered { selector, window, cmp, percent } => Json::object([
+            ("days_covered", selector_of(selector, &[])),
+            ("window", window_of(window)),
+            ("compare", Json::text(sign_of(*cmp))),
+            ("percent", number_of(&percent.text)),
+        ]),
+        ExprKind::Continuous { selector, gap, length } => Json::object([
+            ("continuous", selector_of(selector, &[])),
+            ("gap", duration_of(gap)),
+            ("for", duration_of(length)),
+        ]),
         ExprKind::Measure { measure, selector, windows, test } => {
             measure_of(measure, selector, windows, test)
         }
-        ExprKind::One { which, selector, test } => one_of(*which, selector, test),
+        ExprKind::One { which, selector, tie, test } => one_of(*which, selector, *tie, test),
         ExprKind::Sequence { first, steps } => sequence_of(first, steps),
         ExprKind::Sample { percent, seed } => Json::object([("sample", sample_of(percent, seed))]),
         ExprKind::Reference(reference) => reference_of(reference),
@@ -151,6 +169,12 @@ impl Reader {
             Some("measure") => self.measure(&mut fields),
             Some("latest") => self.one(&mut fields, Which::Latest),
             Some("earliest") => self.one(&mut fields, Which::Earliest),
+            Some("nth") => {
+                let place = fields.take("nth").and_then(|place| self.place(place));
+                place.and_then(|place| self.one(&mut fields, place))
+            }
+            Some("days_covered") => self.days_covered(&mut fields),
+            Some("continuous") => self.continuous(&mut fields),
             Some("has") => self.has(&mut fields, false),
             Some("no") => self.has(&mut fields, true),
             Some("anniversary") => self.anniversary(&mut fields),

@@ -6,7 +6,8 @@ use super::tests_of_fields::{number_test_of, test_of};
 use super::tree::{Json, Node};
 use super::values::window_of;
 use crate::ast::{ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, Selector, Window};
-use crate::segment::{Aggregate, Which};
+use crate::diagnostic::codes;
+use crate::segment::{Aggregate, Tie, Which};
 
 /// What can be made of records.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,12 +98,16 @@ pub(super) fn fields_of_measure(
 }
 
 /// The latest or earliest record as JSON.
-pub(super) fn one_of(which: Which, selector: &Selector, test: &OneTest) -> Json {
-    let name = match which {
-        Which::Latest => "latest",
-        Which::Earliest => "earliest",
+pub(super) fn one_of(which: Which, selector: &Selector, tie: Option<Tie>, test: &OneTest) -> Json {
+    let records = selector_of(selector, &[]);
+    let mut fields = match which {
+        Which::Latest => vec![("latest", records)],
+        Which::Earliest => vec![("earliest", records)],
+        Which::Nth(place) => {
+            vec![("nth", super::values::number_of(&place.to_string())), ("of", records)]
+        }
     };
-    let mut fields = vec![(name, selector_of(selector, &[]))];
+    fields.extend(tie.map(|tie| ("tie", Json::text(tie.word()))));
     match test {
         OneTest::Field { field, test } => {
             fields.extend([("field", Json::text(&field.name)), ("test", test_of(test))]);
@@ -181,7 +186,38 @@ impl Reader {
     /// `has` and `no`.
     pub(super) fn has(&mut self, fields: &mut Fields<'_>, negated: bool) -> Option<ExprKind> {
         let json = fields.take(if negated { "no" } else { "has" })?;
-        Some(ExprKind::Has { negated, selector: self.selector(json)? })
+        let observed = fields.take("while_observed");
+        let observed = self.mark(observed, "`while_observed`");
+        Some(ExprKind::Has { negated, selector: self.selector(json)?, observed })
+    }
+
+    /// `days_covered`, `window`, `compare` and `percent`.
+    pub(super) fn days_covered(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {
+        let selector = fields.take("days_covered").and_then(|selector| self.selector(selector));
+        let window = fields.need(self, "window").and_then(|window| self.window(window));
+        let cmp = self.sign(fields);
+        let percent = fields.need(self, "percent").and_then(|percent| self.number(percent, "a percentage"));
+        Some(ExprKind::DaysCovered { selector: selector?, window: window?, cmp: cmp?, percent: percent? })
+    }
+
+    /// `continuous`, `gap` and `for`.
+    pub(super) fn continuous(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {
+        let selector = fields.take("continuous").and_then(|selector| self.selector(selector));
+        let gap = fields.need(self, "gap").and_then(|gap| self.duration(gap));
+        let length = fields.need(self, "for").and_then(|length| self.duration(length));
+        Some(ExprKind::Continuous { selector: selector?, gap: gap?, length: length? })
+    }
+
+    /// The place of `nth`.
+    pub(super) fn place(&mut self, json: &Json) -> Option<Which> {
+        let number = self.number(json, "a place")?;
+        let place = number.text.parse::<u32>().ok().filter(|place| (2..=Which::PLACE_MAX).contains(place));
+        if place.is_none() {
+            let short = crate::lex::short(&number.text);
+            let message = format!("`{short}` is not a place from 2 to {}", Which::PLACE_MAX);
+            self.wrong(&codes::OUT_OF_RANGE, json.span, message);
+        }
+        place.map(Which::Nth)
     }
 
     /// `measure`, `of`, `field` and `test`.
@@ -218,18 +254,24 @@ impl Reader {
 
     /// `latest` or `earliest`, with `field` and `test`, or `has`.
     pub(super) fn one(&mut self, fields: &mut Fields<'_>, which: Which) -> Option<ExprKind> {
-        let name = match which {
-            Which::Latest => "latest",
-            Which::Earliest => "earliest",
+        let selector = match which {
+            Which::Latest => fields.take("latest"),
+            Which::Earliest => fields.take("earliest"),
+            Which::Nth(_) => fields.need(self, "of"),
         };
-        let selector = fields.take(name).and_then(|selector| self.selector(selector));
+        let selector = selector.and_then(|selector| self.selector(selector));
+        let mut tie = None;
         let test = if let Some(filter) = fields.take("has") {
             Some(OneTest::Has(self.filter(filter)))
         } else {
+            let ties = Tie::ALL.map(|tie| (tie.word(), tie));
+            if let Some(word) = fields.take("tie") {
+                tie = Some(self.one_of(word, "lowest or highest", &ties)?);
+            }
             let field = fields.need(self, "field").and_then(|field| self.name(field, "a field"));
             let test = fields.need(self, "test").and_then(|test| self.test(test));
             field.zip(test).map(|(field, test)| OneTest::Field { field, test })
         };
-        Some(ExprKind::One { which, selector: selector?, test: test? })
+        Some(ExprKind::One { which, selector: selector?, tie, test: test? })
     }
 }

@@ -69,7 +69,11 @@ impl<'s> Words<'s> {
             ExprKind::Attribute { field, test } => self.attribute(scope, &field.name, test),
             ExprKind::Age { on, .. } => on.iter_mut().for_each(|day| self.day(day)),
             ExprKind::Turns { window, .. } | ExprKind::Anniversary { window, .. } => self.window(window),
-            ExprKind::Has { selector, .. } => self.selector(selector),
+            ExprKind::Has { selector, .. } | ExprKind::Continuous { selector, .. } => self.selector(selector),
+            ExprKind::DaysCovered { selector, window, .. } => {
+                self.selector(selector);
+                self.window(window);
+            }
             ExprKind::Measure { selector, windows, .. } => {
                 self.selector(selector);
                 windows.iter_mut().for_each(|window| self.window(window));

@@ -126,6 +126,9 @@ impl Parser<'_> {
         if self.at_records() {
             return self.records();
         }
+        if self.at_adherence() {
+            return self.adherence();
+        }
         if self.ahead((word("share"), sign("("))) {
             return self.share();
         }

@@ -7,7 +7,7 @@ use nom::Parser as _;
 use nom::branch::alt;
 
 use super::Parser;
-use super::leaf::{ident, number, sign, word, words};
+use super::leaf::{number, word, words};
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 
@@ -44,25 +44,13 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
     let p = &*parser;
     let (what, tokens, help) = if any((alt((word("top"), word("bottom"))), number), p) {
         ("a rank", 2, "")
-    } else if any((words("days", "covered"), sign("(")), p) {
-        ("`days covered`", 2, "")
-    } else if any((word("continuous"), ident), p) {
-        ("`continuous`", 1, "")
     } else if any(words("location", "within"), p) {
         ("`location within`", 2, "list the ZIP codes: `zip in (\"02139\", …)`")
-    } else if ordinal(p) {
-        ("an ordinal", 1, "only `latest` and `earliest` are")
     } else {
         return false;
     };
     report(parser, what, tokens, help);
     true
-}
-
-/// `2nd lab`: the lexer makes words of ordinals.
-fn ordinal(parser: &Parser<'_>) -> bool {
-    let digit_first = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
-    parser.peek().word().is_some_and(digit_first)
 }
 
 /// Tests of later versions, seen from behind a field's name.
@@ -78,20 +66,6 @@ pub(super) fn field_test(parser: &mut Parser<'_>) -> bool {
         return false;
     };
     report(parser, what, tokens, help);
-    true
-}
-
-/// What may follow a selector in later versions.
-pub(super) fn after_selector(parser: &mut Parser<'_>) -> bool {
-    let p = &*parser;
-    let (what, tokens) = if any(words("while", "observed"), p) {
-        ("`while observed`", 2)
-    } else if any(alt((word("lowest"), word("highest"))), p) {
-        ("`lowest` and `highest`", 1)
-    } else {
-        return false;
-    };
-    report(parser, what, tokens, "");
     true
 }
 

@@ -88,10 +88,8 @@ impl Parser<'_> {
             let _ = self.take(sign(")"));
             return None;
         }
-        if self.peek().is_sign(".") || later::after_selector(self) {
-            if self.peek().is_sign(".") {
-                self.no_field_here(inside.as_ref());
-            }
+        if self.peek().is_sign(".") {
+            self.no_field_here(inside.as_ref());
             self.skip();
             self.skip_to_sync();
             let _ = self.take(sign(")"));

@@ -5,6 +5,7 @@
 //! to the next `and`, `or`, comma, closing parenthesis or clause keyword, and goes on, so that one reading finds every
 //! problem. Every loop takes at least one token per turn; recursion ends at [`DEPTH_MAX`].
 
+mod adherence;
 mod amounts;
 mod criteria;
 mod file;

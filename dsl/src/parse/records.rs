@@ -2,11 +2,12 @@
 
 use nom::branch::alt;
 
-use super::leaf::{ident, sign, word};
+use super::leaf::{ident, sign, word, words};
 use super::windows::window_ahead;
 use super::{Parser, later};
 use crate::ast::{Expr, ExprKind, Filter, Ident, Modifier, OneTest, Selector, Span};
-use crate::segment::Which;
+use crate::diagnostic::codes;
+use crate::segment::{Tie, Which};
 
 impl Parser<'_> {
     /// A criterion on records starts here. The keywords are reserved only where a record may follow.
@@ -14,6 +15,48 @@ impl Parser<'_> {
         let keyword = alt((word("has"), word("no"), word("latest"), word("earliest")));
         self.ahead((keyword, ident)) && !self.peek_at(1).is_word("and") && !self.peek_at(1).is_word("or")
             || self.at_measure()
+            || self.at_place()
+    }
+
+    /// `2nd lab`: the lexer makes words of ordinals.
+    fn at_place(&self) -> bool {
+        self.peek().word().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+            && self.peek_at(1).word().is_some()
+    }
+
+    /// `2nd`, after a report when it is no place.
+    fn place(&mut self) -> Option<Which> {
+        let token = self.peek();
+        let (span, word) = (token.span, token.word().unwrap_or_default().to_owned());
+        self.skip();
+        let digits = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len());
+        let place = word.get(..digits).and_then(|digits| digits.parse::<u32>().ok());
+        let which = place.map(Which::Nth).filter(|which| which.word() == word);
+        match (which, place) {
+            (Some(which), Some(2..=Which::PLACE_MAX)) => return Some(which),
+            (_, Some(1)) => self.simple(
+                &codes::FOREIGN_SPELLING,
+                span,
+                "the first one is the earliest",
+                "write `earliest`",
+            ),
+            (None, Some(place)) if place > 0 => {
+                let help = format!("write `{}`", Which::Nth(place).word());
+                self.simple(
+                    &codes::UNEXPECTED,
+                    span,
+                    format!("`{}` is no place", crate::lex::short(&word)),
+                    help,
+                );
+            }
+            (_, _) => self.simple(
+                &codes::OUT_OF_RANGE,
+                span,
+                format!("`{}` is no place that can be asked for", crate::lex::short(&word)),
+                format!("from 2nd to {}; the first one is `earliest`", Which::Nth(Which::PLACE_MAX).word()),
+            ),
+        }
+        None
     }
 
     pub(super) fn records(&mut self) -> Option<ExprKind> {
@@ -25,6 +68,12 @@ impl Parser<'_> {
         }
         if self.at_measure() {
             return self.measure();
+        }
+        if self.at_place() {
+            let which = self.place();
+            // What follows is read for its own findings.
+            let one = self.one(which.unwrap_or(Which::Earliest));
+            return which.map_or(Some(ExprKind::Bad), |_| one);
         }
         let which = if self.take(word("latest")).is_some() { Which::Latest } else { Which::Earliest };
         if which == Which::Earliest {
@@ -39,23 +88,17 @@ impl Parser<'_> {
         if self.step_behind(if negated { "no" } else { "has" }, keyword) {
             return Some(ExprKind::Bad);
         }
-        if later::after_selector(self) {
-            self.skip();
-            return None;
-        }
-        Some(ExprKind::Has { negated, selector })
+        let observed = self.take(words("while", "observed")).is_some();
+        Some(ExprKind::Has { negated, selector, observed })
     }
 
     fn one(&mut self, which: Which) -> Option<ExprKind> {
         let keyword = self.last;
         let selector = self.selector()?;
-        if self.step_behind(if which == Which::Latest { "latest" } else { "earliest" }, keyword) {
+        if self.step_behind(&which.word(), keyword) {
             return Some(ExprKind::Bad);
         }
-        if later::after_selector(self) {
-            self.skip();
-            return None;
-        }
+        let tie = Tie::ALL.into_iter().find(|tie| self.take(word(tie.word())).is_some());
         let test = if self.take(sign(".")).is_some() {
             let field = self.expect(ident, "a field of the record behind `.`")?;
             if later::field_test(self) {
@@ -71,7 +114,7 @@ impl Parser<'_> {
             self.unexpected_help("`.` and a field, or `has (...)`", Some(help.to_owned()));
             return None;
         };
-        Some(ExprKind::One { which, selector, test })
+        Some(ExprKind::One { which, selector, tie, test })
     }
 
     pub(super) fn selector(&mut self) -> Option<Selector> {

@@ -24,69 +24,112 @@ impl<'a> Resolver<'a> {
             ExprKind::Everyone => Some(Logic::True),
             ExprKind::Nobody => Some(Logic::False),
             ExprKind::Name(name) => resolver.name(name, expr.span),
+            ExprKind::Attribute { .. }
+            | ExprKind::Age { .. }
+            | ExprKind::InList { .. }
+            | ExprKind::Turns { .. }
+            | ExprKind::Anniversary { .. }
+            | ExprKind::Has { .. }
+            | ExprKind::Measure { .. }
+            | ExprKind::One { .. }
+            | ExprKind::Sequence { .. }
+            | ExprKind::DaysCovered { .. }
+            | ExprKind::Continuous { .. }
+            | ExprKind::Share { .. }
+            | ExprKind::Reference(_)
+            | ExprKind::Sample { .. } => resolver.criterion(expr),
+            ExprKind::Household { which, test, .. } => resolver.household(*which, test, expr.span),
+            ExprKind::Bad => None,
+        })
+    }
+
+    /// One that holds no other criteria over contacts. By itself, so that what holds others needs little of the stack.
+    #[inline(never)]
+    fn criterion(&mut self, expr: &'a Expr) -> Option<Criteria> {
+        match &expr.kind {
             ExprKind::Attribute { field, test } => {
-                let known = resolver.field(Scope::Contact, field)?.clone();
-                let logic = lift(resolver.field_test(Scope::Contact, &known, test, expr.span)?);
+                let known = self.field(Scope::Contact, field)?.clone();
+                let logic = lift(self.field_test(Scope::Contact, &known, test, expr.span)?);
                 let negated = test.is_negated();
                 if let Some(test) = only_leaf(&logic) {
-                    resolver.note_dates(test, expr.span, negated);
+                    self.note_dates(test, expr.span, negated);
                 }
                 Some(logic)
             }
             ExprKind::Age { unit, on, test } => {
-                resolver.one_test(expr.span)?;
-                resolver.note_negation(Scope::Contact, "birth_date", expr.span, false);
-                let on = on.as_ref().map(|on| resolver.anchor(on));
-                let test = resolver.number_test(test, Number::Whole("an age"))?;
-                lints::age(&test, expr.span, &mut resolver.findings);
+                self.one_test(expr.span)?;
+                self.note_negation(Scope::Contact, "birth_date", expr.span, false);
+                let on = on.as_ref().map(|on| self.anchor(on));
+                let test = self.number_test(test, Number::Whole("an age"))?;
+                lints::age(&test, expr.span, &mut self.findings);
                 let on = match on {
                     Some(on) => Some(on?),
                     None => None,
                 };
                 let test = ContactTest::Age { unit: *unit, on, test };
-                resolver.note_dates(&test, expr.span, false);
+                self.note_dates(&test, expr.span, false);
                 Some(Logic::Leaf(test))
             }
-            ExprKind::InList { file, by } => resolver.in_list(file, by, expr.span).map(lift),
-            ExprKind::Turns { age, window } => resolver.turns(age, window, expr.span),
-            ExprKind::Anniversary { field, window } => resolver.anniversary(field, window, expr.span),
-            ExprKind::Has { negated, selector } => {
-                let test = ContactTest::Has(resolver.selector(selector, expr.span)?);
-                resolver.note_dates(&test, expr.span, *negated);
+            ExprKind::InList { file, by } => self.in_list(file, by, expr.span).map(lift),
+            ExprKind::Turns { age, window } => self.turns(age, window, expr.span),
+            ExprKind::Anniversary { field, window } => self.anniversary(field, window, expr.span),
+            ExprKind::Has { negated, selector, observed } => {
+                let test = if *observed {
+                    self.observed(selector, expr.span)?
+                } else {
+                    ContactTest::Has(self.selector(selector, expr.span)?)
+                };
+                self.note_dates(&test, expr.span, *negated);
                 let has = Logic::Leaf(test);
                 Some(if *negated { Logic::Not(Box::new(has)) } else { has })
             }
             ExprKind::Measure { measure, selector, windows, test } => {
-                let made = resolver.measure(measure, selector, windows, test, expr.span);
-                resolver.noted(made, expr.span)
+                let made = self.measure(measure, selector, windows, test, expr.span);
+                self.noted(made, expr.span)
             }
-            ExprKind::One { which, selector, test } => {
-                let made = resolver.one(*which, selector, test, expr.span);
-                resolver.noted(made, expr.span)
+            ExprKind::One { which, selector, tie, test } => {
+                let made = self.one(*which, selector, *tie, test, expr.span);
+                self.noted(made, expr.span)
             }
             ExprKind::Sequence { first, steps } => {
-                let made = resolver.sequence(first, steps, expr.span);
-                resolver.noted(made, expr.span)
+                let made = self.sequence(first, steps, expr.span);
+                self.noted(made, expr.span)
+            }
+            ExprKind::DaysCovered { selector, window, cmp, percent } => {
+                let made = self.days_covered(selector, window, *cmp, percent, expr.span);
+                self.noted(made, expr.span)
+            }
+            ExprKind::Continuous { selector, gap, length } => {
+                let made = self.continuous(selector, gap, length, expr.span);
+                self.noted(made, expr.span)
             }
             ExprKind::Share { test, selector, cmp, percent, at_least, .. } => {
-                let made = resolver.share(test, selector, *cmp, percent, at_least.as_ref(), expr.span);
-                resolver.noted(made, expr.span)
+                let made = self.share(test, selector, *cmp, percent, at_least.as_ref(), expr.span);
+                self.noted(made, expr.span)
             }
             ExprKind::Reference(reference) => {
-                let made = resolver.reference(reference, expr.span);
+                let made = self.reference(reference, expr.span);
                 if let Some(test) = made.as_ref().and_then(only_leaf) {
                     let negated = matches!(made, Some(Logic::Not(_)));
-                    resolver.note_dates(test, expr.span, negated);
+                    self.note_dates(test, expr.span, negated);
                 }
                 made
             }
             ExprKind::Sample { percent, seed } => {
-                resolver.one_test(expr.span)?;
-                Some(Logic::Leaf(ContactTest::Sample(resolver.sample(percent, seed)?)))
+                self.one_test(expr.span)?;
+                Some(Logic::Leaf(ContactTest::Sample(self.sample(percent, seed)?)))
             }
-            ExprKind::Household { which, test, .. } => resolver.household(*which, test, expr.span),
-            ExprKind::Bad => None,
-        })
+            ExprKind::Or(_)
+            | ExprKind::And(_)
+            | ExprKind::Of { .. }
+            | ExprKind::Not(_)
+            | ExprKind::Group(_)
+            | ExprKind::Everyone
+            | ExprKind::Nobody
+            | ExprKind::Name(_)
+            | ExprKind::Household { .. }
+            | ExprKind::Bad => None,
+        }
     }
 
     /// A test of records, with its dates of the contact noted.
@@ -123,6 +166,8 @@ impl<'a> Resolver<'a> {
             | ExprKind::InList { .. }
             | ExprKind::Anniversary { .. }
             | ExprKind::Has { .. }
+            | ExprKind::DaysCovered { .. }
+            | ExprKind::Continuous { .. }
             | ExprKind::Measure { .. }
             | ExprKind::One { .. }
             | ExprKind::Sequence { .. }

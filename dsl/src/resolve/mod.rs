@@ -10,6 +10,7 @@
 //! [`Test::Codes`](crate::segment::Test::Codes), `!=` and `not in` on codes are `Not` of it; `not in` and `not between`
 //! are `Not` of the test.
 
+mod adherence;
 mod amounts;
 mod anchors;
 mod body;

@@ -4,9 +4,9 @@ use super::anchors::window_test;
 use super::{Resolver, Scope};
 use crate::ast::{self, Modifier, OneTest, Span};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::schema::{Field, RecordKind, hidden_value};
+use crate::schema::{Field, FieldType, RecordKind, hidden_value};
 use crate::segment::{
-    ContactTest, Criteria, FieldTest, Filter, Hidden, Logic, Selector, Test, Which, Window,
+    ContactTest, Criteria, FieldTest, Filter, Hidden, Logic, Selector, Test, Tie, Which, Window,
 };
 use crate::suggest;
 
@@ -141,6 +141,7 @@ impl<'a> Resolver<'a> {
         &mut self,
         which: Which,
         selector: &'a ast::Selector,
+        tie: Option<Tie>,
         test: &'a OneTest,
         span: Span,
     ) -> Option<Criteria> {
@@ -151,15 +152,42 @@ impl<'a> Resolver<'a> {
         let test = match test {
             OneTest::Field { field, test } => {
                 let known = self.field(Scope::Record(kind), field)?.clone();
-                self.field_test(Scope::Record(kind), &known, test, span)
+                let typed = self.field_test(Scope::Record(kind), &known, test, span);
+                typed.filter(|test| self.tells_apart(tie, test, span))
             }
-            OneTest::Has(filter) => self.filter(&filter.expr, kind),
+            OneTest::Has(filter) => {
+                let typed = self.filter(&filter.expr, kind);
+                typed.filter(|_| self.tells_apart(tie, &Logic::True, span))
+            }
         };
         if let Some(selector) = &typed {
             self.units_of(units, &selector.filter);
         }
         self.units.truncate(units);
-        Some(Logic::Leaf(ContactTest::One { which, selector: typed?, test: test? }))
+        Some(Logic::Leaf(ContactTest::One { which, selector: typed?, tie, test: test? }))
+    }
+
+    /// Reports `lowest` and `highest` in front of something that is no test of one number.
+    fn tells_apart(&mut self, tie: Option<Tie>, test: &Filter, span: Span) -> bool {
+        let Some(tie) = tie else { return true };
+        let inner = match test {
+            Logic::Not(inner) => inner,
+            other => other,
+        };
+        let number = |ty| matches!(ty, FieldType::Int | FieldType::Number | FieldType::Money);
+        let fine = matches!(inner, Logic::Leaf(FieldTest {
+            ty,
+            test: Test::Compare(_, _) | Test::In(_) | Test::Between(_, _) | Test::Measured { .. },
+            ..
+        }) if number(*ty));
+        if !fine {
+            let message = format!("`{}` stands in front of a test of a number", tie.word());
+            let finding = Diagnostic::new(&codes::WRONG_TEST, span, message);
+            self.report(
+                finding.help(format!("e.g. `latest lab(code = LOINC:\"4548-4\") {}.value > 9`", tie.word())),
+            );
+        }
+        fine
     }
 }
 

@@ -45,7 +45,7 @@ impl<'a> Resolver<'a> {
         Some(Logic::Leaf(ContactTest::Share { selector, test, cmp, percent_millis, at_least }))
     }
 
-    fn percentage(&mut self, percent: &Number) -> Option<u32> {
+    pub(super) fn percentage(&mut self, percent: &Number) -> Option<u32> {
         if percent.text.parse::<f64>().is_ok_and(|number| number == 0.0) {
             return Some(0);
         }

@@ -148,8 +148,16 @@ impl ContactTest {
             Self::Field(test) => of_field(test, &mut anchors),
             Self::Age { on, .. } => anchors.extend(on),
             Self::Turns { window, .. } | Self::Anniversary { window, .. } => anchors.extend(window.anchors()),
-            Self::Has(selector) | Self::Count { selector, .. } | Self::Aggregate { selector, .. } => {
+            Self::Has(selector)
+            | Self::Observed { selector, .. }
+            | Self::Continuous { selector, .. }
+            | Self::Count { selector, .. }
+            | Self::Aggregate { selector, .. } => {
                 of_selector(selector, &mut anchors);
+            }
+            Self::DaysCovered { selector, window, .. } => {
+                of_selector(selector, &mut anchors);
+                anchors.extend(window.anchors());
             }
             Self::One { selector, test, .. } | Self::Share { selector, test, .. } => {
                 of_selector(selector, &mut anchors);
@@ -175,8 +183,16 @@ impl ContactTest {
             Self::Turns { window, .. } | Self::Anniversary { window, .. } => {
                 window.anchors_mut().into_iter().for_each(take);
             }
-            Self::Has(selector) | Self::Count { selector, .. } | Self::Aggregate { selector, .. } => {
+            Self::Has(selector)
+            | Self::Observed { selector, .. }
+            | Self::Continuous { selector, .. }
+            | Self::Count { selector, .. }
+            | Self::Aggregate { selector, .. } => {
                 each_of_selector(selector, take);
+            }
+            Self::DaysCovered { selector, window, .. } => {
+                each_of_selector(selector, take);
+                window.anchors_mut().into_iter().for_each(take);
             }
             Self::One { selector, test, .. } | Self::Share { selector, test, .. } => {
                 each_of_selector(selector, take);

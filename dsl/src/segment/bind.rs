@@ -198,7 +198,13 @@ impl Binder<'_> {
             ContactTest::Anniversary { window, .. } | ContactTest::Turns { window, .. } => {
                 self.window(window)
             }
-            ContactTest::Has(selector) => self.selector(selector),
+            ContactTest::Has(selector)
+            | ContactTest::Observed { selector, .. }
+            | ContactTest::Continuous { selector, .. } => self.selector(selector),
+            ContactTest::DaysCovered { selector, window, .. } => {
+                self.selector(selector)?;
+                self.window(window)
+            }
             ContactTest::Count { selector, test, .. } | ContactTest::Aggregate { selector, test, .. } => {
                 self.selector(selector)?;
                 self.number_test(test)

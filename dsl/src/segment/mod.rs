@@ -4,6 +4,7 @@
 //! those two. A [`Segment`] may still hold parameters; [`Segment::bind`] replaces them and yields a
 //! [`BoundSegment`], the only form that can run.
 
+mod adherence;
 mod amount;
 mod anchor;
 mod bind;
@@ -17,6 +18,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use adherence::Observation;
 pub use amount::{Amount, Direction};
 pub use anchor::{Anchor, Shift, Start};
 pub(crate) use anchor::{moved, shifted};
@@ -221,11 +223,45 @@ pub enum ContactTest {
         /// What the number must satisfy: `Money` for a money field, else `Int` or `Number`.
         test: NumberTest,
     },
-    /// The latest or earliest of the selected records satisfies the filter; UNKNOWN when none is selected. Among
+    /// Like `Has`, but UNKNOWN where no record is selected and the contact was not under observation in all of the windows.
+    Observed {
+        /// Which records; at least one window has a beginning, all are in days, and none sees what lies ahead.
+        selector: Selector,
+        /// What shows that a contact was under observation.
+        by: Observation,
+    },
+    /// The share of the local days of a window, up to today, on which some selected record lasts: from the day of `at` for
+    /// `days_supply` days, else up to the day of `end`. A day counts once, and what is left over of one record is not carried to
+    /// another. Without `days_supply` and `end` a record lasts until today, or, when its status says that it is over, nobody knows for how long: then UNKNOWN
+    /// unless that makes no difference. UNKNOWN for a window without a day up to today; 0 without a record.
+    DaysCovered {
+        /// Which records.
+        selector: Selector,
+        /// In days, with a beginning, not ahead.
+        window: Window,
+        /// How the share compares with the percentage.
+        cmp: Cmp,
+        /// Thousandths of a percent, 0 to 100,000.
+        percent_millis: u32,
+    },
+    /// The selected records last, as for `DaysCovered`, from today − `length` to today, where those are taken together
+    /// between which no more than `gap` lies. UNKNOWN where it depends on how long a record lasts.
+    Continuous {
+        /// Which records.
+        selector: Selector,
+        /// Longest stretch without a record between two, in days or longer.
+        gap: Duration,
+        /// How long, in days or longer.
+        length: Duration,
+    },
+    /// The latest or earliest of the selected records, or the one of a place, satisfies the filter; UNKNOWN when there is none. Among
     /// records at the same effective and recorded time one that satisfies it suffices.
     One {
         /// Which end of the order.
         which: Which,
+        /// The one of those with the lowest or highest value of the tested field instead; UNKNOWN when none has a value. The filter is
+        /// a test of a field of numbers, or `Not` of one.
+        tie: Option<Tie>,
         /// From which records.
         selector: Selector,
         /// What the record must satisfy.
@@ -323,6 +359,57 @@ pub enum Which {
     Latest,
     /// Least effective time, then least recorded time.
     Earliest,
+    /// The one at this place, from 2 to [`Which::PLACE_MAX`], counted from the earliest. Records at the same effective and recorded time share their
+    /// places: the earliest are taken away until so many have been counted, and the last ones taken away are meant.
+    Nth(u32),
+}
+
+impl Which {
+    /// Greatest place that can be asked for.
+    pub const PLACE_MAX: u32 = 100;
+
+    /// Word in the language.
+    #[must_use]
+    pub fn word(self) -> String {
+        match self {
+            Self::Latest => "latest".to_owned(),
+            Self::Earliest => "earliest".to_owned(),
+            Self::Nth(place) => {
+                let ending = match (place % 10, place % 100) {
+                    (_, 11..=13) => "th",
+                    (1, _) => "st",
+                    (2, _) => "nd",
+                    (3, _) => "rd",
+                    _ => "th",
+                };
+                format!("{place}{ending}")
+            }
+        }
+    }
+}
+
+/// Which record of those at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tie {
+    /// The one with the least value.
+    Lowest,
+    /// The one with the greatest value.
+    Highest,
+}
+
+impl Tie {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Lowest, Self::Highest];
+
+    /// Word in the language.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Lowest => "lowest",
+            Self::Highest => "highest",
+        }
+    }
 }
 
 /// The records of one kind that a test looks at: visible, not hidden, TRUE under the filter, inside all windows.

@@ -39,7 +39,7 @@ pub(super) fn amount(
         }
         Amount::One { which, selector, field, .. } => {
             let records = record::selected(selector, contact, schema, clock);
-            let last = record::last_of(*which, &records, clock);
+            let last = record::chosen(*which, &records, clock);
             let numbers = last.into_iter().filter_map(|record| exact(record, field, clock));
             numbers.reduce(|best, other| if order(&other, &best, first).is_lt() { other } else { best })
         }

@@ -381,6 +381,23 @@ fn decision(record: &Consent<'_>, clock: &Clock) -> Option<Decision> {
     }
 }
 
+/// Gates that only e-mail has.
+pub(super) fn email_only(gate: Blocked) -> bool {
+    match gate {
+        Blocked::HardBounce | Blocked::Complaint | Blocked::Unsubscribed => true,
+        Blocked::Excluded
+        | Blocked::Deceased
+        | Blocked::NoAddress
+        | Blocked::NoConsent
+        | Blocked::Minor
+        | Blocked::FrequencyCap
+        | Blocked::OnePer
+        | Blocked::NotSampled
+        | Blocked::OverLimit
+        | Blocked::Holdout => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

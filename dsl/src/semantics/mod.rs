@@ -9,6 +9,7 @@ mod aggregate;
 mod amount;
 mod anchor;
 mod chance;
+mod cover;
 mod field;
 mod gate;
 mod household;
@@ -234,8 +235,23 @@ fn contact_test(
             let records = record::selected(selector, contact, schema, clock);
             aggregate::aggregate(*function, &records, field, unit.as_deref(), test)
         }
-        ContactTest::One { which, selector, test } => {
-            record::one(*which, &record::selected(selector, contact, schema, clock), test, clock)
+        ContactTest::Observed { selector, by } => {
+            match record::selected(selector, contact, schema, clock).is_empty() {
+                false => Truth::True,
+                true if cover::observed(selector, by, contact, schema, clock) => Truth::False,
+                true => Truth::Unknown,
+            }
+        }
+        ContactTest::DaysCovered { selector, window, cmp, percent_millis } => {
+            let lasting = cover::lasting(selector, contact, schema, clock);
+            cover::days_covered(&lasting, window, *cmp, *percent_millis, clock)
+        }
+        ContactTest::Continuous { selector, gap, length } => {
+            cover::continuous(&cover::lasting(selector, contact, schema, clock), *gap, *length, clock)
+        }
+        ContactTest::One { which, selector, tie, test } => {
+            let records = record::selected(selector, contact, schema, clock);
+            record::one(*which, &records, *tie, test, clock)
         }
         ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
             let records = record::selected(selector, contact, schema, clock);

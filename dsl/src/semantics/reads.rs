@@ -11,6 +11,9 @@ use crate::segment::{
     Selector, Test,
 };
 
+/// What says how long a record lasts.
+const LASTING: &[&str] = &["end", "days_supply", "status"];
+
 /// Fields that a segment looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
@@ -84,6 +87,14 @@ impl Reads {
             }
             ContactTest::Anniversary { field, .. } => self.contact.extend([field.clone()]),
             ContactTest::Has(selector) => self.selector(selector, &[], schema),
+            ContactTest::Observed { selector, by } => {
+                self.selector(selector, &[], schema);
+                self.selector(&by.coverage, LASTING, schema);
+                by.contacts.iter().for_each(|selector| self.selector(selector, &[], schema));
+            }
+            ContactTest::DaysCovered { selector, .. } | ContactTest::Continuous { selector, .. } => {
+                self.selector(selector, LASTING, schema);
+            }
             ContactTest::Count { counted, selector, .. } => match counted {
                 Counted::Records | Counted::Days => self.selector(selector, &[], schema),
                 Counted::Distinct { field, .. } => self.selector(selector, &[field], schema),

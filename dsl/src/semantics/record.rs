@@ -1,12 +1,15 @@
 //! Records of one contact: which are selected, which is the latest.
 
+use super::aggregate::aggregate;
 use super::field::{field_test, value};
 use super::time::{first_instant, in_window, not_future, not_past, overlaps, value_when};
 use super::truth::{Truth, compare, logic};
 use super::{Contact, Record};
 use crate::clock::Clock;
 use crate::schema::{RecordKind, Schema};
-use crate::segment::{Cmp, Filter, Selector, Turn, Which, Window};
+use crate::segment::{
+    Aggregate, Cmp, FieldTest, Filter, NumberTest, Selector, Test, Tie, Turn, Which, Window,
+};
 use crate::value::{Day, Value, When};
 
 impl Record {
@@ -150,16 +153,65 @@ pub(super) fn share(
     if outcomes.all(|other| other == first) { first } else { Truth::Unknown }
 }
 
-/// The test on the latest or earliest record: TRUE when it is for any of those that tie, UNKNOWN without a record.
-pub(super) fn one(which: Which, records: &[&Record], test: &Filter, clock: &Clock) -> Truth {
-    let answers: Vec<Truth> =
-        last_of(which, records, clock).into_iter().map(|record| filter(test, record, clock)).collect();
+/// The test on one record: TRUE when it is for any of those that tie, or for the one with the lowest or highest value.
+/// UNKNOWN without a record.
+pub(super) fn one(
+    which: Which,
+    records: &[&Record],
+    tie: Option<Tie>,
+    test: &Filter,
+    clock: &Clock,
+) -> Truth {
+    let chosen = chosen(which, records, clock);
+    if let Some(tie) = tie {
+        return logic(test, &|test| tied(tie, &chosen, test));
+    }
+    let answers: Vec<Truth> = chosen.into_iter().map(|record| filter(test, record, clock)).collect();
     if answers.is_empty() { Truth::Unknown } else { answers.into_iter().fold(Truth::False, Truth::or) }
+}
+
+/// A test of the lowest or highest of the values: of all that it can be, where results have comparators.
+fn tied(tie: Tie, records: &[&Record], test: &FieldTest) -> Truth {
+    let function = match tie {
+        Tie::Lowest => Aggregate::Min,
+        Tie::Highest => Aggregate::Max,
+    };
+    let field = &test.field;
+    let of_number = |test: &NumberTest, unit: Option<&str>| aggregate(function, records, field, unit, test);
+    match &test.test {
+        Test::Compare(cmp, operand) => of_number(&NumberTest::Compare(*cmp, operand.clone()), None),
+        Test::Between(low, high) => of_number(&NumberTest::Range(low.clone(), high.clone()), None),
+        Test::In(operands) => of_number(&NumberTest::In(operands.clone()), None),
+        Test::Measured { unit, test } => of_number(test, Some(unit)),
+        // What the resolver does not let through.
+        Test::CompareField(_, _)
+        | Test::Text(_, _)
+        | Test::Codes(_)
+        | Test::List(_, _)
+        | Test::Window(_)
+        | Test::Known
+        | Test::Missing => Truth::Unknown,
+    }
+}
+
+/// The records from which one is asked for: those at an end of the order, or those that share a place.
+pub(super) fn chosen<'a>(which: Which, records: &[&'a Record], clock: &Clock) -> Vec<&'a Record> {
+    let Which::Nth(place) = which else { return last_of(which, records, clock) };
+    let mut left: Vec<&Record> = records.to_vec();
+    let mut counted = 0;
+    loop {
+        let next = last_of(Which::Earliest, &left, clock);
+        counted += next.len();
+        if next.is_empty() || counted >= place as usize {
+            return next;
+        }
+        left.retain(|record| !next.iter().any(|taken| std::ptr::eq(*taken, *record)));
+    }
 }
 
 /// The records at the end of the order: by local day of `at`, then among the instants of that day by instant (days
 /// without a time stay in), then by when they were recorded.
-pub(super) fn last_of<'a>(which: Which, records: &[&'a Record], clock: &Clock) -> Vec<&'a Record> {
+fn last_of<'a>(which: Which, records: &[&'a Record], clock: &Clock) -> Vec<&'a Record> {
     let dated: Vec<(When, &Record)> =
         records.iter().filter_map(|record| record.at().map(|at| (at, *record))).collect();
     let Some(day) = extreme(which, dated.iter().map(|(at, _)| clock.day_of(*at))) else { return Vec::new() };
@@ -191,6 +243,6 @@ pub(super) fn last_of<'a>(which: Which, records: &[&'a Record], clock: &Clock) -
 fn extreme<T: Ord>(which: Which, values: impl Iterator<Item = T>) -> Option<T> {
     match which {
         Which::Latest => values.max(),
-        Which::Earliest => values.min(),
+        Which::Earliest | Which::Nth(_) => values.min(),
     }
 }

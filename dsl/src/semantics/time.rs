@@ -115,6 +115,17 @@ pub(super) fn before(window: &Window, clock: &Clock) -> Option<Clock> {
     }
 }
 
+/// First and last day of a window in days, where it has them; `None` for one in hours or minutes.
+pub(super) fn first_and_last_day(window: &Window, clock: &Clock) -> Option<(Option<Day>, Option<Day>)> {
+    let day = |bound| match bound {
+        Bound::Open => Some(None),
+        Bound::Day(day) => Some(Some(day)),
+        Bound::Exact { .. } => None,
+    };
+    let Bounds { old, new } = bounds(window, clock)?;
+    Some((day(old)?, day(new)?))
+}
+
 /// A moment lies in the window. UNKNOWN for a day against hours or minutes.
 pub(super) fn in_window(when: When, window: &Window, clock: &Clock) -> Truth {
     let Some(Bounds { old, new }) = bounds(window, clock) else { return Truth::Unknown };

@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::anchor::anchored;
 use super::chance::{held_out, sampled};
-use super::gate::{GATES, capped, closed, facts};
+use super::gate::{GATES, capped, closed, email_only, facts};
 use super::reads::fields_of;
-use super::record::{Fate, fate, filter, last_of, selected};
+use super::record::{Fate, chosen, fate, filter, selected};
 use super::sequence::deciding;
 use super::time::first_instant;
 use super::truth::number_of;
@@ -345,7 +345,18 @@ impl Teller<'_> {
             }
             ContactTest::Turns { .. } => self.born(None),
             ContactTest::Anniversary { field, .. } => self.facts([contact_fact(field)]),
-            ContactTest::Has(selector) => self.records(selector, &self.taken(selector), Vec::new()),
+            ContactTest::Has(selector)
+            | ContactTest::DaysCovered { selector, .. }
+            | ContactTest::Continuous { selector, .. } => {
+                self.records(selector, &self.taken(selector), Vec::new())
+            }
+            ContactTest::Observed { selector, by } => {
+                let mut all = self.records(selector, &self.taken(selector), Vec::new());
+                for selector in by.selectors() {
+                    all.extend(self.records(selector, &self.taken(selector), Vec::new()));
+                }
+                all
+            }
             ContactTest::Count { counted, selector, .. } => {
                 let taken = self.taken(selector);
                 let (name, number) = match counted {
@@ -367,7 +378,7 @@ impl Teller<'_> {
             }
             ContactTest::One { which, selector, .. } => {
                 let taken = self.taken(selector);
-                let chosen = last_of(*which, &taken, self.clock);
+                let chosen = chosen(*which, &taken, self.clock);
                 let facts = vec![named("records to choose from", Some(taken.len().to_string()))];
                 self.records(selector, &chosen, facts)
             }
@@ -567,23 +578,6 @@ impl Teller<'_> {
             | Blocked::OverLimit
             | Blocked::Holdout => Evidence::default(),
         }
-    }
-}
-
-/// Gates that only e-mail has.
-fn email_only(gate: Blocked) -> bool {
-    match gate {
-        Blocked::HardBounce | Blocked::Complaint | Blocked::Unsubscribed => true,
-        Blocked::Excluded
-        | Blocked::Deceased
-        | Blocked::NoAddress
-        | Blocked::NoConsent
-        | Blocked::Minor
-        | Blocked::FrequencyCap
-        | Blocked::OnePer
-        | Blocked::NotSampled
-        | Blocked::OverLimit
-        | Blocked::Holdout => false,
     }
 }
 

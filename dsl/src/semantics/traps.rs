@@ -16,6 +16,7 @@ mod anchors;
 mod calendar;
 mod gates;
 mod households;
+mod lasting;
 mod records;
 mod references;
 mod sequences;
@@ -89,7 +90,7 @@ fn age(cmp: Cmp, years: i64) -> Criteria {
 }
 
 fn one(which: Which, kind: &str, windows: &[Window], test: Filter) -> Criteria {
-    Logic::Leaf(ContactTest::One { which, selector: selector(kind, Logic::True, windows), test })
+    Logic::Leaf(ContactTest::One { which, selector: selector(kind, Logic::True, windows), tie: None, test })
 }
 
 fn span(count: u32, unit: DurationUnit) -> Duration {

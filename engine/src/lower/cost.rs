@@ -27,6 +27,8 @@ fn rows_of_test(snapshot: &Snapshot, test: &ContactTest) -> u64 {
         | ContactTest::Count { selector, .. }
         | ContactTest::Aggregate { selector, .. }
         | ContactTest::One { selector, .. }
+        | ContactTest::DaysCovered { selector, .. }
+        | ContactTest::Continuous { selector, .. }
         | ContactTest::Share { selector, .. } => snapshot.records(&selector.record),
         ContactTest::Household(of) => snapshot.contacts() + rows(snapshot, &of.test),
         ContactTest::Reference(of) => {
@@ -36,6 +38,9 @@ fn rows_of_test(snapshot: &Snapshot, test: &ContactTest) -> u64 {
                 Asks::InSegment | Asks::InStage => once,
                 Asks::Entered(_) => 2 * once,
             }
+        }
+        ContactTest::Observed { selector, by } => {
+            std::iter::once(selector).chain(by.selectors()).map(|it| snapshot.records(&it.record)).sum()
         }
         ContactTest::Sequence(sequence) => {
             sequence.selectors().map(|selector| snapshot.records(&selector.record)).sum()

@@ -3,6 +3,7 @@
 //! A criterion becomes one node over sets. Tests of contact fields that lie in files of one class become one
 //! predicate; a test of records becomes a leaf over a filtered scan of the kind's files.
 
+mod adherence;
 mod anchors;
 mod cost;
 mod fields;
@@ -21,7 +22,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, FieldType, Schema};
 use hyperseg_dsl::segment::{
-    Cmp, ContactTest, Criteria, Criterion, FieldTest, Logic, NumberTest, Operand, Segment, Stage, Test,
+    Cmp, ContactTest, Criteria, Criterion, FieldTest, Logic, NumberTest, Operand, Segment, Stage, Test, Which,
 };
 use hyperseg_dsl::value::Value;
 
@@ -180,6 +181,9 @@ impl Lowering<'_> {
                 | ContactTest::Count { .. }
                 | ContactTest::Aggregate { .. }
                 | ContactTest::One { .. }
+                | ContactTest::Observed { .. }
+                | ContactTest::DaysCovered { .. }
+                | ContactTest::Continuous { .. }
                 | ContactTest::Sequence(_)
                 | ContactTest::Share { .. }
                 | ContactTest::Reference(_)
@@ -223,6 +227,9 @@ impl Lowering<'_> {
             | ContactTest::Count { .. }
             | ContactTest::Aggregate { .. }
             | ContactTest::One { .. }
+            | ContactTest::Observed { .. }
+            | ContactTest::DaysCovered { .. }
+            | ContactTest::Continuous { .. }
             | ContactTest::Sequence(_)
             | ContactTest::Share { .. }
             | ContactTest::Reference(_)
@@ -262,8 +269,16 @@ impl Lowering<'_> {
                 let asked = self.measured(selector, field, unit.as_deref())?;
                 self.record_leaf(operation, selector, asked, of)
             }
-            ContactTest::One { which, selector, test } => {
-                let (operation, asked) = self.one(*which, selector, test)?;
+            ContactTest::Observed { selector, by } => self.observed(selector, by, of),
+            ContactTest::DaysCovered { selector, window, cmp, percent_millis } => {
+                self.days_covered(selector, window, *cmp, *percent_millis, of)
+            }
+            ContactTest::Continuous { selector, gap, length } => self.continuous(selector, *gap, *length, of),
+            ContactTest::One { which, selector, tie, test } => {
+                let (operation, asked) = match (which, tie) {
+                    (Which::Latest | Which::Earliest, None) => self.one(*which, selector, test)?,
+                    (_, _) => self.placed(*which, selector, *tie, test)?,
+                };
                 self.record_leaf(operation, selector, asked, of)
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence, of),

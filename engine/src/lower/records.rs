@@ -1,21 +1,24 @@
 //! Tests of records: the scan of a kind's files with what can be pushed to it, and the leaf above.
 
-use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind};
-use hyperseg_dsl::segment::{CodeSet, Counted, FieldTest, Filter, Logic, Selector, Test, Which, Window};
+use hyperseg_dsl::segment::{
+    CodeSet, Counted, FieldTest, Filter, Logic, NumberTest, Selector, Test, Tie, Which, Window,
+};
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::TableId;
 
 use super::anchors::Place;
 use super::in_lists::kept_apart;
 use super::time::{Stretch, sees_the_future, stretch};
-use super::{Leaf, Lowering, fields, literal, logic_expr, node};
+use super::{Leaf, Lowering, bounds, fields, literal, logic_expr, node};
 use crate::plan::ops::Operation;
 use crate::plan::ops::distinct::Sameness;
 use crate::plan::ops::extreme::Extreme;
+use crate::plan::ops::placed::{Place as Placement, Placed, ValueTest};
 use crate::plan::ops::record_set::CountTest;
 
 /// A selector split into what decides before the leaf and what the leaf decides itself.
@@ -77,10 +80,58 @@ impl Lowering<'_> {
         Ok((Operation::ExtremeRecord(extreme), vec![self.record_test(selector, test)?]))
     }
 
+    /// The record of a place, or the one with the lowest or highest value of those at the same time.
+    pub(super) fn placed(
+        &self,
+        which: Which,
+        selector: &Selector,
+        tie: Option<Tie>,
+        test: &Filter,
+    ) -> Result<(Operation, Vec<Expr>)> {
+        let place = match which {
+            Which::Latest => Placement::Latest,
+            Which::Earliest => Placement::From(1),
+            Which::Nth(place) => Placement::From(place),
+        };
+        let zone = self.clock.zone;
+        let Some(tie) = tie else {
+            let placed = Placed { place, zone, value: None };
+            return Ok((Operation::PlacedRecord(placed), vec![self.record_test(selector, test)?]));
+        };
+        let (leaf, negated) = match test {
+            Logic::Not(inner) => (inner.as_ref(), true),
+            other => (other, false),
+        };
+        let Logic::Leaf(FieldTest { field, test, .. }) = leaf else {
+            return internal_err!("the lowest or highest of something that is no number");
+        };
+        let (unit, test) = match test {
+            Test::Compare(cmp, operand) => (None, NumberTest::Compare(*cmp, operand.clone())),
+            Test::Between(low, high) => (None, NumberTest::Range(low.clone(), high.clone())),
+            Test::In(operands) => (None, NumberTest::In(operands.clone())),
+            Test::Measured { unit, test } => (Some(unit.as_str()), test.clone()),
+            Test::CompareField(..)
+            | Test::Text(..)
+            | Test::Codes(_)
+            | Test::List(..)
+            | Test::Window(_)
+            | Test::Known
+            | Test::Missing => return internal_err!("the lowest or highest of something that is no number"),
+        };
+        let highest = match tie {
+            Tie::Lowest => false,
+            Tie::Highest => true,
+        };
+        let value = Some(ValueTest { highest, bounds: bounds(&test)?, negated });
+        let asked = self.measured(selector, field, unit)?;
+        Ok((Operation::PlacedRecord(Placed { place, zone, value }), asked))
+    }
+
+    /// Whether the latest is meant; records of a place are [`Self::placed`].
     pub(super) fn is_latest(&self, which: Which) -> bool {
         match which {
             Which::Latest => true,
-            Which::Earliest => false,
+            Which::Earliest | Which::Nth(_) => false,
         }
     }
 

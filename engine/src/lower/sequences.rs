@@ -48,7 +48,7 @@ impl Lowering<'_> {
     }
 }
 
-fn reach(length: Duration) -> Reach {
+pub(super) fn reach(length: Duration) -> Reach {
     let count = length.count;
     match length.unit {
         DurationUnit::Minute => Reach::Exact(i64::from(count) * 60_000_000),

@@ -33,65 +33,71 @@ pub const OPERATORS: &[&str] = &[
     "before",
     "clock of an event",
     "code under",
-    "codes",
     "codes without codes",
-    "compare",
+    "codes",
     "compare with a field",
+    "compare",
     "contains",
-    "count",
+    "continuous",
     "count days",
     "count distinct",
+    "count",
     "day: as_of",
     "day: date",
     "day: of the contact",
     "day: shifted back",
     "day: shifted forward",
+    "days covered",
     "earliest",
     "ends with",
     "entered segment",
     "everyone",
     "exactly of",
     "field",
-    "has",
     "has all of",
     "has any of",
     "has none of",
-    "in",
+    "has",
+    "highest",
     "in segment",
+    "in",
     "in stage",
     "is known",
     "is missing",
     "latest",
+    "lowest",
     "matches",
     "max",
     "median",
     "min",
     "nobody",
-    "not",
     "not followed by",
     "not followed by, open",
+    "not",
     "number compare",
     "number in",
     "number range",
     "or",
     "parameter",
+    "place",
     "range",
     "same field",
     "sample",
     "sequence",
-    "share",
     "share of some",
+    "share",
     "starts with",
     "sum",
-    "then",
     "then after",
+    "then",
     "turns",
-    "unit",
     "unit of a measure",
+    "unit",
+    "while observed",
     "window: after",
     "window: before",
-    "window: between",
     "window: between ago",
+    "window: between",
     "window: in last",
     "window: in next",
     "window: last period",
@@ -259,11 +265,28 @@ impl Found {
                 self.selector(selector);
                 self.number_test(test);
             }
-            ContactTest::One { which, selector, test } => {
+            ContactTest::Observed { selector, .. } => {
+                self.add("while observed");
+                self.selector(selector);
+            }
+            ContactTest::DaysCovered { selector, window, .. } => {
+                self.add("days covered");
+                self.window(window);
+                self.selector(selector);
+            }
+            ContactTest::Continuous { selector, .. } => {
+                self.add("continuous");
+                self.selector(selector);
+            }
+            ContactTest::One { which, selector, tie, test } => {
                 self.add(match which {
                     Which::Latest => "latest",
                     Which::Earliest => "earliest",
+                    Which::Nth(_) => "place",
                 });
+                if let Some(tie) = tie {
+                    self.add(tie.word());
+                }
                 self.selector(selector);
                 self.filter(test);
             }

@@ -6,7 +6,7 @@ use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
 use hyperseg_dsl::segment::{
     Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter, Hidden,
     ListTest, Logic, NumberTest, Operand, OtherField, Param, Period, Quantity, Reference, Selector, Test,
-    TextOp, Turn, Which, Window,
+    TextOp, Turn, Window,
 };
 use hyperseg_dsl::value::{Day, Value};
 
@@ -38,7 +38,7 @@ pub(super) struct Maker<'a> {
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(81) {
+        self.logic(depth, &mut |maker| match maker.dice.below(89) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -52,18 +52,8 @@ impl<'w> Maker<'w> {
             72..=73 => Logic::Leaf(ContactTest::Sample(sample(&mut maker.dice))),
             74..=77 if !maker.fixed => maker.reference(),
             78..=80 => maker.household(),
-            _ => {
-                let selector = maker.selector();
-                let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
-                let test = match maker.schema.record(&selector.record) {
-                    Some(kind) => match kind.field("at").filter(|_| maker.dice.percent(30)) {
-                        Some(at) => maker.field_test(at, &[], None),
-                        None => maker.filter(kind, 1),
-                    },
-                    None => Logic::True,
-                };
-                Logic::Leaf(ContactTest::One { which, selector, test })
-            }
+            81..=84 => maker.adherence(),
+            _ => maker.one(),
         })
     }
 
@@ -120,7 +110,7 @@ impl<'w> Maker<'w> {
     }
 
     /// Tests of the fields of a record of the kind.
-    fn filter(&mut self, kind: &RecordKind, depth: usize) -> Filter {
+    pub(super) fn filter(&mut self, kind: &RecordKind, depth: usize) -> Filter {
         let records: Vec<_> = self
             .world
             .contacts
@@ -142,7 +132,7 @@ impl<'w> Maker<'w> {
     }
 
     /// A test of a field, or `Not` of one; around the sample when there is one.
-    fn field_test(&mut self, field: &Field, others: &[Field], sample: Option<Value>) -> Filter {
+    pub(super) fn field_test(&mut self, field: &Field, others: &[Field], sample: Option<Value>) -> Filter {
         let leaf = |test| Logic::Leaf(FieldTest { field: field.name.clone(), ty: field.ty, test });
         if self.dice.percent(8)
             && let Some(test) = self.against_field(field, others)
@@ -225,22 +215,6 @@ impl<'w> Maker<'w> {
         }
     }
 
-    /// A test of a number that is asked for in a unit.
-    fn reported(&mut self, field: &Field, sample: Option<&Value>) -> NumberTest {
-        let (one, other) = (self.literal(field, sample), self.literal(field, None));
-        match self.dice.below(5) {
-            0 => {
-                let (low, high) = if greater(&one, &other) { (other, one) } else { (one, other) };
-                NumberTest::Range(self.operand(low), self.operand(high))
-            }
-            1 => NumberTest::In(vec![self.operand(one)]),
-            _ => {
-                let cmp = self.dice.pick(&COMPARISONS).copied().unwrap_or(Cmp::Eq);
-                NumberTest::Compare(cmp, self.operand(one))
-            }
-        }
-    }
-
     /// A comparison with another field that can be compared.
     fn against_field(&mut self, field: &Field, others: &[Field]) -> Option<Test> {
         let family = |field: &Field| match field.ty {
@@ -279,7 +253,7 @@ impl<'w> Maker<'w> {
     }
 
     /// A value as the text of a segment can say it: the sample mostly, days for moments.
-    fn literal(&mut self, field: &Field, sample: Option<&Value>) -> Value {
+    pub(super) fn literal(&mut self, field: &Field, sample: Option<&Value>) -> Value {
         let value = match sample {
             Some(sample) if self.dice.percent(80) => sample.clone(),
             _ => palette::value(&mut self.dice, field, &self.world.clock),
@@ -415,7 +389,7 @@ impl<'w> Maker<'w> {
         Logic::Leaf(ContactTest::Share { selector, test, cmp, percent_millis, at_least })
     }
 
-    fn selector(&mut self) -> Selector {
+    pub(super) fn selector(&mut self) -> Selector {
         let Some(kind) = self.kind() else {
             // Without a kind nothing is selected.
             return Selector {

@@ -56,6 +56,22 @@ impl Maker<'_> {
         Logic::Leaf(ContactTest::Aggregate { function, selector, field, ty, unit, test })
     }
 
+    /// A test of a number that is asked for in a unit.
+    pub(super) fn reported(&mut self, field: &Field, sample: Option<&Value>) -> NumberTest {
+        let (one, other) = (self.literal(field, sample), self.literal(field, None));
+        match self.dice.below(5) {
+            0 => {
+                let (low, high) = if greater(&one, &other) { (other, one) } else { (one, other) };
+                NumberTest::Range(self.operand(low), self.operand(high))
+            }
+            1 => NumberTest::In(vec![self.operand(one)]),
+            _ => {
+                let cmp = self.dice.pick(&COMPARISONS).copied().unwrap_or(COMPARISONS[0]);
+                NumberTest::Compare(cmp, self.operand(one))
+            }
+        }
+    }
+
     pub(super) fn measured(&mut self, function: Aggregate, kind: &RecordKind, field: &Field) -> NumberTest {
         let (one, other) = (self.near(function, kind, field), self.near(function, kind, field));
         match self.dice.below(6) {

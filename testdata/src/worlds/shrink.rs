@@ -204,6 +204,8 @@ impl Shrinker<'_> {
 fn simpler(test: &ContactTest) -> Vec<ContactTest> {
     match test {
         ContactTest::Has(selector)
+        | ContactTest::DaysCovered { selector, .. }
+        | ContactTest::Continuous { selector, .. }
         | ContactTest::Count { selector, .. }
         | ContactTest::Aggregate { selector, .. }
         | ContactTest::One { selector, .. }
@@ -212,11 +214,14 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
                 let mut test = test.clone();
                 match &mut test {
                     ContactTest::Has(selector)
+                    | ContactTest::DaysCovered { selector, .. }
+                    | ContactTest::Continuous { selector, .. }
                     | ContactTest::Count { selector, .. }
                     | ContactTest::Aggregate { selector, .. }
                     | ContactTest::One { selector, .. }
                     | ContactTest::Share { selector, .. } => *selector = simple,
                     ContactTest::Field(_)
+                    | ContactTest::Observed { .. }
                     | ContactTest::Age { .. }
                     | ContactTest::Turns { .. }
                     | ContactTest::Anniversary { .. }
@@ -230,6 +235,12 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
             simpler_selectors(selector).into_iter().map(with).collect()
         }
         ContactTest::Sequence(sequence) => simpler_sequences(sequence),
+        // The days come from its windows.
+        ContactTest::Observed { selector, by } => simpler_selectors(selector)
+            .into_iter()
+            .filter(|simple| simple.windows == selector.windows)
+            .map(|selector| ContactTest::Observed { selector, by: by.clone() })
+            .collect(),
         ContactTest::Reference(reference) => simpler_references(reference),
         ContactTest::Household(of) => {
             let with = |test| ContactTest::Household(Box::new(Household { all: of.all, test }));

@@ -8,7 +8,7 @@ use hyperseg_dsl::schema::{Field, FieldType, Schema};
 use hyperseg_dsl::segment::{
     AgeUnit, Amount, Anchor, Asks, Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit,
     Event, FieldTest, Filter, Link, Logic, NumberTest, Operand, Reference, Relation, Sample, Segment,
-    Selector, Sequence, Shift, Start, Test, TextOp, Which, Window,
+    Selector, Sequence, Shift, Start, Test, TextOp, Window,
 };
 use hyperseg_dsl::semantics::select_all;
 use hyperseg_dsl::value::Value;
@@ -172,12 +172,24 @@ impl Printer {
                 let test = number_test_in(test, unit.as_deref());
                 format!("{}({}) {test}", function.name(), self.field_of(selector, field))
             }
-            ContactTest::One { which, selector, test } => {
-                let which = which_word(*which);
+            ContactTest::Observed { selector, .. } => {
+                format!("has {} while observed", self.selector(selector))
+            }
+            ContactTest::DaysCovered { selector, window, cmp, percent_millis } => {
+                let percent = f64::from(*percent_millis) / 1_000.0;
                 let selector = self.selector(selector);
+                format!("days covered({selector}) {} {} {percent}%", window_text(window), sign(*cmp))
+            }
+            ContactTest::Continuous { selector, gap, length } => {
+                let selector = self.selector(selector);
+                format!("continuous {selector} gap {} for {}", duration(*gap), duration(*length))
+            }
+            ContactTest::One { which, selector, tie, test } => {
+                let tie = tie.map(|tie| format!(" {}", tie.word())).unwrap_or_default();
+                let (which, selector) = (which.word(), self.selector(selector));
                 match test {
                     Logic::Leaf(test) => {
-                        format!("{which} {selector} .{} {}", test.field, self.field_test(test))
+                        format!("{which} {selector}{tie} .{} {}", test.field, self.field_test(test))
                     }
                     other => format!("{which} {selector} has ({})", self.filter(other)),
                 }
@@ -228,7 +240,7 @@ impl Printer {
                 format!("{}({})", function.name(), self.field_of(selector, field))
             }
             Amount::One { which, selector, field, .. } => {
-                format!("{} {} .{field}", which_word(*which), self.selector(selector))
+                format!("{} {} .{field}", which.word(), self.selector(selector))
             }
         }
     }
@@ -349,13 +361,6 @@ impl Printer {
         let name = known.unwrap_or_else(|| format!("set{}", self.sets.len() + 1));
         self.sets.insert(name.clone(), text);
         format!("in @{name}")
-    }
-}
-
-fn which_word(which: Which) -> &'static str {
-    match which {
-        Which::Latest => "latest",
-        Which::Earliest => "earliest",
     }
 }
 

@@ -95,6 +95,9 @@ impl Facts for ContactTest {
             | Self::Turns { .. }
             | Self::Anniversary { .. }
             | Self::Has(_)
+            | Self::Observed { .. }
+            | Self::DaysCovered { .. }
+            | Self::Continuous { .. }
             | Self::One { .. }
             | Self::Sequence(_)
             | Self::Sample(_)

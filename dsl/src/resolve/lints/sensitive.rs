@@ -77,6 +77,9 @@ fn of_test(test: &ContactTest, schema: &Schema) -> Option<Class> {
         ContactTest::Anniversary { field, .. } => of_field(field, schema),
         ContactTest::Age { .. } | ContactTest::Turns { .. } | ContactTest::Sample(_) => None,
         ContactTest::Has(selector)
+        | ContactTest::Observed { selector, .. }
+        | ContactTest::DaysCovered { selector, .. }
+        | ContactTest::Continuous { selector, .. }
         | ContactTest::Count { selector, .. }
         | ContactTest::Aggregate { selector, .. } => of_filter(&selector.filter, selector, schema),
         ContactTest::One { selector, test, .. } | ContactTest::Share { selector, test, .. } => {

@@ -102,7 +102,7 @@ impl Made {
 
 impl Constant {
     /// In the unit of what it is compared with.
-    fn made(self, on_grid: bool) -> Made {
+    pub(super) fn made(self, on_grid: bool) -> Made {
         match self {
             Self::Whole(whole) if on_grid => Made::Whole(steps(whole as f64)),
             Self::Whole(whole) => Made::Whole(whole.into()),
@@ -118,7 +118,7 @@ fn steps(number: f64) -> i128 {
 }
 
 impl Bounds {
-    fn hold(&self, made: Made, on_grid: bool) -> bool {
+    pub(super) fn hold(&self, made: Made, on_grid: bool) -> bool {
         self.0.iter().any(|Bound(parts)| {
             parts.iter().all(|(relation, constant)| {
                 made.compare(constant.made(on_grid)).is_some_and(|order| relation.holds(order))
@@ -140,7 +140,7 @@ pub(crate) struct Measure {
 
 /// What is known of one contact.
 #[derive(Clone, Copy, Debug)]
-struct State {
+pub(super) struct State {
     /// Sum, least or greatest; whole.
     whole: i128,
     /// Least or greatest number that is not whole.
@@ -149,7 +149,7 @@ struct State {
 }
 
 impl State {
-    const NOTHING: Self = Self { whole: 0, real: 0.0, values: 0 };
+    pub(super) const NOTHING: Self = Self { whole: 0, real: 0.0, values: 0 };
 
     fn add(&mut self, function: Aggregate, value: Made) {
         let first = self.values == 0;
@@ -343,21 +343,21 @@ struct Between {
 }
 
 /// An end of what a number made of values can be.
-struct MadeEnd {
+pub(super) struct MadeEnd {
     /// Infinite, or the number.
     at: Made,
     open: bool,
 }
 
 impl MadeEnd {
-    fn order(&self, constant: Made, beyond: Ordering) -> Ordering {
+    pub(super) fn order(&self, constant: Made, beyond: Ordering) -> Ordering {
         // Literals are finite, so that there is an order.
         order(self.at.compare(constant).unwrap_or(beyond), self.open, beyond)
     }
 }
 
 /// What a function makes of values that are known and of ends. `values` are those of a median.
-fn end(
+pub(super) fn end(
     function: Aggregate,
     state: &State,
     values: &[f64],
@@ -404,7 +404,8 @@ fn end(
         }
     }
 }
-fn real(made: Made) -> f64 {
+
+pub(super) fn real(made: Made) -> f64 {
     match made {
         Made::Whole(whole) => whole as f64,
         Made::Real(real) => real,

@@ -1,6 +1,7 @@
 //! The operators over sets of contacts, one file each.
 
 pub(crate) mod consent;
+pub(crate) mod cover;
 pub(crate) mod criteria;
 mod days;
 pub(crate) mod distinct;
@@ -14,11 +15,14 @@ pub(crate) mod logic;
 pub(crate) mod measure;
 pub(crate) mod narrow;
 mod number_of;
+mod per_contact;
+pub(crate) mod placed;
 pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
 pub(crate) mod stages;
 pub(crate) mod tails;
+pub(crate) mod unobserved;
 mod where_known;
 mod without;
 
@@ -31,12 +35,15 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use hyperseg_dsl::segment::Aggregate;
 
 use self::consent::Consent;
+use self::cover::Cover;
 use self::distinct::Sameness;
 use self::extreme::Extreme;
 use self::measure::Bounds;
+use self::placed::Placed;
 use self::record_set::CountTest;
 use self::sequence::Chain;
 use self::share::ShareTest;
+use self::unobserved::Unobserved;
 use super::exec::SetOperator;
 use crate::functions::NumberOf;
 use crate::report::Reason;
@@ -64,6 +71,12 @@ pub(crate) enum Operation {
     },
     /// The share of selected records that satisfy a test. Expressions: the filter, the test.
     ShareOfRecords(ShareTest),
+    /// The record of a place. Expressions: the filter, the test; or the value, and what it says of the number.
+    PlacedRecord(Placed),
+    /// The days on which selected records last. Expressions: the filter, the end, the days of supply, whether it is over.
+    DaysCovered(Cover),
+    /// Who was not under observation. Inputs: rows of coverage, rows of each kind that shows that a contact was seen.
+    NotObserved(Unobserved),
     /// Records that follow each other. Inputs: rows, for each record of the chain.
     RecordChain(Chain),
     /// Consent forbids. Expressions: the filter.
@@ -115,6 +128,9 @@ impl Operation {
             Self::ExtremeDay { latest: true } => "LatestDay",
             Self::ExtremeDay { latest: false } => "EarliestDay",
             Self::ShareOfRecords(_) => "ShareOfRecords",
+            Self::PlacedRecord(_) => "PlacedRecord",
+            Self::DaysCovered(_) => "DaysCovered",
+            Self::NotObserved(_) => "NotObserved",
             Self::RecordChain(_) => "RecordChain",
             Self::ConsentBlocks(_) => "ConsentBlocks",
             Self::Narrow => "Narrow",
@@ -145,9 +161,11 @@ impl Operation {
             | Self::Measure(..)
             | Self::ExtremeDay { .. }
             | Self::ShareOfRecords(_) => &["ord"],
-            Self::ExtremeRecord(_) => &["ord", "at", "recorded_at"],
+            Self::ExtremeRecord(_) | Self::PlacedRecord(_) => &["ord", "at", "recorded_at"],
+            Self::DaysCovered(_) => &["ord", "at"],
             Self::ConsentBlocks(_) => &["ord", "at", "decision", "end"],
             Self::RecordChain(_)
+            | Self::NotObserved(_)
             | Self::Narrow
             | Self::WhereKnown
             | Self::And
@@ -166,7 +184,7 @@ impl Operation {
 
     /// Whether it is a leaf with rows as inputs, rather than one scan.
     pub(crate) fn reads_rows(&self) -> bool {
-        matches!(self, Self::RecordChain(_))
+        matches!(self, Self::RecordChain(_) | Self::NotObserved(_))
     }
 
     /// Whether it reads records or contacts, rather than sets.
@@ -181,6 +199,9 @@ impl Operation {
             | Self::ExtremeDay { .. }
             | Self::ShareOfRecords(_)
             | Self::RecordChain(_)
+            | Self::PlacedRecord(_)
+            | Self::DaysCovered(_)
+            | Self::NotObserved(_)
             | Self::ConsentBlocks(_) => true,
             Self::Narrow
             | Self::WhereKnown
@@ -206,6 +227,12 @@ impl Operation {
 
     /// The operator that does it; `asked` are the expressions that a leaf evaluates over the rows it gets.
     pub(crate) fn operator(&self, asked: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn SetOperator>> {
+        if let Self::PlacedRecord(placed) = self {
+            return Ok(Arc::new(placed::PlacedRecord { placed: placed.clone(), asked }));
+        }
+        if let Self::DaysCovered(cover) = self {
+            return Ok(Arc::new(cover::DaysCovered { cover: cover.clone(), asked }));
+        }
         let mut asked = asked.into_iter();
         let first = asked.next();
         let second = asked.next();
@@ -227,6 +254,7 @@ impl Operation {
             (Self::ShareOfRecords(asked), Some(test)) => {
                 Arc::new(share::ShareOfRecords { test, asked: *asked })
             }
+            (Self::NotObserved(days), None) => Arc::new(unobserved::NotObserved { days: *days }),
             (Self::RecordChain(chain), None) => Arc::new(sequence::RecordChain { chain: chain.clone() }),
             (Self::ConsentBlocks(consent), None) => Arc::new(consent::ConsentBlocks { consent: *consent }),
             (Self::WhereKnown, None) => Arc::new(where_known::WhereKnown),

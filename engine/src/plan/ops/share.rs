@@ -42,16 +42,16 @@ pub(crate) struct ShareOfRecords {
 
 /// Records of a contact.
 #[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    all: u32,
-    certain: u32,
+pub(super) struct Counts {
+    pub(super) all: u32,
+    pub(super) certain: u32,
     /// Certain, or UNKNOWN.
-    possible: u32,
+    pub(super) possible: u32,
 }
 
 impl ShareTest {
     /// Whether the test is certain, and whether it is possible.
-    fn of(self, counts: Counts) -> (bool, bool) {
+    pub(super) fn of(self, counts: Counts) -> (bool, bool) {
         if counts.all < self.at_least {
             return (false, false);
         }

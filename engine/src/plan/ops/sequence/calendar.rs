@@ -48,14 +48,14 @@ impl Moment {
 }
 
 /// Lengths of time against moments.
-pub(super) struct Calendar {
+pub(in crate::plan::ops) struct Calendar {
     clock: Clock,
     /// The day, reach and direction shifted last.
     shifted: Option<((i32, Reach, bool), i32)>,
 }
 
 impl Calendar {
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(in crate::plan::ops) fn new(clock: Clock) -> Self {
         Self { clock, shifted: None }
     }
 
@@ -80,7 +80,7 @@ impl Calendar {
     }
 
     /// The day so much later or earlier; the last or first number where the calendar ends before that.
-    pub(super) fn shift(&mut self, day: i32, reach: Reach, later: bool) -> i32 {
+    pub(in crate::plan::ops) fn shift(&mut self, day: i32, reach: Reach, later: bool) -> i32 {
         let beyond = if later { i32::MAX } else { i32::MIN };
         match reach {
             Reach::Days(days) => {

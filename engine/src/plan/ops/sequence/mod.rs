@@ -11,7 +11,7 @@
 //! and inputs behind an empty one are not read at all. The state is as large as the selected records of the contacts that
 //! are still in question.
 
-mod calendar;
+pub(super) mod calendar;
 mod gather;
 mod relate;
 

@@ -1,0 +1,106 @@
+//! How long records last: days covered, without a gap, under observation.
+
+use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
+use hyperseg_dsl::segment::{Cmp, Duration, Observation, Selector, Window};
+use hyperseg_dsl::value::{Value, days_since_epoch};
+
+use super::records::not_hidden;
+use super::sequences::reach;
+use super::time::stretch;
+use super::{Leaf, Lowering, node, relation};
+use crate::plan::ops::Operation;
+use crate::plan::ops::cover::{Cover, Covered};
+use crate::plan::ops::share::ShareTest;
+use crate::plan::ops::unobserved::Unobserved;
+use crate::plan::rows::RowsNode;
+
+impl Lowering<'_> {
+    /// `days covered(selector) window > 80%`.
+    pub(super) fn days_covered(
+        &self,
+        selector: &Selector,
+        window: &Window,
+        cmp: Cmp,
+        percent_millis: u32,
+        of: &Leaf<'_>,
+    ) -> Result<LogicalPlan> {
+        let (first, last) = self.days_of(std::slice::from_ref(window))?;
+        let test = ShareTest { relation: relation(cmp), percent_millis, at_least: 0 };
+        self.covered(Covered::Share { first, last, test }, selector, of)
+    }
+
+    /// `continuous selector gap D for D`.
+    pub(super) fn continuous(
+        &self,
+        selector: &Selector,
+        gap: Duration,
+        length: Duration,
+        of: &Leaf<'_>,
+    ) -> Result<LogicalPlan> {
+        let (first, _) = self.days_of(&[Window::InLast(length)])?;
+        self.covered(Covered::Continuous { first, gap: reach(gap) }, selector, of)
+    }
+
+    fn covered(&self, asked: Covered, selector: &Selector, of: &Leaf<'_>) -> Result<LogicalPlan> {
+        let cover = Cover { zone: self.clock.zone, today: self.today(), asked };
+        self.record_leaf(Operation::DaysCovered(cover), selector, self.lasting(selector)?, of)
+    }
+
+    fn today(&self) -> i32 {
+        days_since_epoch(self.clock.today())
+    }
+
+    /// The end of a record, its days of supply, and whether its status says that it is over.
+    fn lasting(&self, selector: &Selector) -> Result<Vec<Expr>> {
+        let kind = self.kind(&selector.record)?;
+        let end = if kind.has_end() { col("end") } else { lit(ScalarValue::Int64(None)) };
+        let supply = match kind.field("days_supply") {
+            Some(_) => col("days_supply"),
+            None => lit(ScalarValue::Int32(None)),
+        };
+        let over = if kind.ended.is_empty() {
+            lit(false)
+        } else {
+            let values: Vec<Value> = kind.ended.iter().map(|text| Value::Category(text.clone())).collect();
+            !not_hidden(kind, "status", &values)?
+        };
+        Ok(vec![end, supply, over])
+    }
+
+    /// The days that windows have in common, up to today.
+    fn days_of(&self, windows: &[Window]) -> Result<(i32, i32)> {
+        let (mut first, mut last) = (i32::MIN, self.today());
+        for window in windows {
+            let Some((from, to)) = stretch(window, &self.clock)?.day_bounds() else {
+                return exec_err!("days in a window of hours");
+            };
+            first = from.map_or(first, |from| first.max(days_since_epoch(from)));
+            last = to.map_or(last, |to| last.min(days_since_epoch(to)));
+        }
+        Ok((first, last))
+    }
+
+    /// `has selector while observed`: UNKNOWN rather than FALSE for those who were not.
+    pub(super) fn observed(
+        &self,
+        selector: &Selector,
+        by: &Observation,
+        of: &Leaf<'_>,
+    ) -> Result<LogicalPlan> {
+        let (first, last) = self.days_of(&selector.windows)?;
+        let mut inputs = Vec::with_capacity(1 + by.contacts.len());
+        for (place, selector) in by.selectors().enumerate() {
+            let (scan, filter) = self.selected(selector, &[])?;
+            let columns: &[&str] = if place == 0 { &["at", "end", "ord"] } else { &["at", "ord"] };
+            inputs.push(RowsNode::plan(filter, columns.iter().map(|&name| name.to_owned()).collect(), scan)?);
+        }
+        let zone = self.clock.zone;
+        let operation = Operation::NotObserved(Unobserved { zone, today: self.today(), first, last });
+        let unobserved = node(operation, "observation".to_owned(), Vec::new(), inputs);
+        let own = Leaf { label: None, dates: of.dates };
+        let has = self.record_leaf(Operation::HasRecord, selector, vec![], &own)?;
+        let label = of.label.map_or_else(|| selector.record.clone(), str::to_owned);
+        Ok(node(Operation::Or, label, Vec::new(), vec![has, unobserved]))
+    }
+}
