@@ -2,11 +2,11 @@
 
 use crate::ast::{
     AttributeTest, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Modifier, Number, NumberSet,
-    OneTest, OrderBy, OrderKind, Param, Reference, Selector, Sent, Set, Step, StepKind, Text, Value,
+    OneTest, OrderBy, OrderKind, Param, Reference, Selector, Sent, Set, Size, Step, StepKind, Text, Value,
     ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window, WindowKind,
 };
 use crate::lex::text::quote;
-use crate::segment::{AgeUnit, Cmp, DurationUnit, Quantity, TextOp, Which};
+use crate::segment::{AgeUnit, Cmp, DurationUnit, End, Quantity, TextOp, Which};
 
 /// How long lists are printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,10 +66,24 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
                 share_tail(*cmp, percent, at_least.as_ref())
             )
         }
+        ExprKind::Rank { end, size, by, among } => {
+            let among = among.as_ref().map(|among| format!("{})", self::expr(&among.expr, lists)));
+            format!("{}{}", rank_head(*end, size, by, lists, among.is_some()), among.unwrap_or_default())
+        }
         ExprKind::Sample { percent, seed } => sample(percent, seed),
         ExprKind::Reference(of) => reference(of),
         ExprKind::Bad => "…".to_owned(),
     }
+}
+
+/// A rank up to the criteria of those among whom it is, and their parenthesis.
+pub(super) fn rank_head(end: End, size: &Size, by: &OrderBy, lists: Lists, among: bool) -> String {
+    let size = match size {
+        Size::Number(number) => number.text.clone(),
+        Size::Percent(percent) => format!("{}%", percent.text),
+    };
+    let among = if among { " among (" } else { "" };
+    format!("{} {size} by {}{among}", end.word(), amount(by, lists))
 }
 
 /// `sample 10% seed "text"`.

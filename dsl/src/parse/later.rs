@@ -43,9 +43,7 @@ fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool 
 /// Criteria of later versions, at the start of a criterion.
 pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
     let p = &*parser;
-    let (what, tokens, help) = if any((alt((word("top"), word("bottom"))), number), p) {
-        ("a rank", 2, "")
-    } else if any((words("days", "covered"), sign("(")), p) {
+    let (what, tokens, help) = if any((words("days", "covered"), sign("(")), p) {
         ("`days covered`", 2, "")
     } else if any((word("continuous"), ident), p) {
         ("`continuous`", 1, "")

@@ -7,7 +7,7 @@ use super::{DEPTH_MAX, Resolver, Scope, TESTS_MAX, VALUES_MAX};
 use crate::ast::{Expr, ExprKind, Ident, Number as Written, Span};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::RecordKind;
-use crate::segment::{ContactTest, Criteria, FieldTest, Filter, Logic, Quantity};
+use crate::segment::{ContactTest, Criteria, FieldTest, Filter, Logic, Quantity, Rank};
 use crate::suggest;
 
 impl<'a> Resolver<'a> {
@@ -57,6 +57,17 @@ impl<'a> Resolver<'a> {
             ExprKind::Share { test, selector, cmp, percent, at_least, .. } => {
                 resolver.share(test, selector, *cmp, percent, at_least.as_ref(), expr.span)
             }
+            ExprKind::Rank { end, size, by, among } => {
+                let amount = resolver.order_amount(by);
+                let among = among.as_ref().map(|among| resolver.criteria(&among.expr));
+                let size = resolver.rank_size(size)?;
+                let among = match among {
+                    Some(among) => Some(among?),
+                    None => None,
+                };
+                let rank = Rank { end: *end, size, amount: amount?, among };
+                Some(Logic::Leaf(ContactTest::Rank(Box::new(rank))))
+            }
             ExprKind::Sample { percent, seed } => {
                 resolver.one_test(expr.span)?;
                 Some(Logic::Leaf(ContactTest::Sample(resolver.sample(percent, seed)?)))
@@ -95,6 +106,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Measure { .. }
             | ExprKind::One { .. }
             | ExprKind::Sequence { .. }
+            | ExprKind::Rank { .. }
             | ExprKind::Sample { .. }
             | ExprKind::Share { .. }
             | ExprKind::Reference(_) => {

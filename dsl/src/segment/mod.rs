@@ -6,6 +6,7 @@
 
 mod amount;
 mod bind;
+mod rank;
 mod reference;
 mod sequence;
 mod tails;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use amount::{Amount, Direction};
 pub use bind::{BindError, BoundSegment, ParamValues};
+pub use rank::{End, Rank, Size};
 pub use reference::{Asks, Reference};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
 pub use tails::{ARMS_MAX, Arm, Cap, Holdout, LIMIT_MAX, Limit, OnePer, Order, Sample, Split};
@@ -226,6 +228,8 @@ pub enum ContactTest {
     },
     /// Records that follow each other in time. Never UNKNOWN.
     Sequence(Sequence),
+    /// Where the contact stands among others by an amount.
+    Rank(Box<Rank>),
     /// The contact is in a share of all contacts that chance takes. Never UNKNOWN.
     Sample(Sample),
     /// The share of the selected records that satisfy a test. Records for which the test is UNKNOWN can turn out either

@@ -11,6 +11,7 @@ mod chance;
 mod field;
 mod gate;
 mod interval;
+mod ranks;
 mod reads;
 mod record;
 mod sequence;
@@ -29,8 +30,11 @@ pub use field::Fields;
 pub use gate::{
     Blocked, Consent, Delivery, Facts, GATE_FIELDS, GATE_KINDS, Suppression, capped, gate, judge,
 };
+pub use ranks::{Edge, Ranks, ranks_of};
 pub use reads::{Reads, RecordReads};
-pub use trace::{Evidence, Fact, PassedOver, Passing, Row, Step, Trace, TracedCriterion, TracedGate, trace};
+pub use trace::{
+    Evidence, Fact, PassedOver, Passing, Row, Step, Trace, TracedCriterion, TracedGate, trace, trace_among,
+};
 pub use truth::Truth;
 
 use crate::clock::Clock;
@@ -104,7 +108,7 @@ impl Verdict {
 }
 
 /// Says whether a contact belongs to a segment, and why not, as if it were the only one: nobody competes with it for a
-/// place under a limit or for a value of which each stands once. Where others matter, [`select_all`] has the answer.
+/// rank, a place under a limit or a value of which each stands once. Where others matter, [`select_all`] has the answer.
 #[must_use]
 pub fn select(
     segment: &BoundSegment,
@@ -113,7 +117,8 @@ pub fn select(
     clock: &Clock,
     now_micros: i64,
 ) -> Verdict {
-    let mut verdict = [alone(segment, contact, schema, clock, now_micros)];
+    let ranks = Ranks::of(segment.segment(), &[contact], schema, clock);
+    let mut verdict = [alone(segment, contact, schema, clock, now_micros, &ranks)];
     tails::cut(segment.segment(), &[contact], &mut verdict, schema, clock);
     let [verdict] = verdict;
     verdict
@@ -129,22 +134,24 @@ pub fn select_all<'c>(
     now_micros: i64,
 ) -> Vec<Verdict> {
     let contacts: Vec<&Contact> = contacts.into_iter().collect();
+    let ranks = Ranks::of(segment.segment(), &contacts, schema, clock);
     let mut verdicts: Vec<Verdict> =
-        contacts.iter().map(|contact| alone(segment, contact, schema, clock, now_micros)).collect();
+        contacts.iter().map(|contact| alone(segment, contact, schema, clock, now_micros, &ranks)).collect();
     tails::cut(segment.segment(), &contacts, &mut verdicts, schema, clock);
     verdicts
 }
 
-/// Criteria, exclusion, gates and cap: what one contact decides.
+/// Criteria, exclusion, gates and cap: what one contact decides, once it is known where the edges of ranks lie.
 fn alone(
     segment: &BoundSegment,
     contact: &Contact,
     schema: &Schema,
     clock: &Clock,
     now_micros: i64,
+    ranks: &Ranks,
 ) -> Verdict {
     let segment = segment.segment();
-    let value_of = |criteria: &Criteria| evaluate(criteria, contact, schema, clock);
+    let value_of = |criteria: &Criteria| value(criteria, contact, schema, clock, ranks);
     let criteria: Vec<Truth> = segment.criteria.iter().map(|criterion| value_of(&criterion.test)).collect();
     let matched = criteria.iter().all(|truth| truth.is_true());
     let excluded = || segment.exclude.as_ref().is_some_and(|criterion| value_of(&criterion.test).is_true());
@@ -162,13 +169,37 @@ fn alone(
     Verdict { criteria, matched, blocked }
 }
 
-/// The value of criteria for a contact.
+/// The value of criteria for a contact, as if it were the only one.
 #[must_use]
 pub fn evaluate(criteria: &Criteria, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
-    truth::logic(criteria, &|test| contact_test(test, contact, schema, clock))
+    value(criteria, contact, schema, clock, &Ranks::of_criteria(criteria, &[contact], schema, clock))
 }
 
-fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
+/// The value of criteria for each contact of a population.
+#[must_use]
+pub fn evaluate_all<'c>(
+    criteria: &Criteria,
+    contacts: impl IntoIterator<Item = &'c Contact>,
+    schema: &Schema,
+    clock: &Clock,
+) -> Vec<Truth> {
+    let contacts: Vec<&Contact> = contacts.into_iter().collect();
+    let ranks = Ranks::of_criteria(criteria, &contacts, schema, clock);
+    contacts.into_iter().map(|contact| value(criteria, contact, schema, clock, &ranks)).collect()
+}
+
+/// The value of criteria for a contact, once it is known where the edges of their ranks lie.
+fn value(criteria: &Criteria, contact: &Contact, schema: &Schema, clock: &Clock, ranks: &Ranks) -> Truth {
+    truth::logic(criteria, &|test| contact_test(test, contact, schema, clock, ranks))
+}
+
+fn contact_test(
+    test: &ContactTest,
+    contact: &Contact,
+    schema: &Schema,
+    clock: &Clock,
+    ranks: &Ranks,
+) -> Truth {
     match test {
         ContactTest::Field(test) => field::field_test(test, &contact.fields, clock),
         ContactTest::Age { unit, on, test } => {
@@ -205,14 +236,15 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
             let records = record::selected(selector, contact, schema, clock);
             record::share(&records, test, *cmp, *percent_millis, *at_least, clock)
         }
+        ContactTest::Rank(rank) => ranks.test(rank, contact, schema, clock),
         ContactTest::Sample(sample) => Truth::of(sampled(sample, contact.id())),
         ContactTest::Sequence(test) => sequence::sequence(test, contact, schema, clock),
         ContactTest::Reference(of) => {
             let is_in = |clock: &Clock| {
-                let test = evaluate(&of.test, contact, schema, clock);
+                let test = value(&of.test, contact, schema, clock, ranks);
                 of.without
                     .iter()
-                    .map(|criteria| evaluate(criteria, contact, schema, clock))
+                    .map(|criteria| value(criteria, contact, schema, clock, ranks))
                     .fold(test, Truth::without)
             };
             match &of.asks {

@@ -14,12 +14,14 @@ use super::reads::fields_of;
 use super::record::{Fate, fate, filter, last_of, selected};
 use super::time::first_instant;
 use super::truth::number_of;
-use super::{Blocked, Contact, Reads, Record, RecordReads, Truth, Verdict, aggregate, field, select};
+use super::{
+    Blocked, Contact, Edge, Ranks, Reads, Record, RecordReads, Truth, Verdict, aggregate, amount, field,
+};
 use crate::clock::Clock;
 use crate::describe;
 use crate::schema::{Channel, Field, FieldType, Schema};
 use crate::segment::{
-    AgeUnit, Asks, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Reference,
+    AgeUnit, Asks, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Rank, Reference,
     Segment, Selector, Test,
 };
 
@@ -187,7 +189,7 @@ macro_rules! silent {
 
 silent!(Trace, TracedCriterion, Step, Evidence, Fact, Row, PassedOver, TracedGate);
 
-/// Says what a segment finds of a contact and what decided it. Its verdict is that of [`select`].
+/// Says what a segment finds of a contact and what decided it. Its verdict is that of [`super::select`].
 #[must_use]
 pub fn trace(
     segment: &BoundSegment,
@@ -196,10 +198,26 @@ pub fn trace(
     clock: &Clock,
     now_micros: i64,
 ) -> Trace {
+    let ranks = Ranks::of(segment.segment(), &[contact], schema, clock);
+    trace_among(segment, contact, schema, clock, now_micros, &ranks)
+}
+
+/// The same among others: with the edges that ranks have there.
+#[must_use]
+pub fn trace_among(
+    segment: &BoundSegment,
+    contact: &Contact,
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+    ranks: &Ranks,
+) -> Trace {
     let bound = segment;
     let segment = bound.segment();
-    let teller = Teller { contact, schema, clock, reads: Reads::of(segment, schema) };
-    let Verdict { matched, blocked, .. } = select(bound, contact, schema, clock, now_micros);
+    let teller = Teller { contact, schema, clock, ranks, reads: Reads::of(segment, schema) };
+    let mut verdict = [super::alone(bound, contact, schema, clock, now_micros, ranks)];
+    super::tails::cut(segment, &[contact], &mut verdict, schema, clock);
+    let [Verdict { matched, blocked, .. }] = verdict;
     // Without purpose and channel there is no list, and no gate is asked.
     let approach = segment.purpose.zip(segment.channel);
     let blocked = blocked.filter(|reason| approach.is_some() || *reason == Blocked::Excluded);
@@ -243,6 +261,7 @@ struct Teller<'a> {
     contact: &'a Contact,
     schema: &'a Schema,
     clock: &'a Clock,
+    ranks: &'a Ranks,
     reads: Reads,
 }
 
@@ -279,19 +298,49 @@ impl Teller<'_> {
                 let truth = inner.truth.negate();
                 Step { parts: vec![inner], ..plain("this does not hold", truth) }
             }
+            Logic::Leaf(ContactTest::Rank(rank)) => self.rank(rank),
             Logic::Leaf(ContactTest::Reference(of)) => {
                 let test = ContactTest::Reference(of.clone());
-                let truth = super::contact_test(&test, self.contact, self.schema, self.clock);
+                let truth = super::contact_test(&test, self.contact, self.schema, self.clock, self.ranks);
                 Step { parts: self.reference(of), ..plain(&describe::test(&test, self.schema), truth) }
             }
             Logic::Leaf(test) => Step {
                 evidence: Some(self.evidence(test)),
                 ..plain(
                     &describe::test(test, self.schema),
-                    super::contact_test(test, self.contact, self.schema, self.clock),
+                    super::contact_test(test, self.contact, self.schema, self.clock, self.ranks),
                 )
             },
         }
+    }
+
+    /// The amount and the edge; who competes apart.
+    fn rank(&self, rank: &Rank) -> Step {
+        let test = ContactTest::Rank(Box::new(rank.clone()));
+        let asks = describe::test(&test, self.schema);
+        let truth = super::contact_test(&test, self.contact, self.schema, self.clock, self.ranks);
+        let first = rank.end.first();
+        let own = amount::amount(&rank.amount, first, self.contact, self.schema, self.clock);
+        let edge = self.ranks.edge(rank, self.clock);
+        let words = |made: &Edge| amount::in_words(&rank.amount, made);
+        let facts = [
+            named("amount", own.as_ref().map(words)),
+            named("last amount that belongs", edge.as_ref().map(words)),
+        ];
+        let evidence = Some(self.facts(facts));
+        let Some(among) = &rank.among else { return Step { asks, truth, parts: Vec::new(), evidence } };
+        let competes = self.step(among);
+        let reached = match (&own, &edge) {
+            (Some(own), Some(edge)) => Truth::of(amount::order(own, edge, first).is_le()),
+            (None, _) | (_, None) => Truth::Unknown,
+        };
+        let amount = Step {
+            asks: "the amount reaches the edge".to_owned(),
+            truth: reached,
+            parts: Vec::new(),
+            evidence,
+        };
+        Step { asks, truth, parts: vec![competes, amount], evidence: None }
     }
 
     /// What stands under a name, now and, when it is asked for, then.
@@ -371,6 +420,8 @@ impl Teller<'_> {
                 ];
                 self.records(selector, &taken, facts)
             }
+            // Its step has the evidence.
+            ContactTest::Rank(_) => Evidence::default(),
             // Chance looks at nothing but the id.
             ContactTest::Sample(_) => Evidence::default(),
             ContactTest::Sequence(sequence) => {

@@ -1,6 +1,6 @@
 //! What a criterion costs, from what the manifest says: the rows that its leaves may have to look at.
 
-use hyperseg_dsl::segment::{Asks, ContactTest, Criteria, Logic};
+use hyperseg_dsl::segment::{Amount, Asks, ContactTest, Criteria, Logic};
 use hyperseg_storage::Snapshot;
 
 /// Rows of the tables that the leaves read, each as often as it is read.
@@ -32,6 +32,15 @@ pub(super) fn rows(snapshot: &Snapshot, test: &Criteria) -> u64 {
                 Asks::InSegment => once,
                 Asks::Entered(_) => 2 * once,
             }
+        }
+        Logic::Leaf(ContactTest::Rank(rank)) => {
+            let amount = match &rank.amount {
+                Amount::Field { .. } | Amount::Age(_) => snapshot.contacts(),
+                Amount::Count { selector, .. }
+                | Amount::Aggregate { selector, .. }
+                | Amount::One { selector, .. } => snapshot.records(&selector.record),
+            };
+            amount + rank.among.as_ref().map_or(0, |among| rows(snapshot, among))
         }
         Logic::Leaf(ContactTest::Sequence(sequence)) => {
             sequence.selectors().map(|selector| snapshot.records(&selector.record)).sum()

@@ -23,6 +23,7 @@ use hyperseg_dsl::value::Value;
 
 pub(crate) use gates::{gate_clock, required_reasons};
 pub(crate) use scans::Tables;
+pub(crate) use tails::edge;
 
 use crate::functions::{NumberOf, in_sample, number_of};
 use crate::plan::chance::{Chance, Share};
@@ -159,6 +160,7 @@ impl Lowering<'_> {
                 | ContactTest::One { .. }
                 | ContactTest::Sequence(_)
                 | ContactTest::Share { .. }
+                | ContactTest::Rank(_)
                 | ContactTest::Reference(_),
             ) => None,
         }
@@ -193,6 +195,7 @@ impl Lowering<'_> {
             | ContactTest::One { .. }
             | ContactTest::Sequence(_)
             | ContactTest::Share { .. }
+            | ContactTest::Rank(_)
             | ContactTest::Reference(_) => internal_err!("another test among those of contact fields"),
         })
     }
@@ -214,6 +217,7 @@ impl Lowering<'_> {
                 self.record_leaf(operation, selector, asked, label)
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence, label),
+            ContactTest::Rank(rank) => self.rank(rank, label),
             ContactTest::Reference(reference) => self.reference(reference, label),
             ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
                 let operation = Operation::ShareOfRecords(ShareTest {

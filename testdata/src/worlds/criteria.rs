@@ -31,7 +31,7 @@ pub(super) struct Maker<'a> {
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(78) {
+        self.logic(depth, &mut |maker| match maker.dice.below(82) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -44,6 +44,7 @@ impl<'w> Maker<'w> {
             68..=71 => maker.share(),
             72..=73 => Logic::Leaf(ContactTest::Sample(sample(&mut maker.dice))),
             74..=77 => maker.reference(),
+            78..=81 => maker.rank(),
             _ => {
                 let selector = maker.selector();
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };

@@ -1,7 +1,9 @@
 //! From a disagreement to a small one.
 
 use hyperseg_dsl::schema::Schema;
-use hyperseg_dsl::segment::{ContactTest, Criteria, Filter, Logic, Reference, Segment, Selector, Sequence};
+use hyperseg_dsl::segment::{
+    ContactTest, Criteria, Filter, Logic, Rank, Reference, Segment, Selector, Sequence,
+};
 
 use super::World;
 use super::criteria::hidden;
@@ -217,6 +219,7 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
                     | ContactTest::Age { .. }
                     | ContactTest::Turns { .. }
                     | ContactTest::Anniversary { .. }
+                    | ContactTest::Rank(_)
                     | ContactTest::Sample(_)
                     | ContactTest::Sequence(_)
                     | ContactTest::Reference(_) => {}
@@ -227,6 +230,19 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
         }
         ContactTest::Sequence(sequence) => simpler_sequences(sequence),
         ContactTest::Reference(reference) => simpler_references(reference),
+        ContactTest::Rank(rank) => {
+            let parts: Vec<Criteria> = match &rank.among {
+                Some(Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. }) => parts.clone(),
+                Some(Logic::Not(inner)) => vec![(**inner).clone()],
+                Some(Logic::True | Logic::False | Logic::Leaf(_)) | None => Vec::new(),
+            };
+            let mut found: Vec<Rank> =
+                parts.into_iter().map(|part| Rank { among: Some(part), ..(**rank).clone() }).collect();
+            if rank.among.is_some() {
+                found.push(Rank { among: None, ..(**rank).clone() });
+            }
+            found.into_iter().map(|rank| ContactTest::Rank(Box::new(rank))).collect()
+        }
         ContactTest::Field(_)
         | ContactTest::Age { .. }
         | ContactTest::Turns { .. }

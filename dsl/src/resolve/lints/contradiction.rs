@@ -97,6 +97,7 @@ impl Facts for ContactTest {
             | Self::Has(_)
             | Self::One { .. }
             | Self::Sequence(_)
+            | Self::Rank(_)
             | Self::Sample(_)
             | Self::Share { .. }
             | Self::Reference(_) => None,

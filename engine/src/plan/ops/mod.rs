@@ -13,6 +13,7 @@ pub(crate) mod logic;
 pub(crate) mod measure;
 pub(crate) mod narrow;
 mod number_of;
+pub(crate) mod rank;
 pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
@@ -61,6 +62,8 @@ pub(crate) enum Operation {
     },
     /// The share of selected records that satisfy a test. Expressions: the filter, the test.
     ShareOfRecords(ShareTest),
+    /// Where contacts stand among others. Inputs: amounts, and who competes.
+    Rank(rank::Place),
     /// Records that follow each other. Inputs: rows, for each record of the chain.
     RecordChain(Chain),
     /// Consent forbids. Expressions: the filter.
@@ -115,6 +118,7 @@ impl Operation {
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
             Self::Tails(_) => "Tails",
+            Self::Rank(_) => "Rank",
         }
     }
 
@@ -141,6 +145,7 @@ impl Operation {
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_)
+            | Self::Rank(_)
             | Self::Tails(_) => &[],
         }
     }
@@ -172,6 +177,7 @@ impl Operation {
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_)
+            | Self::Rank(_)
             | Self::Tails(_) => false,
         }
     }
@@ -213,6 +219,7 @@ impl Operation {
             (Self::Not, None) => Arc::new(logic::Logic::Not),
             (Self::Without, None) => Arc::new(without::Without),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
+            (Self::Rank(place), None) => Arc::new(rank::Rank::new(*place)),
             (Self::Tails(asked), None) => Arc::new(tails::Tails::new(asked.clone())),
             (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
             (operation, _) => return internal_err!("{} with other expressions", operation.name()),
