@@ -8,7 +8,7 @@ use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::BoundSegment;
 use hyperseg_dsl::semantics::{
-    Blocked, Contact, Reads, Record, Step, Trace, Truth, select, select_all, trace,
+    Blocked, Contact, Ranks, Reads, Record, Step, Trace, Truth, select, select_all, trace, trace_among,
 };
 use hyperseg_testdata::cases;
 use hyperseg_testdata::worlds::{segment, world};
@@ -90,8 +90,11 @@ fn every_case_is_explained_as_it_expects() {
         let Some(segment) = checked.segments.last().filter(|_| !checked.has_errors()) else { continue };
         let bound = segment.bind(&case.params).unwrap();
         let verdicts = select_all(&bound, &case.contacts, &schema, &case.clock, case.now_micros);
+        let everybody: Vec<&Contact> = case.contacts.iter().collect();
+        let ranks = Ranks::of(bound.segment(), &everybody, &schema, &case.clock);
         for (contact, verdict) in case.contacts.iter().zip(verdicts) {
-            let mut found = check(&bound, contact, &case.clock, case.now_micros);
+            check(&bound, contact, &case.clock, case.now_micros);
+            let mut found = trace_among(&bound, contact, &schema, &case.clock, case.now_micros, &ranks);
             let others = [Blocked::OnePer, Blocked::OverLimit];
             found.among_others(bound.segment(), verdict.blocked.filter(|reason| others.contains(reason)));
             if let Some(recipients) = &case.expected.recipients {

@@ -21,8 +21,9 @@ impl Ranks {
         Self { found }
     }
 
-    /// Of the criteria of a segment and of its exclusion.
-    pub(super) fn of(segment: &Segment, contacts: &[&Contact], schema: &Schema, clock: &Clock) -> Self {
+    /// Of the criteria of a segment and of its exclusion, over a population.
+    #[must_use]
+    pub fn of(segment: &Segment, contacts: &[&Contact], schema: &Schema, clock: &Clock) -> Self {
         Self::over(ranks_of(segment, clock), contacts, schema)
     }
 
