@@ -210,6 +210,18 @@ pub(crate) enum AttributeTest {
     },
 }
 
+impl AttributeTest {
+    /// It is TRUE for what is not the value.
+    pub(crate) fn is_negated(&self) -> bool {
+        match self {
+            Self::Compare(cmp, _) => *cmp == Cmp::Ne,
+            Self::In { negated, .. } | Self::Between { negated, .. } => *negated,
+            Self::List { test, .. } => *test == ListTest::None,
+            Self::Text(_) | Self::Under(_) | Self::Window(_) | Self::Known | Self::Missing => false,
+        }
+    }
+}
+
 /// `contains "text"` and its like.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TextTest {
@@ -330,5 +342,7 @@ pub(crate) enum WindowKind {
     After(Value),
     On(Value),
     Between(Value, Value),
+    /// `from day to day`.
+    FromTo(Value, Value),
     Calendar(Turn, Period),
 }

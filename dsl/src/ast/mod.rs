@@ -226,8 +226,12 @@ pub(crate) enum ValueKind {
     Text(String),
     Number(String),
     Date(Day),
-    /// A bare word: a category, `true`, `false`.
+    /// A bare word: a category, a field, `as_of`, `true`, `false`.
     Word(String),
+    /// A word that is a category and nothing else, as the JSON form says it.
+    Category(String),
+    /// A word that is a field or `as_of` and nothing else, as the JSON form says it.
+    Name(String),
     /// `SYSTEM:"code"`, with `under` in front.
     Code {
         system: Ident,
@@ -236,6 +240,11 @@ pub(crate) enum ValueKind {
     },
     /// `$name`.
     Param(String),
+    /// `date + 42 days`: a date, `as_of` or a field, and lengths of time behind it.
+    Shifted {
+        from: Box<Value>,
+        shifts: Vec<Shift>,
+    },
     /// A number or parameter with its unit: `1.5 "mg/dL"`.
     Quantity {
         amount: Amount,
@@ -243,6 +252,14 @@ pub(crate) enum ValueKind {
     },
     /// Could not be read.
     Bad,
+}
+
+/// `+ 42 days`, `- 1 month`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shift {
+    /// After `-`.
+    pub(crate) back: bool,
+    pub(crate) length: Duration,
 }
 
 /// The number of a quantity.

@@ -1,7 +1,7 @@
 //! Tests in words, each with its negation.
 
 use super::values::{codes, is, operand, operands, spaced};
-use super::windows::{length, window};
+use super::windows::{anchor, length, window};
 use super::{Place, listed, logic, words};
 use crate::schema::{FieldType, Schema};
 use crate::segment::{
@@ -18,7 +18,7 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
                 AgeUnit::Years => "",
                 AgeUnit::Months => " in months",
             };
-            let on = on.as_ref().map(|day| format!(" on {}", operand(day))).unwrap_or_default();
+            let on = on.as_ref().map(|day| format!(" on {}", anchor(day))).unwrap_or_default();
             format!("age{unit}{on} {}", number(test, negated))
         }
         ContactTest::Turns { age, window: at } => {

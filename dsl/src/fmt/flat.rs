@@ -297,12 +297,21 @@ fn set(of: &Set, lists: Lists) -> String {
 pub(super) fn value(of: &Value) -> String {
     match &of.kind {
         ValueKind::Text(text) => quote(text),
-        ValueKind::Number(text) | ValueKind::Word(text) => text.clone(),
+        ValueKind::Number(text)
+        | ValueKind::Word(text)
+        | ValueKind::Category(text)
+        | ValueKind::Name(text) => text.clone(),
         ValueKind::Date(day) => day.to_string(),
         ValueKind::Code { system, code, under } => {
             format!("{}{}:{}", if *under { "under " } else { "" }, system.name, quote(&code.text))
         }
         ValueKind::Param(name) => format!("${name}"),
+        ValueKind::Shifted { from, shifts } => {
+            let shifts = shifts
+                .iter()
+                .map(|shift| format!(" {} {}", if shift.back { "-" } else { "+" }, duration(&shift.length)));
+            format!("{}{}", value(from), shifts.collect::<String>())
+        }
         ValueKind::Quantity { amount, unit } => {
             format!("{} {}", value(&amount.value(of.span)), quote(&unit.text))
         }
@@ -344,6 +353,7 @@ fn window(at: &Window) -> String {
         WindowKind::After(date) => format!("after {}", value(date)),
         WindowKind::On(date) => format!("on {}", value(date)),
         WindowKind::Between(low, high) => format!("between {} and {}", value(low), value(high)),
+        WindowKind::FromTo(low, high) => format!("from {} to {}", value(low), value(high)),
         WindowKind::Calendar(turn, period) => format!("{} {}", turn.word(), period.word()),
     }
 }

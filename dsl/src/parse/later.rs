@@ -7,7 +7,7 @@ use nom::Parser as _;
 use nom::branch::alt;
 
 use super::Parser;
-use super::leaf::{ident, number, sign, unit, word, words};
+use super::leaf::{ident, sign, word, words};
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 
@@ -75,7 +75,7 @@ pub(super) fn field_test(parser: &mut Parser<'_>) -> bool {
         ("`changed`", 1, "")
     } else if any(word("was"), p) {
         ("`was`", 1, "")
-    } else if any((word("from"), ident), p) || any((word("in"), super::leaf::calendar), p) {
+    } else if any((word("in"), super::leaf::calendar), p) {
         return window(parser);
     } else {
         return false;
@@ -116,30 +116,9 @@ fn calendar_with_in(parser: &mut Parser<'_>) -> bool {
     true
 }
 
-/// Windows of later versions; skips them.
+/// What looks like a window and is none; skips it.
 pub(super) fn window(parser: &mut Parser<'_>) -> bool {
-    if calendar_with_in(parser) {
-        return true;
-    }
-    let p = &*parser;
-    let (what, help) = if any((word("from"), ident), p) {
-        ("a window between anchors", "write dates: `between 2026-01-01 and 2026-03-31`")
-    } else {
-        return false;
-    };
-    report(parser, what, 1, help);
-    parser.skip();
-    true
-}
-
-/// `+ 42 days` behind a date.
-pub(super) fn anchor(parser: &mut Parser<'_>) -> bool {
-    let found = parser.ahead((alt((sign("+"), sign("-"))), number, unit));
-    if found {
-        report(parser, "arithmetic on dates", 3, "write the date itself");
-        (0..3).for_each(|_| parser.skip());
-    }
-    found
+    calendar_with_in(parser)
 }
 
 /// Reports a field where only a value can stand; the resolver finds it.

@@ -21,7 +21,7 @@ mod shares;
 mod tails;
 mod tests_of_fields;
 mod values;
-pub(crate) use values::COUNT_MAX;
+pub(crate) use values::{COUNT_MAX, SHIFTS_MAX};
 mod windows;
 
 use crate::ast::{File, Span};

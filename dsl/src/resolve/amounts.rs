@@ -27,7 +27,7 @@ impl<'a> Resolver<'a> {
                 self.amount_of_records(measure, selector, windows, span)
             }
             OrderKind::One { which, selector, field: name } => {
-                let typed = self.selector(selector, span);
+                let typed = self.selector(selector, span).and_then(|typed| self.for_all(typed, span));
                 // The kind is looked up again so that the field is checked even when the selector has an error.
                 let (kind, field) = self.own_field(selector, name)?;
                 let ty = self.orderable(field, &kind.fields, name.span)?;
@@ -67,7 +67,17 @@ impl<'a> Resolver<'a> {
                 lints::windows(&typed.windows, span, &mut self.findings);
             }
         }
-        Some(made(typed))
+        self.for_all(typed, span).map(made)
+    }
+
+    /// A selector that counts from no date of the contact; reports another.
+    fn for_all(&mut self, selector: Selector, span: Span) -> Option<Selector> {
+        let Some(date) = selector.date_of_contact() else { return Some(selector) };
+        let message =
+            format!("an order by a number that counts from `{date}` is not available in this version");
+        let finding = Diagnostic::new(&codes::NOT_AVAILABLE, span, message);
+        self.report(finding.help("windows that are the same for all contacts are: `in last 1 year`"));
+        None
     }
 
     /// The type of a field that contacts can be ordered by; reports another and says which fields do.

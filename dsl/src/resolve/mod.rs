@@ -11,6 +11,7 @@
 //! are `Not` of the test.
 
 mod amounts;
+mod anchors;
 mod body;
 mod codes_of;
 mod criteria;

@@ -5,6 +5,7 @@
 //! [`BoundSegment`], the only form that can run.
 
 mod amount;
+mod anchor;
 mod bind;
 mod rank;
 mod reference;
@@ -17,6 +18,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use amount::{Amount, Direction};
+pub use anchor::{Anchor, Shift, Start};
+pub(crate) use anchor::{moved, shifted};
 pub use bind::{BindError, BoundSegment, ParamValues};
 pub use rank::{End, Rank, Size};
 pub use reference::{Asks, Reference};
@@ -157,18 +160,20 @@ pub enum Operand {
     Param(String),
 }
 
-/// A test of one contact.
+/// A test of one contact. One that counts from a date that the contact does not have is UNKNOWN ([`Anchor`]), also where
+/// it is said to be never UNKNOWN otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactTest {
     /// A contact field.
     Field(FieldTest),
-    /// Completed age on a day, or at death when that was earlier; UNKNOWN without a birth date and before it.
+    /// Completed age on a day, or at death when that was earlier; UNKNOWN without a birth date and before it, and
+    /// without the day.
     Age {
         /// In years or months.
         unit: AgeUnit,
-        /// A date; the local day of as_of when there is none.
-        on: Option<Operand>,
+        /// A day; that of as_of when there is none.
+        on: Option<Anchor>,
         /// What the age must satisfy.
         test: NumberTest,
     },

@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod amount;
+mod anchor;
 mod chance;
 mod field;
 mod gate;
@@ -39,7 +40,7 @@ pub use truth::Truth;
 
 use crate::clock::Clock;
 use crate::schema::Schema;
-use crate::segment::{AgeUnit, Asks, BoundSegment, ContactTest, Counted, Criteria, Operand};
+use crate::segment::{AgeUnit, Anchor, Asks, BoundSegment, ContactTest, Counted, Criteria};
 use crate::value::Value;
 
 /// A contact with its records.
@@ -200,7 +201,8 @@ fn contact_test(
     clock: &Clock,
     ranks: &Ranks,
 ) -> Truth {
-    match test {
+    let Some(test) = anchor::anchored(test, contact, clock) else { return Truth::Unknown };
+    match test.as_ref() {
         ContactTest::Field(test) => field::field_test(test, &contact.fields, clock),
         ContactTest::Age { unit, on, test } => {
             let age = age(*unit, on.as_ref(), contact, clock);
@@ -259,10 +261,10 @@ fn contact_test(
 }
 
 /// Completed years or months on a day, today when there is none.
-fn age(unit: AgeUnit, on: Option<&Operand>, contact: &Contact, clock: &Clock) -> Option<i64> {
+fn age(unit: AgeUnit, on: Option<&Anchor>, contact: &Contact, clock: &Clock) -> Option<i64> {
     let day = match on {
         None => clock.today(),
-        Some(on) => time::operand_day(on, clock)?,
+        Some(on) => anchor::day(on, clock)?,
     };
     match unit {
         AgeUnit::Years => gate::age(contact, day),

@@ -67,7 +67,14 @@ impl Reads {
     }
 
     fn criteria(&mut self, criteria: &Criteria, schema: &Schema) {
-        each(criteria, &mut |test| match test {
+        each(criteria, &mut |test| {
+            self.contact.extend(test.dates_of_contact().into_iter().map(str::to_owned));
+            self.contact_test(test, schema);
+        });
+    }
+
+    fn contact_test(&mut self, test: &ContactTest, schema: &Schema) {
+        match test {
             ContactTest::Field(test) => self.contact.extend(fields_of(test)),
             ContactTest::Age { .. } | ContactTest::Turns { .. } => {
                 self.contact.extend(["birth_date".to_owned(), "deceased_on".to_owned()]);
@@ -116,7 +123,7 @@ impl Reads {
                     self.criteria(criteria, schema);
                 }
             }
-        });
+        }
     }
 
     fn amount(&mut self, amount: &Amount, schema: &Schema) {

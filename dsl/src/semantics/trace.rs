@@ -8,10 +8,12 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::anchor::anchored;
 use super::chance::{held_out, sampled};
 use super::gate::{GATES, capped, closed, facts};
 use super::reads::fields_of;
 use super::record::{Fate, fate, filter, last_of, selected};
+use super::sequence::deciding;
 use super::time::first_instant;
 use super::truth::number_of;
 use super::{
@@ -75,7 +77,8 @@ pub struct Evidence {
     /// Fields of the contact, and numbers made of records.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,
-    /// Records that were taken, newest first; at most ten.
+    /// Records that were taken, newest first; at most ten. Of a sequence that is TRUE, those of one choice that makes it so,
+    /// in its order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<Row>,
     /// Records that were taken and are not shown.
@@ -371,7 +374,17 @@ impl Teller<'_> {
             .collect()
     }
 
+    /// What a test looked at; when it counts from a date that the contact lacks, that date and nothing else.
     fn evidence(&self, test: &ContactTest) -> Evidence {
+        let dates: Vec<Fact> = test.dates_of_contact().into_iter().map(|name| self.fact(name)).collect();
+        let Some(test) = anchored(test, self.contact, self.clock) else { return self.facts(dates) };
+        let mut evidence = self.evidence_of(&test);
+        let new = dates.into_iter().filter(|date| !evidence.facts.contains(date));
+        evidence.facts = new.collect::<Vec<_>>().into_iter().chain(evidence.facts).collect();
+        evidence
+    }
+
+    fn evidence_of(&self, test: &ContactTest) -> Evidence {
         let contact_fact = |name: &str| self.fact(name);
         match test {
             ContactTest::Field(test) => self.facts(fields_of(test).map(|field| contact_fact(&field))),
@@ -425,6 +438,10 @@ impl Teller<'_> {
             // Chance looks at nothing but the id.
             ContactTest::Sample(_) => Evidence::default(),
             ContactTest::Sequence(sequence) => {
+                if let Some(chain) = deciding(sequence, self.contact, self.schema, self.clock) {
+                    let records = chain.into_iter().map(|record| self.row(record)).collect();
+                    return Evidence { records, ..Evidence::default() };
+                }
                 let mut all = Evidence::default();
                 for selector in sequence.selectors() {
                     all.extend(self.records(selector, &self.taken(selector), Vec::new()));

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::schema::{Channel, FieldType, Purpose, hidden_value};
 use crate::segment::{
-    AgeUnit, Aggregate, Cmp, Criterion, Duration, DurationUnit, FieldTest, Filter, Hidden, Logic, NumberTest,
-    Operand, Segment, Selector, Test, Which, Window,
+    AgeUnit, Aggregate, Anchor, Cmp, Criterion, Duration, DurationUnit, FieldTest, Filter, Hidden, Logic,
+    NumberTest, Operand, Segment, Selector, Test, Which, Window,
 };
 use crate::value::parse_day;
 
 mod aggregates;
+mod anchors;
 mod calendar;
 mod gates;
 mod records;
@@ -100,6 +101,10 @@ fn days(count: u32) -> Duration {
 
 fn date(text: &str) -> Operand {
     Operand::Literal(Value::Date(parse_day(text).unwrap()))
+}
+
+fn day(text: &str) -> Anchor {
+    Anchor::date(date(text))
 }
 
 fn category(text: &str) -> Operand {

@@ -203,7 +203,7 @@ fn dates(array: &ArrayRef) -> Option<&Int32Array> {
 }
 
 /// Years or months between two dates.
-fn completed(unit: AgeUnit, born: NaiveDate, on: NaiveDate) -> Option<i32> {
+pub(super) fn completed(unit: AgeUnit, born: NaiveDate, on: NaiveDate) -> Option<i32> {
     match unit {
         AgeUnit::Years => completed_years(born, on),
         AgeUnit::Months => completed_months(born, on),

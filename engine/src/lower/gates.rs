@@ -113,7 +113,7 @@ impl Lowering<'_> {
             col("channel").is_null().or(own),
             not_hidden(kind, "status", &[category("entered_in_error")])?,
         ];
-        let mut scan = self.tables.record_scan(kind, &[kind.class])?;
+        let mut scan = self.tables.record_scan(kind, &[kind.class], &[])?;
         if let Some(tests) = conjunction(tests) {
             scan = scan.filter(tests)?;
         }
@@ -127,14 +127,14 @@ impl Lowering<'_> {
     }
 
     fn contact_gate(&self, reason: Reason, class: Class, blocked: Expr) -> Result<LogicalPlan> {
-        let scan = self.tables.contact_scan(class)?.build()?;
+        let scan = self.tables.contact_scan(class, &[])?.build()?;
         Ok(node(Operation::FieldSet, format!("gate {}", reason.name()), vec![blocked], vec![scan]))
     }
 
     fn record_gate(&self, reason: Reason, kind: &RecordKind, mut tests: Vec<Expr>) -> Result<LogicalPlan> {
         tests.push(not_after(&self.clock));
         tests.push(not_hidden(kind, "status", &[category("entered_in_error")])?);
-        let mut scan = self.tables.record_scan(kind, &[kind.class])?;
+        let mut scan = self.tables.record_scan(kind, &[kind.class], &[])?;
         if let Some(tests) = conjunction(tests) {
             scan = scan.filter(tests)?;
         }
@@ -156,7 +156,7 @@ impl Lowering<'_> {
         let refusal = col("decision").is_null().or(col("decision").not_eq(lit(grant)));
         tests.push(refusal.clone().or(col("scope").is_null()).or(col("scope").eq(lit("all"))));
         let scan_of = |tests: Vec<Expr>| -> Result<LogicalPlan> {
-            let mut scan = self.tables.record_scan(kind, &[kind.class])?;
+            let mut scan = self.tables.record_scan(kind, &[kind.class], &[])?;
             if let Some(tests) = conjunction(tests) {
                 scan = scan.filter(tests)?;
             }

@@ -45,7 +45,7 @@ impl Lowering<'_> {
             }
         }
         for class in classes {
-            inputs.push(self.tables.contact_scan(class)?.build()?);
+            inputs.push(self.tables.contact_scan(class, &[])?.build()?);
         }
         Ok(node(Operation::Tails(asked), segment.name.clone(), Vec::new(), inputs))
     }
@@ -72,16 +72,16 @@ impl Lowering<'_> {
         let (making, exprs, input) = match amount {
             Amount::Field { field, .. } => {
                 let field = self.contact_field(field)?;
-                let scan = self.tables.contact_scan(field.class)?.build()?;
+                let scan = self.tables.contact_scan(field.class, &[])?.build()?;
                 (Making::Value, vec![lit(true), self.number_of(field)?], scan)
             }
             Amount::Age(unit) => {
-                let scan = self.tables.contact_scan(self.contact_field("birth_date")?.class)?.build()?;
+                let scan = self.tables.contact_scan(self.contact_field("birth_date")?.class, &[])?.build()?;
                 let age = age_number(*unit, self.clock.today(), col("birth_date"), col("deceased_on"));
                 (Making::Value, vec![lit(true), age], scan)
             }
             Amount::Count { counted, selector } => {
-                let (scan, filter) = self.selected(selector)?;
+                let (scan, filter) = self.selected(selector, &[])?;
                 let days = Sameness::Day(self.clock.zone);
                 let (making, value) = match counted {
                     Counted::Records => (Making::Count, None),
@@ -94,12 +94,12 @@ impl Lowering<'_> {
                 (making, std::iter::once(filter).chain(value).collect(), scan)
             }
             Amount::Aggregate { function, selector, field, .. } => {
-                let (scan, filter) = self.selected(selector)?;
+                let (scan, filter) = self.selected(selector, &[])?;
                 let asked = self.measured(selector, field, None)?;
                 (Making::Measure(*function), std::iter::once(filter).chain(asked).collect(), scan)
             }
             Amount::One { which, selector, field, .. } => {
-                let (scan, filter) = self.selected(selector)?;
+                let (scan, filter) = self.selected(selector, &[])?;
                 let kind = self.kind(&selector.record)?;
                 let own = kind.field(field);
                 let own =

@@ -15,6 +15,7 @@ use hyperseg_dsl::segment::{ContactTest, Criterion, Logic, Rank, Segment};
 use hyperseg_dsl::semantics::{Contact, Ranks, Reads, Record, ranks_of, trace_among};
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::audit::{Intent, IntentBody};
+use hyperseg_storage::file::Bounds;
 use hyperseg_storage::layout::{ORDINAL, columns_of, known_column};
 use hyperseg_storage::{FileEntry, FileId, KeyScope, Snapshot};
 
@@ -193,7 +194,15 @@ impl Reading<'_> {
         let scope = self.arm(wants)?;
         for shard in shards() {
             for entry in snapshot.contact_files(Class::Identity, shard) {
-                for batch in scope.read(&self.engine.dataset, entry, &[CONTACT_ID, ORDINAL], None)? {
+                let may_hold = |bounds: &Bounds| match bounds {
+                    Bounds::Text { min, max } => min.as_str() <= contact_id && contact_id <= max.as_str(),
+                    Bounds::Unknown | Bounds::Int { .. } | Bounds::Float { .. } => true,
+                };
+                let rows = self.blocks(&scope, entry, CONTACT_ID, &may_hold)?;
+                if rows.is_empty() {
+                    continue;
+                }
+                for batch in scope.read(&self.engine.dataset, entry, &[CONTACT_ID, ORDINAL], Some(rows))? {
                     let batch = batch?;
                     let ids: &StringArray = column(&batch, CONTACT_ID)?;
                     let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
@@ -307,12 +316,47 @@ impl Reading<'_> {
         Ok(records)
     }
 
+    /// The rows of the blocks that may hold a value, by what the file says of each.
+    fn blocks(
+        &self,
+        scope: &KeyScope,
+        entry: &FileEntry,
+        column: &str,
+        may_hold: &dyn Fn(&Bounds) -> bool,
+    ) -> Result<Vec<Range<u64>>> {
+        let file = scope.open(&self.engine.dataset, entry)?;
+        let block_rows = u64::from(file.page_rows().max(1));
+        let directory = file.directory(column);
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        for (number, start) in (0..file.rows()).step_by(usize::try_from(block_rows).unwrap_or(1)).enumerate()
+        {
+            let block = directory.and_then(|directory| directory.blocks.get(number));
+            if !block.is_none_or(|block| may_hold(&block.bounds)) {
+                continue;
+            }
+            let end = file.rows().min(start + block_rows);
+            match ranges.last_mut() {
+                Some(last) if last.end == start => last.end = end,
+                _ => ranges.push(start..end),
+            }
+        }
+        Ok(ranges)
+    }
+
     /// Where in a file the contact's rows lie.
     fn rows_of(&self, scope: &KeyScope, entry: &FileEntry, ordinal: u32) -> Result<Vec<Range<u64>>> {
+        let may_hold = |bounds: &Bounds| match bounds {
+            Bounds::Int { min, max, .. } => (*min..=*max).contains(&i64::from(ordinal)),
+            Bounds::Unknown | Bounds::Float { .. } | Bounds::Text { .. } => true,
+        };
+        let blocks = self.blocks(scope, entry, ORDINAL, &may_hold)?;
         let mut ranges: Vec<Range<u64>> = Vec::new();
+        if blocks.is_empty() {
+            return Ok(ranges);
+        }
         let open = scope.open(&self.engine.dataset, entry)?;
-        let mut rows = open.live(None).into_iter().flatten();
-        for batch in open.read(&[ORDINAL], None)? {
+        let mut rows = open.live(Some(&blocks)).into_iter().flatten();
+        for batch in open.read(&[ORDINAL], Some(&blocks))? {
             let batch = batch?;
             let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
             for found in ordinals.values() {

@@ -3,7 +3,7 @@
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind};
 use hyperseg_dsl::segment::{
     AgeUnit, Aggregate, Amount, ContactTest, Counted, Criteria, Direction, End, Limit, Logic, OnePer, Order,
-    Rank, Size, Which,
+    Rank, Selector, Size, Which,
 };
 
 use super::criteria::Maker;
@@ -61,22 +61,34 @@ impl<'w> Maker<'w> {
                         Counted::Distinct { field: field.name.clone(), ty: field.ty }
                     }
                 };
-                let selector = self.selector_of(kind, 30);
+                let selector = self.for_all(kind);
                 Some(Amount::Count { counted, selector })
             }
             6..=7 => {
                 let (kind, field) =
                     self.field_of(|ty| matches!(ty, FieldType::Int | FieldType::Number | FieldType::Money))?;
                 let function = self.dice.pick(&Aggregate::ALL).copied()?;
-                let selector = self.selector_of(kind, 30);
+                let selector = self.for_all(kind);
                 Some(Amount::Aggregate { function, selector, field: field.name.clone(), ty: field.ty })
             }
             _ => {
                 let (kind, field) = self.field_of(ordered)?;
                 let which = if self.dice.percent(60) { Which::Latest } else { Which::Earliest };
-                let selector = self.selector_of(kind, 30);
+                let selector = self.for_all(kind);
                 Some(Amount::One { which, selector, field: field.name.clone(), ty: field.ty })
             }
+        }
+    }
+
+    /// A selector that counts from no date of the contact.
+    fn for_all(&mut self, kind: &RecordKind) -> Selector {
+        loop {
+            let params = self.params.len();
+            let selector = self.selector_of(kind, 30);
+            if selector.date_of_contact().is_none() {
+                return selector;
+            }
+            self.params.truncate(params);
         }
     }
 

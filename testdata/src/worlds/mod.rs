@@ -6,6 +6,8 @@
 //! pair that shows a disagreement is made small by [`shrink`] and printed by [`to_case`] as a file for the case corpus.
 
 mod amounts;
+mod anchors;
+pub mod coverage;
 mod criteria;
 mod dice;
 mod measures;

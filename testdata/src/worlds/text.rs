@@ -6,9 +6,9 @@ use std::fmt::Write;
 use chrono::{DateTime, SecondsFormat, Utc};
 use hyperseg_dsl::schema::{Field, FieldType, Schema};
 use hyperseg_dsl::segment::{
-    AgeUnit, Amount, Asks, Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit, Event,
-    FieldTest, Filter, Link, Logic, NumberTest, Operand, Reference, Relation, Sample, Segment, Selector,
-    Sequence, Size, Test, TextOp, Which, Window,
+    AgeUnit, Amount, Anchor, Asks, Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit,
+    Event, FieldTest, Filter, Link, Logic, NumberTest, Operand, Reference, Relation, Sample, Segment,
+    Selector, Sequence, Shift, Size, Start, Test, TextOp, Which, Window,
 };
 use hyperseg_dsl::semantics::select_all;
 use hyperseg_dsl::value::Value;
@@ -152,7 +152,7 @@ impl Printer {
             ContactTest::Field(test) => format!("{} {}", test.field, self.field_test(test)),
             ContactTest::Age { unit, on, test } => {
                 let unit = if *unit == AgeUnit::Months { " in months" } else { "" };
-                let on = on.as_ref().map(|on| format!(" on {}", operand(on))).unwrap_or_default();
+                let on = on.as_ref().map(|on| format!(" on {}", anchor(on))).unwrap_or_default();
                 format!("age{unit}{on} {}", number_test(test))
             }
             ContactTest::Turns { age, window } => format!("turns {age} {}", window_text(window)),
@@ -389,13 +389,23 @@ fn window_text(window: &Window) -> String {
         Window::InNext(span) => format!("in next {}", duration(*span)),
         Window::MoreThanAgo(span) => format!("more than {} ago", duration(*span)),
         Window::BetweenAgo(near, far) => format!("between {} and {} ago", duration(*near), duration(*far)),
-        Window::Since(date) => format!("since {}", operand(date)),
-        Window::Before(date) => format!("before {}", operand(date)),
-        Window::After(date) => format!("after {}", operand(date)),
-        Window::On(date) => format!("on {}", operand(date)),
-        Window::Between(low, high) => format!("between {} and {}", operand(low), operand(high)),
+        Window::Since(day) => format!("since {}", anchor(day)),
+        Window::Before(day) => format!("before {}", anchor(day)),
+        Window::After(day) => format!("after {}", anchor(day)),
+        Window::On(day) => format!("on {}", anchor(day)),
+        Window::Between(low, high) => format!("between {} and {}", anchor(low), anchor(high)),
         Window::Calendar(turn, period) => format!("{} {}", turn.word(), period.word()),
     }
+}
+
+fn anchor(of: &Anchor) -> String {
+    let start = match &of.start {
+        Start::Date(date) => operand(date),
+        Start::AsOf => "as_of".to_owned(),
+        Start::Field(name) => name.clone(),
+    };
+    let shift = |shift: &Shift| format!(" {} {}", if shift.back { "-" } else { "+" }, duration(shift.length));
+    format!("{start}{}", of.shifts.iter().map(shift).collect::<String>())
 }
 
 fn duration(span: Duration) -> String {

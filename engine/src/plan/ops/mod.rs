@@ -18,6 +18,7 @@ pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
 pub(crate) mod tails;
+mod where_known;
 mod without;
 
 use std::sync::Arc;
@@ -70,6 +71,8 @@ pub(crate) enum Operation {
     ConsentBlocks(Consent),
     /// Kleene's and of two inputs, the second of which is asked about those that the first leaves.
     Narrow,
+    /// The first input, UNKNOWN where the second is not TRUE.
+    WhereKnown,
     /// Kleene's and of the inputs.
     And,
     /// Kleene's or of the inputs.
@@ -109,6 +112,7 @@ impl Operation {
             Self::RecordChain(_) => "RecordChain",
             Self::ConsentBlocks(_) => "ConsentBlocks",
             Self::Narrow => "Narrow",
+            Self::WhereKnown => "WhereKnown",
             Self::And => "And",
             Self::Or => "Or",
             Self::NumberOf(_) => "NumberOf",
@@ -137,6 +141,7 @@ impl Operation {
             Self::ConsentBlocks(_) => &["ord", "at", "decision", "end"],
             Self::RecordChain(_)
             | Self::Narrow
+            | Self::WhereKnown
             | Self::And
             | Self::Or
             | Self::NumberOf(_)
@@ -169,6 +174,7 @@ impl Operation {
             | Self::RecordChain(_)
             | Self::ConsentBlocks(_) => true,
             Self::Narrow
+            | Self::WhereKnown
             | Self::And
             | Self::Or
             | Self::NumberOf(_)
@@ -213,6 +219,7 @@ impl Operation {
             }
             (Self::RecordChain(chain), None) => Arc::new(sequence::RecordChain { chain: chain.clone() }),
             (Self::ConsentBlocks(consent), None) => Arc::new(consent::ConsentBlocks { consent: *consent }),
+            (Self::WhereKnown, None) => Arc::new(where_known::WhereKnown),
             (Self::And, None) => Arc::new(logic::Logic::And),
             (Self::Or, None) => Arc::new(logic::Logic::Or),
             (Self::NumberOf(number), None) => Arc::new(number_of::CountSets { number: *number }),
