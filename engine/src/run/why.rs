@@ -206,7 +206,9 @@ impl Reading<'_> {
                     let batch = batch?;
                     let ids: &StringArray = column(&batch, CONTACT_ID)?;
                     let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
-                    if let Some(row) = ids.iter().position(|id| id == Some(contact_id)) {
+                    let is_present = |row: &usize| !snapshot.is_forgotten(shard, ordinals.value(*row));
+                    let found = ids.iter().zip(0..).filter(|(id, _)| *id == Some(contact_id));
+                    if let Some(row) = found.map(|(_, row)| row).find(is_present) {
                         return Ok(Some((shard, ordinals.value(row))));
                     }
                 }

@@ -31,15 +31,25 @@ pub struct Layout {
     pub page_rows: u32,
     /// Imports that the rows are dealt out to.
     pub imports: usize,
-    /// The dataset held something else before: records are corrected, and some deleted.
+    /// The dataset held something else before: contacts and records are corrected, some records deleted, and some contacts
+    /// forgotten.
     pub corrected: bool,
+    /// And was compacted then.
+    pub compacted: bool,
     /// Bytes of answers that the engine keeps between queries.
     pub kept_bytes_max: usize,
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { shard_contacts: 1 << 18, page_rows: 1 << 14, imports: 1, corrected: false, kept_bytes_max: 0 }
+        Self {
+            shard_contacts: 1 << 18,
+            page_rows: 1 << 14,
+            imports: 1,
+            corrected: false,
+            compacted: false,
+            kept_bytes_max: 0,
+        }
     }
 }
 
@@ -63,6 +73,11 @@ impl Fixture {
             if layout.corrected {
                 let before = earlier(&mut tables);
                 news = Some(import(&dataset, before, part.now_micros));
+                let strangers: Vec<String> =
+                    part.contacts.iter().map(|contact| format!("gone {}", contact.id())).collect();
+                if !strangers.is_empty() {
+                    dataset.forget(&strangers, None).unwrap();
+                }
             }
             let total = import(&dataset, tables, part.now_micros);
             match news {
@@ -73,6 +88,10 @@ impl Fixture {
                 }
             }
         }
+        if layout.compacted {
+            let done = dataset.compact(None, None, &|_| {}).unwrap();
+            assert!(done.files_after <= done.files_before);
+        }
         let limits = Limits { kept_bytes_max: layout.kept_bytes_max, ..Limits::default() };
         Self { engine: Engine::new(dataset, limits), dir }
     }
@@ -80,10 +99,22 @@ impl Fixture {
 
 type Tables = BTreeMap<String, Vec<BTreeMap<String, Value>>>;
 
-/// What a dataset may have held before: under the id of each record what the next one of its kind says, and a record
-/// more for each contact that has one. The rows that delete those are added to the tables.
+/// What a dataset may have held before: under the id of each contact and record what the next one of its kind says, a
+/// record more for each contact that has one, and beside each contact another one with the same records. The rows that
+/// delete the records are added to the tables; the contacts are to be forgotten.
 fn earlier(tables: &mut Tables) -> Tables {
     let mut before = tables.clone();
+    if let Some(past) = before.get_mut(CONTACTS) {
+        let said = past.clone();
+        for (place, row) in past.iter_mut().enumerate() {
+            let id = row["contact_id"].clone();
+            *row = said[(place + 1) % said.len()].clone();
+            row.insert("contact_id".to_owned(), id);
+        }
+        let strangers: Vec<_> = said.into_iter().map(stranger).collect();
+        // Among the others, so that ordinals have gaps.
+        *past = past.drain(..).zip(strangers).flat_map(|(row, stranger)| [stranger, row]).collect();
+    }
     for (kind, rows) in tables.iter_mut().filter(|(kind, _)| *kind != CONTACTS) {
         let said = rows.clone();
         let past = before.entry(kind.clone()).or_default();
@@ -108,8 +139,19 @@ fn earlier(tables: &mut Tables) -> Tables {
             let delete = [("record_id", id), ("contact_id", contact.clone()), ("deleted", Value::Bool(true))];
             rows.push(delete.map(|(name, value)| (name.to_owned(), value)).into());
         }
+        past.extend(said.into_iter().map(stranger));
     }
     before
+}
+
+/// The row as that of somebody else.
+fn stranger(mut row: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    for name in ["contact_id", "record_id"] {
+        if let Some(Value::Text(id)) = row.get_mut(name) {
+            *id = format!("gone {id}");
+        }
+    }
+    row
 }
 
 fn import(dataset: &Dataset, mut tables: Tables, now_micros: i64) -> TableReport {
@@ -124,6 +166,13 @@ fn import(dataset: &Dataset, mut tables: Tables, now_micros: i64) -> TableReport
         }
         builder.finish()
     };
+    let fields: Vec<String> = schema
+        .contact
+        .iter()
+        .flat_map(hyperseg_storage::layout::columns_of)
+        .map(|column| column.name().clone())
+        .collect();
+    ingest.contacts_say(fields.iter().map(String::as_str));
     let contacts = tables.remove(CONTACTS).unwrap_or_default();
     ingest.contacts(batch(Builder::contacts(&schema), contacts)).unwrap();
     for (kind, rows) in tables {
