@@ -83,14 +83,16 @@ impl Rank {
     }
 
     async fn all(&self, whole: &Whole, shard: &ShardContext) -> Result<Found> {
-        let bytes: usize =
-            whole.shards.iter().map(|contacts| *contacts as usize * 2 * size_of::<i128>()).sum();
+        let contacts = (0..whole.shards.len()).filter_map(|shard| whole.shards.contacts(shard));
+        let bytes: usize = contacts.map(|contacts| contacts * 2 * size_of::<i128>()).sum();
         shard.reservation.try_grow(bytes)?;
         let tasks: Vec<_> = (0..whole.shards.len())
             .map(|number| {
-                let contacts = whole.shards.get(number).copied().unwrap_or_default() as usize;
+                let contacts = whole.shards.contacts(number).unwrap_or_default();
+                // Who was forgotten competes with nobody.
+                let everyone = whole.shards.present(number, ShardSet::constant(contacts, true));
                 let (inputs, context) = (whole.inputs.clone(), Arc::clone(&whole.context));
-                SpawnedTask::spawn(competing(inputs, context, number, contacts))
+                SpawnedTask::spawn(competing(inputs, context, number, everyone))
             })
             .collect();
         let mut shards = Vec::with_capacity(tasks.len());
@@ -144,15 +146,16 @@ async fn competing(
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     context: Arc<TaskContext>,
     shard: usize,
-    contacts: usize,
+    everyone: ShardSet,
 ) -> Result<(Amounts, ShardSet)> {
+    let contacts = everyone.contacts();
     let (amounts, among) = match inputs.as_slice() {
         [amounts] => (amounts, None),
         [amounts, among] => (amounts, Some(among)),
         _ => return internal_err!("a rank over other inputs"),
     };
     let amounts = Amounts::read(amounts.execute(shard, Arc::clone(&context))?, shard, contacts).await?;
-    let Some(among) = among else { return Ok((amounts, ShardSet::constant(contacts, true))) };
+    let Some(among) = among else { return Ok((amounts, everyone)) };
     let mut found: Option<ShardSet> = None;
     let mut among = among.execute(shard, context)?;
     while let Some(batch) = among.try_next().await? {
@@ -162,5 +165,5 @@ async fn competing(
         }
     }
     let found = found.ok_or_else(|| internal_datafusion_err!("a set of contacts did not arrive"))?;
-    Ok((amounts, found))
+    Ok((amounts, found.and(&everyone)))
 }
