@@ -11,6 +11,7 @@ mod anchor;
 mod chance;
 mod field;
 mod gate;
+mod household;
 mod interval;
 mod ranks;
 mod reads;
@@ -35,6 +36,7 @@ pub use ranks::{Edge, Ranks, ranks_of};
 pub use reads::{Reads, RecordReads};
 pub use trace::{
     Evidence, Fact, PassedOver, Passing, Row, Step, Trace, TracedCriterion, TracedGate, trace, trace_among,
+    trace_around,
 };
 pub use truth::Truth;
 
@@ -108,8 +110,8 @@ impl Verdict {
     }
 }
 
-/// Says whether a contact belongs to a segment, and why not, as if it were the only one: nobody competes with it for a
-/// rank, a place under a limit or a value of which each stands once. Where others matter, [`select_all`] has the answer.
+/// Says whether a contact belongs to a segment, and why not, as if it were the only one: nobody lives with it, or competes with
+/// it for a rank, a place under a limit or a value of which each stands once. Where others matter, [`select_all`] has the answer.
 #[must_use]
 pub fn select(
     segment: &BoundSegment,
@@ -119,10 +121,7 @@ pub fn select(
     now_micros: i64,
 ) -> Verdict {
     let ranks = Ranks::of(segment.segment(), &[contact], schema, clock);
-    let mut verdict = [alone(segment, contact, schema, clock, now_micros, &ranks)];
-    tails::cut(segment.segment(), &[contact], &mut verdict, schema, clock);
-    let [verdict] = verdict;
-    verdict
+    select_single(segment, contact, Around { others: &[], ranks: &ranks }, schema, clock, now_micros)
 }
 
 /// Says of every contact of a population whether it belongs to a segment, and why not, in the order of the contacts.
@@ -136,23 +135,48 @@ pub fn select_all<'c>(
 ) -> Vec<Verdict> {
     let contacts: Vec<&Contact> = contacts.into_iter().collect();
     let ranks = Ranks::of(segment.segment(), &contacts, schema, clock);
-    let mut verdicts: Vec<Verdict> =
-        contacts.iter().map(|contact| alone(segment, contact, schema, clock, now_micros, &ranks)).collect();
+    let around = Around { others: &contacts, ranks: &ranks };
+    let one = |contact: &&Contact| select_among(segment, contact, around, schema, clock, now_micros);
+    let mut verdicts: Vec<Verdict> = contacts.iter().map(one).collect();
     tails::cut(segment.segment(), &contacts, &mut verdicts, schema, clock);
     verdicts
 }
 
-/// Criteria, exclusion, gates and cap: what one contact decides, once it is known where the edges of ranks lie.
-fn alone(
+/// What an answer depends on beside the contact itself.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    /// Among whom those are looked for who live with the contact.
+    others: &'a [&'a Contact],
+    /// Where the edges of ranks lie.
+    ranks: &'a Ranks,
+}
+
+/// What becomes of a contact with whom nobody competes for a place, but with whom others may live.
+fn select_single(
     segment: &BoundSegment,
     contact: &Contact,
+    around: Around<'_>,
     schema: &Schema,
     clock: &Clock,
     now_micros: i64,
-    ranks: &Ranks,
+) -> Verdict {
+    let mut verdict = [select_among(segment, contact, around, schema, clock, now_micros)];
+    tails::cut(segment.segment(), &[contact], &mut verdict, schema, clock);
+    let [verdict] = verdict;
+    verdict
+}
+
+/// Criteria, exclusion, gates and cap: what one contact decides, and those who live with it.
+fn select_among(
+    segment: &BoundSegment,
+    contact: &Contact,
+    around: Around<'_>,
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
 ) -> Verdict {
     let segment = segment.segment();
-    let value_of = |criteria: &Criteria| value(criteria, contact, schema, clock, ranks);
+    let value_of = |criteria: &Criteria| value(criteria, contact, around, schema, clock);
     let criteria: Vec<Truth> = segment.criteria.iter().map(|criterion| value_of(&criterion.test)).collect();
     let matched = criteria.iter().all(|truth| truth.is_true());
     let excluded = || segment.exclude.as_ref().is_some_and(|criterion| value_of(&criterion.test).is_true());
@@ -173,7 +197,7 @@ fn alone(
 /// The value of criteria for a contact, as if it were the only one.
 #[must_use]
 pub fn evaluate(criteria: &Criteria, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
-    value(criteria, contact, schema, clock, &Ranks::of_criteria(criteria, &[contact], schema, clock))
+    evaluate_among(criteria, contact, &[], schema, clock)
 }
 
 /// The value of criteria for each contact of a population.
@@ -186,20 +210,46 @@ pub fn evaluate_all<'c>(
 ) -> Vec<Truth> {
     let contacts: Vec<&Contact> = contacts.into_iter().collect();
     let ranks = Ranks::of_criteria(criteria, &contacts, schema, clock);
-    contacts.into_iter().map(|contact| value(criteria, contact, schema, clock, &ranks)).collect()
+    let around = Around { others: &contacts, ranks: &ranks };
+    contacts.iter().map(|contact| value(criteria, contact, around, schema, clock)).collect()
 }
 
-/// The value of criteria for a contact, once it is known where the edges of their ranks lie.
-fn value(criteria: &Criteria, contact: &Contact, schema: &Schema, clock: &Clock, ranks: &Ranks) -> Truth {
-    truth::logic(criteria, &|test| contact_test(test, contact, schema, clock, ranks))
+/// The value of criteria for a contact among others, itself among them or not.
+#[must_use]
+pub fn evaluate_among(
+    criteria: &Criteria,
+    contact: &Contact,
+    others: &[&Contact],
+    schema: &Schema,
+    clock: &Clock,
+) -> Truth {
+    let ranks = Ranks::of_criteria(criteria, &with_itself(contact, others), schema, clock);
+    value(criteria, contact, Around { others, ranks: &ranks }, schema, clock)
+}
+
+/// A contact and others, each once.
+fn with_itself<'a>(contact: &'a Contact, others: &[&'a Contact]) -> Vec<&'a Contact> {
+    let rest = others.iter().copied().filter(|other| other.id() != contact.id());
+    std::iter::once(contact).chain(rest).collect()
+}
+
+/// The value of criteria for a contact, once it is known what lies around it.
+fn value(
+    criteria: &Criteria,
+    contact: &Contact,
+    around: Around<'_>,
+    schema: &Schema,
+    clock: &Clock,
+) -> Truth {
+    truth::logic(criteria, &|test| contact_test(test, contact, around, schema, clock))
 }
 
 fn contact_test(
     test: &ContactTest,
     contact: &Contact,
+    around: Around<'_>,
     schema: &Schema,
     clock: &Clock,
-    ranks: &Ranks,
 ) -> Truth {
     let Some(test) = anchor::anchored(test, contact, clock) else { return Truth::Unknown };
     match test.as_ref() {
@@ -238,19 +288,17 @@ fn contact_test(
             let records = record::selected(selector, contact, schema, clock);
             record::share(&records, test, *cmp, *percent_millis, *at_least, clock)
         }
-        ContactTest::Rank(rank) => ranks.test(rank, contact, schema, clock),
+        ContactTest::Rank(rank) => around.ranks.test(rank, contact, around.others, schema, clock),
         ContactTest::Sample(sample) => Truth::of(sampled(sample, contact.id())),
         ContactTest::Sequence(test) => sequence::sequence(test, contact, schema, clock),
+        ContactTest::Household(of) => household::household(of, contact, around, schema, clock),
         ContactTest::Reference(of) => {
             let is_in = |clock: &Clock| {
-                let test = value(&of.test, contact, schema, clock, ranks);
-                of.without
-                    .iter()
-                    .map(|criteria| value(criteria, contact, schema, clock, ranks))
-                    .fold(test, Truth::without)
+                let value = |criteria| value(criteria, contact, around, schema, clock);
+                of.without.iter().map(value).fold(value(&of.test), Truth::without)
             };
             match &of.asks {
-                Asks::InSegment => is_in(clock),
+                Asks::InSegment | Asks::InStage => is_in(clock),
                 Asks::Entered(window) => match time::before(window, clock) {
                     Some(then) => is_in(clock).without(is_in(&then)),
                     None => Truth::Unknown,

@@ -1,7 +1,7 @@
 //! Ranks ([`Rank`]): where the edge of each lies in a population, and who belongs then.
 
 use super::amount::{amount, order};
-use super::{Contact, Truth, time, value};
+use super::{Around, Contact, Truth, time, value};
 use crate::clock::Clock;
 use crate::schema::Schema;
 use crate::segment::{Asks, ContactTest, Criteria, Logic, Rank, Segment};
@@ -53,7 +53,7 @@ impl Ranks {
         let first = rank.end.first();
         let mut amounts: Vec<Edge> = contacts
             .iter()
-            .filter(|contact| self.among(rank, contact, schema, clock).is_true())
+            .filter(|contact| self.among(rank, contact, contacts, schema, clock).is_true())
             .filter_map(|contact| amount(&rank.amount, first, contact, schema, clock))
             .collect();
         amounts.sort_by(|one, other| order(one, other, first));
@@ -62,8 +62,16 @@ impl Ranks {
     }
 
     /// The contact competes.
-    pub(super) fn among(&self, rank: &Rank, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
-        rank.among.as_ref().map_or(Truth::True, |among| value(among, contact, schema, clock, self))
+    fn among(
+        &self,
+        rank: &Rank,
+        contact: &Contact,
+        others: &[&Contact],
+        schema: &Schema,
+        clock: &Clock,
+    ) -> Truth {
+        let around = Around { others, ranks: self };
+        rank.among.as_ref().map_or(Truth::True, |among| value(among, contact, around, schema, clock))
     }
 
     /// The edge of a rank at a clock.
@@ -73,8 +81,15 @@ impl Ranks {
     }
 
     /// The contact belongs.
-    pub(super) fn test(&self, rank: &Rank, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
-        match self.among(rank, contact, schema, clock) {
+    pub(super) fn test(
+        &self,
+        rank: &Rank,
+        contact: &Contact,
+        others: &[&Contact],
+        schema: &Schema,
+        clock: &Clock,
+    ) -> Truth {
+        match self.among(rank, contact, others, schema, clock) {
             Truth::True => {}
             other @ (Truth::False | Truth::Unknown) => return other,
         }
@@ -114,13 +129,14 @@ fn collect(criteria: &Criteria, clock: &Clock, all: &mut Vec<(Rank, Clock)>) {
         }
         Logic::Leaf(ContactTest::Reference(of)) => {
             let then = match &of.asks {
-                Asks::InSegment => None,
+                Asks::InSegment | Asks::InStage => None,
                 Asks::Entered(window) => time::before(window, clock),
             };
             for clock in std::iter::once(*clock).chain(then) {
                 std::iter::once(&of.test).chain(&of.without).for_each(|part| collect(part, &clock, all));
             }
         }
+        Logic::Leaf(ContactTest::Household(of)) => collect(&of.test, clock, all),
         Logic::Leaf(_) => {}
     }
 }

@@ -3,6 +3,8 @@
 //! Every truth value here comes from the functions that [`super::select`] asks; this adds the values and records that
 //! they looked at. Only fields that the segment names are shown.
 
+mod elsewhere;
+
 use std::cmp::Reverse;
 use std::fmt;
 
@@ -17,14 +19,15 @@ use super::sequence::deciding;
 use super::time::first_instant;
 use super::truth::number_of;
 use super::{
-    Blocked, Contact, Edge, Ranks, Reads, Record, RecordReads, Truth, Verdict, aggregate, amount, field,
+    Around, Blocked, Contact, Edge, Ranks, Reads, Record, RecordReads, Truth, Verdict, aggregate, amount,
+    field, select_single, with_itself,
 };
 use crate::clock::Clock;
 use crate::describe;
 use crate::schema::{Channel, Field, FieldType, Schema};
 use crate::segment::{
-    AgeUnit, Asks, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Rank, Reference,
-    Segment, Selector, Test,
+    AgeUnit, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Rank, Segment, Selector,
+    Test,
 };
 
 /// Records shown for one step.
@@ -192,7 +195,8 @@ macro_rules! silent {
 
 silent!(Trace, TracedCriterion, Step, Evidence, Fact, Row, PassedOver, TracedGate);
 
-/// Says what a segment finds of a contact and what decided it. Its verdict is that of [`super::select`].
+/// Says what a segment finds of a contact and what decided it, as if nobody lived with it. Its verdict is that of
+/// [`select`](super::select).
 #[must_use]
 pub fn trace(
     segment: &BoundSegment,
@@ -201,26 +205,39 @@ pub fn trace(
     clock: &Clock,
     now_micros: i64,
 ) -> Trace {
-    let ranks = Ranks::of(segment.segment(), &[contact], schema, clock);
-    trace_among(segment, contact, schema, clock, now_micros, &ranks)
+    trace_among(segment, contact, &[], schema, clock, now_micros)
 }
 
-/// The same among others: with the edges that ranks have there.
+/// Says what a segment finds of a contact among others, itself among them or not, and what decided it.
 #[must_use]
 pub fn trace_among(
     segment: &BoundSegment,
     contact: &Contact,
+    others: &[&Contact],
     schema: &Schema,
     clock: &Clock,
     now_micros: i64,
+) -> Trace {
+    let ranks = Ranks::of(segment.segment(), &with_itself(contact, others), schema, clock);
+    trace_around(segment, contact, others, &ranks, schema, clock, now_micros)
+}
+
+/// The same among those who live with the contact, where the edges of ranks are known.
+#[must_use]
+pub fn trace_around(
+    segment: &BoundSegment,
+    contact: &Contact,
+    others: &[&Contact],
     ranks: &Ranks,
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
 ) -> Trace {
     let bound = segment;
     let segment = bound.segment();
-    let teller = Teller { contact, schema, clock, ranks, reads: Reads::of(segment, schema) };
-    let mut verdict = [super::alone(bound, contact, schema, clock, now_micros, ranks)];
-    super::tails::cut(segment, &[contact], &mut verdict, schema, clock);
-    let [Verdict { matched, blocked, .. }] = verdict;
+    let teller = Teller { contact, others, schema, clock, ranks, reads: Reads::of(segment, schema) };
+    let around = Around { others, ranks };
+    let Verdict { matched, blocked, .. } = select_single(bound, contact, around, schema, clock, now_micros);
     // Without purpose and channel there is no list, and no gate is asked.
     let approach = segment.purpose.zip(segment.channel);
     let blocked = blocked.filter(|reason| approach.is_some() || *reason == Blocked::Excluded);
@@ -262,6 +279,7 @@ impl Trace {
 
 struct Teller<'a> {
     contact: &'a Contact,
+    others: &'a [&'a Contact],
     schema: &'a Schema,
     clock: &'a Clock,
     ranks: &'a Ranks,
@@ -304,24 +322,36 @@ impl Teller<'_> {
             Logic::Leaf(ContactTest::Rank(rank)) => self.rank(rank),
             Logic::Leaf(ContactTest::Reference(of)) => {
                 let test = ContactTest::Reference(of.clone());
-                let truth = super::contact_test(&test, self.contact, self.schema, self.clock, self.ranks);
+                let truth = super::contact_test(&test, self.contact, self.around(), self.schema, self.clock);
                 Step { parts: self.reference(of), ..plain(&describe::test(&test, self.schema), truth) }
+            }
+            Logic::Leaf(test @ ContactTest::Household(of)) => {
+                let truth = super::contact_test(test, self.contact, self.around(), self.schema, self.clock);
+                let own = Step { parts: vec![self.step(&of.test)], ..plain("the contact itself", truth) };
+                let own = Step { truth: own.parts.first().map_or(truth, |step| step.truth), ..own };
+                let home =
+                    Step { evidence: Some(self.evidence(test)), ..plain("the whole household", truth) };
+                Step { parts: vec![own, home], ..plain(&describe::test(test, self.schema), truth) }
             }
             Logic::Leaf(test) => Step {
                 evidence: Some(self.evidence(test)),
                 ..plain(
                     &describe::test(test, self.schema),
-                    super::contact_test(test, self.contact, self.schema, self.clock, self.ranks),
+                    super::contact_test(test, self.contact, self.around(), self.schema, self.clock),
                 )
             },
         }
+    }
+
+    fn around(&self) -> Around<'_> {
+        Around { others: self.others, ranks: self.ranks }
     }
 
     /// The amount and the edge; who competes apart.
     fn rank(&self, rank: &Rank) -> Step {
         let test = ContactTest::Rank(Box::new(rank.clone()));
         let asks = describe::test(&test, self.schema);
-        let truth = super::contact_test(&test, self.contact, self.schema, self.clock, self.ranks);
+        let truth = super::contact_test(&test, self.contact, self.around(), self.schema, self.clock);
         let first = rank.end.first();
         let own = amount::amount(&rank.amount, first, self.contact, self.schema, self.clock);
         let edge = self.ranks.edge(rank, self.clock);
@@ -344,34 +374,6 @@ impl Teller<'_> {
             evidence,
         };
         Step { asks, truth, parts: vec![competes, amount], evidence: None }
-    }
-
-    /// What stands under a name, now and, when it is asked for, then.
-    fn reference(&self, of: &Reference) -> Vec<Step> {
-        let mut parts = self.members(of, "");
-        if let Asks::Entered(window) = &of.asks
-            && let Some(clock) = super::time::before(window, self.clock)
-        {
-            let then = Teller { clock: &clock, reads: self.reads.clone(), ..*self };
-            parts.extend(then.members(of, &format!(", at the end of {}", clock.today())));
-        }
-        parts
-    }
-
-    fn members(&self, of: &Reference, when: &str) -> Vec<Step> {
-        let group = |asks: &str, criteria: &Criteria| {
-            let step = self.step(criteria);
-            Step {
-                asks: format!("{asks} {}{when}", of.name),
-                truth: step.truth,
-                parts: vec![step],
-                evidence: None,
-            }
-        };
-        let test = group("the criteria of", &of.test);
-        std::iter::once(test)
-            .chain(of.without.iter().map(|criteria| group("who is left out of", criteria)))
-            .collect()
     }
 
     /// What a test looked at; when it counts from a date that the contact lacks, that date and nothing else.
@@ -450,6 +452,7 @@ impl Teller<'_> {
             }
             // Its parts have the evidence.
             ContactTest::Reference(_) => Evidence::default(),
+            ContactTest::Household(of) => self.household(of),
         }
     }
 

@@ -7,6 +7,7 @@ mod anchors;
 mod cost;
 mod fields;
 mod gates;
+mod households;
 mod in_lists;
 mod records;
 mod references;
@@ -20,7 +21,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, FieldType, Schema};
 use hyperseg_dsl::segment::{
-    Cmp, ContactTest, Criteria, Criterion, FieldTest, Logic, NumberTest, Operand, Segment, Test,
+    Cmp, ContactTest, Criteria, Criterion, FieldTest, Logic, NumberTest, Operand, Segment, Stage, Test,
 };
 use hyperseg_dsl::value::Value;
 
@@ -46,6 +47,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) clock: Clock,
     /// Only the number of contacts is wanted, not what each criterion says.
     pub(crate) number_only: bool,
+    /// Stages by which those who match are counted; none when nobody asks.
+    pub(crate) stages: &'a [Stage],
 }
 
 /// A leaf over records.
@@ -70,7 +73,16 @@ impl Lowering<'_> {
             .into_iter()
             .map(|criterion| self.criterion(&criterion.label, &criterion.test))
             .collect::<Result<Vec<_>>>()?;
-        Ok(node(Operation::Criteria { stops: self.number_only }, segment.name.clone(), Vec::new(), inputs))
+        let stops = self.number_only;
+        let criteria = node(Operation::Criteria { stops }, segment.name.clone(), Vec::new(), inputs);
+        if self.stages.is_empty() {
+            return Ok(criteria);
+        }
+        let mut inputs = vec![criteria];
+        for stage in self.stages {
+            inputs.push(self.set(&stage.test, Some(&format!("stage {}", stage.name)))?);
+        }
+        Ok(node(Operation::ByStage, String::new(), Vec::new(), inputs))
     }
 
     /// A criterion under its own label.
@@ -172,7 +184,8 @@ impl Lowering<'_> {
                 | ContactTest::Sequence(_)
                 | ContactTest::Share { .. }
                 | ContactTest::Rank(_)
-                | ContactTest::Reference(_),
+                | ContactTest::Reference(_)
+                | ContactTest::Household(_),
             ) => None,
         }
     }
@@ -215,7 +228,8 @@ impl Lowering<'_> {
             | ContactTest::Sequence(_)
             | ContactTest::Share { .. }
             | ContactTest::Rank(_)
-            | ContactTest::Reference(_) => internal_err!("another test among those of contact fields"),
+            | ContactTest::Reference(_)
+            | ContactTest::Household(_) => internal_err!("another test among those of contact fields"),
         }
     }
 
@@ -258,6 +272,7 @@ impl Lowering<'_> {
             ContactTest::Sequence(sequence) => self.sequence(sequence, of),
             ContactTest::Rank(rank) => self.rank(rank, of.label),
             ContactTest::Reference(reference) => self.reference(reference, of.label),
+            ContactTest::Household(household) => self.household(household, of.label),
             ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
                 let operation = Operation::ShareOfRecords(ShareTest {
                     relation: relation(*cmp),

@@ -82,6 +82,7 @@ pub(crate) struct ShardContext {
 }
 
 /// The inputs of an operator in every shard.
+#[derive(Clone)]
 pub(crate) struct Whole {
     /// The operator's inputs; partition *i* is shard *i*.
     pub(crate) inputs: Vec<Arc<dyn ExecutionPlan>>,
@@ -382,11 +383,20 @@ fn in_task(mut stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
 }
 
 /// Reads the single set that a stream of sets carries, and checks that it is of the shard that was asked for.
-pub(crate) async fn read_set(mut input: SendableRecordBatchStream, shard: &ShardContext) -> Result<ShardSet> {
+pub(crate) async fn read_set(input: SendableRecordBatchStream, shard: &ShardContext) -> Result<ShardSet> {
+    set_of(input, shard.shard, shard.contacts).await
+}
+
+/// Reads the single set that a stream of sets carries, and checks that it is of this shard.
+pub(crate) async fn set_of(
+    mut input: SendableRecordBatchStream,
+    shard: u32,
+    contacts: usize,
+) -> Result<ShardSet> {
     let mut found: Option<ShardSet> = None;
     while let Some(batch) = input.try_next().await? {
         let (number, set) = ShardSet::from_batch(&batch)?;
-        if number != shard.shard || set.contacts() != shard.contacts || found.replace(set).is_some() {
+        if number != shard || set.contacts() != contacts || found.replace(set).is_some() {
             return internal_err!("a set of contacts arrived in another shard's partition");
         }
     }

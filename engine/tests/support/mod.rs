@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use hyperseg_dsl::Stages;
 use hyperseg_dsl::clock::Clock;
-use hyperseg_dsl::segment::{BoundSegment, Segment};
-use hyperseg_dsl::semantics::{Contact, Verdict, arm, select_all};
+use hyperseg_dsl::segment::{BoundSegment, Segment, Stage};
+use hyperseg_dsl::semantics::{Contact, Verdict, arm, evaluate, select_all};
 use hyperseg_dsl::value::Value;
 use hyperseg_engine::{ConsentAge, Engine, Guards, Limits, Request};
 use hyperseg_storage::audit::IntentBody;
@@ -206,7 +207,10 @@ pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u6
     let found = select_all(&bound, &world.contacts, &schema, &world.clock, world.now_micros);
     let verdicts: Vec<(&Contact, Verdict)> = world.contacts.iter().zip(found).collect();
     let request = request(bound, world.clock, world.now_micros);
-    let funnel = match fixture.engine.funnel_blocking(&request) {
+    // Some are counted by stage, too.
+    let stages = if segment.criteria.len() == 1 { Stages::built_in(&schema) } else { None };
+    let stages = stages.map(|stages| stages.list().to_vec()).unwrap_or_default();
+    let funnel = match fixture.engine.funnel_by_stage_blocking(&request, &stages) {
         Ok(funnel) => funnel,
         Err(error) => return Err(format!("the engine failed: {error}")),
     };
@@ -225,6 +229,19 @@ pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u6
     let matched = verdicts.iter().filter(|(_, verdict)| verdict.matched).count() as u64;
     if funnel.count.matched != matched {
         return Err(format!("matched: engine {}, reference {matched}", funnel.count.matched));
+    }
+    if let Some(report) = &funnel.stages {
+        let is_in = |stage: &Stage, contact| evaluate(&stage.test, contact, &schema, &world.clock).is_true();
+        let mut reference = vec![0_u64; stages.len() + 1];
+        for (contact, _) in verdicts.iter().filter(|(_, verdict)| verdict.matched) {
+            let first = stages.iter().position(|stage| is_in(stage, contact));
+            reference[first.unwrap_or(stages.len())] += 1;
+        }
+        let engine = report.stages.iter().map(|stage| stage.contacts).chain([report.in_none]);
+        let engine: Vec<u64> = engine.collect();
+        if engine != reference {
+            return Err(format!("by stage: engine {engine:?}, reference {reference:?}"));
+        }
     }
     if segment.purpose.is_none() || segment.channel.is_none() {
         return Ok(matched);
