@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hyperseg_dsl::schema::Schema;
-use hyperseg_dsl::segment::{Direction, Segment};
-use hyperseg_dsl::semantics::{Blocked, Verdict, select, select_all};
+use hyperseg_dsl::segment::{Amount, ContactTest, Direction, End, Logic, Rank, Segment, Size};
+use hyperseg_dsl::semantics::{Blocked, Truth, Verdict, evaluate_all, ranks_of, select, select_all};
 use hyperseg_testdata::worlds::{World, segment, to_text, world};
 
 const SEEDS: u64 = 1200;
@@ -105,6 +105,9 @@ fn the_other_direction_takes_the_other_end() {
 fn others_only_take_places_away() {
     each(|seed, world, segment| {
         let bound = segment.bind(&BTreeMap::new()).unwrap();
+        if !ranks_of(bound.segment(), &world.clock).is_empty() {
+            return;
+        }
         let schema = Schema::built_in();
         let together = verdicts(world, segment);
         for contact in &world.contacts {
@@ -118,4 +121,56 @@ fn others_only_take_places_away() {
             }
         }
     });
+}
+
+#[test]
+fn ranks_nest_and_both_ends_make_the_whole() {
+    let schema = Schema::built_in();
+    let (mut seen, mut cut) = (0, 0);
+    for seed in 0..SEEDS {
+        let world = world(seed / 6);
+        let segment = segment(seed, &world);
+        let bound = segment.bind(&BTreeMap::new()).unwrap();
+        for (rank, clock) in ranks_of(bound.segment(), &world.clock) {
+            // Whom the ranks inside take depends on everybody, which is well and good.
+            let truths = |rank: &Rank| {
+                let test = Logic::Leaf(ContactTest::Rank(Box::new(rank.clone())));
+                evaluate_all(&test, &world.contacts, &schema, &clock)
+            };
+            let is_true = |truths: &[Truth]| truths.iter().filter(|truth| truth.is_true()).count();
+            let all = truths(&Rank { size: Size::PercentMillis(100_000), ..rank.clone() });
+            let competing = is_true(&all);
+            let mut before: Option<Vec<Truth>> = None;
+            for number in 1..=competing + 1 {
+                let size = Size::Number(u32::try_from(number).unwrap());
+                let found = truths(&Rank { size, ..rank.clone() });
+                assert!(is_true(&found) >= number.min(competing), "seed {seed}");
+                for (one, other) in found.iter().zip(&all) {
+                    assert_eq!(*one == Truth::Unknown, *other == Truth::Unknown, "seed {seed}");
+                    assert!(!one.is_true() || other.is_true(), "seed {seed}");
+                }
+                let smaller = before.iter().flat_map(|before| before.iter().zip(&found));
+                assert!(
+                    smaller.into_iter().all(|(less, more)| !less.is_true() || more.is_true()),
+                    "seed {seed}"
+                );
+                cut += usize::from(is_true(&found) < competing);
+                // The rest is at the other end.
+                let other = match rank.end {
+                    End::Top => End::Bottom,
+                    End::Bottom => End::Top,
+                };
+                if number < competing && matches!(rank.amount, Amount::Field { .. } | Amount::Count { .. }) {
+                    let size = Size::Number(u32::try_from(competing - number).unwrap());
+                    let rest = truths(&Rank { end: other, size, ..rank.clone() });
+                    let both =
+                        found.iter().zip(&rest).filter(|(one, other)| one.is_true() || other.is_true());
+                    assert_eq!(both.count(), competing, "seed {seed}");
+                }
+                before = Some(found);
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 60 && cut > 200, "{seen} {cut}");
 }

@@ -242,6 +242,7 @@ fn name(test: &ContactTest) -> Option<&'static str> {
         | ContactTest::DaysCovered { .. }
         | ContactTest::Continuous { .. }
         | ContactTest::Sequence(_)
+        | ContactTest::Rank(_)
         | ContactTest::Sample(_)
         | ContactTest::Share { .. }
         | ContactTest::Reference(_)

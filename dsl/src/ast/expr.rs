@@ -1,7 +1,7 @@
 //! Criteria as written.
 
 use super::{Duration, Ident, Number, Reference, Span, Text, Value};
-use crate::segment::{AgeUnit, Aggregate, Cmp, ListTest, Period, Quantity, TextOp, Tie, Turn, Which};
+use crate::segment::{AgeUnit, Aggregate, Cmp, End, ListTest, Period, Quantity, TextOp, Tie, Turn, Which};
 
 /// Criteria over a contact or over the fields of a record; the resolver tells them apart.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,6 +103,13 @@ pub(crate) enum ExprKind {
         percent: Number,
         at_least: Option<Number>,
     },
+    /// `top 5% by amount among (criteria)`.
+    Rank {
+        end: End,
+        size: Size,
+        by: OrderBy,
+        among: Option<Filter>,
+    },
     /// `sample 10% seed "text"`.
     Sample {
         percent: Number,
@@ -118,6 +125,15 @@ pub(crate) enum ExprKind {
     },
     /// Could not be read.
     Bad,
+}
+
+/// How many a rank takes, as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// So many contacts.
+    Number(Number),
+    /// A percentage of the contacts.
+    Percent(Number),
 }
 
 /// Of which members of a household something is asked.

@@ -13,7 +13,7 @@ use crate::value::Day;
 
 pub(crate) use expr::{
     AttributeTest, Event, Expr, ExprKind, Filter, Measure, Members, Modifier, NumberSet, OneTest, OrderBy,
-    OrderKind, Selector, Set, Side, Step, StepKind, TextTest, Window, WindowKind,
+    OrderKind, Selector, Set, Side, Size, Step, StepKind, TextTest, Window, WindowKind,
 };
 pub(crate) use reference::{Reference, Sent};
 

@@ -5,8 +5,8 @@ use super::windows::{anchor, length, window};
 use super::{Place, listed, logic, words};
 use crate::schema::{FieldType, Schema};
 use crate::segment::{
-    AgeUnit, Aggregate, Amount, Asks, Cmp, ContactTest, Counted, Event, FieldTest, Filter, ListTest, Logic,
-    NumberTest, Reference, Relation, Selector, Sequence, Test, TextOp, Tie,
+    AgeUnit, Aggregate, Amount, Asks, Cmp, ContactTest, Counted, End, Event, FieldTest, Filter, ListTest,
+    Logic, NumberTest, Reference, Relation, Selector, Sequence, Size, Test, TextOp, Tie,
 };
 
 /// A test of a contact.
@@ -79,6 +79,23 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
                 least.unwrap_or_default()
             );
             if negated { format!("it is not so that ({text})") } else { text }
+        }
+        ContactTest::Rank(rank) => {
+            let size = match rank.size {
+                Size::Number(number) => number.to_string(),
+                Size::PercentMillis(millis) => format!("{}%", f64::from(millis) / 1000.0),
+            };
+            let end = match rank.end {
+                End::Top => "greatest",
+                End::Bottom => "least",
+            };
+            let verb = if negated { "are not" } else { "are" };
+            let pool = match &rank.among {
+                Some(among) => format!("of contacts for whom ({})", words(among, schema)),
+                None => "of all contacts".to_owned(),
+            };
+            let amount = amount(&rank.amount, schema);
+            format!("they {verb} among the {size} with the {end} {amount}, {pool}")
         }
         ContactTest::Sample(sample) => {
             let percent = f64::from(sample.percent_millis) / 1000.0;

@@ -2,11 +2,12 @@
 
 use crate::ast::{
     AttributeTest, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Members, Modifier, Number,
-    NumberSet, OneTest, OrderBy, OrderKind, Param, Reference, Selector, Sent, Set, Stage, Step, StepKind,
-    Text, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window, WindowKind,
+    NumberSet, OneTest, OrderBy, OrderKind, Param, Reference, Selector, Sent, Set, Size, Stage, Step,
+    StepKind, Text, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window,
+    WindowKind,
 };
 use crate::lex::text::quote;
-use crate::segment::{AgeUnit, Cmp, DurationUnit, Quantity, TextOp, Tie};
+use crate::segment::{AgeUnit, Cmp, DurationUnit, End, Quantity, TextOp, Tie};
 
 /// How long lists are printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,10 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
                 share_tail(*cmp, percent, at_least.as_ref())
             )
         }
+        ExprKind::Rank { end, size, by, among } => {
+            let among = among.as_ref().map(|among| format!("{})", self::expr(&among.expr, lists)));
+            format!("{}{}", rank_head(*end, size, by, lists, among.is_some()), among.unwrap_or_default())
+        }
         ExprKind::Sample { percent, seed } => sample(percent, seed),
         ExprKind::Reference(of) => reference(of),
         ExprKind::Household { which, test, .. } => {
@@ -79,6 +84,16 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
         }
         ExprKind::Bad => "…".to_owned(),
     }
+}
+
+/// A rank up to the criteria of those among whom it is, and their parenthesis.
+pub(super) fn rank_head(end: End, size: &Size, by: &OrderBy, lists: Lists, among: bool) -> String {
+    let size = match size {
+        Size::Number(number) => number.text.clone(),
+        Size::Percent(percent) => format!("{}%", percent.text),
+    };
+    let among = if among { " among (" } else { "" };
+    format!("{} {size} by {}{among}", end.word(), amount(by, lists))
 }
 
 /// What stands in front of the criteria on a household.

@@ -224,6 +224,11 @@ impl Layout<'_> {
                 self.selector(selector, indent, expr.span.end);
                 self.w.push(&format!("){}", flat::share_tail(*cmp, percent, at_least.as_ref())));
             }
+            ExprKind::Rank { end, size, by, among: Some(among) } => {
+                self.w.push(&flat::rank_head(*end, size, by, Lists::Whole, true));
+                self.body(&among.expr, indent, expr.span.end);
+                self.w.push(")");
+            }
             ExprKind::Attribute {
                 field,
                 test: AttributeTest::In { negated, set: Set::List { open, values } },
@@ -261,6 +266,7 @@ impl Layout<'_> {
             | ExprKind::Nobody
             | ExprKind::Name(_)
             | ExprKind::Anniversary { .. }
+            | ExprKind::Rank { .. }
             | ExprKind::Sample { .. }
             | ExprKind::Reference(_)
             | ExprKind::Bad => self.w.push(&flat::expr(expr, Lists::Whole)),
@@ -519,6 +525,7 @@ fn head_end(expr: &Expr) -> usize {
         | ExprKind::Sample { .. }
         | ExprKind::Reference(_)
         | ExprKind::Bad => None,
+        ExprKind::Rank { among, .. } => among.as_ref().map(|among| among.open),
     };
     head.unwrap_or(expr.span.end)
 }

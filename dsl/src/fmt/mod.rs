@@ -84,6 +84,7 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::One { .. }
         | ExprKind::Sequence { .. }
         | ExprKind::Share { .. }
+        | ExprKind::Rank { .. }
         | ExprKind::Sample { .. }
         | ExprKind::Reference(_)
         | ExprKind::Household { .. }

@@ -1,6 +1,7 @@
 //! Criteria: and, or, not and the tests between them.
 
 use super::fields::{Fields, Reader};
+use super::ranks::rank_of;
 use super::records::{measure_of, one_of, selector_of};
 use super::references::reference_of;
 use super::sequences::sequence_of;
@@ -13,7 +14,7 @@ use crate::diagnostic::codes;
 use crate::segment::{AgeUnit, Quantity, Which};
 
 /// The fields that tell what a criterion is. Where several of them stand in one, the first of these leads.
-const CRITERIA: [&str; 30] = [
+const CRITERIA: [&str; 31] = [
     "and",
     "or",
     "not",
@@ -43,6 +44,7 @@ const CRITERIA: [&str; 30] = [
     "field",
     "define",
     "sample",
+    "rank",
     "constant",
 ];
 
@@ -112,6 +114,7 @@ pub(super) fn criteria_of(expr: &Expr) -> Json {
         }
         ExprKind::One { which, selector, tie, test } => one_of(*which, selector, *tie, test),
         ExprKind::Sequence { first, steps } => sequence_of(first, steps),
+        ExprKind::Rank { end, size, by, among } => rank_of(*end, size, by, among.as_ref()),
         ExprKind::Sample { percent, seed } => Json::object([("sample", sample_of(percent, seed))]),
         ExprKind::Reference(reference) => reference_of(reference),
         ExprKind::Household { which, test, .. } => {
@@ -214,6 +217,7 @@ impl Reader {
                 let name = fields.take("define").and_then(|name| self.bare_name(name, "a define"));
                 name.map(|name| ExprKind::Name(name.name))
             }
+            Some("rank") => self.rank(&mut fields),
             Some("sample") => {
                 let sample = fields.take("sample").and_then(|sample| self.sample(sample));
                 sample.map(|(percent, seed)| ExprKind::Sample { percent, seed })

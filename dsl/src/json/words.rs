@@ -5,8 +5,8 @@
 
 use super::values::AS_OF;
 use crate::ast::{
-    AttributeTest, ClauseKind, Event, Expr, ExprKind, File, Item, Modifier, OneTest, OrderKind, Reference,
-    Selector, Set, Step, Value, ValueKind, Window, WindowKind,
+    AttributeTest, ClauseKind, Event, Expr, ExprKind, File, Item, Modifier, OneTest, OrderBy, OrderKind,
+    Reference, Selector, Set, Step, Value, ValueKind, Window, WindowKind,
 };
 use crate::schema::{Field, FieldType, RecordKind, Schema};
 
@@ -32,14 +32,7 @@ pub(super) fn tell_apart(file: &mut File, schema: &Schema) {
                         ClauseKind::Where(criteria) | ClauseKind::Exclude(criteria) => {
                             words.criteria(criteria, Scope::Contact);
                         }
-                        ClauseKind::Limit { by: Some((by, _)), .. } => match &mut by.kind {
-                            OrderKind::Field(_) | OrderKind::Age(_) => {}
-                            OrderKind::Measure { selector, windows, .. } => {
-                                words.selector(selector);
-                                windows.iter_mut().for_each(|window| words.window(window));
-                            }
-                            OrderKind::One { selector, .. } => words.selector(selector),
-                        },
+                        ClauseKind::Limit { by: Some((by, _)), .. } => words.order(by),
                         _ => {}
                     }
                 }
@@ -66,6 +59,12 @@ impl<'s> Words<'s> {
             | ExprKind::InList { .. }
             | ExprKind::Sample { .. }
             | ExprKind::Bad => {}
+            ExprKind::Rank { by, among, .. } => {
+                self.order(by);
+                if let Some(among) = among {
+                    self.criteria(&mut among.expr, scope);
+                }
+            }
             ExprKind::Attribute { field, test } => self.attribute(scope, &field.name, test),
             ExprKind::Age { on, .. } => on.iter_mut().for_each(|day| self.day(day)),
             ExprKind::Turns { window, .. } | ExprKind::Anniversary { window, .. } => self.window(window),
@@ -105,6 +104,17 @@ impl<'s> Words<'s> {
                 self.criteria(test, self.scope(selector));
                 self.selector(selector);
             }
+        }
+    }
+
+    fn order(&self, by: &mut OrderBy) {
+        match &mut by.kind {
+            OrderKind::Field(_) | OrderKind::Age(_) => {}
+            OrderKind::Measure { selector, windows, .. } => {
+                self.selector(selector);
+                windows.iter_mut().for_each(|window| self.window(window));
+            }
+            OrderKind::One { selector, .. } => self.selector(selector),
         }
     }
 

@@ -132,6 +132,9 @@ impl Parser<'_> {
         if self.ahead((word("share"), sign("("))) {
             return self.share();
         }
+        if self.ahead((alt((word("top"), word("bottom"))), number)) {
+            return self.rank();
+        }
         if self.ahead((word("sample"), number)) {
             return self.sample().map(|(percent, seed)| ExprKind::Sample { percent, seed });
         }

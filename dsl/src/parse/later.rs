@@ -4,10 +4,9 @@
 //! yields a part of the tree: what is not understood is never silently left out of a segment.
 
 use nom::Parser as _;
-use nom::branch::alt;
 
 use super::Parser;
-use super::leaf::{number, word, words};
+use super::leaf::{word, words};
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 
@@ -42,9 +41,7 @@ fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool 
 /// Criteria of later versions, at the start of a criterion.
 pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
     let p = &*parser;
-    let (what, tokens, help) = if any((alt((word("top"), word("bottom"))), number), p) {
-        ("a rank", 2, "")
-    } else if any(words("location", "within"), p) {
+    let (what, tokens, help) = if any(words("location", "within"), p) {
         ("`location within`", 2, "list the ZIP codes: `zip in (\"02139\", …)`")
     } else {
         return false;

@@ -39,6 +39,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Reference(_)
             | ExprKind::Sample { .. } => resolver.criterion(expr),
             ExprKind::Household { which, test, .. } => resolver.household(*which, test, expr.span),
+            ExprKind::Rank { end, size, by, among } => resolver.rank(*end, size, by, among.as_ref()),
             ExprKind::Bad => None,
         })
     }
@@ -128,6 +129,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Nobody
             | ExprKind::Name(_)
             | ExprKind::Household { .. }
+            | ExprKind::Rank { .. }
             | ExprKind::Bad => None,
         }
     }
@@ -171,6 +173,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Measure { .. }
             | ExprKind::One { .. }
             | ExprKind::Sequence { .. }
+            | ExprKind::Rank { .. }
             | ExprKind::Sample { .. }
             | ExprKind::Share { .. }
             | ExprKind::Reference(_)

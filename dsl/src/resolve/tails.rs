@@ -6,7 +6,8 @@ use crate::ast::{self, Number, Span, Text};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::FieldType;
 use crate::segment::{
-    ARMS_MAX, Arm, Cap, Direction, Duration, Holdout, LIMIT_MAX, Limit, OnePer, Order, Sample, Segment, Split,
+    ARMS_MAX, Arm, Cap, Direction, Duration, Holdout, LIMIT_MAX, Limit, OnePer, Order, Sample, Segment, Size,
+    Split,
 };
 
 const ALL_MILLIS: u32 = 100_000;
@@ -56,6 +57,16 @@ impl<'a> Resolver<'a> {
             return None;
         }
         Some(Cap { count: count?, per: Duration { count: per.count, unit: per.unit } })
+    }
+
+    /// How many a rank takes.
+    pub(super) fn rank_size(&mut self, size: &ast::Size) -> Option<Size> {
+        match size {
+            ast::Size::Number(number) => self.how_many(number, "a rank").map(Size::Number),
+            ast::Size::Percent(percent) => {
+                self.part_of_all(percent, "e.g. `top 5%`").map(Size::PercentMillis)
+            }
+        }
     }
 
     fn how_many(&mut self, count: &Number, what: &str) -> Option<u32> {

@@ -166,8 +166,8 @@ impl ContactTest {
             Self::Sequence(sequence) => {
                 sequence.selectors().for_each(|selector| of_selector(selector, &mut anchors));
             }
-            // Its own tests are UNKNOWN each by itself, and its window begins on one day for all.
-            Self::Reference(_) | Self::Household(_) | Self::Sample(_) => {}
+            // Their own tests are UNKNOWN each by itself; windows of entry begin on one day, and amounts count from one, for all.
+            Self::Reference(_) | Self::Rank(_) | Self::Household(_) | Self::Sample(_) => {}
         }
         let mut fields: Vec<&str> = anchors.into_iter().filter_map(Anchor::field).collect();
         fields.sort_unstable();
@@ -201,7 +201,7 @@ impl ContactTest {
             Self::Sequence(sequence) => {
                 sequence.selectors_mut().for_each(|selector| each_of_selector(selector, take));
             }
-            Self::Reference(_) | Self::Household(_) | Self::Sample(_) => {}
+            Self::Reference(_) | Self::Rank(_) | Self::Household(_) | Self::Sample(_) => {}
         }
     }
 }

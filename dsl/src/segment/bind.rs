@@ -213,6 +213,10 @@ impl Binder<'_> {
                 self.selector(selector)?;
                 self.filter(test)
             }
+            ContactTest::Rank(rank) => {
+                self.amount(&mut rank.amount)?;
+                rank.among.as_mut().map_or(Ok(()), |among| self.criteria(among))
+            }
             ContactTest::Sample(_) => Ok(()),
             ContactTest::Sequence(sequence) => {
                 sequence.selectors_mut().try_for_each(|selector| self.selector(selector))

@@ -9,6 +9,7 @@ mod amount;
 mod anchor;
 mod bind;
 mod household;
+mod rank;
 mod reference;
 mod sequence;
 mod tails;
@@ -24,6 +25,7 @@ pub use anchor::{Anchor, Shift, Start};
 pub(crate) use anchor::{moved, shifted};
 pub use bind::{BindError, BoundSegment, ParamValues};
 pub use household::{HOUSEHOLD_ID, Household};
+pub use rank::{End, Rank, Size};
 pub use reference::{Asks, Reference, Stage};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
 pub use tails::{ARMS_MAX, Arm, Cap, Holdout, LIMIT_MAX, Limit, OnePer, Order, Sample, Split};
@@ -269,6 +271,8 @@ pub enum ContactTest {
     },
     /// Records that follow each other in time. Never UNKNOWN.
     Sequence(Sequence),
+    /// Where the contact stands among others by an amount.
+    Rank(Box<Rank>),
     /// The contact is in a share of all contacts that chance takes. Never UNKNOWN.
     Sample(Sample),
     /// The share of the selected records that satisfy a test. Records for which the test is UNKNOWN can turn out either

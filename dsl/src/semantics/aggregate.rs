@@ -10,7 +10,7 @@ use super::field::{same, value};
 use super::interval::{End, Interval, compare_ends, reported};
 use super::truth::Truth;
 use crate::clock::Clock;
-use crate::schema::format_money;
+use crate::schema::{FieldType, format_money};
 use crate::segment::{Aggregate, Cmp, NumberTest, Operand};
 use crate::value::{Day, Value};
 
@@ -56,6 +56,25 @@ pub(super) fn exact(function: Aggregate, records: &[&Record], field: &str) -> Op
     (low.at == high.at && !low.open && !high.open).then_some(low.at)
 }
 
+/// A number of [`exact`] as text, made of values of a type.
+pub(super) fn in_words(function: Aggregate, made: Made, ty: FieldType) -> String {
+    let on_grid = ty == FieldType::Number && matches!(function, Aggregate::Sum | Aggregate::Avg);
+    as_text(made, if on_grid { Scale::Grid } else { Scale::One }, ty == FieldType::Money)
+}
+
+fn as_text(made: Made, scale: Scale, money: bool) -> String {
+    match (made, scale) {
+        (Made::Whole(cents), Scale::One) if money => {
+            format_money(i64::try_from(cents).unwrap_or(if cents < 0 { i64::MIN } else { i64::MAX }))
+        }
+        (Made::Whole(whole), Scale::One) => whole.to_string(),
+        (Made::Whole(steps), Scale::Grid) => (real(steps) / GRID).to_string(),
+        (Made::Real(cents), Scale::One) if money => (cents / 100.0).to_string(),
+        (Made::Real(number), Scale::One) => number.to_string(),
+        (Made::Real(steps), Scale::Grid) => (steps / GRID).to_string(),
+    }
+}
+
 /// The number of a sum and its like, in words; `None` without one.
 pub(super) fn number(
     function: Aggregate,
@@ -65,16 +84,7 @@ pub(super) fn number(
     money: bool,
 ) -> Option<String> {
     let (low, high, scale) = made(function, records, field, unit)?;
-    let words = |made: Made| match (made, scale) {
-        (Made::Whole(cents), Scale::One) if money => {
-            format_money(i64::try_from(cents).unwrap_or(if cents < 0 { i64::MIN } else { i64::MAX }))
-        }
-        (Made::Whole(whole), Scale::One) => whole.to_string(),
-        (Made::Whole(steps), Scale::Grid) => (real(steps) / GRID).to_string(),
-        (Made::Real(cents), Scale::One) if money => (cents / 100.0).to_string(),
-        (Made::Real(number), Scale::One) => number.to_string(),
-        (Made::Real(steps), Scale::Grid) => (steps / GRID).to_string(),
-    };
+    let words = |made: Made| as_text(made, scale, money);
     let unit = unit.map(|unit| format!(" {unit}")).unwrap_or_default();
     if low == high {
         return Some(words(low.at) + &unit);
@@ -144,8 +154,8 @@ fn end_of(function: Aggregate, mut ends: Vec<End<f64>>, upper: bool) -> Option<E
 }
 
 /// A number made of values.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
-pub(super) enum Made {
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub enum Made {
     /// Known exactly.
     Whole(i128),
     /// Known to the precision of a double.

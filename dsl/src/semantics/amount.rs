@@ -7,9 +7,9 @@ use super::field::value;
 use super::time::value_day;
 use super::{Contact, Record, gate, record};
 use crate::clock::Clock;
-use crate::schema::Schema;
+use crate::schema::{FieldType, Schema, format_money};
 use crate::segment::{AgeUnit, Amount, Counted, Direction};
-use crate::value::{Value, days_since_epoch};
+use crate::value::{Value, day_from_epoch, days_since_epoch};
 
 /// The amount of a contact; `None` when it is UNKNOWN. `first` says which comes first where records tie.
 pub(super) fn amount(
@@ -43,6 +43,28 @@ pub(super) fn amount(
             let numbers = last.into_iter().filter_map(|record| exact(record, field, clock));
             numbers.reduce(|best, other| if order(&other, &best, first).is_lt() { other } else { best })
         }
+    }
+}
+
+/// An amount for people.
+pub(super) fn in_words(of: &Amount, found: &Made) -> String {
+    let ty = match of {
+        Amount::Field { ty, .. } | Amount::One { ty, .. } => *ty,
+        Amount::Aggregate { function, ty, .. } => {
+            return aggregate::in_words(*function, *found, *ty);
+        }
+        Amount::Age(_) | Amount::Count { .. } => FieldType::Int,
+    };
+    let day = |days: i128| i32::try_from(days).ok().and_then(day_from_epoch);
+    match (found, ty) {
+        (Made::Whole(days), FieldType::Date | FieldType::Time) => {
+            day(*days).map_or_else(|| days.to_string(), |day| day.to_string())
+        }
+        (Made::Whole(cents), FieldType::Money) => {
+            i64::try_from(*cents).map_or_else(|_| cents.to_string(), format_money)
+        }
+        (Made::Whole(whole), _) => whole.to_string(),
+        (Made::Real(real), _) => real.to_string(),
     }
 }
 

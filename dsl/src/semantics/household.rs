@@ -1,7 +1,7 @@
 //! Criteria over all who live with a contact.
 
 use super::field::value;
-use super::{Contact, Truth, evaluate_among};
+use super::{Around, Contact, Truth};
 use crate::clock::Clock;
 use crate::schema::Schema;
 use crate::segment::{HOUSEHOLD_ID, Household};
@@ -11,14 +11,14 @@ use crate::value::Value;
 pub(super) fn household(
     of: &Household,
     contact: &Contact,
-    others: &[&Contact],
+    around: Around<'_>,
     schema: &Schema,
     clock: &Clock,
 ) -> Truth {
     let join = if of.all { Truth::and } else { Truth::or };
     let none = Truth::of(of.all);
-    let is = |member: &Contact| evaluate_among(&of.test, member, others, schema, clock);
-    match members(contact, others) {
+    let is = |member: &Contact| super::value(&of.test, member, around, schema, clock);
+    match members(contact, around.others) {
         Some(members) => members.into_iter().map(is).fold(none, join),
         // Who else there is, is not known.
         None => join(is(contact), Truth::Unknown),

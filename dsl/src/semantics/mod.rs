@@ -14,6 +14,7 @@ mod field;
 mod gate;
 mod household;
 mod interval;
+mod ranks;
 mod reads;
 mod record;
 mod sequence;
@@ -32,9 +33,11 @@ pub use field::Fields;
 pub use gate::{
     Blocked, Consent, Delivery, Facts, GATE_FIELDS, GATE_KINDS, Suppression, capped, gate, judge,
 };
+pub use ranks::{Edge, Ranks, ranks_of};
 pub use reads::{Reads, RecordReads};
 pub use trace::{
     Evidence, Fact, PassedOver, Passing, Row, Step, Trace, TracedCriterion, TracedGate, trace, trace_among,
+    trace_around,
 };
 pub use truth::Truth;
 
@@ -109,7 +112,7 @@ impl Verdict {
 }
 
 /// Says whether a contact belongs to a segment, and why not, as if it were the only one: nobody lives with it, or competes with
-/// it for a place under a limit or for a value of which each stands once. Where others matter, [`select_all`] has the answer.
+/// it for a rank, a place under a limit or a value of which each stands once. Where others matter, [`select_all`] has the answer.
 #[must_use]
 pub fn select(
     segment: &BoundSegment,
@@ -118,7 +121,8 @@ pub fn select(
     clock: &Clock,
     now_micros: i64,
 ) -> Verdict {
-    select_single(segment, contact, &[], schema, clock, now_micros)
+    let ranks = Ranks::of(segment.segment(), &[contact], schema, clock);
+    select_single(segment, contact, Around { others: &[], ranks: &ranks }, schema, clock, now_micros)
 }
 
 /// Says of every contact of a population whether it belongs to a segment, and why not, in the order of the contacts.
@@ -131,22 +135,33 @@ pub fn select_all<'c>(
     now_micros: i64,
 ) -> Vec<Verdict> {
     let contacts: Vec<&Contact> = contacts.into_iter().collect();
-    let one = |contact: &&Contact| select_among(segment, contact, &contacts, schema, clock, now_micros);
+    let ranks = Ranks::of(segment.segment(), &contacts, schema, clock);
+    let around = Around { others: &contacts, ranks: &ranks };
+    let one = |contact: &&Contact| select_among(segment, contact, around, schema, clock, now_micros);
     let mut verdicts: Vec<Verdict> = contacts.iter().map(one).collect();
     tails::cut(segment.segment(), &contacts, &mut verdicts, schema, clock);
     verdicts
 }
 
-/// What becomes of a contact with whom nobody competes, but with whom others may live.
+/// What an answer depends on beside the contact itself.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    /// Among whom those are looked for who live with the contact.
+    others: &'a [&'a Contact],
+    /// Where the edges of ranks lie.
+    ranks: &'a Ranks,
+}
+
+/// What becomes of a contact with whom nobody competes for a place, but with whom others may live.
 fn select_single(
     segment: &BoundSegment,
     contact: &Contact,
-    others: &[&Contact],
+    around: Around<'_>,
     schema: &Schema,
     clock: &Clock,
     now_micros: i64,
 ) -> Verdict {
-    let mut verdict = [select_among(segment, contact, others, schema, clock, now_micros)];
+    let mut verdict = [select_among(segment, contact, around, schema, clock, now_micros)];
     tails::cut(segment.segment(), &[contact], &mut verdict, schema, clock);
     let [verdict] = verdict;
     verdict
@@ -156,13 +171,13 @@ fn select_single(
 fn select_among(
     segment: &BoundSegment,
     contact: &Contact,
-    others: &[&Contact],
+    around: Around<'_>,
     schema: &Schema,
     clock: &Clock,
     now_micros: i64,
 ) -> Verdict {
     let segment = segment.segment();
-    let value_of = |criteria: &Criteria| evaluate_among(criteria, contact, others, schema, clock);
+    let value_of = |criteria: &Criteria| value(criteria, contact, around, schema, clock);
     let criteria: Vec<Truth> = segment.criteria.iter().map(|criterion| value_of(&criterion.test)).collect();
     let matched = criteria.iter().all(|truth| truth.is_true());
     let excluded = || segment.exclude.as_ref().is_some_and(|criterion| value_of(&criterion.test).is_true());
@@ -180,10 +195,24 @@ fn select_among(
     Verdict { criteria, matched, blocked }
 }
 
-/// The value of criteria for a contact, as if nobody lived with it.
+/// The value of criteria for a contact, as if it were the only one.
 #[must_use]
 pub fn evaluate(criteria: &Criteria, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
     evaluate_among(criteria, contact, &[], schema, clock)
+}
+
+/// The value of criteria for each contact of a population.
+#[must_use]
+pub fn evaluate_all<'c>(
+    criteria: &Criteria,
+    contacts: impl IntoIterator<Item = &'c Contact>,
+    schema: &Schema,
+    clock: &Clock,
+) -> Vec<Truth> {
+    let contacts: Vec<&Contact> = contacts.into_iter().collect();
+    let ranks = Ranks::of_criteria(criteria, &contacts, schema, clock);
+    let around = Around { others: &contacts, ranks: &ranks };
+    contacts.iter().map(|contact| value(criteria, contact, around, schema, clock)).collect()
 }
 
 /// The value of criteria for a contact among others, itself among them or not.
@@ -195,13 +224,31 @@ pub fn evaluate_among(
     schema: &Schema,
     clock: &Clock,
 ) -> Truth {
-    truth::logic(criteria, &|test| contact_test(test, contact, others, schema, clock))
+    let ranks = Ranks::of_criteria(criteria, &with_itself(contact, others), schema, clock);
+    value(criteria, contact, Around { others, ranks: &ranks }, schema, clock)
+}
+
+/// A contact and others, each once.
+fn with_itself<'a>(contact: &'a Contact, others: &[&'a Contact]) -> Vec<&'a Contact> {
+    let rest = others.iter().copied().filter(|other| other.id() != contact.id());
+    std::iter::once(contact).chain(rest).collect()
+}
+
+/// The value of criteria for a contact, once it is known what lies around it.
+fn value(
+    criteria: &Criteria,
+    contact: &Contact,
+    around: Around<'_>,
+    schema: &Schema,
+    clock: &Clock,
+) -> Truth {
+    truth::logic(criteria, &|test| contact_test(test, contact, around, schema, clock))
 }
 
 fn contact_test(
     test: &ContactTest,
     contact: &Contact,
-    others: &[&Contact],
+    around: Around<'_>,
     schema: &Schema,
     clock: &Clock,
 ) -> Truth {
@@ -257,12 +304,13 @@ fn contact_test(
             let records = record::selected(selector, contact, schema, clock);
             record::share(&records, test, *cmp, *percent_millis, *at_least, clock)
         }
+        ContactTest::Rank(rank) => around.ranks.test(rank, contact, around.others, schema, clock),
         ContactTest::Sample(sample) => Truth::of(sampled(sample, contact.id())),
         ContactTest::Sequence(test) => sequence::sequence(test, contact, schema, clock),
-        ContactTest::Household(of) => household::household(of, contact, others, schema, clock),
+        ContactTest::Household(of) => household::household(of, contact, around, schema, clock),
         ContactTest::Reference(of) => {
             let is_in = |clock: &Clock| {
-                let value = |criteria| evaluate_among(criteria, contact, others, schema, clock);
+                let value = |criteria| value(criteria, contact, around, schema, clock);
                 of.without.iter().map(value).fold(value(&of.test), Truth::without)
             };
             match &of.asks {

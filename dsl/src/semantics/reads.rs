@@ -113,6 +113,12 @@ impl Reads {
                 fields.extend(["recorded_at", "comparator"]);
                 self.selector(selector, &fields, schema);
             }
+            ContactTest::Rank(rank) => {
+                self.amount(&rank.amount, schema);
+                if let Some(among) = &rank.among {
+                    self.criteria(among, schema);
+                }
+            }
             // The id is always among the fields.
             ContactTest::Sample(_) => {}
             ContactTest::Sequence(sequence) => {

@@ -18,12 +18,16 @@ use super::record::{Fate, chosen, fate, filter, selected};
 use super::sequence::deciding;
 use super::time::first_instant;
 use super::truth::number_of;
-use super::{Blocked, Contact, Reads, Record, RecordReads, Truth, Verdict, aggregate, field, select_single};
+use super::{
+    Around, Blocked, Contact, Edge, Ranks, Reads, Record, RecordReads, Truth, Verdict, aggregate, amount,
+    field, select_single, with_itself,
+};
 use crate::clock::Clock;
 use crate::describe;
 use crate::schema::{Channel, Field, FieldType, Schema};
 use crate::segment::{
-    AgeUnit, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Segment, Selector, Test,
+    AgeUnit, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Rank, Segment, Selector,
+    Test,
 };
 
 /// Records shown for one step.
@@ -214,10 +218,26 @@ pub fn trace_among(
     clock: &Clock,
     now_micros: i64,
 ) -> Trace {
+    let ranks = Ranks::of(segment.segment(), &with_itself(contact, others), schema, clock);
+    trace_around(segment, contact, others, &ranks, schema, clock, now_micros)
+}
+
+/// The same among those who live with the contact, where the edges of ranks are known.
+#[must_use]
+pub fn trace_around(
+    segment: &BoundSegment,
+    contact: &Contact,
+    others: &[&Contact],
+    ranks: &Ranks,
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+) -> Trace {
     let bound = segment;
     let segment = bound.segment();
-    let teller = Teller { contact, others, schema, clock, reads: Reads::of(segment, schema) };
-    let Verdict { matched, blocked, .. } = select_single(bound, contact, others, schema, clock, now_micros);
+    let teller = Teller { contact, others, schema, clock, ranks, reads: Reads::of(segment, schema) };
+    let around = Around { others, ranks };
+    let Verdict { matched, blocked, .. } = select_single(bound, contact, around, schema, clock, now_micros);
     // Without purpose and channel there is no list, and no gate is asked.
     let approach = segment.purpose.zip(segment.channel);
     let blocked = blocked.filter(|reason| approach.is_some() || *reason == Blocked::Excluded);
@@ -262,6 +282,7 @@ struct Teller<'a> {
     others: &'a [&'a Contact],
     schema: &'a Schema,
     clock: &'a Clock,
+    ranks: &'a Ranks,
     reads: Reads,
 }
 
@@ -298,13 +319,14 @@ impl Teller<'_> {
                 let truth = inner.truth.negate();
                 Step { parts: vec![inner], ..plain("this does not hold", truth) }
             }
+            Logic::Leaf(ContactTest::Rank(rank)) => self.rank(rank),
             Logic::Leaf(ContactTest::Reference(of)) => {
                 let test = ContactTest::Reference(of.clone());
-                let truth = super::contact_test(&test, self.contact, self.others, self.schema, self.clock);
+                let truth = super::contact_test(&test, self.contact, self.around(), self.schema, self.clock);
                 Step { parts: self.reference(of), ..plain(&describe::test(&test, self.schema), truth) }
             }
             Logic::Leaf(test @ ContactTest::Household(of)) => {
-                let truth = super::contact_test(test, self.contact, self.others, self.schema, self.clock);
+                let truth = super::contact_test(test, self.contact, self.around(), self.schema, self.clock);
                 let own = Step { parts: vec![self.step(&of.test)], ..plain("the contact itself", truth) };
                 let own = Step { truth: own.parts.first().map_or(truth, |step| step.truth), ..own };
                 let home =
@@ -315,10 +337,43 @@ impl Teller<'_> {
                 evidence: Some(self.evidence(test)),
                 ..plain(
                     &describe::test(test, self.schema),
-                    super::contact_test(test, self.contact, self.others, self.schema, self.clock),
+                    super::contact_test(test, self.contact, self.around(), self.schema, self.clock),
                 )
             },
         }
+    }
+
+    fn around(&self) -> Around<'_> {
+        Around { others: self.others, ranks: self.ranks }
+    }
+
+    /// The amount and the edge; who competes apart.
+    fn rank(&self, rank: &Rank) -> Step {
+        let test = ContactTest::Rank(Box::new(rank.clone()));
+        let asks = describe::test(&test, self.schema);
+        let truth = super::contact_test(&test, self.contact, self.around(), self.schema, self.clock);
+        let first = rank.end.first();
+        let own = amount::amount(&rank.amount, first, self.contact, self.schema, self.clock);
+        let edge = self.ranks.edge(rank, self.clock);
+        let words = |made: &Edge| amount::in_words(&rank.amount, made);
+        let facts = [
+            named("amount", own.as_ref().map(words)),
+            named("last amount that belongs", edge.as_ref().map(words)),
+        ];
+        let evidence = Some(self.facts(facts));
+        let Some(among) = &rank.among else { return Step { asks, truth, parts: Vec::new(), evidence } };
+        let competes = self.step(among);
+        let reached = match (&own, &edge) {
+            (Some(own), Some(edge)) => Truth::of(amount::order(own, edge, first).is_le()),
+            (None, _) | (_, None) => Truth::Unknown,
+        };
+        let amount = Step {
+            asks: "the amount reaches the edge".to_owned(),
+            truth: reached,
+            parts: Vec::new(),
+            evidence,
+        };
+        Step { asks, truth, parts: vec![competes, amount], evidence: None }
     }
 
     /// What a test looked at; when it counts from a date that the contact lacks, that date and nothing else.
@@ -391,6 +446,8 @@ impl Teller<'_> {
                 ];
                 self.records(selector, &taken, facts)
             }
+            // Its step has the evidence.
+            ContactTest::Rank(_) => Evidence::default(),
             // Chance looks at nothing but the id.
             ContactTest::Sample(_) => Evidence::default(),
             ContactTest::Sequence(sequence) => {

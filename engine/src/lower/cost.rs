@@ -1,6 +1,6 @@
 //! What a criterion costs, from what the manifest says: the rows that its leaves may have to look at.
 
-use hyperseg_dsl::segment::{Asks, ContactTest, Criteria, Logic};
+use hyperseg_dsl::segment::{Amount, Asks, ContactTest, Criteria, Logic};
 use hyperseg_storage::Snapshot;
 
 /// Rows of the tables that the leaves read, each as often as it is read.
@@ -41,6 +41,15 @@ fn rows_of_test(snapshot: &Snapshot, test: &ContactTest) -> u64 {
         }
         ContactTest::Observed { selector, by } => {
             std::iter::once(selector).chain(by.selectors()).map(|it| snapshot.records(&it.record)).sum()
+        }
+        ContactTest::Rank(rank) => {
+            let amount = match &rank.amount {
+                Amount::Field { .. } | Amount::Age(_) => snapshot.contacts(),
+                Amount::Count { selector, .. }
+                | Amount::Aggregate { selector, .. }
+                | Amount::One { selector, .. } => snapshot.records(&selector.record),
+            };
+            amount + rank.among.as_ref().map_or(0, |among| rows(snapshot, among))
         }
         ContactTest::Sequence(sequence) => {
             sequence.selectors().map(|selector| snapshot.records(&selector.record)).sum()

@@ -28,6 +28,7 @@ use hyperseg_dsl::value::Value;
 
 pub(crate) use gates::{gate_clock, required_reasons};
 pub(crate) use scans::Tables;
+pub(crate) use tails::edge;
 
 use self::anchors::Place;
 use crate::functions::{NumberOf, in_sample, number_of};
@@ -186,6 +187,7 @@ impl Lowering<'_> {
                 | ContactTest::Continuous { .. }
                 | ContactTest::Sequence(_)
                 | ContactTest::Share { .. }
+                | ContactTest::Rank(_)
                 | ContactTest::Reference(_)
                 | ContactTest::Household(_),
             ) => None,
@@ -232,6 +234,7 @@ impl Lowering<'_> {
             | ContactTest::Continuous { .. }
             | ContactTest::Sequence(_)
             | ContactTest::Share { .. }
+            | ContactTest::Rank(_)
             | ContactTest::Reference(_)
             | ContactTest::Household(_) => internal_err!("another test among those of contact fields"),
         }
@@ -282,6 +285,7 @@ impl Lowering<'_> {
                 self.record_leaf(operation, selector, asked, of)
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence, of),
+            ContactTest::Rank(rank) => self.rank(rank, of.label),
             ContactTest::Reference(reference) => self.reference(reference, of.label),
             ContactTest::Household(household) => self.household(household, of.label),
             ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {

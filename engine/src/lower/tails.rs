@@ -3,15 +3,17 @@
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator, binary_expr, col, lit, when};
 use hyperseg_dsl::schema::{Class, Field, FieldType};
-use hyperseg_dsl::segment::{Amount, Counted, Direction, Segment};
+use hyperseg_dsl::segment::{Aggregate, Amount, Counted, Direction, Rank, Segment};
+use hyperseg_dsl::semantics::Edge;
 
 use super::{Lowering, node};
 use crate::functions::{age_number, local_day};
-use crate::plan::amounts::{AmountsNode, Making};
+use crate::plan::amounts::{AmountsNode, Making, real_of};
 use crate::plan::chance::Share;
 use crate::plan::ops::Operation;
 use crate::plan::ops::distinct::Sameness;
 use crate::plan::ops::extreme::Extreme;
+use crate::plan::ops::rank::Place;
 use crate::plan::ops::tails::{Asked, Order};
 
 impl Lowering<'_> {
@@ -20,10 +22,10 @@ impl Lowering<'_> {
         if segment.one_per.is_none() && segment.limit.is_none() {
             return Ok(gate);
         }
-        let order = segment.limit.as_ref().and_then(|limit| limit.by.as_ref());
+        let by = segment.limit.as_ref().and_then(|limit| limit.by.as_ref());
         let mut inputs = vec![gate];
-        if let Some(order) = order {
-            inputs.push(self.amount(&order.amount, order.direction)?);
+        if let Some(by) = by {
+            inputs.push(self.amount(&by.amount, by.direction)?);
         }
         let one_per = segment.one_per.as_ref().map(|one_per| {
             let moment = one_per.ty == FieldType::Time;
@@ -33,10 +35,7 @@ impl Lowering<'_> {
             one_per,
             sample: segment.sample.as_ref().map(Share::from),
             limit: segment.limit.as_ref().map(|limit| limit.count),
-            by: order.map(|order| match order.direction {
-                Direction::Asc => Order::Ascending,
-                Direction::Desc => Order::Descending,
-            }),
+            by: by.map(|by| order(by.direction)),
         };
         let mut classes: Vec<Class> = Vec::new();
         for name in asked.columns() {
@@ -49,6 +48,18 @@ impl Lowering<'_> {
             inputs.push(self.tables.contact_scan(class, &[])?.build()?);
         }
         Ok(node(Operation::Tails(asked), segment.name.clone(), Vec::new(), inputs))
+    }
+
+    /// Where contacts stand among others.
+    pub(crate) fn rank(&self, rank: &Rank, label: Option<&str>) -> Result<LogicalPlan> {
+        let first = rank.end.first();
+        let mut inputs = vec![self.amount(&rank.amount, first)?];
+        if let Some(among) = &rank.among {
+            inputs.push(self.set(among, None)?);
+        }
+        let place = Place { order: order(first), size: rank.size };
+        let label = label.map_or_else(|| rank.end.word().to_owned(), str::to_owned);
+        Ok(node(Operation::Rank(place), label, Vec::new(), inputs))
     }
 
     fn contact_field(&self, name: &str) -> Result<&Field> {
@@ -121,4 +132,25 @@ impl Lowering<'_> {
             | FieldType::Point => return internal_err!("a field that is no number"),
         })
     }
+}
+
+fn order(first: Direction) -> Order {
+    match first {
+        Direction::Asc => Order::Ascending,
+        Direction::Desc => Order::Descending,
+    }
+}
+
+/// The edge of a rank that a plan found, as the reference knows it.
+pub(crate) fn edge(amount: &Amount, key: i128) -> Edge {
+    let real = match amount {
+        Amount::Field { ty, .. } | Amount::One { ty, .. } => *ty == FieldType::Number,
+        Amount::Age(_) | Amount::Count { .. } => false,
+        Amount::Aggregate { function, ty, .. } => match function {
+            Aggregate::Sum => false,
+            Aggregate::Avg | Aggregate::Median => true,
+            Aggregate::Min | Aggregate::Max => *ty == FieldType::Number,
+        },
+    };
+    if real { Edge::Real(real_of(key)) } else { Edge::Whole(key) }
 }

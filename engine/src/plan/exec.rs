@@ -51,6 +51,11 @@ pub(crate) trait SetOperator: Debug + Send + Sync {
         false
     }
 
+    /// This operator as a rank, when it is one.
+    fn as_rank(&self) -> Option<&super::ops::rank::Rank> {
+        None
+    }
+
     /// This operator as what cuts the list, when it is that.
     fn as_tails(&self) -> Option<&super::ops::tails::Tails> {
         None

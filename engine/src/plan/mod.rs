@@ -11,6 +11,8 @@
 //!     Criteria                  the author's criteria, TRUE for all
 //!       FieldSet | RecordSet | And | Or | Not …
 //!         Filter, TableScan     DataFusion's own, over encrypted Parquet
+//!       Rank                    where contacts stand among others; looks at all shards at once
+//!         Amounts
 //!       RecordChain             several inputs
 //!         Rows                  selected records
 //!           Filter, TableScan

@@ -9,9 +9,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, StringArray, UInt32Array};
+use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, Field};
-use hyperseg_dsl::segment::HOUSEHOLD_ID;
-use hyperseg_dsl::semantics::{Contact, Reads, Record, trace_among};
+use hyperseg_dsl::segment::{ContactTest, Criterion, HOUSEHOLD_ID, Logic, Rank, Segment};
+use hyperseg_dsl::semantics::{Contact, Ranks, Reads, Record, ranks_of, trace_around};
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::audit::{Intent, IntentBody};
 use hyperseg_storage::file::Bounds;
@@ -22,6 +23,7 @@ use super::Engine;
 use super::query::{self, Wanted, aborted, as_of_text, canonical_hash};
 use super::stored::{column, unreadable, value};
 use crate::error::{Error, Result};
+use crate::lower::edge;
 use crate::plan::exec::SetExec;
 use crate::plan::explain;
 use crate::report::{Reason, UnlockedColumn, WhyReport};
@@ -88,14 +90,10 @@ async fn told(
     let contact = Contact { fields, records: found.records(shard, ordinal, &reads)? };
     let members = found.members(&contact, (shard, ordinal), &reads)?;
     let members: Vec<&Contact> = members.iter().collect();
-    let mut trace = trace_among(
-        &request.segment,
-        &contact,
-        &members,
-        snapshot.schema(),
-        &request.clock,
-        request.now_micros,
-    );
+    let ranks = found.ranks(request).await?;
+    let (clock, now_micros) = (&request.clock, request.now_micros);
+    let (bound, schema) = (&request.segment, snapshot.schema());
+    let mut trace = trace_around(bound, &contact, &members, &ranks, schema, clock, now_micros);
     if segment.one_per.is_some() || segment.limit.is_some() {
         // Whether others come first only the list says.
         let reason = found.left_out(request, shard, ordinal).await?;
@@ -110,6 +108,23 @@ async fn told(
         columns: found.columns.into_values().collect(),
         key_ids: found.key_ids.into_iter().collect(),
     })
+}
+
+/// The request of nothing but a rank.
+fn alone(request: &Request, rank: &Rank, clock: Clock) -> Result<Request> {
+    let test = Logic::Leaf(ContactTest::Rank(Box::new(rank.clone())));
+    let segment = Segment {
+        purpose: None,
+        channel: None,
+        criteria: vec![Criterion { label: rank.end.word().to_owned(), test }],
+        exclude: None,
+        params: Vec::new(),
+        ..request.segment.segment().clone()
+    };
+    // A rank of a bound segment has no parameter left.
+    let segment = segment.bind(&BTreeMap::new());
+    let segment = segment.map_err(|_| Error::Query { doing: "planning", kind: "a parameter" })?;
+    Ok(Request { segment, clock, ..request.clone() })
 }
 
 /// Reads for one run and keeps what was unlocked.
@@ -140,6 +155,26 @@ impl Reading<'_> {
             });
             column.keys += unlocked.files.len() as u64;
         }
+    }
+
+    /// Where the edges of the segment's ranks lie: each is worked out by a plan of its own.
+    async fn ranks(&mut self, request: &Request) -> Result<Ranks> {
+        let mut edges = Vec::new();
+        for (rank, clock) in ranks_of(request.segment.segment(), &request.clock) {
+            let request = alone(request, &rank, clock)?;
+            let snapshot = Arc::clone(self.snapshot);
+            let planned = query::plan_on(self.engine, &request, Wanted::Numbers, &[], snapshot).await?;
+            let scope = planned.carry_out(self.engine, self.intent).await?;
+            self.unlocked(&scope);
+            let node = explain::find(&planned.physical, &|node| {
+                node.downcast_ref::<SetExec>().is_some_and(|set| set.operator().as_rank().is_some())
+            });
+            let operator = node.and_then(|node| Some(Arc::clone(node.downcast_ref::<SetExec>()?.operator())));
+            let key = operator.and_then(|operator| operator.as_rank()?.edge());
+            let found = key.map(|key| edge(&rank.amount, key));
+            edges.push((rank, clock, found));
+        }
+        Ok(Ranks::new(edges))
     }
 
     /// Why the list leaves the contact out, of those reasons that depend on other contacts: the plan is carried out.

@@ -2,7 +2,8 @@
 
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind};
 use hyperseg_dsl::segment::{
-    AgeUnit, Aggregate, Amount, Counted, Direction, Limit, OnePer, Order, Selector, Which,
+    AgeUnit, Aggregate, Amount, ContactTest, Counted, Criteria, Direction, End, Limit, Logic, OnePer, Order,
+    Rank, Selector, Size, Which,
 };
 
 use super::criteria::Maker;
@@ -14,6 +15,20 @@ impl<'w> Maker<'w> {
         let by = self.dice.percent(75).then(|| self.amount()).flatten();
         let direction = self.dice.pick(&Direction::ALL).copied().unwrap_or(Direction::Asc);
         Limit { count, by: by.map(|amount| Order { amount, direction }) }
+    }
+
+    /// A rank that mostly divides the contacts.
+    pub(super) fn rank(&mut self) -> Criteria {
+        let Some(amount) = self.amount() else { return Logic::True };
+        let end = self.dice.pick(&End::ALL).copied().unwrap_or(End::Top);
+        let size = if self.dice.percent(50) {
+            Size::Number(self.dice.one(&[1, 2, 3, 5, 8, 1000]))
+        } else {
+            Size::PercentMillis(self.dice.one(&[1, 10_000, 33_333, 50_000, 80_000, 100_000]))
+        };
+        // Seldom of a rank again: both are looked for among all contacts.
+        let among = self.dice.percent(50).then(|| self.criteria(1));
+        Logic::Leaf(ContactTest::Rank(Box::new(Rank { end, size, amount, among })))
     }
 
     /// One per value of a field that contacts share.

@@ -8,11 +8,11 @@ use std::fmt;
 
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{
-    AgeUnit, Aggregate, Anchor, Asks, ContactTest, Counted, Criteria, FieldTest, Filter, ListTest, Logic,
-    NumberTest, Operand, Quantity, Relation, Segment, Selector, Sequence, Start, Test, TextOp, Turn, Which,
-    Window,
+    AgeUnit, Aggregate, Anchor, Asks, ContactTest, Counted, Criteria, End, FieldTest, Filter, ListTest,
+    Logic, NumberTest, Operand, Quantity, Relation, Segment, Selector, Sequence, Size, Start, Test, TextOp,
+    Turn, Which, Window,
 };
-use hyperseg_dsl::semantics::evaluate;
+use hyperseg_dsl::semantics::evaluate_all;
 
 use super::World;
 
@@ -31,6 +31,8 @@ pub const OPERATORS: &[&str] = &[
     "at most of",
     "avg",
     "before",
+    "bottom number",
+    "bottom percent",
     "clock of an event",
     "code under",
     "codes without codes",
@@ -81,6 +83,7 @@ pub const OPERATORS: &[&str] = &[
     "parameter",
     "place",
     "range",
+    "rank among",
     "same field",
     "sample",
     "sequence",
@@ -90,6 +93,8 @@ pub const OPERATORS: &[&str] = &[
     "sum",
     "then after",
     "then",
+    "top number",
+    "top percent",
     "turns",
     "unit of a measure",
     "unit",
@@ -128,8 +133,7 @@ impl Coverage {
         let Ok(bound) = segment.bind(&BTreeMap::new()) else { return };
         let bound = bound.segment().criteria.iter().chain(&bound.segment().exclude);
         for (criterion, bound) in segment.criteria.iter().chain(&segment.exclude).zip(bound) {
-            let mut truths =
-                world.contacts.iter().map(|contact| evaluate(&bound.test, contact, &schema, &world.clock));
+            let mut truths = evaluate_all(&bound.test, &world.contacts, &schema, &world.clock).into_iter();
             let first = truths.next();
             let telling = truths.any(|other| Some(other) != first);
             for operator in used(&criterion.test) {
@@ -291,6 +295,18 @@ impl Found {
                 self.filter(test);
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence),
+            ContactTest::Rank(rank) => {
+                self.add(match (rank.end, rank.size) {
+                    (End::Top, Size::Number(_)) => "top number",
+                    (End::Top, Size::PercentMillis(_)) => "top percent",
+                    (End::Bottom, Size::Number(_)) => "bottom number",
+                    (End::Bottom, Size::PercentMillis(_)) => "bottom percent",
+                });
+                if let Some(among) = &rank.among {
+                    self.add("rank among");
+                    self.logic(among, &mut |found, test| found.contact_test(test));
+                }
+            }
             ContactTest::Sample(_) => self.add("sample"),
             ContactTest::Household(household) => {
                 self.add(if household.all { "all member of household" } else { "any member of household" });

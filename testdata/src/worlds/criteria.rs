@@ -38,7 +38,7 @@ pub(super) struct Maker<'a> {
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(89) {
+        self.logic(depth, &mut |maker| match maker.dice.below(93) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -53,6 +53,7 @@ impl<'w> Maker<'w> {
             74..=77 if !maker.fixed => maker.reference(),
             78..=80 => maker.household(),
             81..=84 => maker.adherence(),
+            85..=88 if !maker.fixed => maker.rank(),
             _ => maker.one(),
         })
     }

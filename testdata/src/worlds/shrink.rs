@@ -2,7 +2,7 @@
 
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{
-    Asks, ContactTest, Criteria, Filter, Household, Logic, Reference, Segment, Selector, Sequence,
+    Asks, ContactTest, Criteria, Filter, Household, Logic, Rank, Reference, Segment, Selector, Sequence,
 };
 
 use super::World;
@@ -225,6 +225,7 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
                     | ContactTest::Age { .. }
                     | ContactTest::Turns { .. }
                     | ContactTest::Anniversary { .. }
+                    | ContactTest::Rank(_)
                     | ContactTest::Sample(_)
                     | ContactTest::Sequence(_)
                     | ContactTest::Reference(_)
@@ -242,6 +243,19 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
             .map(|selector| ContactTest::Observed { selector, by: by.clone() })
             .collect(),
         ContactTest::Reference(reference) => simpler_references(reference),
+        ContactTest::Rank(rank) => {
+            let parts: Vec<Criteria> = match &rank.among {
+                Some(Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. }) => parts.clone(),
+                Some(Logic::Not(inner)) => vec![(**inner).clone()],
+                Some(Logic::True | Logic::False | Logic::Leaf(_)) | None => Vec::new(),
+            };
+            let mut found: Vec<Rank> =
+                parts.into_iter().map(|part| Rank { among: Some(part), ..(**rank).clone() }).collect();
+            if rank.among.is_some() {
+                found.push(Rank { among: None, ..(**rank).clone() });
+            }
+            found.into_iter().map(|rank| ContactTest::Rank(Box::new(rank))).collect()
+        }
         ContactTest::Household(of) => {
             let with = |test| ContactTest::Household(Box::new(Household { all: of.all, test }));
             match &of.test {

@@ -8,7 +8,7 @@ use hyperseg_dsl::schema::{Field, FieldType, Schema};
 use hyperseg_dsl::segment::{
     AgeUnit, Amount, Anchor, Asks, Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit,
     Event, FieldTest, Filter, Link, Logic, NumberTest, Operand, Reference, Relation, Sample, Segment,
-    Selector, Sequence, Shift, Start, Test, TextOp, Window,
+    Selector, Sequence, Shift, Size, Start, Test, TextOp, Which, Window,
 };
 use hyperseg_dsl::semantics::select_all;
 use hyperseg_dsl::value::Value;
@@ -193,6 +193,15 @@ impl Printer {
                     }
                     other => format!("{which} {selector} has ({})", self.filter(other)),
                 }
+            }
+            ContactTest::Rank(rank) => {
+                let size = match rank.size {
+                    Size::Number(number) => number.to_string(),
+                    Size::PercentMillis(millis) => format!("{}%", f64::from(millis) / 1_000.0),
+                };
+                let among = rank.among.as_ref().map(|among| format!(" among ({})", self.criteria(among)));
+                let amount = self.amount(&rank.amount);
+                format!("{} {size} by {amount}{}", rank.end.word(), among.unwrap_or_default())
             }
             ContactTest::Sample(of) => sample(of),
             ContactTest::Sequence(sequence) => self.sequence(sequence),

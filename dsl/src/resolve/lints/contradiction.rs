@@ -100,6 +100,7 @@ impl Facts for ContactTest {
             | Self::Continuous { .. }
             | Self::One { .. }
             | Self::Sequence(_)
+            | Self::Rank(_)
             | Self::Sample(_)
             | Self::Share { .. }
             | Self::Reference(_)

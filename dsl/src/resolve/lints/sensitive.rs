@@ -3,7 +3,7 @@
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::{Class, Purpose, Schema};
-use crate::segment::{ContactTest, Criteria, Filter, Logic, Segment, Selector, Test};
+use crate::segment::{Amount, ContactTest, Criteria, Filter, Logic, Segment, Selector, Test};
 
 /// A part of a segment and where it was written.
 pub(in crate::resolve) enum Used<'s> {
@@ -75,6 +75,9 @@ fn of_test(test: &ContactTest, schema: &Schema) -> Option<Class> {
     match test {
         ContactTest::Field(test) => of_field(&test.field, schema),
         ContactTest::Anniversary { field, .. } => of_field(field, schema),
+        ContactTest::Rank(rank) => {
+            of_amount(&rank.amount, schema).or_else(|| of_criteria(rank.among.as_ref()?, schema))
+        }
         ContactTest::Age { .. } | ContactTest::Turns { .. } | ContactTest::Sample(_) => None,
         ContactTest::Has(selector)
         | ContactTest::Observed { selector, .. }
@@ -90,6 +93,16 @@ fn of_test(test: &ContactTest, schema: &Schema) -> Option<Class> {
         }
         ContactTest::Reference(reference) => of_criteria(&reference.test, schema),
         ContactTest::Household(household) => of_criteria(&household.test, schema),
+    }
+}
+
+fn of_amount(amount: &Amount, schema: &Schema) -> Option<Class> {
+    match amount {
+        Amount::Field { field, .. } => of_field(field, schema),
+        Amount::Age(_) => None,
+        Amount::Count { selector, .. }
+        | Amount::Aggregate { selector, .. }
+        | Amount::One { selector, .. } => of_filter(&selector.filter, selector, schema),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tests that look elsewhere: at criteria under a name, now or then, and at those who live with the contact.
 
-use super::super::{Contact, Truth, evaluate_among, household, time};
+use super::super::{Contact, Truth, household, time, value};
 use super::{Evidence, Step, Teller, named};
 use crate::segment::{Asks, Criteria, HOUSEHOLD_ID, Household, Reference};
 
@@ -8,7 +8,7 @@ impl Teller<'_> {
     /// How many live with the contact, and for how many of them it holds; nothing else of others is shown.
     pub(super) fn household(&self, of: &Household) -> Evidence {
         let members = household::members(self.contact, self.others);
-        let truth = |member: &Contact| evaluate_among(&of.test, member, self.others, self.schema, self.clock);
+        let truth = |member: &Contact| value(&of.test, member, self.around(), self.schema, self.clock);
         let number = |wanted: fn(Truth) -> bool| {
             members.as_ref().map(|members| members.iter().filter(|member| wanted(truth(member))).count())
         };

@@ -133,6 +133,12 @@ pub(crate) fn key_of(real: f64) -> i128 {
     i128::from(bits ^ (((bits >> 63).cast_unsigned() >> 1).cast_signed()))
 }
 
+/// The double whose key this is.
+pub(crate) fn real_of(key: i128) -> f64 {
+    let key = i64::try_from(key).unwrap_or(0);
+    f64::from_bits((key ^ (((key >> 63).cast_unsigned() >> 1).cast_signed())).cast_unsigned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +147,7 @@ mod tests {
     fn keys_are_ordered_as_their_numbers() {
         let numbers = [f64::MIN, -1e300, -2.5, -2.0, -1e-300, 0.0, 1e-300, 0.1, 1.0, 2.5, 1e300, f64::MAX];
         assert!(numbers.map(key_of).is_sorted_by(|a, b| a < b));
+        assert!(numbers.iter().all(|number| real_of(key_of(*number)).to_bits() == number.to_bits()));
         assert_eq!(key_of(-0.0), key_of(0.0));
     }
 

@@ -17,6 +17,7 @@ pub(crate) mod narrow;
 mod number_of;
 mod per_contact;
 pub(crate) mod placed;
+pub(crate) mod rank;
 pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
@@ -77,6 +78,8 @@ pub(crate) enum Operation {
     DaysCovered(Cover),
     /// Who was not under observation. Inputs: rows of coverage, rows of each kind that shows that a contact was seen.
     NotObserved(Unobserved),
+    /// Where contacts stand among others. Inputs: amounts, and who competes.
+    Rank(rank::Place),
     /// Records that follow each other. Inputs: rows, for each record of the chain.
     RecordChain(Chain),
     /// Consent forbids. Expressions: the filter.
@@ -147,6 +150,7 @@ impl Operation {
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
             Self::Tails(_) => "Tails",
+            Self::Rank(_) => "Rank",
         }
     }
 
@@ -178,6 +182,7 @@ impl Operation {
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_)
+            | Self::Rank(_)
             | Self::Tails(_) => &[],
         }
     }
@@ -215,6 +220,7 @@ impl Operation {
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_)
+            | Self::Rank(_)
             | Self::Tails(_) => false,
         }
     }
@@ -266,6 +272,7 @@ impl Operation {
             (Self::Household { all }, None) => Arc::new(household::Household::new(*all)),
             (Self::Without, None) => Arc::new(without::Without),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
+            (Self::Rank(place), None) => Arc::new(rank::Rank::new(*place)),
             (Self::Tails(asked), None) => Arc::new(tails::Tails::new(asked.clone())),
             (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
             (operation, _) => return internal_err!("{} with other expressions", operation.name()),
