@@ -12,8 +12,8 @@ use crate::segment::DurationUnit;
 use crate::value::Day;
 
 pub(crate) use expr::{
-    AttributeTest, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, Selector, Set, Side,
-    Step, StepKind, TextTest, Window, WindowKind,
+    AttributeTest, Centre, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, Selector,
+    Set, Side, Step, StepKind, TextTest, Window, WindowKind,
 };
 pub(crate) use reference::{Reference, Sent};
 

@@ -226,6 +226,7 @@ impl Layout<'_> {
             | ExprKind::Age { .. }
             | ExprKind::Turns { .. }
             | ExprKind::InList { .. }
+            | ExprKind::Near { .. }
             | ExprKind::Everyone
             | ExprKind::Nobody
             | ExprKind::Name(_)
@@ -471,6 +472,7 @@ fn head_end(expr: &Expr) -> usize {
         | ExprKind::Age { .. }
         | ExprKind::Turns { .. }
         | ExprKind::InList { .. }
+        | ExprKind::Near { .. }
         | ExprKind::Everyone
         | ExprKind::Nobody
         | ExprKind::Name(_)

@@ -113,6 +113,10 @@ impl Parser<'_> {
         if self.take(word("nobody")).is_some() {
             return Some(ExprKind::Nobody);
         }
+        // `within` also stands in sequences.
+        if self.ahead(words("location", "within")) {
+            return self.near();
+        }
         if self.at_quantity() {
             return self.number_of();
         }

@@ -80,8 +80,6 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
         ("`member of household`", 3, "")
     } else if any((word("sample"), number, sign("%")), p) {
         ("`sample`", 1, "")
-    } else if any(words("location", "within"), p) {
-        ("`location within`", 2, "list the ZIP codes: `zip in (\"02139\", …)`")
     } else if ordinal(p) {
         ("an ordinal", 1, "only `latest` and `earliest` are")
     } else {

@@ -11,6 +11,7 @@ mod later;
 pub(crate) use later::field_against_field;
 mod leaf;
 mod measures;
+mod places;
 mod records;
 mod references;
 mod segment;

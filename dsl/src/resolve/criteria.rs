@@ -41,6 +41,9 @@ impl<'a> Resolver<'a> {
                 };
                 Some(Logic::Leaf(ContactTest::Age { unit: *unit, on, test }))
             }
+            ExprKind::Near { distance, unit, centre } => {
+                resolver.lives_near(distance, *unit, centre, expr.span)
+            }
             ExprKind::InList { file, by } => resolver.in_list(file, by, expr.span).map(lift),
             ExprKind::Turns { age, window } => resolver.turns(age, window, expr.span),
             ExprKind::Anniversary { field, window } => resolver.anniversary(field, window, expr.span),
@@ -86,6 +89,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Age { .. }
             | ExprKind::Turns { .. }
             | ExprKind::InList { .. }
+            | ExprKind::Near { .. }
             | ExprKind::Anniversary { .. }
             | ExprKind::Has { .. }
             | ExprKind::Measure { .. }

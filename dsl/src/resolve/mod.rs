@@ -20,6 +20,7 @@ mod lints;
 mod measures;
 mod numbers;
 mod operands;
+mod places;
 mod records;
 mod references;
 mod segment_of;

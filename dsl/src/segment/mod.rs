@@ -5,6 +5,7 @@
 //! [`BoundSegment`], the only form that can run.
 
 mod bind;
+mod near;
 mod reference;
 mod sequence;
 mod window;
@@ -14,6 +15,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use bind::{BindError, BoundSegment, ParamValues};
+pub use near::{LengthUnit, Near};
 pub use reference::{Asks, Reference};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
 pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
@@ -176,6 +178,8 @@ pub enum ContactTest {
         /// Where the day must fall; not in hours or minutes.
         window: Window,
     },
+    /// The contact lives within a distance of a place; UNKNOWN when it is not known where.
+    Near(Near),
     /// The yearly return of a date falls into the window; UNKNOWN when the date is missing.
     Anniversary {
         /// A contact field of type date.

@@ -9,6 +9,7 @@ mod aggregate;
 mod field;
 mod gate;
 mod interval;
+mod place;
 mod reads;
 mod record;
 mod sequence;
@@ -137,6 +138,10 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
             let age = age(*unit, on.as_ref(), contact, clock);
             age.map_or(Truth::Unknown, |age| field::number_test(age, test, clock))
         }
+        ContactTest::Near(near) => match place::kilometres(near, contact) {
+            Some(far) => Truth::of(far <= near.km()),
+            None => Truth::Unknown,
+        },
         ContactTest::Turns { age, window } => gate::turns(contact, *age, window, clock),
         ContactTest::Anniversary { field: name, window } => {
             match field::value(&contact.fields, name).and_then(|date| time::value_day(date, clock)) {

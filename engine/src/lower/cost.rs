@@ -15,6 +15,7 @@ pub(super) fn rows(snapshot: &Snapshot, test: &Criteria) -> u64 {
             ContactTest::Field(_)
             | ContactTest::Age { .. }
             | ContactTest::Turns { .. }
+            | ContactTest::Near(_)
             | ContactTest::Anniversary { .. },
         ) => snapshot.contacts(),
         Logic::Leaf(

@@ -4,9 +4,10 @@ use chrono::NaiveDate;
 use datafusion::common::{Result, exec_err, internal_datafusion_err, internal_err};
 use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, col, lit};
 use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::lookups::Places;
 use hyperseg_dsl::schema::{Class, Field, FieldType};
 use hyperseg_dsl::segment::{
-    AgeUnit, Cmp, CodePattern, CodeSet, FieldTest, NumberTest, Operand, Test, Window,
+    AgeUnit, Cmp, CodePattern, CodeSet, FieldTest, Near, NumberTest, Operand, Test, Window,
 };
 use hyperseg_dsl::value::{Value, days_since_epoch, pack_date};
 use hyperseg_storage::layout::known_column;
@@ -14,8 +15,8 @@ use hyperseg_storage::layout::known_column;
 use super::time::{Stretch, after, before, stretch};
 use super::{bounds, literal, number, relation};
 use crate::functions::{
-    Against, ListOf, Reported, Returns, TextTest, Turns, age_test, anniversary, list_test, local_day, text,
-    turns,
+    Against, ListOf, Reported, Returns, TextTest, Turns, age_test, anniversary, has_place, list_test,
+    local_day, near, text, turns,
 };
 
 /// Whether the age on a day lies in one of these ranges, as an expression over the demographic columns.
@@ -30,6 +31,16 @@ pub(super) fn turns_test(age: u32, window: &Window, clock: &Clock) -> Result<Exp
     };
     let bound = |day: Option<NaiveDate>| day.map(days_since_epoch);
     Ok(turns(Turns { age, first: bound(first), last: bound(last) }, col("birth_date"), col("deceased_on")))
+}
+
+/// Whether a contact lives within a distance of a place; the ZIP is read when there is a table to look it up in.
+pub(super) fn near_test(of: &Near) -> Expr {
+    near(of, col("location_lat"), col("location_lon"), of.places.as_ref().map(|_| col("zip")))
+}
+
+/// Whether a contact is placed by the ZIP.
+pub(super) fn placed_by_zip(places: &Places) -> Expr {
+    col("location_lat").is_null().and(has_place(places, col("zip")))
 }
 
 /// A test of a field among these.

@@ -7,6 +7,7 @@ mod cost;
 mod fields;
 mod gates;
 mod in_lists;
+mod places;
 mod records;
 mod references;
 mod scans;
@@ -16,6 +17,7 @@ mod time;
 use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::lookups::Places;
 use hyperseg_dsl::schema::{Class, Schema};
 use hyperseg_dsl::segment::{Cmp, ContactTest, Criteria, Criterion, Logic, NumberTest, Operand, Segment};
 use hyperseg_dsl::value::Value;
@@ -52,11 +54,26 @@ impl Lowering<'_> {
         if self.number_only {
             criteria.sort_by_key(|criterion| cost::rows(self.tables.snapshot(), &criterion.test));
         }
-        let inputs = criteria
+        let mut inputs = criteria
             .into_iter()
             .map(|criterion| self.criterion(&criterion.label, &criterion.test))
             .collect::<Result<Vec<_>>>()?;
-        Ok(node(Operation::Criteria { stops: self.number_only }, segment.name.clone(), Vec::new(), inputs))
+        let table = segment.criteria.iter().find_map(|criterion| places::table_of(&criterion.test));
+        if let Some(table) = table {
+            inputs.push(self.placed_by_zip(table)?);
+        }
+        let operation = Operation::Criteria { stops: self.number_only, placed: table.is_some() };
+        Ok(node(operation, segment.name.clone(), Vec::new(), inputs))
+    }
+
+    /// Who has no location and a ZIP with a place.
+    fn placed_by_zip(&self, table: &Places) -> Result<LogicalPlan> {
+        let Some(location) = self.schema().contact_field("location") else {
+            return internal_err!("the schema has no location");
+        };
+        let scan = self.tables.contact_scan(location.class)?.build()?;
+        let predicate = fields::placed_by_zip(table);
+        Ok(node(Operation::FieldSet, "placed by ZIP".to_owned(), vec![predicate], vec![scan]))
     }
 
     /// A criterion under its own label.
@@ -146,6 +163,10 @@ impl Lowering<'_> {
             Logic::Leaf(ContactTest::Field(test)) => {
                 self.schema().contact_field(&test.field).map(|field| field.class)
             }
+            Logic::Leaf(ContactTest::Near(_)) => {
+                // Location and ZIP lie in files of one class; a test of the schema says so.
+                self.schema().contact_field("location").map(|field| field.class)
+            }
             Logic::Leaf(ContactTest::Age { .. } | ContactTest::Turns { .. }) => {
                 self.schema().contact_field("birth_date").map(|field| field.class)
             }
@@ -182,6 +203,7 @@ impl Lowering<'_> {
                 };
                 Ok(fields::age_in(*unit, day, count_test(test)?.0))
             }
+            ContactTest::Near(near) => Ok(fields::near_test(near)),
             ContactTest::Turns { age, window } => fields::turns_test(*age, window, &self.clock),
             ContactTest::Anniversary { field, window } => {
                 fields::anniversary_test(field, window, &self.clock)
@@ -226,6 +248,7 @@ impl Lowering<'_> {
             ContactTest::Field(_)
             | ContactTest::Age { .. }
             | ContactTest::Turns { .. }
+            | ContactTest::Near(_)
             | ContactTest::Anniversary { .. } => {
                 internal_err!("a field of no known class")
             }

@@ -46,6 +46,11 @@ pub(crate) trait SetOperator: Debug + Send + Sync {
         false
     }
 
+    /// It counts who was placed by the ZIP.
+    fn places_by_zip(&self) -> bool {
+        false
+    }
+
     /// This operator as the gate, when it is one.
     fn as_gate(&self) -> Option<&super::ops::gate::Gate> {
         None

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hyperseg_dsl::lookups::{Pin, PinKind};
 use hyperseg_dsl::schema::{Channel, Purpose, Schema};
 use hyperseg_dsl::segment::{Criteria, Criterion, Holdout, Logic, Segment};
 use hyperseg_dsl::semantics::select;
@@ -9,7 +10,7 @@ use hyperseg_dsl::semantics::select;
 use super::World;
 use super::criteria::Maker;
 use super::dice::Dice;
-use super::text::criteria_text;
+use super::text::{criteria_text, to_text};
 
 /// How often to draw again for a segment that takes some of the contacts but not all.
 const DRAWS_MAX: u64 = 8;
@@ -52,8 +53,8 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
     let dice = &mut maker.dice;
     // Push needs no address and treatment no grant, so that criteria are seen; the others show the gates.
     let (purpose, channel) = match dice.below(10) {
-        0..=4 => (Purpose::Treatment, Channel::Push),
-        5..=6 => (Purpose::Treatment, Channel::Email),
+        0..=5 => (Purpose::Treatment, Channel::Push),
+        6 => (Purpose::Treatment, Channel::Email),
         7 => (Purpose::Marketing, Channel::Email),
         _ => {
             let purpose = dice.pick(Purpose::ALL).copied().unwrap_or(Purpose::Treatment);
@@ -70,7 +71,7 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
             output.push(name.to_owned());
         }
     }
-    Segment {
+    let mut segment = Segment {
         name: format!("random_{seed}"),
         title: dice.percent(30).then(|| "A \"title\"".to_owned()),
         purpose: Some(purpose),
@@ -82,7 +83,18 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
         params: maker.params,
         pins: Vec::new(),
         canonical: String::new(),
+    };
+    // As the resolver does: what distances were looked up in.
+    if to_text(&segment).contains("location within") {
+        let places = super::lookups().places.into_iter();
+        let pin = |sha256: &str| Pin {
+            kind: PinKind::Zip,
+            name: "centroids".to_owned(),
+            sha256: sha256.to_owned(),
+        };
+        segment.pins.extend(places.map(|places| pin(places.sha256())));
     }
+    segment
 }
 
 /// Top-level conjunctions are several criteria.

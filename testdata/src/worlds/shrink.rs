@@ -210,6 +210,7 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
                     ContactTest::Field(_)
                     | ContactTest::Age { .. }
                     | ContactTest::Turns { .. }
+                    | ContactTest::Near(_)
                     | ContactTest::Anniversary { .. }
                     | ContactTest::Sequence(_)
                     | ContactTest::Reference(_) => {}
@@ -223,6 +224,7 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
         ContactTest::Field(_)
         | ContactTest::Age { .. }
         | ContactTest::Turns { .. }
+        | ContactTest::Near(_)
         | ContactTest::Anniversary { .. } => Vec::new(),
     }
 }

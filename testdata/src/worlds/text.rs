@@ -130,6 +130,14 @@ impl Printer {
                 let on = on.as_ref().map(|on| format!(" on {}", operand(on))).unwrap_or_default();
                 format!("age{unit}{on} {}", number_test(test))
             }
+            ContactTest::Near(near) => {
+                let number = near.distance.to_string();
+                let centre = match &near.zip {
+                    Some(zip) => format!("zip \"{zip}\""),
+                    None => format!("point({}, {})", near.north, near.east),
+                };
+                format!("location within {number} {} of {centre}", near.unit.word(&number))
+            }
             ContactTest::Turns { age, window } => format!("turns {age} {}", window_text(window)),
             ContactTest::Anniversary { field, window } => {
                 format!("{field} anniversary {}", window_text(window))
@@ -425,7 +433,12 @@ pub fn to_case(world: &World, segment: &Segment) -> String {
     let zone = world.clock.zone.name();
     let _ = write!(text, "```as-of\n{}[{zone}]\n```\n\n", instant(world.clock.as_of_micros));
     let _ = write!(text, "```now\n{}\n```\n\n", instant(world.now_micros));
-    let _ = write!(text, "```segment\n{}```\n", to_text(segment));
+    let source = to_text(segment);
+    if source.contains("location within") {
+        let lines = super::lookups().places.map(|places| places.document().to_owned());
+        let _ = write!(text, "```zip\n{}```\n\n", lines.unwrap_or_default());
+    }
+    let _ = write!(text, "```segment\n{source}```\n");
     let schema = Schema::built_in();
     let Ok(bound) = segment.bind(&BTreeMap::new()) else { return text };
     let mut recipients = BTreeSet::new();

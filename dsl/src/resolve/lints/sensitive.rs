@@ -68,7 +68,7 @@ fn of_criteria(criteria: &Criteria, schema: &Schema) -> Option<Class> {
     first(criteria, &|test| match test {
         ContactTest::Field(test) => of_field(&test.field, schema),
         ContactTest::Anniversary { field, .. } => of_field(field, schema),
-        ContactTest::Age { .. } | ContactTest::Turns { .. } => None,
+        ContactTest::Age { .. } | ContactTest::Turns { .. } | ContactTest::Near(_) => None,
         ContactTest::Has(selector)
         | ContactTest::Count { selector, .. }
         | ContactTest::Aggregate { selector, .. } => of_filter(&selector.filter, selector, schema),
