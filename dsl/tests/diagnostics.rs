@@ -92,7 +92,7 @@ segment s
     and age in 9..3
     and (has procedur(code = "1") and count(email_open in last month) > 3
   exclude enrolled_on in last 3 moons
-  limit 50
+  limit 0
   output nothing
 segment t
   where birth_date anniversary since 2026-01-01
@@ -101,7 +101,7 @@ segment t
         found(source),
         [
             "HS0105", "HS0201", "HS0506", "HS0101", "HS0301", "HS0106", "HS0104", "HS0401", "HS0102",
-            "HS0201", "HS0201", "HS0201", "HS0207", "HS0101", "HS0403"
+            "HS0201", "HS0201", "HS0201", "HS0402", "HS0101", "HS0403"
         ]
     );
 }

@@ -137,6 +137,53 @@ fn advice_is_given_in_json() {
 }
 
 #[test]
+fn words_say_whether_they_are_categories_fields_or_days() {
+    let segment = |criterion: &str| format!("segment s\n  where {criterion}\n");
+    for (text, json) in [
+        ("city = county", r#""value": {"field": "county"}"#),
+        ("gender = female", r#""value": {"category": "female"}"#),
+        ("has bill(at <= due_on)", r#""value": {"field": "due_on"}"#),
+        ("has bill(status = open)", r#""value": {"category": "open"}"#),
+        ("latest bill.balance < amount", r#""value": {"field": "amount"}"#),
+        ("deceased_on > birth_date", r#""value": {"field": "birth_date"}"#),
+        ("enrolled_on < as_of", r#""value": {"day": "as_of"}"#),
+        ("has visit since enrolled_on", r#"{"since": {"field": "enrolled_on"}}"#),
+        ("has visit(recorded_at < birth_date)", r#""value": {"field": "birth_date"}"#),
+    ] {
+        let written = to_json(&segment(text), &Schema::built_in()).unwrap();
+        let compact: String = written.split_whitespace().collect();
+        let wanted: String = json.split_whitespace().collect();
+        assert!(compact.contains(&wanted), "{text}: {written}");
+        assert_eq!(to_text(&written).unwrap(), segment(text));
+        let (one, other) = (check(&segment(text), &Schema::built_in()), check(&written, &Schema::built_in()));
+        assert_eq!(one.segments[0].criteria, other.segments[0].criteria, "{text}");
+    }
+    // What a word is said to be it has to be.
+    let compared = |field: &str, value: &str| {
+        self::segment(&format!(r#"{{"field": "{field}", "test": {{"compare": "=", "value": {value}}}}}"#))
+    };
+    let at = "/declarations/0/where/0/test/value".to_owned();
+    for (field, value, code) in [
+        ("city", r#"{"category": "county"}"#, "HS0301"),
+        ("deceased_on", r#"{"category": "birth_date"}"#, "HS0301"),
+        (
+            "deceased_on",
+            r#"{"shifted": {"category": "birth_date"}, "by": [{"plus": {"count": 1, "unit": "day"}}]}"#,
+            "HS0301",
+        ),
+        ("gender", r#"{"field": "female"}"#, "HS0301"),
+        ("gender", r#"{"field": "femail"}"#, "HS0301"),
+        ("enrolled_on", r#"{"field": "as_of"}"#, "HS0606"),
+        ("enrolled_on", r#"{"day": "today"}"#, "HS0606"),
+        ("enrolled_on", r#"{"shifted": {"day": "as_of"}, "by": []}"#, "HS0606"),
+    ] {
+        let found = found(&compared(field, value));
+        assert_eq!(found.first().map(|(code, _)| code.as_str()), Some(code), "{field} {value}: {found:?}");
+        assert!(found[0].1.starts_with(&at), "{found:?}");
+    }
+}
+
+#[test]
 fn the_examples_of_the_page_are_canonical_and_say_the_same() {
     let page = include_str!("../docs/json.md");
     let blocks = |mark: &str| -> Vec<&str> {
@@ -149,14 +196,14 @@ fn the_examples_of_the_page_are_canonical_and_say_the_same() {
         assert_eq!(format(source).as_deref(), Ok(*source));
     }
     assert_eq!(to_text(json[0]).as_deref(), Ok(text[0]));
-    assert_eq!(to_json(text[0]).as_deref(), Ok(json[0]));
+    assert_eq!(to_json(text[0], &Schema::built_in()).as_deref(), Ok(json[0]));
 }
 
 #[test]
 fn texts_and_numbers_come_through_as_they_are() {
     for text in ["a \"b\" \\ \n\t\r\u{0}\u{1f600}\u{202e}é//", "{", "\u{feff}"] {
         let source = format!("segment s {} where city = \"x\" holdout 012.50%", quoted(text));
-        let json = to_json(&source).unwrap();
+        let json = to_json(&source, &Schema::built_in()).unwrap();
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["declarations"][0]["title"], text);
         assert!(json.contains("\"percent\": 12.50"), "{json}");
@@ -168,7 +215,7 @@ fn texts_and_numbers_come_through_as_they_are() {
     );
     let text = to_text(&json).unwrap();
     assert!(text.contains("where ((nobody or (a and b)) and not (a and b))"), "{text}");
-    assert_eq!(to_json(&text).unwrap(), format(&json).unwrap());
+    assert_eq!(to_json(&text, &Schema::built_in()).unwrap(), format(&json).unwrap());
     assert!(is_json("\u{feff} \n{") && !is_json("segment s") && !is_json(""));
 }
 
@@ -223,7 +270,7 @@ fn limits_are_named() {
 
 #[test]
 fn it_takes_what_serde_json_takes() {
-    let everything = to_json(include_str!("everything.seg")).unwrap();
+    let everything = to_json(include_str!("everything.seg"), &Schema::built_in()).unwrap();
     let mut pieces: Vec<String> = [
         "",
         " ",

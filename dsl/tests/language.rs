@@ -4,9 +4,9 @@
 use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::schema::{FieldType, Schema};
 use hyperseg_dsl::segment::{
-    Aggregate, BoundSegment, Cmp, CodeSet, ContactTest, Counted, Duration, DurationUnit, FieldTest, Hidden,
-    Holdout, Logic, NumberTest, Operand, ParamValues, Period, Quantity, Segment, Test, TextOp, Turn, Which,
-    Window,
+    Aggregate, Anchor, BoundSegment, Cmp, CodeSet, ContactTest, Counted, Duration, DurationUnit, FieldTest,
+    Hidden, Holdout, Logic, NumberTest, Operand, ParamValues, Period, Quantity, Segment, Test, TextOp, Turn,
+    Which, Window,
 };
 use hyperseg_dsl::value::{Value, parse_day};
 use hyperseg_dsl::{Checked, check, format, render};
@@ -166,10 +166,10 @@ fn attribute_tests_of_every_type() {
             "enrolled_on between 30 days and 6 months ago",
             Test::Window(Window::BetweenAgo(length(30, DurationUnit::Day), length(6, DurationUnit::Month))),
         ),
-        ("enrolled_on since 2026-01-31", Test::Window(Window::Since(date("2026-01-31")))),
-        ("enrolled_on before 2026-01-31", Test::Window(Window::Before(date("2026-01-31")))),
-        ("enrolled_on after 2026-01-31", Test::Window(Window::After(date("2026-01-31")))),
-        ("enrolled_on on 2026-01-31", Test::Window(Window::On(date("2026-01-31")))),
+        ("enrolled_on since 2026-01-31", Test::Window(Window::Since(Anchor::date(date("2026-01-31"))))),
+        ("enrolled_on before 2026-01-31", Test::Window(Window::Before(Anchor::date(date("2026-01-31"))))),
+        ("enrolled_on after 2026-01-31", Test::Window(Window::After(Anchor::date(date("2026-01-31"))))),
+        ("enrolled_on on 2026-01-31", Test::Window(Window::On(Anchor::date(date("2026-01-31"))))),
     ];
     for (source, expected) in cases {
         assert_eq!(field(source).test, expected, "{source}");

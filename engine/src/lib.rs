@@ -21,8 +21,8 @@ mod table;
 
 pub use error::{Error, ErrorKind, Result};
 pub use report::{
-    CountReport, Counters, CriterionReport, FunnelReport, PlanReport, Reason, Receipt, Removed, ScopeReport,
-    UnlockedColumn, WhyReport,
+    ArmCount, CountReport, Counters, CriterionReport, FunnelReport, PlanReport, Reason, Receipt, Removed,
+    ScopeReport, UnlockedColumn, WhyReport,
 };
 pub use request::{ConsentAge, Guards, Limits, Request};
 pub use run::{Engine, Recipients};

@@ -19,6 +19,15 @@ pub struct Removed {
     pub contacts: u64,
 }
 
+/// Contacts of the list in one arm of a split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArmCount {
+    /// Name of the arm.
+    pub arm: String,
+    /// How many contacts.
+    pub contacts: u64,
+}
+
 /// Answer of `count`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountReport {
@@ -38,6 +47,10 @@ pub struct CountReport {
     pub removed: Vec<Removed>,
     /// Contacts that a run would release; `None` when the segment lacks purpose or channel.
     pub releasable: Option<u64>,
+    /// Those contacts by the arm of the segment's `split`, in its order; empty without one, and where only the number
+    /// was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arms: Vec<ArmCount>,
     /// What the count looked at.
     pub scope: ScopeReport,
 }
@@ -182,6 +195,9 @@ pub struct Receipt {
     pub removed: Vec<Removed>,
     /// Rows of the list.
     pub released: u64,
+    /// The rows by the arm of the segment's `split`, in its order; empty without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arms: Vec<ArmCount>,
     /// Columns of the list.
     pub columns: Vec<String>,
     /// SHA-256 over the canonical rows, hex. A row is the JSON array of its cells, without blanks, and a line feed.

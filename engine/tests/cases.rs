@@ -10,7 +10,7 @@ use hyperseg_dsl::schema::Schema;
 use hyperseg_engine::Guards;
 use hyperseg_testdata::cases::load;
 use hyperseg_testdata::worlds::World;
-use support::{Fixture, Layout, difference, ids, request};
+use support::{Fixture, Layout, arms, difference, ids, request};
 
 #[test]
 fn every_case_holds_on_encrypted_files() {
@@ -37,6 +37,11 @@ fn every_case_holds_on_encrypted_files() {
                 let request = request(bound.clone(), case.clock, case.now_micros);
                 let recipients = fixture.engine.run_blocking(&request, Guards::default()).unwrap();
                 assert_eq!(&ids(recipients), expected, "{}, {layout:?}", case.name);
+            }
+            if let Some(expected) = &case.expected.arms {
+                let request = request(bound.clone(), case.clock, case.now_micros);
+                let recipients = fixture.engine.run_blocking(&request, Guards::default()).unwrap();
+                assert_eq!(&arms(recipients), expected, "{}, {layout:?}", case.name);
             }
             let what = difference(&fixture, &world, bound.segment());
             assert_eq!(what, None, "{}, {layout:?}", case.name);

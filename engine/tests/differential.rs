@@ -1,12 +1,16 @@
 //! Random worlds and random segments: the engine over encrypted files must agree with the reference semantics, contact
 //! by contact, criterion by criterion, reason by reason.
 //!
+//! It says which operators the segments used, how often, and how many of their criteria tell contacts apart; one that
+//! none uses is a failure.
+//!
 //! `HYPERSEG_DIFFERENTIAL=1000` tries that many worlds, `HYPERSEG_SEED=7` starts at another seed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 mod support;
 
 use hyperseg_dsl::segment::Segment;
+use hyperseg_testdata::worlds::coverage::{Coverage, used};
 use hyperseg_testdata::worlds::{World, segment, shrink, to_case, world};
 use support::{Fixture, Layout, compare, difference};
 
@@ -21,6 +25,7 @@ fn the_engine_agrees_with_the_reference() {
     let first = number("HYPERSEG_SEED", 1);
     let mut segments = 0;
     let mut telling = 0;
+    let mut coverage = Coverage::default();
     for seed in first..first + worlds {
         let world = world(seed);
         let layout = layouts()[(seed % 4) as usize];
@@ -28,6 +33,7 @@ fn the_engine_agrees_with_the_reference() {
         for number in 0..SEGMENTS_PER_WORLD {
             let segment = segment(seed * 1_000 + number, &world);
             segments += 1;
+            coverage.add(&segment, &world);
             let matched = match compare(&fixture, &world, &segment) {
                 Ok(matched) => matched,
                 Err(what) => fail(seed, number, layout, world, segment, &what),
@@ -35,8 +41,39 @@ fn the_engine_agrees_with_the_reference() {
             telling += u64::from(matched > 0 && matched < world.contacts.len() as u64);
         }
     }
+    let more = missing_operators(first + worlds, &mut coverage);
+    eprintln!("{coverage}{more} more segments for operators that were not drawn");
     eprintln!("{segments} segments over {worlds} worlds, {telling} of them select some and not all");
     assert!(telling * 5 >= segments, "too few segments that tell anything: {telling} of {segments}");
+}
+
+/// Goes on with segments that use an operator which was never drawn, until every one was.
+fn missing_operators(first: u64, coverage: &mut Coverage) -> u64 {
+    const WORLDS_MAX: u64 = 300;
+    let mut more = 0;
+    for seed in first..first + WORLDS_MAX {
+        let missing = coverage.missing();
+        if missing.is_empty() {
+            break;
+        }
+        let world = world(seed);
+        for number in 0..SEGMENTS_PER_WORLD {
+            let segment = segment(seed * 1_000 + number, &world);
+            let mut criteria = segment.criteria.iter().chain(&segment.exclude);
+            if !criteria.any(|criterion| used(&criterion.test).iter().any(|used| missing.contains(used))) {
+                continue;
+            }
+            coverage.add(&segment, &world);
+            more += 1;
+            let layout = layouts()[(seed % 4) as usize];
+            if let Err(what) = compare(&Fixture::new(&world, layout), &world, &segment) {
+                fail(seed, number, layout, world, segment, &what);
+            }
+        }
+    }
+    assert!(coverage.missing().is_empty(), "operators that no segment uses: {:?}", coverage.missing());
+    assert!(coverage.unlisted().is_empty(), "operators that are not listed: {:?}", coverage.unlisted());
+    more
 }
 
 /// Ends the test with the smallest disagreement that can be found, as a case file.

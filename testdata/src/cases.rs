@@ -18,6 +18,7 @@
 //! | `segment` | source text; the last segment in it is run |
 //! | `recipients` | contact ids in the order of the list, one per line |
 //! | `why-not` | lines of `id reason`: `false`, `unknown`, or the name of a [`Blocked`] |
+//! | `arms` | lines of `id arm`: the arms of all recipients |
 //! | `diagnostics` | codes that the text is answered with, one per line, in order |
 //! | `describe` | the description of the segment |
 //!
@@ -79,6 +80,8 @@ pub struct Expected {
     pub recipients: Option<Vec<String>>,
     /// These contacts are left out for these reasons.
     pub why_not: Vec<(String, Reason)>,
+    /// Every recipient with the arm of the segment's split.
+    pub arms: Option<Vec<(String, String)>>,
     /// The codes of all diagnostics.
     pub diagnostics: Option<Vec<String>>,
     /// The description.
@@ -256,7 +259,7 @@ fn case(file: &str, sections: &[&Section]) -> Result<Case, Problem> {
     })
 }
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "contacts",
     "records KIND",
     "as-of",
@@ -269,6 +272,7 @@ const KNOWN: [&str; 14] = [
     "segment",
     "recipients",
     "why-not",
+    "arms",
     "diagnostics",
     "describe",
 ];
@@ -286,9 +290,12 @@ fn expected(blocks: &BTreeMap<&str, &Block>) -> Result<Expected, Problem> {
         let reason = Reason::parse(&reason).ok_or((line, format!("unknown reason `{reason}`")))?;
         why_not.push((id, reason));
     }
+    let arms = blocks.get("arms").map(|block| pairs(Some(block))).transpose()?;
+    let arms = arms.map(|arms| arms.into_iter().map(|(_, id, arm)| (id, arm)).collect());
     Ok(Expected {
         recipients: lines("recipients"),
         why_not,
+        arms,
         diagnostics: lines("diagnostics"),
         describe: blocks.get("describe").map(|block| block.text.trim().to_owned()),
     })

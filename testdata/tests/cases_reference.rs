@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use hyperseg_dsl::schema::Schema;
-use hyperseg_dsl::semantics::select;
+use hyperseg_dsl::semantics::{arm, select_all};
 use hyperseg_testdata::cases::{self, Case, Reason};
 
 fn corpus() -> Vec<Case> {
@@ -42,14 +42,15 @@ fn disagreement(case: &Case, schema: &Schema) -> Option<String> {
             wrong.push_str(&format!("describe: expected {expected:?}, found {found:?}\n"));
         }
     }
-    if case.expected.recipients.is_some() || !case.expected.why_not.is_empty() {
+    if case.expected.recipients.is_some() || case.expected.arms.is_some() || !case.expected.why_not.is_empty()
+    {
         match checked.segments.last() {
             None => wrong.push_str(&format!("does not compile: {:?}\n", checked.diagnostics)),
             Some(segment) => {
                 let bound = segment.bind(&case.params).unwrap();
                 let mut recipients = Vec::new();
-                for contact in &case.contacts {
-                    let verdict = select(&bound, contact, schema, &case.clock, case.now_micros);
+                let verdicts = select_all(&bound, &case.contacts, schema, &case.clock, case.now_micros);
+                for (contact, verdict) in case.contacts.iter().zip(verdicts) {
                     let reason = Reason::of(&verdict);
                     if reason.is_none() {
                         recipients.push(contact.id().to_owned());
@@ -62,6 +63,14 @@ fn disagreement(case: &Case, schema: &Schema) -> Option<String> {
                     }
                 }
                 recipients.sort();
+                let split = bound.segment().split.as_ref();
+                let arm_of = |id: &String| split.and_then(|split| arm(split, id)).unwrap_or("none");
+                let arms: Vec<_> = recipients.iter().map(|id| (id.clone(), arm_of(id).to_owned())).collect();
+                if let Some(expected) = &case.expected.arms
+                    && *expected != arms
+                {
+                    wrong.push_str(&format!("arms: expected {expected:?}, found {arms:?}\n"));
+                }
                 if let Some(expected) = &case.expected.recipients
                     && *expected != recipients
                 {

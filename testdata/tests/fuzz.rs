@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use hyperseg_dsl::schema::Schema;
 use hyperseg_testdata::segment_files;
 
 const EVERYTHING: &str = include_str!("../../dsl/tests/everything.seg");
@@ -92,6 +93,7 @@ fn texts() {
 #[test]
 fn json() {
     let all = pieces(EVERYTHING).into_iter();
-    let json = all.filter_map(|text| hyperseg_dsl::to_json(std::str::from_utf8(&text).ok()?).ok());
+    let json = all
+        .filter_map(|text| hyperseg_dsl::to_json(std::str::from_utf8(&text).ok()?, &Schema::built_in()).ok());
     run("json", json.map(String::into_bytes).collect(), segment_files::json);
 }

@@ -240,6 +240,7 @@ fn name(test: &ContactTest) -> Option<&'static str> {
         | ContactTest::Has(_)
         | ContactTest::One { .. }
         | ContactTest::Sequence(_)
+        | ContactTest::Sample(_)
         | ContactTest::Share { .. }
         | ContactTest::Reference(_) => None,
     }

@@ -7,8 +7,8 @@ use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{
-    Asks, BoundSegment, ContactTest, Criteria, Criterion, Duration, DurationUnit, Logic, Operand, Reference,
-    Segment, Window,
+    Anchor, Asks, BoundSegment, ContactTest, Criteria, Criterion, Duration, DurationUnit, Logic, Operand,
+    Reference, Segment, Window,
 };
 use hyperseg_dsl::semantics::{Blocked, Contact, Truth, evaluate, select};
 use hyperseg_dsl::value::{Day, Value};
@@ -74,7 +74,7 @@ fn to_enter_is_to_be_in_and_not_to_have_been() {
             let first = today - chrono::Days::new(u64::from(days));
             let then = the_end_of_the_day_before(first, zone);
             let last = Window::InLast(Duration { count: days, unit: DurationUnit::Day });
-            let since = Window::Since(Operand::Literal(Value::Date(first)));
+            let since = Window::Since(Anchor::date(Operand::Literal(Value::Date(first))));
             for contact in &world.contacts {
                 let is_in = |clock| takes(bound, contact, schema, clock);
                 let expected = is_in(&world.clock) && !is_in(&then);
@@ -94,7 +94,7 @@ fn to_enter_is_to_be_in_and_not_to_have_been() {
 fn nobody_enters_in_a_window_that_has_not_begun() {
     each(|seed, world, bound, schema| {
         let tomorrow = world.clock.today().succ_opt().unwrap();
-        let since = Window::Since(Operand::Literal(Value::Date(tomorrow)));
+        let since = Window::Since(Anchor::date(Operand::Literal(Value::Date(tomorrow))));
         let criteria = refer(bound.segment(), Asks::Entered(since));
         for contact in &world.contacts {
             let value = evaluate(&criteria, contact, schema, &world.clock);

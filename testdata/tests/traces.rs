@@ -7,7 +7,9 @@ use std::path::Path;
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::BoundSegment;
-use hyperseg_dsl::semantics::{Blocked, Contact, Reads, Record, Step, Trace, Truth, select, trace};
+use hyperseg_dsl::semantics::{
+    Blocked, Contact, Reads, Record, Step, Trace, Truth, select, select_all, trace,
+};
 use hyperseg_testdata::cases;
 use hyperseg_testdata::worlds::{segment, world};
 
@@ -87,8 +89,11 @@ fn every_case_is_explained_as_it_expects() {
         let checked = case.checked(&schema);
         let Some(segment) = checked.segments.last().filter(|_| !checked.has_errors()) else { continue };
         let bound = segment.bind(&case.params).unwrap();
-        for contact in &case.contacts {
-            let found = check(&bound, contact, &case.clock, case.now_micros);
+        let verdicts = select_all(&bound, &case.contacts, &schema, &case.clock, case.now_micros);
+        for (contact, verdict) in case.contacts.iter().zip(verdicts) {
+            let mut found = check(&bound, contact, &case.clock, case.now_micros);
+            let others = [Blocked::OnePer, Blocked::OverLimit];
+            found.among_others(bound.segment(), verdict.blocked.filter(|reason| others.contains(reason)));
             if let Some(recipients) = &case.expected.recipients {
                 let expected = recipients.iter().any(|id| id == contact.id());
                 assert_eq!(found.listed, Some(expected), "{}: {}", case.name, contact.id());
@@ -105,6 +110,45 @@ fn every_case_is_explained_as_it_expects() {
         }
     }
     assert!(explained > 30, "{explained}");
+}
+
+/// The ids of the records that a test looked at, in their order.
+fn shown(segment: &str) -> (String, Vec<String>) {
+    let case = "# T\n```contacts\ncontact_id,birth_date\nc,\n```\n\
+        ```records email_sent\ncontact_id,record_id,at\nc,s1,2025-11-01\nc,s2,2025-12-01\nc,s3,2025-12-20\n```\n\
+        ```records email_click\ncontact_id,record_id,at\nc,k0,2025-10-01\nc,k1,2025-11-20\nc,k2,2025-12-04\nc,k3,2025-12-05\n```\n\
+        ```records visit\ncontact_id,record_id,at\nc,v1,2025-12-06\nc,v2,2025-12-19\n```\n\
+        ```as-of\n2026-01-01\n```\n```segment\nSEGMENT\n```\n```recipients\n```\n";
+    let case = &cases::parse("t", &case.replace("SEGMENT", segment)).unwrap()[0];
+    let checked = hyperseg_dsl::check(&case.segment, &Schema::built_in());
+    let bound = checked.segments[0].bind(&Default::default()).unwrap();
+    let found = check(&bound, &case.contacts[0], &case.clock, case.now_micros);
+    let json = serde_json::to_value(&found).unwrap();
+    let step = &json["criteria"][0]["step"];
+    let rows = step["evidence"]["records"].as_array().cloned().unwrap_or_default();
+    let id = |row: serde_json::Value| row["fields"][0]["value"].as_str().unwrap().to_owned();
+    let facts = step["evidence"]["facts"].as_array().cloned().unwrap_or_default();
+    let missing = facts.into_iter().filter(|fact| fact["value"].is_null());
+    let missing = missing.map(|fact| fact["name"].as_str().unwrap().to_owned());
+    (step["truth"].as_str().unwrap().to_owned(), rows.into_iter().map(id).chain(missing).collect())
+}
+
+#[test]
+fn a_sequence_that_holds_shows_the_chain_that_decides() {
+    let told = |criterion: &str| {
+        let (truth, ids) = shown(&format!("segment s where {criterion}"));
+        format!("{truth}: {}", ids.join(" "))
+    };
+    // Of several chains the last one; of several followers the last one that will do.
+    assert_eq!(told("email_sent then email_click within 7 days"), "true: s2 k3");
+    assert_eq!(told("email_sent then email_click within 7 days then visit within 1 day"), "true: s2 k3 v1");
+    assert_eq!(told("email_sent not followed by email_click within 7 days"), "true: s3");
+    assert_eq!(told("email_click within 3 days before visit"), "true: v1 k3");
+    // One that does not hold shows what there was to choose from.
+    assert_eq!(told("email_sent then visit within 1 day"), "false: s3 s2 s1 v2 v1");
+    assert_eq!(told("not email_sent then email_click within 7 days"), "false: ");
+    assert_eq!(told("no visit since birth_date"), "unknown: ");
+    assert_eq!(told("count(visit since birth_date) = 0"), "unknown: birth_date");
 }
 
 #[test]

@@ -15,7 +15,8 @@ Examples:
 
 For every criterion by itself: for how many contacts it is TRUE, FALSE, and UNKNOWN because
 something it asks for is missing; `remaining` have it and all before it TRUE. Then whom consent
-and suppression keep out, each contact under the first reason that holds. --format table, json,
+and suppression keep out, each contact under the first reason that holds, and what cap, one per,
+sample, limit and holdout take away; a split shows its arms. --format table, json,
 ndjson or csv.";
 
 /// Blocks of a full bar.
@@ -85,6 +86,9 @@ pub fn waterfall(report: &FunnelReport) -> String {
     if let Some(releasable) = count.releasable {
         table.row(plain("releasable", blank(), line(releasable)));
     }
+    for arm in &count.arms {
+        table.row(plain(&format!("  arm {}", arm.arm), blank(), line(arm.contacts)));
+    }
     let mut text = table.text();
     let tallied: u64 = report.criteria.iter().map(|criterion| criterion.unknown_rows).sum();
     if tallied > 0 {
@@ -150,6 +154,9 @@ fn table(report: &FunnelReport) -> Table {
     }
     if let Some(releasable) = count.releasable {
         table.row(plain("releasable", "", blank(), releasable));
+    }
+    for arm in &count.arms {
+        table.row(plain("arm", &arm.arm, blank(), arm.contacts));
     }
     table
 }

@@ -1,7 +1,8 @@
 //! `parse`: a segment file from one form into the other.
 
 use clap::{ArgGroup, Args};
-use hyperseg_dsl::diagnostic;
+use hyperseg_dsl::schema::Schema;
+use hyperseg_dsl::{diagnostic, to_json, to_text};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
@@ -44,7 +45,7 @@ impl Parse {
         };
         let source = Source::read(&file)?;
         let written =
-            if self.json { hyperseg_dsl::to_json(&source.text) } else { hyperseg_dsl::to_text(&source.text) };
+            if self.json { to_json(&source.text, &Schema::built_in()) } else { to_text(&source.text) };
         match written {
             Ok(written) => {
                 context.terminal.out(&written)?;

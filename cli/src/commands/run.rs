@@ -19,8 +19,8 @@ Examples:
   hyperseg run overdue.seg:reminder -d data --out list.ndjson --format ndjson --max 50000
   hyperseg run overdue.seg -d data --dry-run
 
-The list has contact_id, the address of the segment's channel and the fields of `output`, in the
-order of contact_id. It appears whole beside its receipt, list.csv.receipt.json, after its audit
+The list has contact_id, the address of the segment's channel, the fields of `output` and, when the
+segment splits its list, `arm`, in the order of contact_id. It appears whole beside its receipt, list.csv.receipt.json, after its audit
 record is durable; neither is ever overwritten. Formats: csv (default), ndjson, parquet; the
 name's ending decides unless --format is given.
 
@@ -130,6 +130,9 @@ impl Run {
         };
         let terminal = &context.terminal;
         terminal.say(&format!("{} in {}", counted(receipt.released, "recipient"), target.list.display()));
+        for arm in &receipt.arms {
+            terminal.say(&format!("arm     {}: {}", arm.arm, counted(arm.contacts, "recipient")));
+        }
         terminal.say(&format!("receipt {}", target.receipt.display()));
         terminal.say(&format!("audit   run {}", receipt.run_id));
         Ok(Exit::Done)

@@ -102,6 +102,10 @@ fn words(reason: Reason) -> &'static str {
         Reason::Unsubscribed => "mail was cancelled",
         Reason::NoConsent => "there is no valid consent for channel and purpose",
         Reason::Minor => "the contact is under 18, or of unknown age",
+        Reason::FrequencyCap => "the contact was approached too often lately",
+        Reason::OnePer => "another contact with the same value comes first",
+        Reason::OverLimit => "enough other contacts come first",
+        Reason::NotSampled => "the contact is not in the sample",
         Reason::Holdout => "the contact is held back for comparison",
     }
 }

@@ -93,10 +93,35 @@ pub(crate) enum ExprKind {
         percent: Number,
         at_least: Option<Number>,
     },
+    /// `sample 10% seed "text"`.
+    Sample {
+        percent: Number,
+        seed: Text,
+    },
     /// `in segment name` and its like.
     Reference(Reference),
     /// Could not be read.
     Bad,
+}
+
+/// A number that contacts are ordered by.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OrderBy {
+    pub(crate) kind: OrderKind,
+    pub(crate) span: Span,
+}
+
+/// How a number that contacts are ordered by is written.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum OrderKind {
+    /// `income`.
+    Field(Ident),
+    /// `age`, `age in months`.
+    Age(AgeUnit),
+    /// `count(selector) windows` and its like.
+    Measure { measure: Measure, selector: Selector, windows: Vec<Window> },
+    /// `latest selector.field`.
+    One { which: Which, selector: Selector, field: Ident },
 }
 
 /// `selector`, or `selector.field` where the clock starts at that field.
@@ -182,6 +207,18 @@ pub(crate) enum AttributeTest {
         test: ListTest,
         values: Vec<Value>,
     },
+}
+
+impl AttributeTest {
+    /// It is TRUE for what is not the value.
+    pub(crate) fn is_negated(&self) -> bool {
+        match self {
+            Self::Compare(cmp, _) => *cmp == Cmp::Ne,
+            Self::In { negated, .. } | Self::Between { negated, .. } => *negated,
+            Self::List { test, .. } => *test == ListTest::None,
+            Self::Text(_) | Self::Under(_) | Self::Window(_) | Self::Known | Self::Missing => false,
+        }
+    }
 }
 
 /// `contains "text"` and its like.
@@ -304,5 +341,7 @@ pub(crate) enum WindowKind {
     After(Value),
     On(Value),
     Between(Value, Value),
+    /// `from day to day`.
+    FromTo(Value, Value),
     Calendar(Turn, Period),
 }

@@ -8,12 +8,12 @@ mod reference;
 
 use std::ops::Range;
 
-use crate::segment::DurationUnit;
+use crate::segment::{Direction, DurationUnit};
 use crate::value::Day;
 
 pub(crate) use expr::{
-    AttributeTest, Centre, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, Selector,
-    Set, Side, Step, StepKind, TextTest, Window, WindowKind,
+    AttributeTest, Centre, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, OrderBy,
+    OrderKind, Selector, Set, Side, Step, StepKind, TextTest, Window, WindowKind,
 };
 pub(crate) use reference::{Reference, Sent};
 
@@ -173,8 +173,36 @@ pub(crate) enum ClauseKind {
         percent: Number,
         seed: Option<Text>,
     },
+    /// `limit 500`, `limit 500 by income desc`.
+    Limit {
+        count: Number,
+        by: Option<(OrderBy, Direction)>,
+    },
+    OnePer(Ident),
+    /// `cap 3 per 1 week`.
+    Cap {
+        count: Number,
+        per: Duration,
+    },
+    Sample {
+        percent: Number,
+        seed: Text,
+    },
+    /// `split a 50%, b 50%, holdout 10% seed "text"`.
+    Split {
+        arms: Vec<Arm>,
+        holdout: Option<Number>,
+        seed: Text,
+    },
     /// Could not be read.
     Bad,
+}
+
+/// `name percent%` of a split.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Arm {
+    pub(crate) name: Ident,
+    pub(crate) percent: Number,
 }
 
 /// A number as written.
@@ -198,8 +226,12 @@ pub(crate) enum ValueKind {
     Text(String),
     Number(String),
     Date(Day),
-    /// A bare word: a category, `true`, `false`.
+    /// A bare word: a category, a field, `as_of`, `true`, `false`.
     Word(String),
+    /// A word that is a category and nothing else, as the JSON form says it.
+    Category(String),
+    /// A word that is a field or `as_of` and nothing else, as the JSON form says it.
+    Name(String),
     /// `SYSTEM:"code"`, with `under` in front.
     Code {
         system: Ident,
@@ -208,6 +240,11 @@ pub(crate) enum ValueKind {
     },
     /// `$name`.
     Param(String),
+    /// `date + 42 days`: a date, `as_of` or a field, and lengths of time behind it.
+    Shifted {
+        from: Box<Value>,
+        shifts: Vec<Shift>,
+    },
     /// A number or parameter with its unit: `1.5 "mg/dL"`.
     Quantity {
         amount: Amount,
@@ -215,6 +252,14 @@ pub(crate) enum ValueKind {
     },
     /// Could not be read.
     Bad,
+}
+
+/// `+ 42 days`, `- 1 month`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shift {
+    /// After `-`.
+    pub(crate) back: bool,
+    pub(crate) length: Duration,
 }
 
 /// The number of a quantity.

@@ -4,6 +4,7 @@
 //! go into the audit record, so nothing that the segment tests is left out, long lists of codes and values apart:
 //! those say how many there are. Parameters that are not bound yet show as `$name`.
 
+mod tails;
 mod tests_in_words;
 mod values;
 mod windows;
@@ -34,13 +35,7 @@ pub fn describe(segment: &Segment, schema: &Schema) -> String {
     if let Some(exclude) = &segment.exclude {
         out.push_str(&format!("Leaves out contacts for whom {}.\n", words(&exclude.test, schema)));
     }
-    if let Some(holdout) = &segment.holdout {
-        let percent = f64::from(holdout.percent_millis) / 1000.0;
-        out.push_str(&format!(
-            "Holds back {percent}% of them by chance (seed \"{}\").\n",
-            one_line(&holdout.seed)
-        ));
-    }
+    out.push_str(&tails::tails(segment, schema));
     if segment.output.is_empty() {
         out.push_str("The list holds the contact's id and the address.\n");
     } else {

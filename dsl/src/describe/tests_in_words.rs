@@ -1,12 +1,12 @@
 //! Tests in words, each with its negation.
 
 use super::values::{codes, is, operand, operands, spaced};
-use super::windows::{length, window};
+use super::windows::{anchor, length, window};
 use super::{Place, listed, logic, words};
 use crate::schema::{FieldType, Schema};
 use crate::segment::{
-    AgeUnit, Aggregate, Asks, Cmp, ContactTest, Counted, Event, FieldTest, Filter, ListTest, Logic, Near,
-    NumberTest, Reference, Relation, Selector, Sequence, Test, TextOp, Which,
+    AgeUnit, Aggregate, Amount, Asks, Cmp, ContactTest, Counted, Event, FieldTest, Filter, ListTest, Logic,
+    Near, NumberTest, Reference, Relation, Selector, Sequence, Test, TextOp, Which,
 };
 
 /// A test of a contact.
@@ -18,7 +18,7 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
                 AgeUnit::Years => "",
                 AgeUnit::Months => " in months",
             };
-            let on = on.as_ref().map(|day| format!(" on {}", operand(day))).unwrap_or_default();
+            let on = on.as_ref().map(|day| format!(" on {}", anchor(day))).unwrap_or_default();
             format!("age{unit}{on} {}", number(test, negated))
         }
         ContactTest::Near(near) => place(near, negated),
@@ -34,24 +34,11 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             format!("there is {} {}", if negated { "no" } else { "some" }, records(selector, "", schema))
         }
         ContactTest::Count { counted, selector, test } => {
-            let what = match counted {
-                Counted::Records => String::new(),
-                Counted::Days => "different days with ".to_owned(),
-                Counted::Distinct { field, .. } => format!("different values of {} among ", spaced(field)),
-            };
-            format!("the number of {what}{} {}", records(selector, " records", schema), number(test, negated))
+            format!("the {} {}", count_in_words(counted, selector, schema), number(test, negated))
         }
         ContactTest::Aggregate { function, selector, field, unit, test, .. } => {
-            let what = match function {
-                Aggregate::Sum => "sum",
-                Aggregate::Avg => "average",
-                Aggregate::Min => "minimum",
-                Aggregate::Max => "maximum",
-                Aggregate::Median => "median",
-            };
-            let (field, records) = (spaced(field), records(selector, " records", schema));
             let number = in_unit(number(test, negated), unit.as_deref());
-            format!("the {what} of {field} over {records} {number}")
+            format!("the {} {number}", made_in_words(*function, selector, field, schema))
         }
         ContactTest::One { which, selector, test } => {
             let which = match which {
@@ -72,6 +59,12 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
                 least.unwrap_or_default()
             );
             if negated { format!("it is not so that ({text})") } else { text }
+        }
+        ContactTest::Sample(sample) => {
+            let percent = f64::from(sample.percent_millis) / 1000.0;
+            let not = if negated { "does not put" } else { "puts" };
+            let seed = super::one_line(&sample.seed);
+            format!("chance {not} them into a sample of {percent}% (seed \"{seed}\")")
         }
         ContactTest::Sequence(of) => {
             let text = sequence(of, schema);
@@ -108,6 +101,46 @@ fn place(near: &Near, negated: bool) -> String {
     };
     let by_zip = if near.places.is_some() { " (without a location that of the ZIP counts)" } else { "" };
     format!("the location {verb} within {number} {} of {centre}{by_zip}", near.unit.word(&number))
+}
+
+/// A number that contacts are ordered by, without an article.
+pub(super) fn amount(of: &Amount, schema: &Schema) -> String {
+    match of {
+        Amount::Field { field, .. } => spaced(field),
+        Amount::Age(AgeUnit::Years) => "age".to_owned(),
+        Amount::Age(AgeUnit::Months) => "age in months".to_owned(),
+        Amount::Count { counted, selector } => count_in_words(counted, selector, schema),
+        Amount::Aggregate { function, selector, field, .. } => {
+            made_in_words(*function, selector, field, schema)
+        }
+        Amount::One { which, selector, field, .. } => {
+            let which = match which {
+                Which::Latest => "latest",
+                Which::Earliest => "earliest",
+            };
+            format!("{} of the {which} {}", spaced(field), records(selector, "", schema))
+        }
+    }
+}
+
+fn count_in_words(counted: &Counted, selector: &Selector, schema: &Schema) -> String {
+    let what = match counted {
+        Counted::Records => String::new(),
+        Counted::Days => "different days with ".to_owned(),
+        Counted::Distinct { field, .. } => format!("different values of {} among ", spaced(field)),
+    };
+    format!("number of {what}{}", records(selector, " records", schema))
+}
+
+fn made_in_words(function: Aggregate, selector: &Selector, field: &str, schema: &Schema) -> String {
+    let what = match function {
+        Aggregate::Sum => "sum",
+        Aggregate::Avg => "average",
+        Aggregate::Min => "minimum",
+        Aggregate::Max => "maximum",
+        Aggregate::Median => "median",
+    };
+    format!("{what} of {} over {}", spaced(field), records(selector, " records", schema))
 }
 
 /// Records that follow each other. Each stands in parentheses, so that it is plain where it ends.

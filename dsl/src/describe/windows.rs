@@ -1,7 +1,7 @@
 //! Windows in words.
 
-use super::values::operand;
-use crate::segment::{Duration, DurationUnit, Turn, Window};
+use super::values::{operand, spaced};
+use crate::segment::{Anchor, Duration, DurationUnit, Start, Turn, Window};
 
 pub(super) fn window(of: &Window) -> String {
     match of {
@@ -11,11 +11,11 @@ pub(super) fn window(of: &Window) -> String {
         Window::BetweenAgo(near, far) => {
             format!("between {} and {} ago", self::length(*near), self::length(*far))
         }
-        Window::Since(date) => format!("on or after {}", operand(date)),
-        Window::Before(date) => format!("before {}", operand(date)),
-        Window::After(date) => format!("after {}", operand(date)),
-        Window::On(date) => format!("on {}", operand(date)),
-        Window::Between(low, high) => format!("from {} to {}", operand(low), operand(high)),
+        Window::Since(day) => format!("on or after {}", anchor(day)),
+        Window::Before(day) => format!("before {}", anchor(day)),
+        Window::After(day) => format!("after {}", anchor(day)),
+        Window::On(day) => format!("on {}", anchor(day)),
+        Window::Between(first, last) => format!("from {} to {}", anchor(first), anchor(last)),
         Window::Calendar(turn, period) => {
             let turn = match turn {
                 Turn::This => "present",
@@ -25,6 +25,19 @@ pub(super) fn window(of: &Window) -> String {
             format!("in the {turn} calendar {}", period.word())
         }
     }
+}
+
+/// A day that something counts from.
+pub(super) fn anchor(of: &Anchor) -> String {
+    let mut out = match &of.start {
+        Start::Date(date) => operand(date),
+        Start::AsOf => "the day of the run".to_owned(),
+        Start::Field(name) => format!("the contact's {}", spaced(name)),
+    };
+    for shift in &of.shifts {
+        out.push_str(&format!(" {} {}", if shift.back { "minus" } else { "plus" }, length(shift.length)));
+    }
+    out
 }
 
 pub(super) fn length(of: Duration) -> String {

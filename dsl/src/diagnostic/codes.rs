@@ -147,6 +147,8 @@ rules! {
         "Units are written as UCUM does, case by case: mg/dL, mmol/L, mm[Hg], [lb_av], Cel. What is not a unit cannot be converted, so it does not compile.";
     UNIT_OF_CODE = "HS0408" Error "unit in which this is not measured":
         "No result under the codes that the filter names is reported in a unit that converts to this one, so that the test would be UNKNOWN for everyone.";
+    ARMS_DO_NOT_FIT = "HS0420" Error "arms that do not make the whole list":
+        "Every contact of the list is in one arm of a split, so the percentages of the arms make 100%. A holdout is taken first; the arms share what it leaves.";
 
     DUPLICATE_NAME = "HS0501" Error "declared twice":
         "Within a file each value set, parameter, define and segment has its own name.";

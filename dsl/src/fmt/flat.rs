@@ -2,8 +2,8 @@
 
 use crate::ast::{
     AttributeTest, Centre, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Modifier, Number,
-    NumberSet, OneTest, Param, Reference, Selector, Sent, Set, Step, StepKind, Value, ValueKind, Valueset,
-    ValuesetCode, ValuesetPart, ValuesetPartKind, Window, WindowKind,
+    NumberSet, OneTest, OrderBy, OrderKind, Param, Reference, Selector, Sent, Set, Step, StepKind, Text,
+    Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window, WindowKind,
 };
 use crate::lex::text::quote;
 use crate::segment::{AgeUnit, Cmp, DurationUnit, Quantity, TextOp, Which};
@@ -52,9 +52,7 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
             format!("{} {}", if *negated { "no" } else { "has" }, selector(of, lists))
         }
         ExprKind::Measure { measure, selector: of, windows, test } => {
-            let filter = of.filter.as_ref().map(|filter| format!("({})", self::expr(&filter.expr, lists)));
-            let (head, tail) = (measure_head(measure, of), measure_tail(windows, test, lists));
-            format!("{head}{}{}){tail}", filter.unwrap_or_default(), modifiers(of))
+            format!("{}{}", measured(measure, of, lists), measure_tail(windows, test, lists))
         }
         ExprKind::One { which, selector: of, test } => {
             format!("{} {}{}", which_word(*which), selector(of, lists), one_tail(test, lists))
@@ -75,8 +73,28 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
                 share_tail(*cmp, percent, at_least.as_ref())
             )
         }
+        ExprKind::Sample { percent, seed } => sample(percent, seed),
         ExprKind::Reference(of) => reference(of),
         ExprKind::Bad => "…".to_owned(),
+    }
+}
+
+/// `sample 10% seed "text"`.
+fn sample(percent: &Number, seed: &Text) -> String {
+    format!("sample {}% seed {}", percent.text, quote(&seed.text))
+}
+
+/// A number that contacts are ordered by.
+pub(super) fn amount(of: &OrderBy, lists: Lists) -> String {
+    match &of.kind {
+        OrderKind::Field(field) => field.name.clone(),
+        OrderKind::Age(unit) => age_head(*unit, None),
+        OrderKind::Measure { measure, selector, windows } => {
+            format!("{}{}", measured(measure, selector, lists), windows_tail(windows))
+        }
+        OrderKind::One { which, selector: of, field } => {
+            format!("{} {}.{}", which_word(*which), selector(of, lists), field.name)
+        }
     }
 }
 
@@ -91,10 +109,19 @@ fn reference(of: &Reference) -> String {
                 Sent::Segment(name) => format!("segment {}", name.name),
                 Sent::Campaign(name) => format!("campaign {}", value(name)),
             };
-            let windows: String = windows.iter().map(|at| format!(" {}", window(at))).collect();
-            format!("{}received {what}{windows}", not(*negated))
+            format!("{}received {what}{}", not(*negated), windows_tail(windows))
         }
     }
+}
+
+/// `count(selector)` and its like.
+fn measured(measure: &Measure, of: &Selector, lists: Lists) -> String {
+    let filter = of.filter.as_ref().map(|filter| format!("({})", expr(&filter.expr, lists)));
+    format!("{}{}{})", measure_head(measure, of), filter.unwrap_or_default(), modifiers(of))
+}
+
+fn windows_tail(windows: &[Window]) -> String {
+    windows.iter().map(|at| format!(" {}", window(at))).collect()
 }
 
 /// What follows `share(...)`.
@@ -181,14 +208,7 @@ pub(super) fn measure_head(measure: &Measure, of: &Selector) -> String {
 
 /// What follows `count(...)` and its like.
 pub(super) fn measure_tail(windows: &[Window], test: &NumberSet, lists: Lists) -> String {
-    let mut out = String::new();
-    for at in windows {
-        out.push(' ');
-        out.push_str(&window(at));
-    }
-    out.push(' ');
-    out.push_str(&number_set(test, lists));
-    out
+    format!("{} {}", windows_tail(windows), number_set(test, lists))
 }
 
 /// What follows the selector of `latest` and `earliest`.
@@ -270,12 +290,21 @@ fn set(of: &Set, lists: Lists) -> String {
 pub(super) fn value(of: &Value) -> String {
     match &of.kind {
         ValueKind::Text(text) => quote(text),
-        ValueKind::Number(text) | ValueKind::Word(text) => text.clone(),
+        ValueKind::Number(text)
+        | ValueKind::Word(text)
+        | ValueKind::Category(text)
+        | ValueKind::Name(text) => text.clone(),
         ValueKind::Date(day) => day.to_string(),
         ValueKind::Code { system, code, under } => {
             format!("{}{}:{}", if *under { "under " } else { "" }, system.name, quote(&code.text))
         }
         ValueKind::Param(name) => format!("${name}"),
+        ValueKind::Shifted { from, shifts } => {
+            let shifts = shifts
+                .iter()
+                .map(|shift| format!(" {} {}", if shift.back { "-" } else { "+" }, duration(&shift.length)));
+            format!("{}{}", value(from), shifts.collect::<String>())
+        }
         ValueKind::Quantity { amount, unit } => {
             format!("{} {}", value(&amount.value(of.span)), quote(&unit.text))
         }
@@ -317,6 +346,7 @@ fn window(at: &Window) -> String {
         WindowKind::After(date) => format!("after {}", value(date)),
         WindowKind::On(date) => format!("on {}", value(date)),
         WindowKind::Between(low, high) => format!("between {} and {}", value(low), value(high)),
+        WindowKind::FromTo(low, high) => format!("from {} to {}", value(low), value(high)),
         WindowKind::Calendar(turn, period) => format!("{} {}", turn.word(), period.word()),
     }
 }
@@ -348,6 +378,21 @@ pub(super) fn clause(clause: &Clause) -> String {
         ClauseKind::Holdout { percent, seed } => {
             let seed = seed.as_ref().map(|seed| format!(" seed {}", quote(&seed.text)));
             format!("holdout {}%{}", percent.text, seed.unwrap_or_default())
+        }
+        ClauseKind::Limit { count, by } => {
+            let by = by
+                .as_ref()
+                .map(|(by, direction)| format!(" by {} {}", amount(by, Lists::Whole), direction.word()));
+            format!("limit {}{}", count.text, by.unwrap_or_default())
+        }
+        ClauseKind::OnePer(field) => format!("one per {}", field.name),
+        ClauseKind::Cap { count, per } => format!("cap {} per {}", count.text, duration(per)),
+        ClauseKind::Sample { percent, seed } => sample(percent, seed),
+        ClauseKind::Split { arms, holdout, seed } => {
+            let mut parts: Vec<String> =
+                arms.iter().map(|arm| format!("{} {}%", arm.name.name, arm.percent.text)).collect();
+            parts.extend(holdout.iter().map(|percent| format!("holdout {}%", percent.text)));
+            format!("split {} seed {}", parts.join(", "), quote(&seed.text))
         }
         ClauseKind::Bad => "…".to_owned(),
     }

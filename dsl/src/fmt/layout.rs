@@ -80,12 +80,16 @@ impl Layout<'_> {
         match &clause.kind {
             ClauseKind::Where(criteria) => self.conjuncts(criteria, 1, "where "),
             ClauseKind::Exclude(criteria) => self.conjuncts(criteria, 1, "exclude "),
-            ClauseKind::Output(_) => {
+            ClauseKind::Output(_) | ClauseKind::Split { .. } => {
                 self.w.leading(clause.span.end, 1);
                 self.wrapped(1, &flat::clause(clause));
             }
             ClauseKind::Purpose(_)
             | ClauseKind::Channel(_)
+            | ClauseKind::Limit { .. }
+            | ClauseKind::OnePer(_)
+            | ClauseKind::Cap { .. }
+            | ClauseKind::Sample { .. }
             | ClauseKind::Holdout { .. }
             | ClauseKind::Bad => {
                 self.w.leading(clause.span.end, 1);
@@ -231,6 +235,7 @@ impl Layout<'_> {
             | ExprKind::Nobody
             | ExprKind::Name(_)
             | ExprKind::Anniversary { .. }
+            | ExprKind::Sample { .. }
             | ExprKind::Reference(_)
             | ExprKind::Bad => self.w.push(&flat::expr(expr, Lists::Whole)),
         }
@@ -477,6 +482,7 @@ fn head_end(expr: &Expr) -> usize {
         | ExprKind::Nobody
         | ExprKind::Name(_)
         | ExprKind::Anniversary { .. }
+        | ExprKind::Sample { .. }
         | ExprKind::Reference(_)
         | ExprKind::Bad => None,
     };

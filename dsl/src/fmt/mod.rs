@@ -12,6 +12,7 @@ use crate::ast::{Clause, ClauseKind, Expr, ExprKind, File, Item};
 use crate::diagnostic::{self, Diagnostic};
 use crate::json;
 use crate::resolve::Uses;
+use crate::schema::Schema;
 use crate::source::read;
 use flat::Lists;
 
@@ -22,7 +23,7 @@ use flat::Lists;
 /// # Errors
 /// The syntax errors of a text that does not parse; names and types are not looked at.
 pub fn format(source: &str) -> Result<String, Vec<Diagnostic>> {
-    if json::is_json(source) { to_json(source) } else { to_text(source) }
+    if json::is_json(source) { readable(source).map(|file| json::print(&file)) } else { to_text(source) }
 }
 
 /// The canonical text of a segment file in either form.
@@ -33,12 +34,14 @@ pub fn to_text(source: &str) -> Result<String, Vec<Diagnostic>> {
     readable(source).map(|file| print(&file))
 }
 
-/// The canonical JSON of a segment file in either form. Comments of a text are not carried.
+/// The canonical JSON of a segment file in either form. Comments of a text are not carried. The schema tells fields
+/// from categories, which a text does not.
 ///
 /// # Errors
 /// As [`format()`].
-pub fn to_json(source: &str) -> Result<String, Vec<Diagnostic>> {
-    readable(source).map(|file| json::print(&file))
+pub fn to_json(source: &str, schema: &Schema) -> Result<String, Vec<Diagnostic>> {
+    let file = readable(source)?;
+    Ok(if json::is_json(source) { json::print(&file) } else { json::print_text(file, schema) })
 }
 
 fn readable(source: &str) -> Result<File, Vec<Diagnostic>> {
@@ -80,6 +83,7 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::One { .. }
         | ExprKind::Sequence { .. }
         | ExprKind::Share { .. }
+        | ExprKind::Sample { .. }
         | ExprKind::Reference(_)
         | ExprKind::Bad => flat::expr(expr, Lists::Short),
     }
@@ -135,7 +139,12 @@ pub(crate) fn order(kind: &ClauseKind) -> u8 {
         ClauseKind::Where(_) => 2,
         ClauseKind::Exclude(_) => 3,
         ClauseKind::Output(_) => 4,
-        ClauseKind::Holdout { .. } => 5,
-        ClauseKind::Bad => 6,
+        ClauseKind::Cap { .. } => 5,
+        ClauseKind::OnePer(_) => 6,
+        ClauseKind::Sample { .. } => 7,
+        ClauseKind::Limit { .. } => 8,
+        ClauseKind::Split { .. } => 9,
+        ClauseKind::Holdout { .. } => 10,
+        ClauseKind::Bad => 11,
     }
 }

@@ -4,6 +4,7 @@ use super::fields::{Fields, Reader};
 use super::records::{measure_of, one_of, selector_of};
 use super::references::reference_of;
 use super::sequences::sequence_of;
+use super::tails::sample_of;
 use super::tests_of_fields::{number_test_of, sign_of, test_of};
 use super::tree::Json;
 use super::values::{number_of, value_of, window_of};
@@ -12,7 +13,7 @@ use crate::diagnostic::codes;
 use crate::segment::{AgeUnit, LengthUnit, Quantity, Which};
 
 /// The fields that tell what a criterion is. Where several of them stand in one, the first of these leads.
-const CRITERIA: [&str; 25] = [
+const CRITERIA: [&str; 26] = [
     "and",
     "or",
     "not",
@@ -37,6 +38,7 @@ const CRITERIA: [&str; 25] = [
     "age",
     "field",
     "define",
+    "sample",
     "constant",
 ];
 
@@ -105,6 +107,7 @@ pub(super) fn criteria_of(expr: &Expr) -> Json {
         }
         ExprKind::One { which, selector, test } => one_of(*which, selector, test),
         ExprKind::Sequence { first, steps } => sequence_of(first, steps),
+        ExprKind::Sample { percent, seed } => Json::object([("sample", sample_of(percent, seed))]),
         ExprKind::Reference(reference) => reference_of(reference),
         // Only in texts that do not compile.
         ExprKind::Bad => super::tree::Node::Null.into(),
@@ -182,6 +185,10 @@ impl Reader {
             Some("define") => {
                 let name = fields.take("define").and_then(|name| self.bare_name(name, "a define"));
                 name.map(|name| ExprKind::Name(name.name))
+            }
+            Some("sample") => {
+                let sample = fields.take("sample").and_then(|sample| self.sample(sample));
+                sample.map(|(percent, seed)| ExprKind::Sample { percent, seed })
             }
             Some(_) => self.constant(&mut fields),
             None => {

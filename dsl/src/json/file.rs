@@ -2,8 +2,9 @@
 
 use super::criteria::{bad, conjuncts_of, criteria_of};
 use super::fields::{Fields, Reader};
+use super::tails::{limit_of, sample_of, split_of};
 use super::tree::{Json, Node};
-use super::values::{number_of, value_of};
+use super::values::{duration_of, number_of, value_of};
 use crate::ast::{
     Clause, ClauseKind, Define, File, Item, Param, Segment, Span, Valueset, ValuesetCode, ValuesetPart,
     ValuesetPartKind,
@@ -74,6 +75,13 @@ fn segment_of(segment: &Segment) -> Json {
                 fields.extend(seed.as_ref().map(|seed| ("seed", Json::text(&seed.text))));
                 ("holdout", Json::object(fields))
             }
+            ClauseKind::Limit { count, by } => ("limit", limit_of(count, by.as_ref())),
+            ClauseKind::OnePer(field) => ("one_per", Json::text(&field.name)),
+            ClauseKind::Cap { count, per } => {
+                ("cap", Json::object([("count", number_of(&count.text)), ("per", duration_of(per))]))
+            }
+            ClauseKind::Sample { percent, seed } => ("sample", sample_of(percent, seed)),
+            ClauseKind::Split { arms, holdout, seed } => ("split", split_of(arms, holdout.as_ref(), seed)),
             // Only in texts that do not compile.
             ClauseKind::Bad => return None,
         })
@@ -227,6 +235,22 @@ impl Reader {
             let names = names.map(|names| names.iter().map(|name| self.name(name, "a field")));
             let names = names.and_then(|names| names.collect::<Option<Vec<_>>>());
             clause(names.map(ClauseKind::Output), json.span);
+        }
+        if let Some(json) = fields.take("cap") {
+            clause(self.cap(json), json.span);
+        }
+        if let Some(json) = fields.take("one_per") {
+            clause(self.name(json, "a field").map(ClauseKind::OnePer), json.span);
+        }
+        if let Some(json) = fields.take("limit") {
+            clause(self.limit(json), json.span);
+        }
+        if let Some(json) = fields.take("sample") {
+            let sample = self.sample(json).map(|(percent, seed)| ClauseKind::Sample { percent, seed });
+            clause(sample, json.span);
+        }
+        if let Some(json) = fields.take("split") {
+            clause(self.split(json), json.span);
         }
         if let Some(json) = fields.take("holdout") {
             clause(self.holdout(json), json.span);

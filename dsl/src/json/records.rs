@@ -73,6 +73,17 @@ pub(super) fn measure_of(
     windows: &[Window],
     test: &NumberSet,
 ) -> Json {
+    let mut fields = fields_of_measure(measure, selector, windows);
+    fields.push(("test", number_test_of(test)));
+    Json::object(fields)
+}
+
+/// The fields of a measure, without its test.
+pub(super) fn fields_of_measure(
+    measure: &Measure,
+    selector: &Selector,
+    windows: &[Window],
+) -> Vec<(&'static str, Json)> {
     let made = match measure {
         Measure::Records => Made::Records,
         Measure::Days => Made::Days,
@@ -82,8 +93,7 @@ pub(super) fn measure_of(
     let name = MEASURES.iter().find(|(_, known)| *known == made).map_or("count", |(name, _)| *name);
     let mut fields = vec![("measure", Json::text(name)), ("of", selector_of(selector, windows))];
     fields.extend(measure.field().map(|field| ("field", Json::text(&field.name))));
-    fields.push(("test", number_test_of(test)));
-    Json::object(fields)
+    fields
 }
 
 /// The latest or earliest record as JSON.
@@ -176,6 +186,14 @@ impl Reader {
 
     /// `measure`, `of`, `field` and `test`.
     pub(super) fn measure(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {
+        let measured = self.measured(fields);
+        let test = fields.need(self, "test").and_then(|test| self.number_test(test));
+        let (measure, selector, windows) = measured?;
+        Some(ExprKind::Measure { measure, selector, windows, test: test? })
+    }
+
+    /// `measure`, `of` and `field`.
+    pub(super) fn measured(&mut self, fields: &mut Fields<'_>) -> Option<(Measure, Selector, Vec<Window>)> {
         let made = fields.take("measure").and_then(|made| self.one_of(made, "a measure", &MEASURES));
         let of = fields.need(self, "of").and_then(|of| self.parts_of_selector(of));
         let needs_field = matches!(made, Some(Made::Distinct | Made::Values(_)));
@@ -188,7 +206,6 @@ impl Reader {
             }
             None
         };
-        let test = fields.need(self, "test").and_then(|test| self.number_test(test));
         let measure = match made? {
             Made::Records => Measure::Records,
             Made::Days => Measure::Days,
@@ -196,7 +213,7 @@ impl Reader {
             Made::Values(function) => Measure::Values(function, field?),
         };
         let (selector, windows) = of?;
-        Some(ExprKind::Measure { measure, selector, windows, test: test? })
+        Some((measure, selector, windows))
     }
 
     /// `latest` or `earliest`, with `field` and `test`, or `has`.

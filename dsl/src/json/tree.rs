@@ -48,6 +48,24 @@ impl Json {
         Node::Object(members.into_iter().map(member).collect()).into()
     }
 
+    /// The same with words that say what they are made words that do not, as they stand in the text form.
+    pub(super) fn with_bare_words(self) -> Self {
+        let node = match self.node {
+            Node::List(items) => Node::List(items.into_iter().map(Self::with_bare_words).collect()),
+            Node::Object(mut members) => {
+                if let [only] = members.as_mut_slice()
+                    && ["field", "day"].contains(&only.name.text.as_str())
+                {
+                    "category".clone_into(&mut only.name.text);
+                }
+                let bare = |member: Member| Member { value: member.value.with_bare_words(), ..member };
+                Node::Object(members.into_iter().map(bare).collect())
+            }
+            other @ (Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_)) => other,
+        };
+        Self { node, span: self.span }
+    }
+
     /// For messages.
     pub(super) fn describe(&self) -> &'static str {
         match &self.node {

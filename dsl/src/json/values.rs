@@ -2,9 +2,9 @@
 
 use super::fields::{Fields, Reader};
 use super::tree::{Json, Node};
-use crate::ast::{Amount, Duration, Set, Value, ValueKind, Window, WindowKind};
+use crate::ast::{Amount, Duration, Set, Shift, Value, ValueKind, Window, WindowKind};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::parse::COUNT_MAX;
+use crate::parse::{COUNT_MAX, SHIFTS_MAX};
 use crate::segment::{DurationUnit, Period, Turn};
 use crate::value::parse_day;
 
@@ -17,6 +17,9 @@ const UNITS: [(&str, DurationUnit); 7] = [
     ("quarter", DurationUnit::Quarter),
     ("year", DurationUnit::Year),
 ];
+
+/// The word for the day of the run.
+pub(super) const AS_OF: &str = "as_of";
 
 /// A number without zeros in front, which JSON does not have.
 pub(super) fn number_of(text: &str) -> Json {
@@ -34,7 +37,16 @@ pub(super) fn value_of(value: &Value) -> Json {
         ValueKind::Date(day) => Json::object([("date", Json::text(&day.to_string()))]),
         ValueKind::Word(word) if word == "true" => Node::Bool(true).into(),
         ValueKind::Word(word) if word == "false" => Node::Bool(false).into(),
-        ValueKind::Word(word) => Json::object([("category", Json::text(word))]),
+        ValueKind::Word(word) | ValueKind::Category(word) => Json::object([("category", Json::text(word))]),
+        ValueKind::Name(word) if word == AS_OF => Json::object([("day", Json::text(word))]),
+        ValueKind::Name(word) => Json::object([("field", Json::text(word))]),
+        ValueKind::Shifted { from, shifts } => {
+            let by = shifts.iter().map(|shift| {
+                let name = if shift.back { "minus" } else { "plus" };
+                Json::object([(name, duration_of(&shift.length))])
+            });
+            Json::object([("shifted", value_of(from)), ("by", Json::list(by))])
+        }
         ValueKind::Code { system, code, under } => Json::object([
             ("system", Json::text(&system.name)),
             (if *under { "under" } else { "code" }, Json::text(&code.text)),
@@ -83,13 +95,14 @@ pub(super) fn window_of(window: &Window) -> Json {
         WindowKind::After(date) => ("after", value_of(date)),
         WindowKind::On(date) => ("on", value_of(date)),
         WindowKind::Between(low, high) => ("between", Json::object(bounds_of(low, high))),
+        WindowKind::FromTo(low, high) => ("from_to", Json::object(bounds_of(low, high))),
         WindowKind::Calendar(turn, period) => (turn.word(), Json::text(period.word())),
     };
     Json::object([(name, inside)])
 }
 
 /// Every kind of window.
-const WINDOWS: [&str; 12] = [
+const WINDOWS: [&str; 13] = [
     "in_last",
     "in_next",
     "more_than_ago",
@@ -99,12 +112,14 @@ const WINDOWS: [&str; 12] = [
     "after",
     "on",
     "between",
+    "from_to",
     "this",
     "last",
     "next",
 ];
 
-const VALUES: [&str; 6] = ["category", "date", "system", "param", "quantity", "code"];
+const VALUES: [&str; 9] =
+    ["category", "field", "date", "day", "shifted", "system", "param", "quantity", "code"];
 
 impl Reader {
     /// A value: string, number, truth value, or an object that says what it is.
@@ -130,9 +145,27 @@ impl Reader {
                         self.report(finding.help(format!("write {} without an object", word.name)));
                         None
                     }
-                    word => word.map(|word| ValueKind::Word(word.name)),
+                    word => word.map(|word| ValueKind::Category(word.name)),
                 }
             }
+            Some("field") => {
+                let name = fields.take("field").and_then(|name| self.name(name, "a field"));
+                match name {
+                    Some(name) if ["true", "false", AS_OF].contains(&name.name.as_str()) => {
+                        let message = format!("`{}` is no field", name.name);
+                        let finding = Diagnostic::new(&codes::JSON_SHAPE, json.span, message);
+                        let day = (name.name == AS_OF).then(|| "write {\"day\": \"as_of\"}".to_owned());
+                        self.report(finding.help_opt(day));
+                        None
+                    }
+                    name => name.map(|name| ValueKind::Name(name.name)),
+                }
+            }
+            Some("day") => {
+                let word = fields.take("day").and_then(|day| self.one_of(day, "a day", &[(AS_OF, ())]));
+                word.map(|()| ValueKind::Name(AS_OF.to_owned()))
+            }
+            Some("shifted") => self.shifted(&mut fields),
             Some("date") => fields.take("date").and_then(|date| self.date(date)),
             Some("param") => {
                 let name = fields.take("param").and_then(|name| self.marked_name(name, "a parameter"));
@@ -147,6 +180,42 @@ impl Reader {
         };
         fields.finish(self);
         kind
+    }
+
+    /// `shifted` and `by`.
+    fn shifted(&mut self, fields: &mut Fields<'_>) -> Option<ValueKind> {
+        let from = fields.take("shifted").and_then(|from| {
+            let value = self.value(from)?;
+            if let ValueKind::Shifted { .. } = value.kind {
+                let finding = Diagnostic::new(&codes::JSON_SHAPE, from.span, "lengths stand in one list");
+                self.report(finding.help("put all of them into `by`"));
+                return None;
+            }
+            Some(value)
+        });
+        let by = fields.need(self, "by").and_then(|by| {
+            let list = self.list(by, "lengths of time", 1)?;
+            if list.len() > SHIFTS_MAX {
+                let message = format!("more than {SHIFTS_MAX} lengths of time behind one date");
+                self.wrong(&codes::OUT_OF_RANGE, by.span, message);
+                return None;
+            }
+            let shifts: Vec<Option<Shift>> = list.iter().map(|shift| self.shift(shift)).collect();
+            shifts.into_iter().collect::<Option<Vec<_>>>()
+        });
+        Some(ValueKind::Shifted { from: Box::new(from?), shifts: by? })
+    }
+
+    fn shift(&mut self, json: &Json) -> Option<Shift> {
+        const SHIFTS: [&str; 2] = ["plus", "minus"];
+        let mut fields = self.object(json, "what is added to a day")?;
+        let Some(name) = fields.first_of(&SHIFTS) else {
+            fields.nothing_of(self, &SHIFTS);
+            return None;
+        };
+        let length = self.length(&mut fields, name);
+        fields.finish(self);
+        Some(Shift { back: name == "minus", length: length? })
     }
 
     fn date(&mut self, json: &Json) -> Option<ValueKind> {
@@ -272,6 +341,10 @@ impl Reader {
             Some("between") => {
                 let bounds = fields.take("between").and_then(|bounds| self.bounds(bounds));
                 bounds.map(|(low, high)| WindowKind::Between(low, high))
+            }
+            Some("from_to") => {
+                let days = fields.take("from_to").and_then(|days| self.bounds(days));
+                days.map(|(low, high)| WindowKind::FromTo(low, high))
             }
             Some("this") => self.period(&mut fields, "this", Turn::This),
             Some("last") => self.period(&mut fields, "last", Turn::Last),

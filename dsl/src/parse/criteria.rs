@@ -129,6 +129,9 @@ impl Parser<'_> {
         if self.ahead((word("share"), sign("("))) {
             return self.share();
         }
+        if self.ahead((word("sample"), number)) {
+            return self.sample().map(|(percent, seed)| ExprKind::Sample { percent, seed });
+        }
         if self.at_sequence() {
             return self.sequence();
         }

@@ -7,7 +7,7 @@ use nom::Parser as _;
 use nom::branch::alt;
 
 use super::Parser;
-use super::leaf::{ident, number, sign, unit, word, words};
+use super::leaf::{ident, number, sign, word, words};
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 
@@ -36,31 +36,6 @@ pub(super) fn declaration(parser: &mut Parser<'_>) -> bool {
     true
 }
 
-/// Clauses of later versions; skips the whole clause.
-pub(super) fn clause(parser: &mut Parser<'_>) -> bool {
-    let (what, tokens) = match parser.peek().word() {
-        Some("limit") => ("`limit`", 1),
-        Some("sample") => ("`sample`", 1),
-        Some("split") => ("`split`", 1),
-        Some("cap") => ("`cap`", 1),
-        Some("one") if parser.peek_at(1).is_word("per") => ("`one per`", 2),
-        _ => return false,
-    };
-    report(parser, what, tokens, "");
-    let inner_holdout = parser.peek().is_word("split");
-    parser.skip();
-    while !parser.at_end() && !parser.at_declaration() {
-        // `split a 50%, holdout 10%` holds a word that also starts a clause.
-        let inner = inner_holdout && parser.peek().is_word("holdout") && !parser.peek().first_on_line;
-        let next = parser.at_clause() && !parser.peek_at(1).is_sign("%") && !inner;
-        if next {
-            break;
-        }
-        parser.skip();
-    }
-    true
-}
-
 fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool {
     parser.ahead(leaf)
 }
@@ -78,8 +53,6 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
         ("a reference to a stage", 2, "give the criteria a name with `define`")
     } else if any((alt((word("any"), word("all"), word("no"))), words("member", "of")), p) {
         ("`member of household`", 3, "")
-    } else if any((word("sample"), number, sign("%")), p) {
-        ("`sample`", 1, "")
     } else if ordinal(p) {
         ("an ordinal", 1, "only `latest` and `earliest` are")
     } else {
@@ -102,7 +75,7 @@ pub(super) fn field_test(parser: &mut Parser<'_>) -> bool {
         ("`changed`", 1, "")
     } else if any(word("was"), p) {
         ("`was`", 1, "")
-    } else if any((word("from"), ident), p) || any((word("in"), super::leaf::calendar), p) {
+    } else if any((word("in"), super::leaf::calendar), p) {
         return window(parser);
     } else {
         return false;
@@ -143,30 +116,9 @@ fn calendar_with_in(parser: &mut Parser<'_>) -> bool {
     true
 }
 
-/// Windows of later versions; skips them.
+/// What looks like a window and is none; skips it.
 pub(super) fn window(parser: &mut Parser<'_>) -> bool {
-    if calendar_with_in(parser) {
-        return true;
-    }
-    let p = &*parser;
-    let (what, help) = if any((word("from"), ident), p) {
-        ("a window between anchors", "write dates: `between 2026-01-01 and 2026-03-31`")
-    } else {
-        return false;
-    };
-    report(parser, what, 1, help);
-    parser.skip();
-    true
-}
-
-/// `+ 42 days` behind a date.
-pub(super) fn anchor(parser: &mut Parser<'_>) -> bool {
-    let found = parser.ahead((alt((sign("+"), sign("-"))), number, unit));
-    if found {
-        report(parser, "arithmetic on dates", 3, "write the date itself");
-        (0..3).for_each(|_| parser.skip());
-    }
-    found
+    calendar_with_in(parser)
 }
 
 /// Reports a field where only a value can stand; the resolver finds it.

@@ -171,7 +171,10 @@ fn code_under(input: Input<'_>) -> Step<'_, Value> {
             | ValueKind::Number(_)
             | ValueKind::Date(_)
             | ValueKind::Word(_)
+            | ValueKind::Category(_)
+            | ValueKind::Name(_)
             | ValueKind::Param(_)
+            | ValueKind::Shifted { .. }
             | ValueKind::Quantity { .. }
             | ValueKind::Bad) => other,
         },
@@ -194,6 +197,11 @@ pub(super) fn any_value(input: Input<'_>) -> Step<'_, Value> {
     });
     let numeric = map(number, |number| Value { kind: ValueKind::Number(number.text), span: number.span });
     alt((code_under, code, numeric, simple)).parse(input)
+}
+
+/// A sign and a number behind a value: a length of time is added or taken away.
+pub(super) fn shift_ahead(input: Input<'_>) -> Step<'_, ()> {
+    value((), (alt((sign("+"), sign("-"))), digits)).parse(input)
 }
 
 /// A unit of time in singular or plural.

@@ -5,9 +5,12 @@ use nom::combinator::value;
 
 use super::leaf::{aggregate, ident, sign, word, words};
 use super::{Parser, later};
-use crate::ast::{ExprKind, Ident, Measure, Selector};
+use crate::ast::{ExprKind, Ident, Measure, Selector, Window};
 use crate::diagnostic::codes;
 use crate::segment::Aggregate;
+
+/// What stands inside of the parentheses; `None` after a report.
+type Inside = Option<(Measure, Selector)>;
 
 /// What people write for a function that has another name.
 const OTHER_NAMES: [(&str, &str); 9] = [
@@ -63,8 +66,18 @@ impl Parser<'_> {
         true
     }
 
-    /// From the parenthesis on; without a function it is a count.
-    fn measure_of(&mut self, function: Option<Aggregate>) -> Option<ExprKind> {
+    /// From the parenthesis on, without a test behind it.
+    pub(super) fn measure_alone(
+        &mut self,
+        function: Option<Aggregate>,
+    ) -> Option<(Measure, Selector, Vec<Window>)> {
+        let (inside, windows) = self.made_of(function)?;
+        let (measure, selector) = inside?;
+        Some((measure, selector, windows))
+    }
+
+    /// From the parenthesis to the windows behind the other one.
+    fn made_of(&mut self, function: Option<Aggregate>) -> Option<(Inside, Vec<Window>)> {
         let open = self.take(sign("("))?;
         let inside = match function {
             None => self.counted(),
@@ -91,6 +104,12 @@ impl Parser<'_> {
                 windows.push(self.window()?);
             }
         }
+        Some((inside, windows))
+    }
+
+    /// From the parenthesis on; without a function it is a count.
+    fn measure_of(&mut self, function: Option<Aggregate>) -> Option<ExprKind> {
+        let (inside, windows) = self.made_of(function)?;
         let (name, example) = match function {
             None => ("count", "count(email_open) in last 90 days >= 3".to_owned()),
             Some(function) => {

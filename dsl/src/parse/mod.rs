@@ -5,6 +5,7 @@
 //! to the next `and`, `or`, comma, closing parenthesis or clause keyword, and goes on, so that one reading finds every
 //! problem. Every loop takes at least one token per turn; recursion ends at [`DEPTH_MAX`].
 
+mod amounts;
 mod criteria;
 mod file;
 mod later;
@@ -17,9 +18,10 @@ mod references;
 mod segment;
 mod sequences;
 mod shares;
+mod tails;
 mod tests_of_fields;
 mod values;
-pub(crate) use values::COUNT_MAX;
+pub(crate) use values::{COUNT_MAX, SHIFTS_MAX};
 mod windows;
 
 use crate::ast::{File, Span};

@@ -1,7 +1,7 @@
 //! The declaration of a segment and its clauses.
 
 use super::leaf::{ident, number, sign, text, word};
-use super::{CLAUSES, Parser, later};
+use super::{CLAUSES, Parser};
 use crate::ast::{Clause, ClauseKind, Ident, Segment, Span};
 use crate::diagnostic::{Diagnostic, codes};
 
@@ -25,9 +25,6 @@ impl Parser<'_> {
         let mut place = Place::Header;
         let mut seen_where = false;
         while !self.at_end() && !self.at_declaration() {
-            if later::clause(self) {
-                continue;
-            }
             let Some(clause) = self.clause() else { continue };
             self.check_place(&clause, &mut place, &clauses);
             seen_where |= matches!(clause.kind, ClauseKind::Where(_));
@@ -64,6 +61,26 @@ impl Parser<'_> {
             }
             Some("output") => self.output(),
             Some("holdout") => self.holdout(),
+            Some("limit") => {
+                let limit = self.limit();
+                self.clause_or_bad(limit)
+            }
+            Some("one") if self.peek_at(1).is_word("per") => {
+                let one_per = self.one_per();
+                self.clause_or_bad(one_per)
+            }
+            Some("cap") => {
+                let cap = self.cap();
+                self.clause_or_bad(cap)
+            }
+            Some("sample") => {
+                let sample = self.sample().map(|(percent, seed)| ClauseKind::Sample { percent, seed });
+                self.clause_or_bad(sample)
+            }
+            Some("split") => {
+                let split = self.split();
+                self.clause_or_bad(split)
+            }
             _ => {
                 self.stray();
                 return None;
@@ -76,7 +93,10 @@ impl Parser<'_> {
     fn stray(&mut self) {
         let near = self.peek().word().and_then(|word| crate::suggest::nearest(word, CLAUSES.iter().copied()));
         let help = near.map(|near| format!("did you mean `{near}`?"));
-        self.unexpected_help("a clause: purpose, channel, where, exclude, output or holdout", help);
+        self.unexpected_help(
+            "a clause, such as where, exclude, output, limit, sample, split or holdout",
+            help,
+        );
         self.skip();
         loop {
             self.skip_to_sync();
@@ -143,6 +163,11 @@ impl Parser<'_> {
             ClauseKind::Where(_) => ("where", Place::Where),
             ClauseKind::Exclude(_) => ("exclude", Place::Tail),
             ClauseKind::Output(_) => ("output", Place::Tail),
+            ClauseKind::Limit { .. } => ("limit", Place::Tail),
+            ClauseKind::OnePer(_) => ("one per", Place::Tail),
+            ClauseKind::Cap { .. } => ("cap", Place::Tail),
+            ClauseKind::Sample { .. } => ("sample", Place::Tail),
+            ClauseKind::Split { .. } => ("split", Place::Tail),
             ClauseKind::Holdout { .. } => ("holdout", Place::Tail),
             ClauseKind::Bad => return,
         };
@@ -154,12 +179,16 @@ impl Parser<'_> {
             let finding = Diagnostic::new(&codes::DUPLICATE_CLAUSE, clause.keyword, message);
             self.report(finding.related(first, "first here").help("a clause stands once"));
         } else if own < *place {
-            let behind = if own == Place::Header { "`where`" } else { "`exclude`, `output` and `holdout`" };
+            let behind = if own == Place::Header {
+                "`where`"
+            } else {
+                "`exclude`, `output`, `holdout` and their like"
+            };
             self.simple(
                 &codes::MISPLACED_CLAUSE,
                 clause.keyword,
                 format!("`{name}` stands before {behind}"),
-                "the order is purpose, channel, where, exclude, output, holdout",
+                "the order is purpose, channel, where, then what shapes the list: exclude, output, cap, one per, sample, limit, split, holdout",
             );
         }
         *place = own.max(*place);

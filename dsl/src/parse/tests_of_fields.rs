@@ -29,11 +29,7 @@ impl Parser<'_> {
     /// A test of a field; reports and answers `None` when it cannot be read.
     pub(super) fn field_test(&mut self) -> Option<AttributeTest> {
         if let Some(cmp) = self.take(cmp) {
-            let value = self.value("a value")?;
-            if later::anchor(self) {
-                return None;
-            }
-            return Some(AttributeTest::Compare(cmp, value));
+            return Some(AttributeTest::Compare(cmp, self.value("a value")?));
         }
         if let Some(op) = self.take(text_op) {
             return Some(AttributeTest::Text(TextTest { op, value: self.value("a text")? }));
@@ -111,9 +107,6 @@ impl Parser<'_> {
         let mut on = None;
         if self.take(word("on")).is_some() {
             on = Some(self.value("a date behind `on`")?);
-            if later::anchor(self) {
-                return None;
-            }
         }
         let help = if self.ahead(word("between")) {
             "write `age in 50..74`"

@@ -1,12 +1,14 @@
 //! Values, lists of values and sets.
 
-use super::leaf::{any_value, ident, number, sign, text, unit};
+use super::leaf::{any_value, ident, number, shift_ahead, sign, text, unit};
 use super::{LIST_MAX, Parser};
-use crate::ast::{Amount, Duration, Set, Span, Value, ValueKind};
+use crate::ast::{Amount, Duration, Set, Shift, Span, Value, ValueKind};
 use crate::diagnostic::codes;
 
 /// Most units of a length of time.
 pub(crate) const COUNT_MAX: u32 = 1_000_000;
+/// Most lengths of time behind one date.
+pub(crate) const SHIFTS_MAX: usize = 8;
 
 impl Parser<'_> {
     /// One value; reports when none stands here.
@@ -21,7 +23,8 @@ impl Parser<'_> {
         {
             return Some(self.unquoted_code(name, value.span));
         }
-        Some(self.with_unit(value))
+        let value = self.with_unit(value);
+        self.shifted(value)
     }
 
     /// The value with the unit that stands behind it.
@@ -32,7 +35,10 @@ impl Parser<'_> {
             ValueKind::Text(_)
             | ValueKind::Date(_)
             | ValueKind::Word(_)
+            | ValueKind::Category(_)
+            | ValueKind::Name(_)
             | ValueKind::Code { .. }
+            | ValueKind::Shifted { .. }
             | ValueKind::Quantity { .. }
             | ValueKind::Bad => return value,
         };
@@ -43,6 +49,27 @@ impl Parser<'_> {
             }
             None => value,
         }
+    }
+
+    /// The value with the lengths of time that are added to it or taken away.
+    fn shifted(&mut self, value: Value) -> Option<Value> {
+        let mut shifts = Vec::new();
+        while self.ahead(shift_ahead) {
+            let back = self.peek().is_sign("-");
+            self.skip();
+            let length = self.duration()?;
+            if shifts.len() == SHIFTS_MAX {
+                let message = format!("more than {SHIFTS_MAX} lengths of time behind one date");
+                self.simple(&codes::OUT_OF_RANGE, length.span, message, "add them up");
+            }
+            shifts.push(Shift { back, length });
+        }
+        if shifts.is_empty() {
+            return Some(value);
+        }
+        shifts.truncate(SHIFTS_MAX);
+        let span = self.span_from(value.span);
+        Some(Value { kind: ValueKind::Shifted { from: Box::new(value), shifts }, span })
     }
 
     /// `ICD10CM:E11.9`: reports the missing quotes and skips what was meant as the code.

@@ -4,7 +4,7 @@ use nom::Parser as _;
 use nom::branch::alt;
 use nom::combinator::value;
 
-use super::leaf::{Input, Step, between_ago_ahead, calendar, number, unit, word, words};
+use super::leaf::{Input, Step, any_value, between_ago_ahead, calendar, number, unit, word, words};
 use super::{Parser, later};
 use crate::ast::{Duration, Span, Window, WindowKind};
 
@@ -12,7 +12,8 @@ use crate::ast::{Duration, Span, Window, WindowKind};
 pub(super) fn window_ahead(input: Input<'_>) -> Step<'_, ()> {
     let single = alt((word("since"), word("before"), word("after"), word("on"), word("between")));
     let several = alt((words("in", "last"), words("in", "next"), words("more", "than")));
-    alt((value((), single), value((), several), value((), calendar))).parse(input)
+    let from = (word("from"), any_value);
+    alt((value((), single), value((), several), value((), from), value((), calendar))).parse(input)
 }
 
 impl Parser<'_> {
@@ -41,6 +42,10 @@ impl Parser<'_> {
             let low = self.value("a date, or a number of days ago")?;
             self.expect(word("and"), "`and` and the second date")?;
             WindowKind::Between(low, self.value("a date")?)
+        } else if self.take(word("from")).is_some() {
+            let low = self.value("a date")?;
+            self.expect(word("to"), "`to` and the last day")?;
+            WindowKind::FromTo(low, self.value("a date")?)
         } else if self.take(word("since")).is_some() {
             WindowKind::Since(self.value("a date")?)
         } else if self.take(word("before")).is_some() {
@@ -55,9 +60,6 @@ impl Parser<'_> {
             self.unexpected("a window such as `in last 90 days`");
             return None;
         };
-        if later::anchor(self) {
-            return None;
-        }
         Some(Window { kind, span: self.span_from(start) })
     }
 

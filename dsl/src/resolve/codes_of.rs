@@ -79,13 +79,17 @@ impl<'a> Resolver<'a> {
                 let _ = self.param_operand(name, value.span, field.ty);
                 return None;
             }
-            ValueKind::Text(text) | ValueKind::Number(text) | ValueKind::Word(text) => {
+            ValueKind::Text(text)
+            | ValueKind::Number(text)
+            | ValueKind::Word(text)
+            | ValueKind::Category(text)
+            | ValueKind::Name(text) => {
                 let short = crate::lex::short(text);
                 let message = format!("`{short}` does not say which code system it belongs to");
                 Diagnostic::new(&codes::CODE_WITHOUT_SYSTEM, value.span, message)
                     .help(format!("write the system in front, e.g. {}:\"{short}\"", example_system(text)))
             }
-            ValueKind::Date(_) | ValueKind::Quantity { .. } => {
+            ValueKind::Date(_) | ValueKind::Shifted { .. } | ValueKind::Quantity { .. } => {
                 let message = format!("`{}` expects a code such as ICD10CM:\"E11.9\"", field.name);
                 Diagnostic::new(&codes::WRONG_VALUE, value.span, message)
             }

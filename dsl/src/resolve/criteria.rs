@@ -26,20 +26,26 @@ impl<'a> Resolver<'a> {
             ExprKind::Name(name) => resolver.name(name, expr.span),
             ExprKind::Attribute { field, test } => {
                 let known = resolver.field(Scope::Contact, field)?.clone();
-                let logic = resolver.field_test(Scope::Contact, &known, test, expr.span)?;
-                Some(lift(logic))
+                let logic = lift(resolver.field_test(Scope::Contact, &known, test, expr.span)?);
+                let negated = test.is_negated();
+                if let Some(test) = only_leaf(&logic) {
+                    resolver.note_dates(test, expr.span, negated);
+                }
+                Some(logic)
             }
             ExprKind::Age { unit, on, test } => {
                 resolver.one_test(expr.span)?;
                 resolver.note_negation(Scope::Contact, "birth_date", expr.span, false);
-                let on = on.as_ref().map(|on| resolver.date_operand(on));
+                let on = on.as_ref().map(|on| resolver.anchor(on));
                 let test = resolver.number_test(test, Number::Whole("an age"))?;
                 lints::age(&test, expr.span, &mut resolver.findings);
                 let on = match on {
                     Some(on) => Some(on?),
                     None => None,
                 };
-                Some(Logic::Leaf(ContactTest::Age { unit: *unit, on, test }))
+                let test = ContactTest::Age { unit: *unit, on, test };
+                resolver.note_dates(&test, expr.span, false);
+                Some(Logic::Leaf(test))
             }
             ExprKind::Near { distance, unit, centre } => {
                 resolver.lives_near(distance, *unit, centre, expr.span)
@@ -48,21 +54,49 @@ impl<'a> Resolver<'a> {
             ExprKind::Turns { age, window } => resolver.turns(age, window, expr.span),
             ExprKind::Anniversary { field, window } => resolver.anniversary(field, window, expr.span),
             ExprKind::Has { negated, selector } => {
-                let has =
-                    resolver.selector(selector, expr.span).map(|it| Logic::Leaf(ContactTest::Has(it)))?;
+                let test = ContactTest::Has(resolver.selector(selector, expr.span)?);
+                resolver.note_dates(&test, expr.span, *negated);
+                let has = Logic::Leaf(test);
                 Some(if *negated { Logic::Not(Box::new(has)) } else { has })
             }
             ExprKind::Measure { measure, selector, windows, test } => {
-                resolver.measure(measure, selector, windows, test, expr.span)
+                let made = resolver.measure(measure, selector, windows, test, expr.span);
+                resolver.noted(made, expr.span)
             }
-            ExprKind::One { which, selector, test } => resolver.one(*which, selector, test, expr.span),
-            ExprKind::Sequence { first, steps } => resolver.sequence(first, steps, expr.span),
+            ExprKind::One { which, selector, test } => {
+                let made = resolver.one(*which, selector, test, expr.span);
+                resolver.noted(made, expr.span)
+            }
+            ExprKind::Sequence { first, steps } => {
+                let made = resolver.sequence(first, steps, expr.span);
+                resolver.noted(made, expr.span)
+            }
             ExprKind::Share { test, selector, cmp, percent, at_least, .. } => {
-                resolver.share(test, selector, *cmp, percent, at_least.as_ref(), expr.span)
+                let made = resolver.share(test, selector, *cmp, percent, at_least.as_ref(), expr.span);
+                resolver.noted(made, expr.span)
             }
-            ExprKind::Reference(reference) => resolver.reference(reference, expr.span),
+            ExprKind::Reference(reference) => {
+                let made = resolver.reference(reference, expr.span);
+                if let Some(test) = made.as_ref().and_then(only_leaf) {
+                    let negated = matches!(made, Some(Logic::Not(_)));
+                    resolver.note_dates(test, expr.span, negated);
+                }
+                made
+            }
+            ExprKind::Sample { percent, seed } => {
+                resolver.one_test(expr.span)?;
+                Some(Logic::Leaf(ContactTest::Sample(resolver.sample(percent, seed)?)))
+            }
             ExprKind::Bad => None,
         })
+    }
+
+    /// A test of records, with its dates of the contact noted.
+    fn noted(&mut self, made: Option<Criteria>, span: Span) -> Option<Criteria> {
+        if let Some(test) = made.as_ref().and_then(only_leaf) {
+            self.note_dates(test, span, false);
+        }
+        made
     }
 
     /// A filter over the fields of one record; `None` after an error.
@@ -95,6 +129,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Measure { .. }
             | ExprKind::One { .. }
             | ExprKind::Sequence { .. }
+            | ExprKind::Sample { .. }
             | ExprKind::Share { .. }
             | ExprKind::Reference(_) => {
                 let message = format!("only tests of the fields of `{}` can stand here", kind.name);
@@ -309,6 +344,15 @@ impl<'a> Resolver<'a> {
         };
         self.report(finding);
         None
+    }
+}
+
+/// The test, when there is one and nothing around it but a negation.
+fn only_leaf(criteria: &Criteria) -> Option<&ContactTest> {
+    match criteria {
+        Logic::Leaf(test) => Some(test),
+        Logic::Not(inner) => only_leaf(inner),
+        Logic::True | Logic::False | Logic::And(_) | Logic::Or(_) | Logic::Of { .. } => None,
     }
 }
 

@@ -1,11 +1,12 @@
 //! Tests of one field.
 
+use super::anchors::window_test;
 use super::body::Negation;
 use super::{Body, Resolver, Scope};
 use crate::ast::{AttributeTest, Set, Span, Value, ValueKind};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::{Field, FieldType, ZIP, is_stored_zip};
-use crate::segment::{Cmp, FieldTest, Filter, ListTest, Logic, Operand, OtherField, Test, TextOp};
+use crate::segment::{Cmp, FieldTest, Filter, Logic, Operand, OtherField, Test, TextOp};
 use crate::value::Value as Typed;
 
 /// Largest regular expression once compiled, in bytes.
@@ -21,17 +22,12 @@ impl<'a> Resolver<'a> {
         span: Span,
     ) -> Option<Filter> {
         self.one_test(span)?;
-        let negated = match test {
-            AttributeTest::Compare(cmp, _) => *cmp == Cmp::Ne,
-            AttributeTest::In { negated, .. } | AttributeTest::Between { negated, .. } => *negated,
-            AttributeTest::Text(_) | AttributeTest::Under(_) | AttributeTest::Window(_) => false,
-            AttributeTest::List { test, .. } => *test == ListTest::None,
-            AttributeTest::Known | AttributeTest::Missing => {
-                self.body.decided.insert(key(scope, &field.name));
-                let test = if matches!(test, AttributeTest::Known) { Test::Known } else { Test::Missing };
-                return Some(leaf(field, test));
-            }
-        };
+        if let AttributeTest::Known | AttributeTest::Missing = test {
+            self.body.decided.insert(key(scope, &field.name));
+            let test = if matches!(test, AttributeTest::Known) { Test::Known } else { Test::Missing };
+            return Some(leaf(field, test));
+        }
+        let negated = test.is_negated();
         self.note_negation(scope, &field.name, span, negated);
         if field.ty == FieldType::Code {
             let sets = self.code_test(field, test, span)?;
@@ -50,6 +46,17 @@ impl<'a> Resolver<'a> {
                 };
                 if !fits {
                     self.wrong_test(field, span);
+                    return None;
+                }
+                if self.is_anchor(scope, field, value) {
+                    return self.against_day(field, *cmp, value);
+                }
+                if let ValueKind::Name(name) = &value.kind
+                    && field.categories.contains(name)
+                {
+                    let message =
+                        format!("`{name}` is a category of `{}`, which comes before a field", field.name);
+                    self.report(Diagnostic::new(&codes::WRONG_VALUE, value.span, message));
                     return None;
                 }
                 if let Some(other) = self.other_field(scope, field, value) {
@@ -82,7 +89,7 @@ impl<'a> Resolver<'a> {
                     return None;
                 }
                 let window = self.window(window, field.ty == FieldType::Date)?;
-                Some(leaf(field, Test::Window(window)))
+                Some(leaf(field, window_test(window)))
             }
             AttributeTest::List { test, values } => {
                 if field.ty != FieldType::Categories {
@@ -110,7 +117,7 @@ impl<'a> Resolver<'a> {
 
     /// The field that a bare word names where a value stands; a category of the field is one first.
     fn other_field(&self, scope: Scope<'a>, field: &Field, value: &Value) -> Option<&'a Field> {
-        let ValueKind::Word(word) = &value.kind else { return None };
+        let (ValueKind::Word(word) | ValueKind::Name(word)) = &value.kind else { return None };
         if field.categories.contains(word) {
             return None;
         }
@@ -211,6 +218,10 @@ impl<'a> Resolver<'a> {
         if !ordered(field.ty) {
             self.wrong_test(field, span);
             return None;
+        }
+        if [low, high].into_iter().any(|value| self.is_day(scope, field, value)) {
+            let window = self.two_days(low, high)?;
+            return Some(leaf(field, window_test(window)));
         }
         let (first, last) = (self.operand(scope, field, low), self.operand(scope, field, high));
         let (first, last) = (first?, last?);

@@ -54,7 +54,7 @@ impl<'a> Resolver<'a> {
 
     /// The field behind a kind of record. The kind is looked up again so that the rest is checked even when the
     /// selector has an error.
-    fn own_field(
+    pub(super) fn own_field(
         &mut self,
         selector: &ast::Selector,
         name: &ast::Ident,
@@ -91,7 +91,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The type of a field whose values can be told apart; reports another.
-    fn comparable(&mut self, kind: &RecordKind, field: &Field, span: Span) -> Option<FieldType> {
+    pub(super) fn comparable(&mut self, kind: &RecordKind, field: &Field, span: Span) -> Option<FieldType> {
         match field.ty {
             FieldType::Text
             | FieldType::Category
@@ -113,7 +113,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The type of a field that holds numbers; reports another and says which fields do.
-    fn addable(
+    pub(super) fn addable(
         &mut self,
         function: Aggregate,
         kind: &RecordKind,

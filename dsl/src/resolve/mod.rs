@@ -10,6 +10,8 @@
 //! [`Test::Codes`](crate::segment::Test::Codes), `!=` and `not in` on codes are `Not` of it; `not in` and `not between`
 //! are `Not` of the test.
 
+mod amounts;
+mod anchors;
 mod body;
 mod codes_of;
 mod criteria;
@@ -26,6 +28,7 @@ mod references;
 mod segment_of;
 mod sequences;
 mod shares;
+mod tails;
 mod units;
 mod valuesets;
 mod windows;

@@ -78,7 +78,10 @@ impl<'a> Resolver<'a> {
             ValueKind::Text(_)
             | ValueKind::Date(_)
             | ValueKind::Word(_)
+            | ValueKind::Category(_)
+            | ValueKind::Name(_)
             | ValueKind::Code { .. }
+            | ValueKind::Shifted { .. }
             | ValueKind::Quantity { .. }
             | ValueKind::Bad => Diagnostic::new(
                 &codes::WRONG_VALUE,

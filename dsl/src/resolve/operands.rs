@@ -2,13 +2,15 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::anchors::literal_shifted;
 use super::field_test::readable;
+use super::windows::exact;
 use super::{Resolver, Scope};
 use crate::ast::{Span, Value, ValueKind};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::parse::field_against_field;
 use crate::schema::{Field, FieldType, parse_money};
-use crate::segment::{Operand, Param};
+use crate::segment::{Duration, Operand, Param, Shift};
 use crate::suggest;
 use crate::value::Value as Typed;
 
@@ -28,7 +30,7 @@ impl<'a> Resolver<'a> {
         if field.ty == FieldType::Category {
             return self.category(field, value).map(Operand::Literal);
         }
-        if let ValueKind::Word(word) = &value.kind {
+        if let ValueKind::Word(word) | ValueKind::Name(word) = &value.kind {
             let names_field = match scope {
                 Scope::Contact => self.schema.contact_field(word).is_some() || word == "age",
                 Scope::Record(kind) => kind.field(word).is_some(),
@@ -55,40 +57,17 @@ impl<'a> Resolver<'a> {
             | ValueKind::Number(_)
             | ValueKind::Date(_)
             | ValueKind::Word(_)
+            | ValueKind::Category(_)
+            | ValueKind::Name(_)
             | ValueKind::Code { .. }
+            | ValueKind::Shifted { .. }
             | ValueKind::Quantity { .. }
             | ValueKind::Bad => self.typed(ty, value, place).map(Operand::Literal),
         }
     }
 
-    /// A date in a window.
-    pub(super) fn date_operand(&mut self, value: &Value) -> Option<Operand> {
-        if !readable(value) {
-            return None;
-        }
-        match &value.kind {
-            ValueKind::Param(name) => self.param_operand(name, value.span, FieldType::Date),
-            ValueKind::Word(word)
-                if word == "as_of"
-                    || self.schema.contact_field(word).is_some_and(|field| field.ty == FieldType::Date) =>
-            {
-                let message = format!("`{word}` as an anchor is not available in this version");
-                let finding = Diagnostic::new(&codes::NOT_AVAILABLE, value.span, message);
-                self.report(finding.help("write a date such as 2026-01-31, or a parameter of type date"));
-                None
-            }
-            ValueKind::Text(_)
-            | ValueKind::Number(_)
-            | ValueKind::Date(_)
-            | ValueKind::Word(_)
-            | ValueKind::Code { .. }
-            | ValueKind::Quantity { .. }
-            | ValueKind::Bad => self.typed(FieldType::Date, value, "the window").map(Operand::Literal),
-        }
-    }
-
     /// A literal of a type; reports what does not fit.
-    fn typed(&mut self, ty: FieldType, value: &Value, place: &str) -> Option<Typed> {
+    pub(super) fn typed(&mut self, ty: FieldType, value: &Value, place: &str) -> Option<Typed> {
         if let Some(typed) = self.literal_of_type(ty, value) {
             return Some(typed);
         }
@@ -129,6 +108,11 @@ impl<'a> Resolver<'a> {
             (ValueKind::Number(text), FieldType::Number) => number(text).map(Typed::Number),
             (ValueKind::Number(text), FieldType::Money) => parse_money(text).map(Typed::Money),
             (ValueKind::Date(day), FieldType::Date | FieldType::Time) => Some(Typed::Date(*day)),
+            (ValueKind::Shifted { from, shifts }, FieldType::Date | FieldType::Time) => {
+                let ValueKind::Date(day) = from.kind else { return None };
+                let typed: Option<Vec<Shift>> = shifts.iter().map(calendar_shift).collect();
+                literal_shifted(day, &typed?).map(Typed::Date)
+            }
             (ValueKind::Word(word), FieldType::Bool) => match word.as_str() {
                 "true" => Some(Typed::Bool(true)),
                 "false" => Some(Typed::Bool(false)),
@@ -141,12 +125,14 @@ impl<'a> Resolver<'a> {
     pub(super) fn category(&mut self, field: &Field, value: &Value) -> Option<Typed> {
         let names = field.categories.iter().map(String::as_str);
         let (written, quoted) = match &value.kind {
-            ValueKind::Word(word) => (word, false),
+            ValueKind::Word(word) | ValueKind::Category(word) => (word, false),
             ValueKind::Text(text) => (text, true),
             kind @ (ValueKind::Number(_)
             | ValueKind::Date(_)
+            | ValueKind::Name(_)
             | ValueKind::Code { .. }
             | ValueKind::Param(_)
+            | ValueKind::Shifted { .. }
             | ValueKind::Quantity { .. }
             | ValueKind::Bad) => {
                 let message = format!("`{}` expects a category, found {}", field.name, found(kind));
@@ -224,6 +210,11 @@ impl<'a> Resolver<'a> {
         self.report(finding);
         None
     }
+}
+
+fn calendar_shift(shift: &crate::ast::Shift) -> Option<Shift> {
+    let length = Duration { count: shift.length.count, unit: shift.length.unit };
+    (!exact(length.unit)).then_some(Shift { back: shift.back, length })
 }
 
 fn number(text: &str) -> Option<f64> {
@@ -312,8 +303,11 @@ fn found(kind: &ValueKind) -> String {
         ValueKind::Number(_) => "a number".to_owned(),
         ValueKind::Date(_) => "a date".to_owned(),
         ValueKind::Word(word) => format!("the word `{}`", crate::lex::short(word)),
+        ValueKind::Category(word) => format!("the category `{}`", crate::lex::short(word)),
+        ValueKind::Name(word) => format!("the field `{}`", crate::lex::short(word)),
         ValueKind::Code { .. } => "a code".to_owned(),
         ValueKind::Param(name) => format!("`${}`", crate::lex::short(name)),
+        ValueKind::Shifted { .. } => "a length of time behind a value".to_owned(),
         ValueKind::Quantity { unit, .. } => {
             format!("a number with the unit `{}`", crate::lex::short(&unit.text).escape_debug())
         }
@@ -326,7 +320,7 @@ fn advice(ty: FieldType, kind: &ValueKind) -> Option<String> {
         (FieldType::Int | FieldType::Number | FieldType::Money, ValueKind::Quantity { .. }) => {
             Some("units are for the values of laboratory results and vital signs; leave it out".to_owned())
         }
-        (FieldType::Text, ValueKind::Word(word) | ValueKind::Number(word)) => {
+        (FieldType::Text, ValueKind::Word(word) | ValueKind::Category(word) | ValueKind::Number(word)) => {
             Some(format!("write \"{}\"", crate::lex::short(word)))
         }
         (FieldType::Date | FieldType::Time, ValueKind::Text(text))

@@ -1,5 +1,6 @@
 //! Criteria on records: selectors, the latest and the earliest.
 
+use super::anchors::window_test;
 use super::{Resolver, Scope};
 use crate::ast::{self, Modifier, OneTest, Span};
 use crate::diagnostic::{Diagnostic, codes};
@@ -92,11 +93,7 @@ impl<'a> Resolver<'a> {
             tests.push(match modifier {
                 Modifier::Recorded(window) => {
                     let field = kind.field("recorded_at")?;
-                    let test = self.window(window, false).map(|window| match window {
-                        // Of a field the two are one.
-                        Window::Between(low, high) => Test::Between(low, high),
-                        window => Test::Window(window),
-                    });
+                    let test = self.window(window, false).map(window_test);
                     test.map(|test| (field, test))
                 }
                 Modifier::With(name) => {

@@ -81,7 +81,7 @@ impl<'a> Resolver<'a> {
         let typed = self.window(window, false)?;
         let fine = match &typed {
             Window::InLast(length) => !exact(length.unit),
-            Window::Since(_) => true,
+            Window::Since(day) => day.field().is_none(),
             Window::InNext(_)
             | Window::MoreThanAgo(_)
             | Window::BetweenAgo(_, _)
@@ -92,7 +92,7 @@ impl<'a> Resolver<'a> {
             | Window::Calendar(_, _) => false,
         };
         if !fine {
-            let message = "who entered a segment is asked from a day on until now";
+            let message = "who entered a segment is asked from a day on until now, the same for all";
             let finding = Diagnostic::new(&codes::WRONG_WINDOW, window.span, message);
             self.report(finding.help("`in last 30 days` (or weeks, months …) or `since 2026-01-31`"));
         }

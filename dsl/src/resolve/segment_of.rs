@@ -1,12 +1,12 @@
-//! A segment: header, criteria, exclusions, output, holdout.
+//! A segment: header, criteria, exclusions, output.
 
 use super::lints;
 use super::{Resolver, Scope, State, Whole};
-use crate::ast::{self, Clause, ClauseKind, Expr, ExprKind, Ident, Number, Text};
+use crate::ast::{self, Clause, ClauseKind, Expr, ExprKind, Ident};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::fmt::label;
 use crate::schema::{Channel, Purpose};
-use crate::segment::{Criterion, Holdout, Segment};
+use crate::segment::{Criterion, Segment};
 use crate::suggest;
 
 impl<'a> Resolver<'a> {
@@ -40,6 +40,11 @@ impl<'a> Resolver<'a> {
             criteria: Vec::new(),
             exclude: None,
             output: Vec::new(),
+            cap: None,
+            one_per: None,
+            sample: None,
+            limit: None,
+            split: None,
             holdout: None,
             params: Vec::new(),
             pins: Vec::new(),
@@ -84,6 +89,11 @@ impl<'a> Resolver<'a> {
                 ClauseKind::Purpose(_)
                 | ClauseKind::Channel(_)
                 | ClauseKind::Exclude(_)
+                | ClauseKind::Limit { .. }
+                | ClauseKind::OnePer(_)
+                | ClauseKind::Cap { .. }
+                | ClauseKind::Sample { .. }
+                | ClauseKind::Split { .. }
                 | ClauseKind::Holdout { .. }
                 | ClauseKind::Bad => {}
             }
@@ -101,7 +111,23 @@ impl<'a> Resolver<'a> {
             }
             ClauseKind::Output(fields) => segment.output = self.output(fields)?,
             ClauseKind::Holdout { percent, seed } => {
-                segment.holdout = Some(self.holdout(percent, seed.as_ref(), &segment.name)?);
+                let holdout = self.holdout(percent, seed.as_ref(), &segment.name);
+                self.one_holdout(segment, clause.keyword)?;
+                segment.holdout = Some(holdout?);
+            }
+            ClauseKind::Limit { count, by } => {
+                segment.limit = Some(self.limit(count, by.as_ref())?);
+            }
+            ClauseKind::OnePer(field) => segment.one_per = Some(self.one_per(field)?),
+            ClauseKind::Cap { count, per } => segment.cap = Some(self.cap(count, *per)?),
+            ClauseKind::Sample { percent, seed } => segment.sample = Some(self.sample(percent, seed)?),
+            ClauseKind::Split { arms, holdout, seed } => {
+                let (split, holdout) = self.split(arms, holdout.as_ref(), seed)?;
+                segment.split = Some(split);
+                if let Some((holdout, span)) = holdout {
+                    self.one_holdout(segment, span)?;
+                    segment.holdout = Some(holdout);
+                }
             }
             ClauseKind::Bad => return None,
         }
@@ -162,39 +188,5 @@ impl<'a> Resolver<'a> {
             }
         }
         fine.then_some(names)
-    }
-
-    fn holdout(&mut self, percent: &Number, seed: Option<&Text>, name: &str) -> Option<Holdout> {
-        let share = match percent_millis(&percent.text) {
-            Ok(share) => Some(share),
-            Err(finding) => {
-                self.report(Diagnostic::new(finding.0, percent.span, finding.1).help("e.g. `holdout 10%`"));
-                None
-            }
-        };
-        if let Some(seed) = seed
-            && seed.text.is_empty()
-        {
-            let finding = Diagnostic::new(&codes::EMPTY_TEXT, seed.span, "the seed is empty");
-            self.report(finding.help("leave `seed` out to use the segment's name"));
-            return None;
-        }
-        let seed = seed.map_or_else(|| name.to_owned(), |seed| seed.text.clone());
-        Some(Holdout { percent_millis: share?, seed })
-    }
-}
-
-/// Thousandths of a percent.
-pub(super) fn percent_millis(text: &str) -> Result<u32, (&'static crate::diagnostic::Rule, &'static str)> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    const DECIMALS: usize = 3;
-    if fraction.len() > DECIMALS {
-        return Err((&codes::TOO_PRECISE, "a share has at most three decimals"));
-    }
-    let range = (&codes::OUT_OF_RANGE, "a share lies above 0% and is at most 100%");
-    let millis: Option<u32> = format!("{whole}{fraction:0<3}").parse().ok();
-    match millis {
-        Some(share @ 1..=100_000) => Ok(share),
-        Some(_) | None => Err(range),
     }
 }

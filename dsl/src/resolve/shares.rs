@@ -1,7 +1,7 @@
 //! Shares of records.
 
 use super::Resolver;
-use super::segment_of::percent_millis;
+use super::tails::percent_millis;
 use crate::ast::{self, Expr, Number, Span};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::segment::{Cmp, ContactTest, Criteria, FieldTest, Filter, Hidden, Logic, Operand, Test};

@@ -27,7 +27,10 @@ fn unit_text(value: &Value) -> Option<(&str, Span)> {
         | ValueKind::Number(_)
         | ValueKind::Date(_)
         | ValueKind::Word(_)
+        | ValueKind::Category(_)
+        | ValueKind::Name(_)
         | ValueKind::Code { .. }
+        | ValueKind::Shifted { .. }
         | ValueKind::Param(_)
         | ValueKind::Bad => None,
     }
@@ -114,7 +117,10 @@ impl<'a> Resolver<'a> {
             | ValueKind::Number(_)
             | ValueKind::Date(_)
             | ValueKind::Word(_)
+            | ValueKind::Category(_)
+            | ValueKind::Name(_)
             | ValueKind::Code { .. }
+            | ValueKind::Shifted { .. }
             | ValueKind::Param(_)
             | ValueKind::Bad => self.operand_of_type(FieldType::Number, value, place),
         }

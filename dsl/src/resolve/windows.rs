@@ -4,7 +4,7 @@ use super::{Resolver, Scope};
 use crate::ast::{self, Duration, Ident, Number, Span, WindowKind};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::FieldType;
-use crate::segment::{ContactTest, Criteria, Duration as Length, DurationUnit, Logic, Operand, Window};
+use crate::segment::{ContactTest, Criteria, Duration as Length, DurationUnit, Logic, Window};
 
 /// Greatest age that somebody can be asked to turn.
 const AGE_MAX: u32 = 150;
@@ -22,18 +22,11 @@ impl<'a> Resolver<'a> {
                 self.two_lengths(first, last, near.span.to(far.span))?;
                 Window::BetweenAgo(first, last)
             }
-            WindowKind::Since(date) => Window::Since(self.date_operand(date)?),
-            WindowKind::Before(date) => Window::Before(self.date_operand(date)?),
-            WindowKind::After(date) => Window::After(self.date_operand(date)?),
-            WindowKind::On(date) => Window::On(self.date_operand(date)?),
-            WindowKind::Between(low, high) => {
-                let (first, last) = (self.date_operand(low), self.date_operand(high));
-                let (first, last) = (first?, last?);
-                if let (Operand::Literal(first), Operand::Literal(last)) = (&first, &last) {
-                    self.in_order(first, last, low.span.to(high.span))?;
-                }
-                Window::Between(first, last)
-            }
+            WindowKind::Since(date) => Window::Since(self.anchor(date)?),
+            WindowKind::Before(date) => Window::Before(self.anchor(date)?),
+            WindowKind::After(date) => Window::After(self.anchor(date)?),
+            WindowKind::On(date) => Window::On(self.anchor(date)?),
+            WindowKind::Between(low, high) | WindowKind::FromTo(low, high) => self.two_days(low, high)?,
             WindowKind::Calendar(turn, period) => Window::Calendar(*turn, *period),
         };
         if let Window::InLast(length) | Window::InNext(length) = &typed
@@ -81,7 +74,9 @@ impl<'a> Resolver<'a> {
             self.report(finding.help(format!("a whole number from 0 to {AGE_MAX}")));
         }
         let window = self.window(window, true);
-        Some(Logic::Leaf(ContactTest::Turns { age: years?, window: window? }))
+        let test = ContactTest::Turns { age: years?, window: window? };
+        self.note_dates(&test, span, false);
+        Some(Logic::Leaf(test))
     }
 
     pub(super) fn anniversary(&mut self, name: &Ident, window: &ast::Window, span: Span) -> Option<Criteria> {
@@ -104,7 +99,9 @@ impl<'a> Resolver<'a> {
             | Window::On(_)
             | Window::Between(_, _)
             | Window::Calendar(_, _) => {
-                Some(Logic::Leaf(ContactTest::Anniversary { field: name, window: typed }))
+                let test = ContactTest::Anniversary { field: name, window: typed };
+                self.note_dates(&test, span, false);
+                Some(Logic::Leaf(test))
             }
             Window::MoreThanAgo(_) | Window::Since(_) | Window::Before(_) | Window::After(_) => {
                 let message = "an anniversary needs a window with two ends";

@@ -5,9 +5,10 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::anchor::shifted;
 use super::{
-    Asks, ContactTest, Criteria, Criterion, FieldTest, Filter, Logic, NumberTest, Operand, Segment, Selector,
-    Test, Window,
+    Amount, Anchor, Asks, ContactTest, Criteria, Criterion, FieldTest, Filter, Logic, NumberTest, Operand,
+    Segment, Selector, Start, Test, Window,
 };
 use crate::resolve::greater;
 use crate::schema::{FieldType, ZIP, is_stored_zip};
@@ -121,6 +122,9 @@ impl Segment {
         for Criterion { test, .. } in segment.criteria.iter_mut().chain(segment.exclude.as_mut()) {
             binder.criteria(test)?;
         }
+        if let Some(order) = segment.limit.as_mut().and_then(|limit| limit.by.as_mut()) {
+            binder.amount(&mut order.amount)?;
+        }
         Ok(BoundSegment { segment, params })
     }
 }
@@ -188,7 +192,7 @@ impl Binder<'_> {
                 self.field_test(test)
             }
             ContactTest::Age { on, test, .. } => {
-                on.as_mut().map_or(Ok(()), |on| self.operand(on))?;
+                on.as_mut().map_or(Ok(()), |on| self.anchor(on))?;
                 self.number_test(test)
             }
             ContactTest::Near(_) => Ok(()),
@@ -204,6 +208,7 @@ impl Binder<'_> {
                 self.selector(selector)?;
                 self.filter(test)
             }
+            ContactTest::Sample(_) => Ok(()),
             ContactTest::Sequence(sequence) => {
                 sequence.selectors_mut().try_for_each(|selector| self.selector(selector))
             }
@@ -215,6 +220,15 @@ impl Binder<'_> {
                 self.criteria(&mut reference.test)?;
                 reference.without.iter_mut().try_for_each(|criteria| self.criteria(criteria))
             }
+        }
+    }
+
+    fn amount(&self, amount: &mut Amount) -> Result2 {
+        match amount {
+            Amount::Field { .. } | Amount::Age(_) => Ok(()),
+            Amount::Count { selector, .. }
+            | Amount::Aggregate { selector, .. }
+            | Amount::One { selector, .. } => self.selector(selector),
         }
     }
 
@@ -255,10 +269,10 @@ impl Binder<'_> {
             | Window::MoreThanAgo(_)
             | Window::BetweenAgo(_, _)
             | Window::Calendar(_, _) => Ok(()),
-            Window::Since(date) | Window::Before(date) | Window::After(date) | Window::On(date) => {
-                self.operand(date)
+            Window::Since(day) | Window::Before(day) | Window::After(day) | Window::On(day) => {
+                self.anchor(day)
             }
-            Window::Between(low, high) => self.bounds(low, high),
+            Window::Between(first, last) => self.days(first, last),
         }
     }
 
@@ -289,6 +303,37 @@ impl Binder<'_> {
             }
         }
         Ok(())
+    }
+
+    fn anchor(&self, anchor: &mut Anchor) -> Result2 {
+        let Start::Date(operand) = &mut anchor.start else { return Ok(()) };
+        self.operand(operand)?;
+        if let Operand::Literal(Value::Date(day)) = operand {
+            *day = shifted(*day, &anchor.shifts);
+            anchor.shifts.clear();
+        }
+        Ok(())
+    }
+
+    /// Both days of a window. Those that have no parameter were compared when the segment was compiled.
+    fn days(&self, first: &mut Anchor, last: &mut Anchor) -> Result2 {
+        let names: Vec<String> = [&*first, &*last]
+            .into_iter()
+            .filter_map(|anchor| match &anchor.start {
+                Start::Date(Operand::Param(name)) => Some(name.clone()),
+                Start::Date(Operand::Literal(_)) | Start::AsOf | Start::Field(_) => None,
+            })
+            .collect();
+        self.anchor(first)?;
+        self.anchor(last)?;
+        match (first.as_date(), last.as_date()) {
+            (Some(Operand::Literal(first)), Some(Operand::Literal(last)))
+                if !names.is_empty() && greater(first, last) =>
+            {
+                Err(BindError::Reversed { name: names.join("` and `") })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Both bounds of a range. Bounds that are both literals were compared when the segment was compiled.

@@ -4,20 +4,27 @@
 //! those two. A [`Segment`] may still hold parameters; [`Segment::bind`] replaces them and yields a
 //! [`BoundSegment`], the only form that can run.
 
+mod amount;
+mod anchor;
 mod bind;
 mod near;
 mod reference;
 mod sequence;
+mod tails;
 mod window;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use amount::{Amount, Direction};
+pub use anchor::{Anchor, Shift, Start};
+pub(crate) use anchor::{moved, shifted};
 pub use bind::{BindError, BoundSegment, ParamValues};
 pub use near::{LengthUnit, Near};
 pub use reference::{Asks, Reference};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
+pub use tails::{ARMS_MAX, Arm, Cap, Holdout, LIMIT_MAX, Limit, OnePer, Order, Sample, Split};
 pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
 
 use crate::lookups::Pin;
@@ -101,7 +108,17 @@ pub struct Segment {
     pub exclude: Option<Criterion>,
     /// Contact fields written beside the id and the address, in order, without duplicates.
     pub output: Vec<String>,
-    /// Share of the releasable contacts that is kept back.
+    /// How often a contact may have been approached lately.
+    pub cap: Option<Cap>,
+    /// A field of which each value stands once in the list.
+    pub one_per: Option<OnePer>,
+    /// Share of those who are left that the list is made of.
+    pub sample: Option<Sample>,
+    /// Most contacts of the list, and who comes first.
+    pub limit: Option<Limit>,
+    /// The list in parts. With a `holdout` the arms share what that leaves.
+    pub split: Option<Split>,
+    /// Share of the list that is kept back.
     pub holdout: Option<Holdout>,
     /// Parameters that occur in this segment.
     pub params: Vec<Param>,
@@ -120,18 +137,6 @@ pub struct Criterion {
     pub label: String,
     /// What is tested.
     pub test: Criteria,
-}
-
-/// `holdout 10% seed "text"`: contacts whose keyed hash of the id falls below the share.
-///
-/// A contact is held out when `HMAC-SHA-256(key = seed, message = contact_id)`, its first 8 bytes read as a
-/// big-endian number `h`, satisfies `h < round(percent_millis / 100_000 × 2^64)`; so 10 % ⊂ 20 % for one seed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holdout {
-    /// Thousandths of a percent, 1 to 100,000.
-    pub percent_millis: u32,
-    /// Key of the hash; the segment's name where the author gave none.
-    pub seed: String,
 }
 
 /// A declared parameter.
@@ -155,18 +160,20 @@ pub enum Operand {
     Param(String),
 }
 
-/// A test of one contact.
+/// A test of one contact. One that counts from a date that the contact does not have is UNKNOWN ([`Anchor`]), also where
+/// it is said to be never UNKNOWN otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactTest {
     /// A contact field.
     Field(FieldTest),
-    /// Completed age on a day, or at death when that was earlier; UNKNOWN without a birth date and before it.
+    /// Completed age on a day, or at death when that was earlier; UNKNOWN without a birth date and before it, and
+    /// without the day.
     Age {
         /// In years or months.
         unit: AgeUnit,
-        /// A date; the local day of as_of when there is none.
-        on: Option<Operand>,
+        /// A day; that of as_of when there is none.
+        on: Option<Anchor>,
         /// What the age must satisfy.
         test: NumberTest,
     },
@@ -228,6 +235,8 @@ pub enum ContactTest {
     },
     /// Records that follow each other in time. Never UNKNOWN.
     Sequence(Sequence),
+    /// The contact is in a share of all contacts that chance takes. Never UNKNOWN.
+    Sample(Sample),
     /// The share of the selected records that satisfy a test. Records for which the test is UNKNOWN can turn out either
     /// way: UNKNOWN unless that makes no difference. Without a record UNKNOWN, but see `at_least`.
     Share {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Operand;
+use super::Anchor;
 
 /// Unit of a length of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -47,16 +47,16 @@ pub enum Window {
     MoreThanAgo(Span),
     /// `between D1 and D2 ago`, the shorter first: [today − D2, today − D1].
     BetweenAgo(Span, Span),
-    /// `since date`: from the date on.
-    Since(Operand),
-    /// `before date`: excludes the date.
-    Before(Operand),
-    /// `after date`: excludes the date; sees what lies after as_of.
-    After(Operand),
-    /// `on date`.
-    On(Operand),
-    /// `between date and date`, both included.
-    Between(Operand, Operand),
+    /// `since day`: from the day on.
+    Since(Anchor),
+    /// `before day`: excludes the day.
+    Before(Anchor),
+    /// `after day`: excludes the day; sees what lies after as_of.
+    After(Anchor),
+    /// `on day`.
+    On(Anchor),
+    /// `between day and day`, or `from day to day`: both included; no day where the second lies before the first.
+    Between(Anchor, Anchor),
     /// `this month`, `last week`, `next year`: the whole calendar period in which today lies, the one before or the one
     /// after it. The next one sees what lies after as_of.
     Calendar(Turn, Period),

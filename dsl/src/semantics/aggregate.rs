@@ -50,6 +50,12 @@ pub(super) fn aggregate(
     }
 }
 
+/// The number that [`aggregate`] tests, for comparing contacts; `None` where it is not one number.
+pub(super) fn exact(function: Aggregate, records: &[&Record], field: &str) -> Option<Made> {
+    let (low, high, _) = made(function, records, field, None)?;
+    (low.at == high.at && !low.open && !high.open).then_some(low.at)
+}
+
 /// The number of a sum and its like, in words; `None` without one.
 pub(super) fn number(
     function: Aggregate,
@@ -138,8 +144,8 @@ fn end_of(function: Aggregate, mut ends: Vec<End<f64>>, upper: bool) -> Option<E
 }
 
 /// A number made of values.
-#[derive(Clone, Copy, PartialEq)]
-enum Made {
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+pub(super) enum Made {
     /// Known exactly.
     Whole(i128),
     /// Known to the precision of a double.

@@ -1,13 +1,11 @@
-//! Suppression, consent and holdout: who must not be approached although the criteria hold.
+//! Suppression and consent: who must not be approached although the criteria hold.
 //!
 //! A contact with its suppression and consent records comes in, the first reason to leave it out goes out. What is
 //! not known blocks. The engine asks these functions again, contact by contact, before it releases a list.
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
 use super::Contact;
 use super::field::value;
@@ -17,7 +15,7 @@ use super::time::{
 use super::truth::Truth;
 use crate::clock::Clock;
 use crate::schema::{Channel, Purpose};
-use crate::segment::{Holdout, Window};
+use crate::segment::{Cap, Window};
 use crate::value::{Day, Value, When};
 
 /// Why a contact for whom the criteria are TRUE is left out, in the order in which reasons are counted.
@@ -40,13 +38,21 @@ pub enum Blocked {
     NoConsent,
     /// Under 18, or of unknown age, and the purpose is for adults.
     Minor,
+    /// Approached too often lately.
+    FrequencyCap,
+    /// Another contact with the same value stays.
+    OnePer,
+    /// Not among those whom `sample` takes.
+    NotSampled,
+    /// Behind the last contact that the limit takes.
+    OverLimit,
     /// Kept back for comparison.
     Holdout,
 }
 
 impl Blocked {
     /// Every reason, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Excluded,
         Self::Deceased,
         Self::NoAddress,
@@ -55,6 +61,10 @@ impl Blocked {
         Self::Unsubscribed,
         Self::NoConsent,
         Self::Minor,
+        Self::FrequencyCap,
+        Self::OnePer,
+        Self::NotSampled,
+        Self::OverLimit,
         Self::Holdout,
     ];
 
@@ -70,6 +80,10 @@ impl Blocked {
             Self::Unsubscribed => "unsubscribed",
             Self::NoConsent => "no_consent",
             Self::Minor => "minor",
+            Self::FrequencyCap => "frequency_cap",
+            Self::OnePer => "one_per",
+            Self::NotSampled => "not_sampled",
+            Self::OverLimit => "over_limit",
             Self::Holdout => "holdout",
         }
     }
@@ -107,6 +121,19 @@ pub struct Facts<'a> {
     pub suppressions: Vec<Suppression<'a>>,
     /// Consent records.
     pub consents: Vec<Consent<'a>>,
+    /// Approaches of before, for a cap.
+    pub deliveries: Vec<Delivery<'a>>,
+}
+
+/// A record of kind `delivery`.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery<'a> {
+    /// When.
+    pub at: When,
+    /// Category, when it is known.
+    pub status: Option<&'a str>,
+    /// Channel, when it is known.
+    pub channel: Option<&'a str>,
 }
 
 /// A record of one of the first three [`GATE_KINDS`].
@@ -212,7 +239,12 @@ pub(super) fn closed(
             purpose.is_some_and(Purpose::adults_only) && age.is_none_or(|years| years < ADULT_YEARS)
         }
         // Not gates of consent and suppression.
-        Blocked::Excluded | Blocked::Holdout => false,
+        Blocked::Excluded
+        | Blocked::FrequencyCap
+        | Blocked::OnePer
+        | Blocked::NotSampled
+        | Blocked::OverLimit
+        | Blocked::Holdout => false,
     }
 }
 
@@ -242,10 +274,34 @@ pub(super) fn facts(contact: &Contact, channel: Option<Channel>) -> Facts<'_> {
                 decision: record.category("decision"),
                 scope: record.category("scope"),
             }),
+            "delivery" => facts.deliveries.push(Delivery {
+                at,
+                status: record.category("status"),
+                channel: record.category("channel"),
+            }),
             _ => {}
         }
     }
     facts
+}
+
+/// The contact has had too many deliveries on the channel ([`Cap`]); judged at the clock of [`judge`].
+#[must_use]
+pub fn capped(
+    cap: &Cap,
+    deliveries: &[Delivery<'_>],
+    channel: Option<Channel>,
+    clock: &Clock,
+    now_micros: i64,
+) -> bool {
+    let clock = Clock { as_of_micros: clock.as_of_micros.max(now_micros), zone: clock.zone };
+    let counts = |delivery: &&Delivery<'_>| {
+        delivery.status != Some("entered_in_error")
+            && delivery.channel.is_none_or(|own| channel.is_none_or(|channel| channel.name() == own))
+            && not_future(delivery.at, &clock)
+            && in_window(delivery.at, &Window::InLast(cap.per), &clock) != Truth::False
+    };
+    deliveries.iter().filter(counts).count() >= cap.count as usize
 }
 
 fn date(contact: &Contact, field: &str) -> Option<Day> {
@@ -325,41 +381,9 @@ fn decision(record: &Consent<'_>, clock: &Clock) -> Option<Decision> {
     }
 }
 
-/// The contact is kept back by its keyed hash ([`Holdout`]).
-#[must_use]
-pub fn held_out(holdout: &Holdout, contact_id: &str) -> bool {
-    // HMAC takes a key of any length; were it to fail, nobody would be released rather than everybody.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(holdout.seed.as_bytes()) else { return true };
-    mac.update(contact_id.as_bytes());
-    let digest = mac.finalize().into_bytes();
-    let hash = digest.iter().take(8).fold(0u128, |sofar, byte| (sofar << 8) | u128::from(*byte));
-    hash < threshold(holdout.percent_millis)
-}
-
-/// `round(percent_millis / 100,000 × 2^64)`.
-fn threshold(percent_millis: u32) -> u128 {
-    ((u128::from(percent_millis) << 64) + 50_000) / 100_000
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn holdouts_nest_and_have_their_size() {
-        let ids: Vec<String> = (0..2000).map(|n| format!("c{n}")).collect();
-        let held = |percent_millis| -> Vec<&String> {
-            let holdout = Holdout { percent_millis, seed: "2026-q4".to_owned() };
-            ids.iter().filter(|id| held_out(&holdout, id)).collect()
-        };
-        let (ten, twenty) = (held(10_000), held(20_000));
-        assert!(ten.iter().all(|id| twenty.contains(id)));
-        assert!((150..250).contains(&ten.len()), "{}", ten.len());
-        assert!((330..470).contains(&twenty.len()), "{}", twenty.len());
-        assert_eq!(held(100_000).len(), ids.len());
-        assert_eq!(threshold(50_000), 1 << 63);
-        assert_eq!(threshold(100_000), 1 << 64);
-    }
 
     #[test]
     fn names_come_back_in_waterfall_order() {

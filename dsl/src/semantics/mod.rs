@@ -6,6 +6,9 @@
 //! does not let through is UNKNOWN here.
 
 mod aggregate;
+mod amount;
+mod anchor;
+mod chance;
 mod field;
 mod gate;
 mod interval;
@@ -13,6 +16,7 @@ mod place;
 mod reads;
 mod record;
 mod sequence;
+mod tails;
 mod time;
 mod trace;
 mod truth;
@@ -22,15 +26,18 @@ mod traps;
 
 use std::fmt;
 
+pub use chance::{arm, held_out, sampled};
 pub use field::Fields;
-pub use gate::{Blocked, Consent, Facts, GATE_FIELDS, GATE_KINDS, Suppression, gate, held_out, judge};
+pub use gate::{
+    Blocked, Consent, Delivery, Facts, GATE_FIELDS, GATE_KINDS, Suppression, capped, gate, judge,
+};
 pub use reads::{Reads, RecordReads};
 pub use trace::{Evidence, Fact, PassedOver, Passing, Row, Step, Trace, TracedCriterion, TracedGate, trace};
 pub use truth::Truth;
 
 use crate::clock::Clock;
 use crate::schema::Schema;
-use crate::segment::{AgeUnit, Asks, BoundSegment, ContactTest, Counted, Criteria, Operand};
+use crate::segment::{AgeUnit, Anchor, Asks, BoundSegment, ContactTest, Counted, Criteria};
 use crate::value::Value;
 
 /// A contact with its records.
@@ -98,9 +105,40 @@ impl Verdict {
     }
 }
 
-/// Says whether a contact belongs to a segment, and why not.
+/// Says whether a contact belongs to a segment, and why not, as if it were the only one: nobody competes with it for a
+/// place under a limit or for a value of which each stands once. Where others matter, [`select_all`] has the answer.
 #[must_use]
 pub fn select(
+    segment: &BoundSegment,
+    contact: &Contact,
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+) -> Verdict {
+    let mut verdict = [alone(segment, contact, schema, clock, now_micros)];
+    tails::cut(segment.segment(), &[contact], &mut verdict, schema, clock);
+    let [verdict] = verdict;
+    verdict
+}
+
+/// Says of every contact of a population whether it belongs to a segment, and why not, in the order of the contacts.
+#[must_use]
+pub fn select_all<'c>(
+    segment: &BoundSegment,
+    contacts: impl IntoIterator<Item = &'c Contact>,
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+) -> Vec<Verdict> {
+    let contacts: Vec<&Contact> = contacts.into_iter().collect();
+    let mut verdicts: Vec<Verdict> =
+        contacts.iter().map(|contact| alone(segment, contact, schema, clock, now_micros)).collect();
+    tails::cut(segment.segment(), &contacts, &mut verdicts, schema, clock);
+    verdicts
+}
+
+/// Criteria, exclusion, gates and cap: what one contact decides.
+fn alone(
     segment: &BoundSegment,
     contact: &Contact,
     schema: &Schema,
@@ -118,8 +156,9 @@ pub fn select(
         Some(Blocked::Excluded)
     } else {
         gate(contact, segment.purpose, segment.channel, clock, now_micros).or_else(|| {
-            let held = segment.holdout.as_ref().is_some_and(|holdout| held_out(holdout, contact.id()));
-            held.then_some(Blocked::Holdout)
+            let facts = gate::facts(contact, segment.channel);
+            let over = |cap| capped(cap, &facts.deliveries, segment.channel, clock, now_micros);
+            segment.cap.as_ref().is_some_and(over).then_some(Blocked::FrequencyCap)
         })
     };
     Verdict { criteria, matched, blocked }
@@ -132,7 +171,8 @@ pub fn evaluate(criteria: &Criteria, contact: &Contact, schema: &Schema, clock: 
 }
 
 fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
-    match test {
+    let Some(test) = anchor::anchored(test, contact, clock) else { return Truth::Unknown };
+    match test.as_ref() {
         ContactTest::Field(test) => field::field_test(test, &contact.fields, clock),
         ContactTest::Age { unit, on, test } => {
             let age = age(*unit, on.as_ref(), contact, clock);
@@ -172,6 +212,7 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
             let records = record::selected(selector, contact, schema, clock);
             record::share(&records, test, *cmp, *percent_millis, *at_least, clock)
         }
+        ContactTest::Sample(sample) => Truth::of(sampled(sample, contact.id())),
         ContactTest::Sequence(test) => sequence::sequence(test, contact, schema, clock),
         ContactTest::Reference(of) => {
             let is_in = |clock: &Clock| {
@@ -193,10 +234,10 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
 }
 
 /// Completed years or months on a day, today when there is none.
-fn age(unit: AgeUnit, on: Option<&Operand>, contact: &Contact, clock: &Clock) -> Option<i64> {
+fn age(unit: AgeUnit, on: Option<&Anchor>, contact: &Contact, clock: &Clock) -> Option<i64> {
     let day = match on {
         None => clock.today(),
-        Some(on) => time::operand_day(on, clock)?,
+        Some(on) => anchor::day(on, clock)?,
     };
     match unit {
         AgeUnit::Years => gate::age(contact, day),

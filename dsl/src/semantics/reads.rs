@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{GATE_FIELDS, GATE_KINDS};
 use crate::schema::{Channel, Class, RecordKind, Schema};
 use crate::segment::{
-    CodeSet, ContactTest, Counted, Criteria, FieldTest, Filter, Logic, Segment, Selector, Test,
+    Amount, CodeSet, ContactTest, Counted, Criteria, FieldTest, Filter, Logic, Segment, Selector, Test,
 };
 
 /// Fields that a segment looks at.
@@ -41,6 +41,13 @@ impl Reads {
         }
         if let (Some(_), Some(channel)) = (segment.purpose, segment.channel) {
             reads.gates(channel, schema);
+            if let (Some(_), Some(kind)) = (&segment.cap, schema.record("delivery")) {
+                reads.kind(kind, &["status", "channel"], None, schema);
+            }
+        }
+        reads.contact.extend(segment.one_per.iter().map(|one_per| one_per.field.clone()));
+        if let Some(order) = segment.limit.as_ref().and_then(|limit| limit.by.as_ref()) {
+            reads.amount(&order.amount, schema);
         }
         reads
     }
@@ -60,7 +67,14 @@ impl Reads {
     }
 
     fn criteria(&mut self, criteria: &Criteria, schema: &Schema) {
-        each(criteria, &mut |test| match test {
+        each(criteria, &mut |test| {
+            self.contact.extend(test.dates_of_contact().into_iter().map(str::to_owned));
+            self.contact_test(test, schema);
+        });
+    }
+
+    fn contact_test(&mut self, test: &ContactTest, schema: &Schema) {
+        match test {
             ContactTest::Field(test) => self.contact.extend(fields_of(test)),
             ContactTest::Near(near) => {
                 self.contact.insert("location".to_owned());
@@ -91,6 +105,8 @@ impl Reads {
                 fields.extend(["recorded_at", "comparator"]);
                 self.selector(selector, &fields, schema);
             }
+            // The id is always among the fields.
+            ContactTest::Sample(_) => {}
             ContactTest::Sequence(sequence) => {
                 let clocks =
                     [&sequence.first].into_iter().chain(sequence.links.iter().map(|link| &link.event));
@@ -107,7 +123,24 @@ impl Reads {
                     self.criteria(criteria, schema);
                 }
             }
-        });
+        }
+    }
+
+    fn amount(&mut self, amount: &Amount, schema: &Schema) {
+        match amount {
+            Amount::Field { field, .. } => self.contact.extend([field.clone()]),
+            Amount::Age(_) => self.contact.extend(["birth_date".to_owned(), "deceased_on".to_owned()]),
+            Amount::Count { counted, selector } => match counted {
+                Counted::Records | Counted::Days => self.selector(selector, &[], schema),
+                Counted::Distinct { field, .. } => self.selector(selector, &[field], schema),
+            },
+            Amount::Aggregate { selector, field, .. } => {
+                self.selector(selector, &[field, "comparator"], schema);
+            }
+            Amount::One { selector, field, .. } => {
+                self.selector(selector, &[field, "comparator", "recorded_at"], schema);
+            }
+        }
     }
 
     fn selector(&mut self, selector: &Selector, more: &[&str], schema: &Schema) {

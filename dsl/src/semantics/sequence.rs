@@ -1,38 +1,73 @@
 //! Records of one contact that follow each other: every choice of records is tried.
 
+use std::cmp::Reverse;
+
 use super::field::{same, value};
 use super::record::selected;
 use super::time::{first_instant, last_instant, later_day, length_micros, value_when};
 use super::truth::Truth;
 use super::{Contact, Record};
 use crate::clock::Clock;
-use crate::schema::Schema;
-use crate::segment::{Duration, Event, Link, Relation, SameField, Sequence};
+use crate::schema::{Field, Schema};
+use crate::segment::{Duration, Event, Link, Relation, SameField, Selector, Sequence};
 use crate::value::When;
 
 /// There is a choice of records that serves every link.
 pub(super) fn sequence(sequence: &Sequence, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
-    let firsts = selected(&sequence.first.selector, contact, schema, clock);
-    let choices: Vec<Vec<&Record>> =
-        sequence.links.iter().map(|link| selected(&link.event.selector, contact, schema, clock)).collect();
-    let links: Vec<(&Link, &[&Record])> =
-        sequence.links.iter().zip(choices.iter().map(Vec::as_slice)).collect();
-    let mut firsts = firsts.into_iter();
-    Truth::of(firsts.any(|first| goes_on(first, &sequence.first, &links, clock)))
+    Truth::of(deciding(sequence, contact, schema, clock).is_some())
 }
 
-/// From this record on the links can be served.
-fn goes_on(from: &Record, event: &Event, links: &[(&Link, &[&Record])], clock: &Clock) -> bool {
-    let Some(((link, choice), rest)) = links.split_first() else { return true };
-    let Some(start) = start(from, event) else { return false };
+/// The records of a choice that serves every link, in the order of the sequence; those that must not follow are none.
+/// Of several choices the one that starts last, and goes on with the last record that will do.
+pub(super) fn deciding<'a>(
+    sequence: &Sequence,
+    contact: &'a Contact,
+    schema: &Schema,
+    clock: &Clock,
+) -> Option<Vec<&'a Record>> {
+    let last_first = |selector: &Selector| {
+        let mut records = selected(selector, contact, schema, clock);
+        records.sort_by_cached_key(|record| {
+            let id = value(&record.fields, "record_id").map(Field::render);
+            Reverse((record.at().map(|at| first_instant(at, clock)), id))
+        });
+        records
+    };
+    let firsts = last_first(&sequence.first.selector);
+    let choices: Vec<Vec<&Record>> =
+        sequence.links.iter().map(|link| last_first(&link.event.selector)).collect();
+    let links: Vec<(&Link, &[&Record])> =
+        sequence.links.iter().zip(choices.iter().map(Vec::as_slice)).collect();
+    firsts.into_iter().find_map(|first| {
+        let mut chain = goes_on(first, &sequence.first, &links, clock)?;
+        chain.push(first);
+        chain.reverse();
+        Some(chain)
+    })
+}
+
+/// From this record on the links can be served: by these records, the last one first.
+fn goes_on<'a>(
+    from: &Record,
+    event: &Event,
+    links: &[(&Link, &[&'a Record])],
+    clock: &Clock,
+) -> Option<Vec<&'a Record>> {
+    let Some(((link, choice), rest)) = links.split_first() else { return Some(Vec::new()) };
+    let start = start(from, event)?;
     match link.relation {
-        Relation::Then { after } => choice.iter().any(|to| {
-            at(to).is_some_and(|at| {
+        Relation::Then { after } => choice.iter().find_map(|to| {
+            let follows = at(to).is_some_and(|at| {
                 before(start, at, clock)
                     && after.is_none_or(|after| not_sooner(start, at, after, clock))
                     && not_later(start, at, link.within, clock) == Truth::True
-            }) && have_the_same(from, to, &link.same, clock)
-                && goes_on(to, &link.event, rest, clock)
+            });
+            if !follows || !have_the_same(from, to, &link.same, clock) {
+                return None;
+            }
+            let mut chain = goes_on(to, &link.event, rest, clock)?;
+            chain.push(*to);
+            Some(chain)
         }),
         Relation::NotFollowed { or_open } => {
             let keys = link.same.iter().all(|same| value(&from.fields, &same.field).is_some());
@@ -41,20 +76,23 @@ fn goes_on(from: &Record, event: &Event, links: &[(&Link, &[&Record])], clock: &
                     before(start, at, clock) && not_later(start, at, link.within, clock) != Truth::False
                 }) && have_the_same(from, to, &link.same, clock)
             });
-            keys && !follower
-                && (or_open || over(start, link.within, clock))
-                && goes_on(from, event, rest, clock)
+            if !keys || follower || !(or_open || over(start, link.within, clock)) {
+                return None;
+            }
+            goes_on(from, event, rest, clock)
         }
-        Relation::Before => choice.iter().any(|to| {
-            at(to).is_some_and(|at| before(at, start, clock) && not_earlier(start, at, link.within, clock))
-                && have_the_same(from, to, &link.same, clock)
+        Relation::Before => choice.iter().find_map(|to| {
+            let precedes = at(to)
+                .is_some_and(|at| before(at, start, clock) && not_earlier(start, at, link.within, clock));
+            (precedes && have_the_same(from, to, &link.same, clock)).then(|| vec![*to])
         }),
-        Relation::Around => choice.iter().any(|to| {
-            at(to).is_some_and(|at| {
+        Relation::Around => choice.iter().find_map(|to| {
+            let near = at(to).is_some_and(|at| {
                 not_earlier(start, at, link.within, clock)
                     && not_later(start, at, link.within, clock) == Truth::True
-            }) && have_the_same(from, to, &link.same, clock)
-                && !std::ptr::eq(from, *to)
+            });
+            let other = have_the_same(from, to, &link.same, clock) && !std::ptr::eq(from, *to);
+            (near && other).then(|| vec![*to])
         }),
     }
 }

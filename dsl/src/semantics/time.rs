@@ -4,6 +4,7 @@
 
 use chrono::{Datelike, Months, NaiveDate};
 
+use super::anchor;
 use super::truth::Truth;
 use crate::clock::Clock;
 use crate::segment::{Duration, DurationUnit, Operand, Period, Turn, Window};
@@ -66,19 +67,19 @@ fn bounds(window: &Window, clock: &Clock) -> Option<Bounds> {
                 Shift::Exact(micros) => exact(micros, true),
             },
         },
-        Window::Since(date) => Bounds { old: Bound::Day(operand_day(date, clock)?), new: Bound::Open },
+        Window::Since(date) => Bounds { old: Bound::Day(anchor::day(date, clock)?), new: Bound::Open },
         Window::Before(date) => {
-            Bounds { old: Bound::Open, new: Bound::Day(day_before(operand_day(date, clock)?)) }
+            Bounds { old: Bound::Open, new: Bound::Day(day_before(anchor::day(date, clock)?)) }
         }
         Window::After(date) => {
-            Bounds { old: Bound::Day(day_after(operand_day(date, clock)?)), new: Bound::Open }
+            Bounds { old: Bound::Day(day_after(anchor::day(date, clock)?)), new: Bound::Open }
         }
         Window::On(date) => {
-            let day = operand_day(date, clock)?;
+            let day = anchor::day(date, clock)?;
             Bounds { old: Bound::Day(day), new: Bound::Day(day) }
         }
         Window::Between(low, high) => {
-            Bounds { old: Bound::Day(operand_day(low, clock)?), new: Bound::Day(operand_day(high, clock)?) }
+            Bounds { old: Bound::Day(anchor::day(low, clock)?), new: Bound::Day(anchor::day(high, clock)?) }
         }
         Window::Calendar(turn, period) => {
             let (first, last) = calendar(*turn, *period, today)?;
@@ -140,6 +141,12 @@ pub(super) fn in_window(when: When, window: &Window, clock: &Clock) -> Truth {
 /// minutes a day counts from its first to its last instant.
 pub(super) fn overlaps(start: When, end: Option<When>, window: &Window, clock: &Clock) -> Truth {
     let Some(Bounds { old, new }) = bounds(window, clock) else { return Truth::Unknown };
+    if let (Bound::Day(first), Bound::Day(last)) = (old, new)
+        && last < first
+    {
+        // Without a day it has none in common with anything.
+        return Truth::False;
+    }
     let starts_in_time = match new {
         Bound::Open => true,
         Bound::Day(day) => clock.day_of(start) <= day,

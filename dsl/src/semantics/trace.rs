@@ -8,9 +8,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::gate::{GATES, closed, facts, held_out};
+use super::anchor::anchored;
+use super::chance::{held_out, sampled};
+use super::gate::{GATES, capped, closed, facts};
 use super::reads::fields_of;
 use super::record::{Fate, fate, filter, last_of, selected};
+use super::sequence::deciding;
 use super::time::first_instant;
 use super::truth::number_of;
 use super::{Blocked, Contact, Reads, Record, RecordReads, Truth, Verdict, aggregate, field, select};
@@ -38,7 +41,7 @@ pub struct Trace {
     pub criteria: Vec<TracedCriterion>,
     /// The author's `exclude`.
     pub exclude: Option<TracedCriterion>,
-    /// Consent, suppression and holdout, each by itself; empty without purpose and channel.
+    /// Consent, suppression, sample and holdout, each by itself; empty without purpose and channel.
     pub gates: Vec<TracedGate>,
 }
 
@@ -72,7 +75,8 @@ pub struct Evidence {
     /// Fields of the contact, and numbers made of records.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,
-    /// Records that were taken, newest first; at most ten.
+    /// Records that were taken, newest first; at most ten. Of a sequence that is TRUE, those of one choice that makes it so,
+    /// in its order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<Row>,
     /// Records that were taken and are not shown.
@@ -216,6 +220,28 @@ pub fn trace(
     }
 }
 
+impl Trace {
+    /// Says why the list leaves the contact out, of the reasons that depend on other contacts: [`Blocked::OnePer`] and
+    /// [`Blocked::OverLimit`]. `None` says that none of them does.
+    pub fn among_others(&mut self, segment: &Segment, reason: Option<Blocked>) {
+        // A reason of the contact itself that comes before stands.
+        let reason = reason.filter(|reason| self.blocked.is_none_or(|own| *reason < own));
+        let asked =
+            [(Blocked::OnePer, segment.one_per.is_some()), (Blocked::OverLimit, segment.limit.is_some())];
+        for (own, _) in asked.into_iter().filter(|(_, asked)| *asked) {
+            let closed = reason == Some(own);
+            let gate = TracedGate { reason: own, closed, removes: closed, evidence: Evidence::default() };
+            let place = self.gates.iter().position(|other| other.reason > own).unwrap_or(self.gates.len());
+            self.gates.insert(place, gate);
+        }
+        if let Some(reason) = reason {
+            self.gates.iter_mut().for_each(|gate| gate.removes = gate.reason == reason);
+            self.blocked = Some(reason);
+            self.listed = Some(false);
+        }
+    }
+}
+
 struct Teller<'a> {
     contact: &'a Contact,
     schema: &'a Schema,
@@ -299,7 +325,17 @@ impl Teller<'_> {
             .collect()
     }
 
+    /// What a test looked at; when it counts from a date that the contact lacks, that date and nothing else.
     fn evidence(&self, test: &ContactTest) -> Evidence {
+        let dates: Vec<Fact> = test.dates_of_contact().into_iter().map(|name| self.fact(name)).collect();
+        let Some(test) = anchored(test, self.contact, self.clock) else { return self.facts(dates) };
+        let mut evidence = self.evidence_of(&test);
+        let new = dates.into_iter().filter(|date| !evidence.facts.contains(date));
+        evidence.facts = new.collect::<Vec<_>>().into_iter().chain(evidence.facts).collect();
+        evidence
+    }
+
+    fn evidence_of(&self, test: &ContactTest) -> Evidence {
         let contact_fact = |name: &str| self.fact(name);
         match test {
             ContactTest::Field(test) => self.facts(fields_of(test).map(|field| contact_fact(&field))),
@@ -354,7 +390,13 @@ impl Teller<'_> {
                 ];
                 self.records(selector, &taken, facts)
             }
+            // Chance looks at nothing but the id.
+            ContactTest::Sample(_) => Evidence::default(),
             ContactTest::Sequence(sequence) => {
+                if let Some(chain) = deciding(sequence, self.contact, self.schema, self.clock) {
+                    let records = chain.into_iter().map(|record| self.row(record)).collect();
+                    return Evidence { records, ..Evidence::default() };
+                }
                 let mut all = Evidence::default();
                 for selector in sequence.selectors() {
                     all.extend(self.records(selector, &self.taken(selector), Vec::new()));
@@ -477,13 +519,30 @@ impl Teller<'_> {
                 evidence: self.gate_evidence(gate, channel),
             })
             .collect();
-        if let Some(holdout) = &segment.holdout {
+        if let Some(cap) = &segment.cap {
+            let records: Vec<&Record> =
+                self.contact.records.iter().filter(|record| record.kind == "delivery").collect();
             gates.push(TracedGate {
-                reason: Blocked::Holdout,
-                closed: held_out(holdout, self.contact.id()),
-                removes: blocked == Some(Blocked::Holdout),
-                evidence: Evidence::default(),
+                reason: Blocked::FrequencyCap,
+                closed: capped(cap, &facts.deliveries, Some(channel), self.clock, now_micros),
+                removes: blocked == Some(Blocked::FrequencyCap),
+                evidence: Evidence {
+                    records: records.iter().take(ROWS_MAX).map(|record| self.row(record)).collect(),
+                    records_more: records.len().saturating_sub(ROWS_MAX),
+                    ..Evidence::default()
+                },
             });
+        }
+        let id = self.contact.id();
+        let mut by_chance = |reason: Blocked, closed: bool| {
+            let evidence = Evidence::default();
+            gates.push(TracedGate { reason, closed, removes: blocked == Some(reason), evidence });
+        };
+        if let Some(sample) = &segment.sample {
+            by_chance(Blocked::NotSampled, !sampled(sample, id));
+        }
+        if let Some(holdout) = &segment.holdout {
+            by_chance(Blocked::Holdout, held_out(holdout, id));
         }
         gates
     }
@@ -510,7 +569,12 @@ impl Teller<'_> {
             Blocked::Unsubscribed => rows("email_unsubscribe"),
             Blocked::NoConsent => rows("consent"),
             Blocked::Minor => self.facts([self.fact("birth_date")]),
-            Blocked::Excluded | Blocked::Holdout => Evidence::default(),
+            Blocked::Excluded
+            | Blocked::FrequencyCap
+            | Blocked::OnePer
+            | Blocked::NotSampled
+            | Blocked::OverLimit
+            | Blocked::Holdout => Evidence::default(),
         }
     }
 }
@@ -524,6 +588,10 @@ fn email_only(gate: Blocked) -> bool {
         | Blocked::NoAddress
         | Blocked::NoConsent
         | Blocked::Minor
+        | Blocked::FrequencyCap
+        | Blocked::OnePer
+        | Blocked::NotSampled
+        | Blocked::OverLimit
         | Blocked::Holdout => false,
     }
 }

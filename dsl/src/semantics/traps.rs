@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::schema::{Channel, FieldType, Purpose, hidden_value};
 use crate::segment::{
-    AgeUnit, Aggregate, Cmp, Criterion, Duration, DurationUnit, FieldTest, Filter, Hidden, Logic, NumberTest,
-    Operand, Segment, Selector, Test, Which, Window,
+    AgeUnit, Aggregate, Anchor, Cmp, Criterion, Duration, DurationUnit, FieldTest, Filter, Hidden, Logic,
+    NumberTest, Operand, Segment, Selector, Test, Which, Window,
 };
 use crate::value::parse_day;
 
 mod aggregates;
+mod anchors;
 mod calendar;
 mod gates;
 mod records;
@@ -102,6 +103,10 @@ fn date(text: &str) -> Operand {
     Operand::Literal(Value::Date(parse_day(text).unwrap()))
 }
 
+fn day(text: &str) -> Anchor {
+    Anchor::date(date(text))
+}
+
 fn category(text: &str) -> Operand {
     Operand::Literal(Value::Category(text.to_owned()))
 }
@@ -152,6 +157,11 @@ fn open_segment(criteria: Criteria) -> Segment {
         criteria: vec![Criterion { label: "test".to_owned(), test: criteria }],
         exclude: None,
         output: Vec::new(),
+        cap: None,
+        one_per: None,
+        limit: None,
+        sample: None,
+        split: None,
         holdout: None,
         params: Vec::new(),
         pins: Vec::new(),

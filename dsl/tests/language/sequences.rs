@@ -47,7 +47,7 @@ fn sequences_of_records() {
     let before = sequence("visit after 2026-01-01 within 3 days before encounter.end");
     assert_eq!(before.links[0].relation, Relation::Before);
     assert_eq!(before.first.clock.as_deref(), Some("end"));
-    assert_eq!(before.links[0].event.selector.windows, [Window::After(date("2026-01-01"))]);
+    assert_eq!(before.links[0].event.selector.windows, [Window::After(Anchor::date(date("2026-01-01")))]);
     assert_eq!(sequence("visit within 3 days around visit").links[0].relation, Relation::Around);
     // `.at` is where clocks start anyway.
     assert_eq!(sequence("visit.at then call within 1 day"), sequence("visit then call within 1 day"));

@@ -14,9 +14,9 @@ fn compiled(source: &str, lookups: &InMemory) -> Segment {
     let schema = Schema::built_in();
     let found = check(source, Known::new(&schema, lookups));
     assert!(!found.has_errors(), "{}", render(source, "s", &found.diagnostics, false));
-    let json = to_json(source).unwrap();
+    let json = to_json(source, &Schema::built_in()).unwrap();
     let text = to_text(&json).unwrap();
-    assert_eq!(to_json(&text).unwrap(), json);
+    assert_eq!(to_json(&text, &Schema::built_in()).unwrap(), json);
     assert_eq!(format(&text).unwrap(), text);
     let again = check(&json, Known::new(&schema, lookups));
     assert_eq!(again.segments, found.segments, "{json}");

@@ -33,6 +33,48 @@ pub(crate) fn age_test(
         .call(vec![birth_date, deceased_on])
 }
 
+/// The age itself, as a whole number; null when the birth date is missing or lies behind the day.
+pub(crate) fn age_number(unit: AgeUnit, today: NaiveDate, birth_date: Expr, deceased_on: Expr) -> Expr {
+    let signature = Signature::any(2, Volatility::Immutable);
+    ScalarUDF::from(AgeNumber { signature, unit, today: pack_date(today) })
+        .call(vec![birth_date, deceased_on])
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct AgeNumber {
+    signature: Signature,
+    unit: AgeUnit,
+    /// Packed.
+    today: i32,
+}
+
+impl ScalarUDFImpl for AgeNumber {
+    fn name(&self) -> &str {
+        "age_number"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Int32)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let [birth, death] = arrays.as_slice() else { return internal_err!("age takes two dates") };
+        let (Some(birth), Some(death)) = (dates(birth), dates(death)) else {
+            return internal_err!("age takes two dates");
+        };
+        let ages = birth.iter().zip(death).map(|(born, died)| {
+            let on = died.map_or(self.today, |died| died.min(self.today));
+            completed(self.unit, unpack_date(born?)?, unpack_date(on)?)
+        });
+        Ok(ColumnarValue::Array(Arc::new(ages.collect::<Int32Array>())))
+    }
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct AgeTest {
     signature: Signature,
@@ -161,7 +203,7 @@ fn dates(array: &ArrayRef) -> Option<&Int32Array> {
 }
 
 /// Years or months between two dates.
-fn completed(unit: AgeUnit, born: NaiveDate, on: NaiveDate) -> Option<i32> {
+pub(super) fn completed(unit: AgeUnit, born: NaiveDate, on: NaiveDate) -> Option<i32> {
     match unit {
         AgeUnit::Years => completed_years(born, on),
         AgeUnit::Months => completed_months(born, on),

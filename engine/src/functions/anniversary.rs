@@ -94,7 +94,7 @@ impl ScalarUDFImpl for Anniversary {
 }
 
 /// Some return of the date, in a year after its own, lies in the range.
-fn returns(date: NaiveDate, first: NaiveDate, last: NaiveDate) -> bool {
+pub(super) fn returns(date: NaiveDate, first: NaiveDate, last: NaiveDate) -> bool {
     // Every year has one return of the date: two years at either end of a long range decide.
     let years = first.year()..=last.year();
     let ends = [first.year(), first.year() + 1, last.year() - 1, last.year()];

@@ -1,21 +1,29 @@
 //! Scalar functions over packed dates, lists and texts that DataFusion does not have.
 
 mod age;
+mod age_at;
 mod anniversary;
+mod anniversary_between;
 mod list;
 mod local_day;
 mod near;
 mod number_of;
 mod reported;
+mod sample;
+mod shifted_day;
 mod text;
 mod turns;
 
-pub(crate) use age::age_test;
+pub(crate) use age::{age_number, age_test};
+pub(crate) use age_at::age_at;
 pub(crate) use anniversary::{Returns, anniversary};
+pub(crate) use anniversary_between::anniversary_between;
 pub(crate) use list::{ListOf, list_test};
 pub(crate) use local_day::local_day;
 pub(crate) use near::{has_place, near};
 pub(crate) use number_of::{NumberOf, number_of};
 pub(crate) use reported::{Against, Reported};
+pub(crate) use sample::in_sample;
+pub(crate) use shifted_day::{Shifts, shifted_day};
 pub(crate) use text::{TextTest, text};
 pub(crate) use turns::{Turns, turns};

@@ -11,21 +11,25 @@ pub(super) fn rows(snapshot: &Snapshot, test: &Criteria) -> u64 {
             parts.iter().map(|part| rows(snapshot, part)).sum()
         }
         Logic::Not(inner) => rows(snapshot, inner),
-        Logic::Leaf(
-            ContactTest::Field(_)
-            | ContactTest::Age { .. }
-            | ContactTest::Turns { .. }
-            | ContactTest::Near(_)
-            | ContactTest::Anniversary { .. },
-        ) => snapshot.contacts(),
-        Logic::Leaf(
-            ContactTest::Has(selector)
-            | ContactTest::Count { selector, .. }
-            | ContactTest::Aggregate { selector, .. }
-            | ContactTest::One { selector, .. }
-            | ContactTest::Share { selector, .. },
-        ) => snapshot.records(&selector.record),
-        Logic::Leaf(ContactTest::Reference(of)) => {
+        Logic::Leaf(test) => rows_of_test(snapshot, test),
+    }
+}
+
+fn rows_of_test(snapshot: &Snapshot, test: &ContactTest) -> u64 {
+    let dates = if test.dates_of_contact().is_empty() { 0 } else { snapshot.contacts() };
+    let own = match test {
+        ContactTest::Field(_)
+        | ContactTest::Age { .. }
+        | ContactTest::Turns { .. }
+        | ContactTest::Near(_)
+        | ContactTest::Sample(_)
+        | ContactTest::Anniversary { .. } => snapshot.contacts(),
+        ContactTest::Has(selector)
+        | ContactTest::Count { selector, .. }
+        | ContactTest::Aggregate { selector, .. }
+        | ContactTest::One { selector, .. }
+        | ContactTest::Share { selector, .. } => snapshot.records(&selector.record),
+        ContactTest::Reference(of) => {
             let once: u64 =
                 std::iter::once(&of.test).chain(&of.without).map(|part| rows(snapshot, part)).sum();
             match of.asks {
@@ -33,8 +37,9 @@ pub(super) fn rows(snapshot: &Snapshot, test: &Criteria) -> u64 {
                 Asks::Entered(_) => 2 * once,
             }
         }
-        Logic::Leaf(ContactTest::Sequence(sequence)) => {
+        ContactTest::Sequence(sequence) => {
             sequence.selectors().map(|selector| snapshot.records(&selector.record)).sum()
         }
-    }
+    };
+    own + dates
 }

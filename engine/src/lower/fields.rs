@@ -7,16 +7,18 @@ use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::lookups::Places;
 use hyperseg_dsl::schema::{Class, Field, FieldType};
 use hyperseg_dsl::segment::{
-    AgeUnit, Cmp, CodePattern, CodeSet, FieldTest, Near, NumberTest, Operand, Test, Window,
+    AgeUnit, Anchor, Cmp, CodePattern, CodeSet, Duration, DurationUnit, FieldTest, Near, NumberTest, Operand,
+    Shift, Test, Window,
 };
 use hyperseg_dsl::value::{Value, days_since_epoch, pack_date};
 use hyperseg_storage::layout::known_column;
 
-use super::time::{Stretch, after, before, stretch};
+use super::anchors::Place;
+use super::time::{Stretch, after, before, fixed_day, stretch};
 use super::{bounds, literal, number, relation};
 use crate::functions::{
-    Against, ListOf, Reported, Returns, TextTest, Turns, age_test, anniversary, has_place, list_test,
-    local_day, near, text, turns,
+    Against, ListOf, Reported, Returns, Shifts, TextTest, Turns, age_at, age_test, anniversary,
+    anniversary_between, has_place, list_test, local_day, near, shifted_day, text, turns,
 };
 
 /// Whether the age on a day lies in one of these ranges, as an expression over the demographic columns.
@@ -24,8 +26,30 @@ pub(super) fn age_in(unit: AgeUnit, day: NaiveDate, ages: Vec<(u32, u32)>) -> Ex
     age_test(unit, day, ages, col("birth_date"), col("deceased_on"))
 }
 
+/// Whether the age on a day that is an anchor lies in one of these ranges.
+pub(super) fn age_on(unit: AgeUnit, on: &Anchor, ages: Vec<(u32, u32)>, place: &Place<'_>) -> Result<Expr> {
+    if on.field().is_none() {
+        return Ok(age_in(unit, fixed_day(on, place.clock)?, ages));
+    }
+    Ok(age_at(unit, ages, [col("birth_date"), col("deceased_on")], place.day(on)?))
+}
+
 /// Whether the day on which an age is completed lies in a window.
-pub(super) fn turns_test(age: u32, window: &Window, clock: &Clock) -> Result<Expr> {
+pub(super) fn turns_test(age: u32, window: &Window, place: &Place<'_>) -> Result<Expr> {
+    let clock = place.clock;
+    if let Some((first, last)) = place.day_bounds(window)? {
+        let alive = Turns { age, first: None, last: None };
+        let years = Duration { count: age, unit: DurationUnit::Year };
+        let day = || shifted_day(Shifts(vec![Shift { back: false, length: years }]), col("birth_date"));
+        let first = first.map(|first| day().gt_eq(first));
+        let last = last.map(|last| day().lt_eq(last));
+        let alive = turns(alive, col("birth_date"), col("deceased_on"));
+        return Ok(std::iter::once(alive)
+            .chain(first)
+            .chain(last)
+            .reduce(Expr::and)
+            .unwrap_or_else(|| lit(true)));
+    }
     let Some((first, last)) = stretch(window, clock)?.day_bounds() else {
         return exec_err!("a birthday in a window of hours");
     };
@@ -44,7 +68,8 @@ pub(super) fn placed_by_zip(places: &Places) -> Expr {
 }
 
 /// A test of a field among these.
-pub(super) fn field_test(test: &FieldTest, fields: &[Field], clock: &Clock) -> Result<Expr> {
+pub(super) fn field_test(test: &FieldTest, fields: &[Field], place: &Place<'_>) -> Result<Expr> {
+    let clock = place.clock;
     let field = fields
         .iter()
         .find(|field| field.name == test.field)
@@ -54,6 +79,9 @@ pub(super) fn field_test(test: &FieldTest, fields: &[Field], clock: &Clock) -> R
         Test::Missing => Ok(!known(field)),
         Test::Codes(set) => Ok(code_test(&col(&field.name), set)),
         Test::Window(window) => {
+            if let Some(test) = place.in_window(&col(&field.name), field.ty, window)? {
+                return Ok(test);
+            }
             let stretch = stretch(window, clock)?;
             match field.ty {
                 FieldType::Date => Ok(stretch.date_test(&col(&field.name))),
@@ -67,7 +95,7 @@ pub(super) fn field_test(test: &FieldTest, fields: &[Field], clock: &Clock) -> R
         },
         Test::List(how, operands) => {
             let places = operands.iter().map(|operand| match literal(operand)? {
-                Value::Category(category) => place(field, category),
+                Value::Category(category) => number_of_category(field, category),
                 _ => internal_err!("a category was expected"),
             });
             Ok(list_test(ListOf { how: *how, places: places.collect::<Result<_>>()? }, col(&field.name)))
@@ -238,7 +266,7 @@ fn comparable(field: &Field, column: &Expr, constant: &Value) -> Result<(Expr, E
     let column = column.clone();
     let constant = match (field.ty, constant) {
         (FieldType::Text, Value::Text(text)) => lit(text.as_str()),
-        (FieldType::Category, Value::Category(category)) => lit(place(field, category)?),
+        (FieldType::Category, Value::Category(category)) => lit(number_of_category(field, category)?),
         (FieldType::Int, Value::Int(int)) => match i32::try_from(*int) {
             Ok(int) => lit(int),
             Err(_) => return Ok((cast(column, arrow::datatypes::DataType::Int64), lit(*int))),
@@ -259,7 +287,7 @@ fn comparable(field: &Field, column: &Expr, constant: &Value) -> Result<(Expr, E
 }
 
 /// Stored number of a category.
-fn place(field: &Field, category: &str) -> Result<i16> {
+fn number_of_category(field: &Field, category: &str) -> Result<i16> {
     let place = field.categories.iter().position(|known| known == category);
     place
         .and_then(|place| i16::try_from(place).ok())
@@ -323,7 +351,13 @@ fn behind_prefix(prefix: &str) -> Option<String> {
 }
 
 /// A yearly return of a date in a window with two ends.
-pub(super) fn anniversary_test(field: &str, window: &Window, clock: &Clock) -> Result<Expr> {
+pub(super) fn anniversary_test(field: &str, window: &Window, place: &Place<'_>) -> Result<Expr> {
+    let clock = place.clock;
+    match place.day_bounds(window)? {
+        Some((Some(first), Some(last))) => return Ok(anniversary_between(col(field), first, last)),
+        Some(_) => return exec_err!("an anniversary in a window without two ends"),
+        None => {}
+    }
     let bounds = stretch(window, clock)?.day_bounds();
     let Some((Some(first), Some(last))) = bounds else {
         return exec_err!("an anniversary in a window without two ends");

@@ -5,14 +5,16 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Channel, Class, Field, Purpose, RecordKind};
-use hyperseg_dsl::segment::{AgeUnit, Segment};
+use hyperseg_dsl::segment::{AgeUnit, Cap, Segment, Window};
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::layout::known_column;
 
 use super::records::{not_after, not_hidden};
+use super::time::stretch;
 use super::{Lowering, fields, node};
 use crate::plan::ops::Operation;
 use crate::plan::ops::consent::Consent;
+use crate::plan::ops::record_set::CountTest;
 use crate::report::Reason;
 
 /// Age from which a contact is no minor.
@@ -57,6 +59,10 @@ impl Lowering<'_> {
             inputs.push(present.blocked(reason, purpose, channel)?);
             reasons.push(reason);
         }
+        if let Some(cap) = &segment.cap {
+            inputs.push(present.capped(cap, channel)?);
+            reasons.push(Reason::FrequencyCap);
+        }
         let label = format!("{channel} for {purpose}");
         Ok(node(Operation::Gate(reasons), label, Vec::new(), inputs))
     }
@@ -87,8 +93,33 @@ impl Lowering<'_> {
                 let adult = fields::age_in(AgeUnit::Years, self.clock.today(), vec![(ADULT_YEARS, u32::MAX)]);
                 self.contact_gate(reason, Class::Demographic, adult.is_not_true())
             }
-            Reason::Excluded | Reason::Holdout => Err(internal_datafusion_err!("not a gate of its own")),
+            Reason::Excluded
+            | Reason::FrequencyCap
+            | Reason::OnePer
+            | Reason::NotSampled
+            | Reason::OverLimit
+            | Reason::Holdout => Err(internal_datafusion_err!("not a gate of its own")),
         }
+    }
+
+    /// Who was approached too often on the channel. What is not known counts, as it does for consent.
+    fn capped(&self, cap: &Cap, channel: Channel) -> Result<LogicalPlan> {
+        let kind = self.kind("delivery")?;
+        let recent = stretch(&Window::InLast(cap.per), &self.clock)?.time_test(&col("at"));
+        let own = col("channel").eq(lit(place(kind, "channel", channel.name())?));
+        let tests = [
+            not_after(&self.clock),
+            recent.is_not_false(),
+            col("channel").is_null().or(own),
+            not_hidden(kind, "status", &[category("entered_in_error")])?,
+        ];
+        let mut scan = self.tables.record_scan(kind, &[kind.class], &[])?;
+        if let Some(tests) = conjunction(tests) {
+            scan = scan.filter(tests)?;
+        }
+        let label = format!("gate {}", Reason::FrequencyCap.name());
+        let operation = Operation::CountRecords(CountTest(vec![(cap.count, u32::MAX)]));
+        Ok(node(operation, label, vec![lit(true)], vec![scan.build()?]))
     }
 
     pub(super) fn kind(&self, name: &str) -> Result<&RecordKind> {
@@ -96,14 +127,14 @@ impl Lowering<'_> {
     }
 
     fn contact_gate(&self, reason: Reason, class: Class, blocked: Expr) -> Result<LogicalPlan> {
-        let scan = self.tables.contact_scan(class)?.build()?;
+        let scan = self.tables.contact_scan(class, &[])?.build()?;
         Ok(node(Operation::FieldSet, format!("gate {}", reason.name()), vec![blocked], vec![scan]))
     }
 
     fn record_gate(&self, reason: Reason, kind: &RecordKind, mut tests: Vec<Expr>) -> Result<LogicalPlan> {
         tests.push(not_after(&self.clock));
         tests.push(not_hidden(kind, "status", &[category("entered_in_error")])?);
-        let mut scan = self.tables.record_scan(kind, &[kind.class])?;
+        let mut scan = self.tables.record_scan(kind, &[kind.class], &[])?;
         if let Some(tests) = conjunction(tests) {
             scan = scan.filter(tests)?;
         }
@@ -125,7 +156,7 @@ impl Lowering<'_> {
         let refusal = col("decision").is_null().or(col("decision").not_eq(lit(grant)));
         tests.push(refusal.clone().or(col("scope").is_null()).or(col("scope").eq(lit("all"))));
         let scan_of = |tests: Vec<Expr>| -> Result<LogicalPlan> {
-            let mut scan = self.tables.record_scan(kind, &[kind.class])?;
+            let mut scan = self.tables.record_scan(kind, &[kind.class], &[])?;
             if let Some(tests) = conjunction(tests) {
                 scan = scan.filter(tests)?;
             }

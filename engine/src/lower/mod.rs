@@ -3,6 +3,7 @@
 //! A criterion becomes one node over sets. Tests of contact fields that lie in files of one class become one
 //! predicate; a test of records becomes a leaf over a filtered scan of the kind's files.
 
+mod anchors;
 mod cost;
 mod fields;
 mod gates;
@@ -12,26 +13,31 @@ mod records;
 mod references;
 mod scans;
 mod sequences;
+mod tails;
 mod time;
 
 use datafusion::common::{DataFusionError, Result, internal_err};
-use datafusion::logical_expr::{Expr, LogicalPlan, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::lookups::Places;
-use hyperseg_dsl::schema::{Class, Schema};
-use hyperseg_dsl::segment::{Cmp, ContactTest, Criteria, Criterion, Logic, NumberTest, Operand, Segment};
+use hyperseg_dsl::schema::{Class, FieldType, Schema};
+use hyperseg_dsl::segment::{
+    Cmp, ContactTest, Criteria, Criterion, FieldTest, Logic, NumberTest, Operand, Segment, Test,
+};
 use hyperseg_dsl::value::Value;
 
 pub(crate) use gates::{gate_clock, required_reasons};
 pub(crate) use scans::Tables;
 
-use crate::functions::{NumberOf, number_of};
+use self::anchors::Place;
+use crate::functions::{NumberOf, in_sample, number_of};
+use crate::plan::chance::{Chance, Share};
 use crate::plan::node::SetNode;
 use crate::plan::ops::Operation;
 use crate::plan::ops::measure::{Bound, Bounds, Constant, Relation};
 use crate::plan::ops::record_set::CountTest;
 use crate::plan::ops::share::ShareTest;
-use crate::plan::recipients::{RecipientsNode, Share};
+use crate::plan::recipients::RecipientsNode;
 
 /// Lowers the parts of one segment against one generation.
 pub(crate) struct Lowering<'a> {
@@ -41,6 +47,13 @@ pub(crate) struct Lowering<'a> {
     pub(crate) clock: Clock,
     /// Only the number of contacts is wanted, not what each criterion says.
     pub(crate) number_only: bool,
+}
+
+/// A leaf over records.
+struct Leaf<'a> {
+    label: Option<&'a str>,
+    /// The dates of the contact from which it counts.
+    dates: &'a [&'a str],
 }
 
 impl Lowering<'_> {
@@ -71,7 +84,7 @@ impl Lowering<'_> {
         let Some(location) = self.schema().contact_field("location") else {
             return internal_err!("the schema has no location");
         };
-        let scan = self.tables.contact_scan(location.class)?.build()?;
+        let scan = self.tables.contact_scan(location.class, &[])?.build()?;
         let predicate = fields::placed_by_zip(table);
         Ok(node(Operation::FieldSet, "placed by ZIP".to_owned(), vec![predicate], vec![scan]))
     }
@@ -81,13 +94,8 @@ impl Lowering<'_> {
         self.set(test, Some(label))
     }
 
-    /// The list: gate, scans of the output columns, holdout.
-    pub(crate) fn list(
-        &self,
-        gate: LogicalPlan,
-        columns: &[String],
-        holdout: Option<Share>,
-    ) -> Result<LogicalPlan> {
+    /// The list: gate, scans of the output columns, what chance decides.
+    pub(crate) fn list(&self, gate: LogicalPlan, columns: &[String], chance: Chance) -> Result<LogicalPlan> {
         let mut classes: Vec<Class> = Vec::new();
         for field in columns.iter().filter_map(|name| self.tables.contact_field_of_column(name)) {
             if !classes.contains(&field.class) {
@@ -96,9 +104,9 @@ impl Lowering<'_> {
         }
         let scans = classes
             .into_iter()
-            .map(|class| self.tables.contact_scan(class)?.build())
+            .map(|class| self.tables.contact_scan(class, &[])?.build())
             .collect::<Result<Vec<_>>>()?;
-        RecipientsNode::plan(gate, scans, columns.to_vec(), holdout)
+        RecipientsNode::plan(gate, scans, columns.to_vec(), chance)
     }
 
     fn set(&self, test: &Criteria, label: Option<&str>) -> Result<LogicalPlan> {
@@ -170,6 +178,9 @@ impl Lowering<'_> {
             Logic::Leaf(ContactTest::Age { .. } | ContactTest::Turns { .. }) => {
                 self.schema().contact_field("birth_date").map(|field| field.class)
             }
+            Logic::Leaf(ContactTest::Sample(_)) => {
+                self.schema().contact_field("contact_id").map(|field| field.class)
+            }
             Logic::Leaf(ContactTest::Anniversary { field, .. }) => {
                 self.schema().contact_field(field).map(|field| field.class)
             }
@@ -186,28 +197,37 @@ impl Lowering<'_> {
     }
 
     fn field_set(&self, class: Class, test: &Criteria, label: Option<&str>) -> Result<LogicalPlan> {
-        let predicate = in_lists::kept_apart(self.contact_predicate(test)?)?;
-        let scan = self.tables.contact_scan(class)?.build()?;
+        let predicate = in_lists::kept_apart(self.contact_predicate(class, test)?)?;
+        let scan = self.tables.contact_scan(class, &dates_of(test))?.build()?;
         let label = label.map_or_else(|| class.name().to_owned(), str::to_owned);
         Ok(node(Operation::FieldSet, label, vec![predicate], vec![scan]))
     }
 
     /// Kleene's logic is SQL's: null is UNKNOWN.
-    fn contact_predicate(&self, test: &Criteria) -> Result<Expr> {
-        logic_expr(test, &|leaf| match leaf {
-            ContactTest::Field(test) => fields::field_test(test, &self.schema().contact, &self.clock),
+    fn contact_predicate(&self, class: Class, test: &Criteria) -> Result<Expr> {
+        let place = self.place(Some(class));
+        logic_expr(test, &|leaf| Ok(place.where_known(leaf, self.contact_test(leaf, &place)?)))
+    }
+
+    /// Where the files of a class, or those of records, are scanned.
+    fn place(&self, class: Option<Class>) -> Place<'_> {
+        Place { clock: &self.clock, schema: self.schema(), class }
+    }
+
+    fn contact_test(&self, test: &ContactTest, place: &Place<'_>) -> Result<Expr> {
+        match test {
+            ContactTest::Field(test) => fields::field_test(test, &self.schema().contact, place),
             ContactTest::Age { unit, on, test } => {
-                let day = match on {
-                    None => self.clock.today(),
-                    Some(on) => time::day(on)?,
-                };
-                Ok(fields::age_in(*unit, day, count_test(test)?.0))
+                let ages = count_test(test)?.0;
+                match on {
+                    None => Ok(fields::age_in(*unit, self.clock.today(), ages)),
+                    Some(on) => fields::age_on(*unit, on, ages, place),
+                }
             }
             ContactTest::Near(near) => Ok(fields::near_test(near)),
-            ContactTest::Turns { age, window } => fields::turns_test(*age, window, &self.clock),
-            ContactTest::Anniversary { field, window } => {
-                fields::anniversary_test(field, window, &self.clock)
-            }
+            ContactTest::Turns { age, window } => fields::turns_test(*age, window, place),
+            ContactTest::Anniversary { field, window } => fields::anniversary_test(field, window, place),
+            ContactTest::Sample(sample) => Ok(in_sample(Share::from(sample), col("contact_id"))),
             ContactTest::Has(_)
             | ContactTest::Count { .. }
             | ContactTest::Aggregate { .. }
@@ -215,27 +235,47 @@ impl Lowering<'_> {
             | ContactTest::Sequence(_)
             | ContactTest::Share { .. }
             | ContactTest::Reference(_) => internal_err!("another test among those of contact fields"),
-        })
+        }
     }
 
+    /// A test of records; UNKNOWN for contacts without a date that it counts from.
     fn leaf(&self, leaf: &ContactTest, label: Option<&str>) -> Result<LogicalPlan> {
+        let dates = leaf.dates_of_contact();
+        if dates.is_empty() {
+            return self.records(leaf, &Leaf { label, dates: &dates });
+        }
+        let known = |field: &&str| {
+            let ty = FieldType::Date;
+            let test = FieldTest { field: (*field).to_owned(), ty, test: Test::Known };
+            Logic::Leaf(ContactTest::Field(test))
+        };
+        let known: Vec<Criteria> = dates.iter().map(known).collect();
+        let inputs = vec![
+            self.records(leaf, &Leaf { label: None, dates: &dates })?,
+            self.set(&Logic::And(known), None)?,
+        ];
+        let label = label.map_or_else(|| dates.join(", "), str::to_owned);
+        Ok(node(Operation::WhereKnown, label, Vec::new(), inputs))
+    }
+
+    fn records(&self, leaf: &ContactTest, of: &Leaf<'_>) -> Result<LogicalPlan> {
         match leaf {
-            ContactTest::Has(selector) => self.record_leaf(Operation::HasRecord, selector, vec![], label),
+            ContactTest::Has(selector) => self.record_leaf(Operation::HasRecord, selector, vec![], of),
             ContactTest::Count { counted, selector, test } => {
                 let (operation, asked) = self.counting(counted, count_test(test)?);
-                self.record_leaf(operation, selector, asked, label)
+                self.record_leaf(operation, selector, asked, of)
             }
             ContactTest::Aggregate { function, selector, field, unit, test, .. } => {
                 let operation = Operation::Measure(*function, bounds(test)?);
                 let asked = self.measured(selector, field, unit.as_deref())?;
-                self.record_leaf(operation, selector, asked, label)
+                self.record_leaf(operation, selector, asked, of)
             }
             ContactTest::One { which, selector, test } => {
                 let (operation, asked) = self.one(*which, selector, test)?;
-                self.record_leaf(operation, selector, asked, label)
+                self.record_leaf(operation, selector, asked, of)
             }
-            ContactTest::Sequence(sequence) => self.sequence(sequence, label),
-            ContactTest::Reference(reference) => self.reference(reference, label),
+            ContactTest::Sequence(sequence) => self.sequence(sequence, of),
+            ContactTest::Reference(reference) => self.reference(reference, of.label),
             ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
                 let operation = Operation::ShareOfRecords(ShareTest {
                     relation: relation(*cmp),
@@ -243,16 +283,29 @@ impl Lowering<'_> {
                     at_least: at_least.unwrap_or(0),
                 });
                 let asked = vec![self.record_test(selector, test)?];
-                self.record_leaf(operation, selector, asked, label)
+                self.record_leaf(operation, selector, asked, of)
             }
             ContactTest::Field(_)
             | ContactTest::Age { .. }
             | ContactTest::Turns { .. }
             | ContactTest::Near(_)
+            | ContactTest::Sample(_)
             | ContactTest::Anniversary { .. } => {
                 internal_err!("a field of no known class")
             }
         }
+    }
+}
+
+/// The dates of the contact from which tests of contact fields count.
+fn dates_of(test: &Criteria) -> Vec<&str> {
+    match test {
+        Logic::True | Logic::False => Vec::new(),
+        Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {
+            parts.iter().flat_map(dates_of).collect()
+        }
+        Logic::Not(inner) => dates_of(inner),
+        Logic::Leaf(test) => test.dates_of_contact(),
     }
 }
 

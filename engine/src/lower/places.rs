@@ -17,6 +17,7 @@ pub(super) fn table_of(criteria: &Criteria) -> Option<&Places> {
             ContactTest::Field(_)
             | ContactTest::Age { .. }
             | ContactTest::Turns { .. }
+            | ContactTest::Sample(_)
             | ContactTest::Anniversary { .. }
             | ContactTest::Has(_)
             | ContactTest::Count { .. }

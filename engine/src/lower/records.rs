@@ -5,13 +5,14 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind};
-use hyperseg_dsl::segment::{CodeSet, Counted, FieldTest, Filter, Logic, Selector, Test, Which};
+use hyperseg_dsl::segment::{CodeSet, Counted, FieldTest, Filter, Logic, Selector, Test, Which, Window};
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::TableId;
 
+use super::anchors::Place;
 use super::in_lists::kept_apart;
 use super::time::{Stretch, sees_the_future, stretch};
-use super::{Lowering, fields, literal, logic_expr, node};
+use super::{Leaf, Lowering, fields, literal, logic_expr, node};
 use crate::plan::ops::Operation;
 use crate::plan::ops::distinct::Sameness;
 use crate::plan::ops::extreme::Extreme;
@@ -32,20 +33,20 @@ impl Lowering<'_> {
         operation: Operation,
         selector: &Selector,
         asked: Vec<Expr>,
-        label: Option<&str>,
+        of: &Leaf<'_>,
     ) -> Result<LogicalPlan> {
-        let (scan, filter) = self.selected(selector)?;
+        let (scan, filter) = self.selected(selector, of.dates)?;
         let exprs = std::iter::once(filter).chain(asked).collect();
-        let label = label.map_or_else(|| selector.record.clone(), str::to_owned);
+        let label = of.label.map_or_else(|| selector.record.clone(), str::to_owned);
         Ok(node(operation, label, exprs, vec![scan]))
     }
 
-    /// The scan of what a selector can take, and the filter that takes it.
-    pub(super) fn selected(&self, selector: &Selector) -> Result<(LogicalPlan, Expr)> {
+    /// The scan of what a selector can take, with these dates of the contact beside the rows, and the filter that takes it.
+    pub(super) fn selected(&self, selector: &Selector, dates: &[&str]) -> Result<(LogicalPlan, Expr)> {
         let kind = self.kind(&selector.record)?;
         let split = self.split(kind, selector)?;
         let classes = self.schema().classes_for(kind, narrowing_codes(&selector.filter));
-        let mut scan = self.tables.record_scan(kind, &classes)?;
+        let mut scan = self.tables.record_scan(kind, &classes, dates)?;
         if let Some(before) = conjunction(split.before) {
             scan = scan.filter(before)?;
         }
@@ -59,10 +60,7 @@ impl Lowering<'_> {
         selector: &Selector,
         test: &Filter,
     ) -> Result<(Operation, Vec<Expr>)> {
-        let latest = match which {
-            Which::Latest => true,
-            Which::Earliest => false,
-        };
+        let latest = self.is_latest(which);
         if let Some(days) = self.days_asked(test)? {
             let (low, high) = days.day_bounds().unwrap_or_default();
             let (low, high) = (low.and_then(|low| low.pred_opt()), high.and_then(|high| high.succ_opt()));
@@ -79,6 +77,13 @@ impl Lowering<'_> {
         Ok((Operation::ExtremeRecord(extreme), vec![self.record_test(selector, test)?]))
     }
 
+    pub(super) fn is_latest(&self, which: Which) -> bool {
+        match which {
+            Which::Latest => true,
+            Which::Earliest => false,
+        }
+    }
+
     /// What is asked of a selected record.
     pub(super) fn record_test(&self, selector: &Selector, test: &Filter) -> Result<Expr> {
         self.filter_expr(self.kind(&selector.record)?, test)
@@ -88,6 +93,9 @@ impl Lowering<'_> {
     fn days_asked(&self, test: &Filter) -> Result<Option<Stretch>> {
         let Logic::Leaf(FieldTest { field, test, .. }) = test else { return Ok(None) };
         let stretch = match test {
+            Test::Window(window) if window.anchors().iter().any(|anchor| anchor.field().is_some()) => {
+                return Ok(None);
+            }
             Test::Window(window) => stretch(window, &self.clock)?,
             Test::Between(low, high) => match (literal(low)?, literal(high)?) {
                 (Value::Date(low), Value::Date(high)) => Stretch::days(&self.clock, Some(*low), Some(*high)),
@@ -131,7 +139,7 @@ impl Lowering<'_> {
 
     fn filter_expr(&self, kind: &RecordKind, filter: &Filter) -> Result<Expr> {
         kept_apart(logic_expr(filter, &|test: &FieldTest| {
-            fields::field_test(test, &kind.fields, &self.clock)
+            fields::field_test(test, &kind.fields, &self.place(None))
         })?)
     }
 
@@ -139,15 +147,19 @@ impl Lowering<'_> {
         let at = col("at");
         let mut before = Vec::new();
         let mut filter = self.filter_expr(kind, &selector.filter)?;
-        let stretches =
-            selector.windows.iter().map(|window| stretch(window, &self.clock)).collect::<Result<Vec<_>>>()?;
+        let place = self.place(None);
         if !kind.schedule && !selector.windows.iter().any(sees_the_future) {
             before.extend(self.visible(kind));
         }
         if selector.active {
-            before.extend(self.active(kind, &stretches)?);
+            before.extend(self.active(kind, &selector.windows, &place)?);
         } else {
-            for stretch in &stretches {
+            for window in &selector.windows {
+                if let Some(test) = place.in_window(&at, FieldType::Time, window)? {
+                    before.push(test);
+                    continue;
+                }
+                let stretch = stretch(window, &self.clock)?;
                 // A day against hours is UNKNOWN, which the leaf has to see in order to tally it.
                 if stretch.is_exact() {
                     filter = filter.and(stretch.time_test(&at));
@@ -174,20 +186,30 @@ impl Lowering<'_> {
         late.then(|| not_after(&self.clock))
     }
 
-    /// The interval from `at` to `end` overlaps every stretch, or contains as_of when there is none.
-    fn active(&self, kind: &RecordKind, stretches: &[Stretch]) -> Result<Vec<Expr>> {
+    /// The interval from `at` to `end` overlaps every window, or contains as_of when there is none.
+    fn active(&self, kind: &RecordKind, windows: &[Window], place: &Place<'_>) -> Result<Vec<Expr>> {
         let (at, end) = (col("at"), col("end"));
         let mut exprs = Vec::new();
         let mut overlap = |starts: Stretch, ends: Stretch| {
             exprs.push(starts.time_test(&at));
             exprs.push(end.clone().is_null().or(ends.time_test(&end)));
         };
-        if stretches.is_empty() {
+        if windows.is_empty() {
             overlap(Stretch::until(&self.clock), Stretch::from(&self.clock));
         }
-        for stretch in stretches {
+        let mut of_contact = Vec::new();
+        for window in windows {
+            if let Some(tests) = place.overlaps(window)? {
+                of_contact.extend(tests);
+                continue;
+            }
+            let stretch = stretch(window, &self.clock)?;
+            if stretch.is_empty() {
+                of_contact.push(lit(false));
+            }
             overlap(stretch.not_after_end(&self.clock), stretch.not_before_start(&self.clock));
         }
+        exprs.extend(of_contact);
         if !kind.ended.is_empty() {
             let values: Vec<Value> = kind.ended.iter().map(|text| Value::Category(text.clone())).collect();
             exprs.push(col("end").is_not_null().or(not_hidden(kind, "status", &values)?));

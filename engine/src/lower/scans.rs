@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use datafusion::common::Result;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use hyperseg_dsl::schema::{Class, Field, RecordKind};
 use hyperseg_storage::layout::{contact_schema, known_column, record_schema};
 use hyperseg_storage::{FileEntry, Snapshot};
 
-use crate::table::{Sealed, Source, consecutive, scan_of};
+use crate::table::{DateOfContact, Sealed, SealedFile, Source, consecutive, scan_of, with_columns};
 
 /// Makes scans of one generation.
 pub(crate) struct Tables {
@@ -43,30 +44,61 @@ impl Tables {
         })
     }
 
-    /// The contact fields of a class.
-    pub(crate) fn contact_scan(&self, class: Class) -> Result<LogicalPlanBuilder> {
+    /// The contact fields of a class, and beside them these dates of other classes.
+    pub(crate) fn contact_scan(&self, class: Class, dates: &[&str]) -> Result<LogicalPlanBuilder> {
         let files = self.by_shard(|shard| self.snapshot.contact_files(class, shard).collect());
         let schema = contact_schema(self.snapshot.schema(), class);
-        let source = Source { schema, shards: files, sealed: Arc::clone(&self.sealed), bytes: true };
+        let source = self.with_dates(
+            files,
+            schema,
+            true,
+            dates.iter().copied().filter(|date| {
+                self.snapshot.schema().contact_field(date).is_some_and(|field| field.class != class)
+            }),
+        )?;
         scan_of(&format!("contact_{}", class.name().replace('.', "_")), source)
     }
 
-    /// The records of a kind, in the files of these classes.
-    pub(crate) fn record_scan(&self, kind: &RecordKind, classes: &[Class]) -> Result<LogicalPlanBuilder> {
+    /// The records of a kind, in the files of these classes, and beside each these dates of its contact.
+    pub(crate) fn record_scan(
+        &self,
+        kind: &RecordKind,
+        classes: &[Class],
+        dates: &[&str],
+    ) -> Result<LogicalPlanBuilder> {
         let files = self.by_shard(|shard| self.snapshot.record_files(&kind.name, shard, classes).collect());
-        let source = Source {
-            schema: record_schema(kind),
-            shards: files,
-            sealed: Arc::clone(&self.sealed),
-            bytes: false,
-        };
+        let source = self.with_dates(files, record_schema(kind), false, dates.iter().copied())?;
         scan_of(&kind.name, source)
     }
 
-    fn by_shard<'a>(
-        &'a self,
-        files: impl Fn(u32) -> Vec<&'a FileEntry> + 'a,
-    ) -> Vec<Vec<crate::table::SealedFile>> {
+    fn with_dates<'d>(
+        &self,
+        shards: Vec<Vec<SealedFile>>,
+        schema: SchemaRef,
+        bytes: bool,
+        dates: impl Iterator<Item = &'d str>,
+    ) -> Result<Source> {
+        let mut names: Vec<&str> = dates.collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut dates = Vec::with_capacity(names.len());
+        for name in names {
+            let field = self.snapshot.schema().contact_field(name);
+            let class = field.ok_or_else(|| internal_datafusion_err!("no contact field {name}"))?.class;
+            let source = Source {
+                schema: contact_schema(self.snapshot.schema(), class),
+                shards: self.by_shard(|shard| self.snapshot.contact_files(class, shard).collect()),
+                sealed: Arc::clone(&self.sealed),
+                bytes: true,
+                dates: Vec::new(),
+            };
+            dates.push(DateOfContact::new(name, source)?);
+        }
+        let schema = if dates.is_empty() { schema } else { with_columns(&schema, &dates) };
+        Ok(Source { schema, shards, sealed: Arc::clone(&self.sealed), bytes, dates })
+    }
+
+    fn by_shard<'a>(&'a self, files: impl Fn(u32) -> Vec<&'a FileEntry> + 'a) -> Vec<Vec<SealedFile>> {
         let shards = u32::try_from(self.shards().len()).unwrap_or(u32::MAX);
         consecutive((0..shards).map(files))
     }

@@ -5,7 +5,7 @@ use datafusion::logical_expr::LogicalPlan;
 use hyperseg_dsl::schema::FieldType;
 use hyperseg_dsl::segment::{Duration, DurationUnit, Relation as Written, SameField, Sequence};
 
-use super::{Lowering, node};
+use super::{Leaf, Lowering, node};
 use crate::plan::ops::Operation;
 use crate::plan::ops::distinct::Sameness;
 use crate::plan::ops::sequence::{Chain, Link, Reach, Relation};
@@ -13,7 +13,7 @@ use crate::plan::rows::RowsNode;
 
 impl Lowering<'_> {
     /// A chain over the rows of its records.
-    pub(super) fn sequence(&self, sequence: &Sequence, label: Option<&str>) -> Result<LogicalPlan> {
+    pub(super) fn sequence(&self, sequence: &Sequence, of: &Leaf<'_>) -> Result<LogicalPlan> {
         let first = &sequence.first.selector.record;
         let links = sequence.links.iter().map(|link| Link {
             relation: match link.relation {
@@ -35,11 +35,11 @@ impl Lowering<'_> {
         };
         let mut inputs = Vec::with_capacity(chain.clocks.len());
         for (place, selector) in sequence.selectors().enumerate() {
-            let (scan, filter) = self.selected(selector)?;
+            let (scan, filter) = self.selected(selector, of.dates)?;
             let columns = chain.columns(place).into_iter().map(str::to_owned).collect();
             inputs.push(RowsNode::plan(filter, columns, scan)?);
         }
-        let label = label.map_or_else(|| first.clone(), str::to_owned);
+        let label = of.label.map_or_else(|| first.clone(), str::to_owned);
         Ok(node(Operation::RecordChain(chain), label, Vec::new(), inputs))
     }
 

@@ -4,10 +4,11 @@ use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Weekday};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, internal_datafusion_err, internal_err};
 use datafusion::logical_expr::{Expr, Operator, binary_expr, lit};
 use hyperseg_dsl::clock::Clock;
-use hyperseg_dsl::segment::{Duration, DurationUnit, Operand, Period, Turn, Window};
+use hyperseg_dsl::segment::{Anchor, Duration, DurationUnit, Operand, Period, Start, Turn, Window};
 use hyperseg_dsl::value::{Value, When, pack_date, pack_time};
 
 use super::literal;
+use crate::functions::Shifts;
 
 /// A stretch of time: bounds for moments known to the instant and for those known to the day, all included.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,6 +84,11 @@ impl Stretch {
             DayBounds::Within(..) | DayBounds::Unknown => false,
         };
         instants && days && self.instants.0.is_none()
+    }
+
+    /// Days of which the last lies before the first.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self.days, DayBounds::Within(Some(low), Some(high)) if high < low)
     }
 
     /// Measured in hours or minutes.
@@ -174,11 +180,11 @@ pub(super) fn stretch(window: &Window, clock: &Clock) -> Result<Stretch> {
             (None, None) => days(Some(minus(today, *far)?), Some(minus(today, *near)?)),
             (_, _) => internal_err!("hours and days in one window"),
         },
-        Window::Since(date) => days(Some(day(date)?), None),
-        Window::Before(date) => days(None, Some(before(day(date)?)?)),
-        Window::After(date) => days(Some(after(day(date)?)?), None),
-        Window::On(date) => days(Some(day(date)?), Some(day(date)?)),
-        Window::Between(low, high) => days(Some(day(low)?), Some(day(high)?)),
+        Window::Since(day) => days(Some(fixed_day(day, clock)?), None),
+        Window::Before(day) => days(None, Some(before(fixed_day(day, clock)?)?)),
+        Window::After(day) => days(Some(after(fixed_day(day, clock)?)?), None),
+        Window::On(day) => days(Some(fixed_day(day, clock)?), Some(fixed_day(day, clock)?)),
+        Window::Between(first, last) => days(Some(fixed_day(first, clock)?), Some(fixed_day(last, clock)?)),
         Window::Calendar(turn, period) => {
             let this = first_of(today, *period)?;
             let first = match turn {
@@ -234,6 +240,16 @@ pub(super) fn day(operand: &Operand) -> Result<NaiveDate> {
         Value::Date(day) => Ok(*day),
         _ => internal_err!("a date was expected"),
     }
+}
+
+/// The day of an anchor that is none of the contact.
+pub(super) fn fixed_day(anchor: &Anchor, clock: &Clock) -> Result<NaiveDate> {
+    let start = match &anchor.start {
+        Start::Date(date) => day(date)?,
+        Start::AsOf => clock.today(),
+        Start::Field(_) => return internal_err!("a day of the contact where one of the run was expected"),
+    };
+    Ok(Shifts(anchor.shifts.clone()).from(start))
 }
 
 /// The day before, or the calendar's end.

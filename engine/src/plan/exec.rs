@@ -51,6 +51,16 @@ pub(crate) trait SetOperator: Debug + Send + Sync {
         false
     }
 
+    /// It looks at the inputs of all shards before it answers for one: it gets no streams but [`ShardContext::whole`].
+    fn gathers(&self) -> bool {
+        false
+    }
+
+    /// This operator as what cuts the list, when it is that.
+    fn as_tails(&self) -> Option<&super::ops::tails::Tails> {
+        None
+    }
+
     /// This operator as the gate, when it is one.
     fn as_gate(&self) -> Option<&super::ops::gate::Gate> {
         None
@@ -65,10 +75,41 @@ pub(crate) struct ShardContext {
     pub(crate) contacts: usize,
     /// Memory of this operator and shard, from the query's pool.
     pub(crate) reservation: MemoryReservation,
+    /// The inputs of all shards, for an operator that [gathers](SetOperator::gathers).
+    pub(crate) whole: Option<Whole>,
     metrics: ExecutionPlanMetricsSet,
 }
 
+/// The inputs of an operator in every shard.
+pub(crate) struct Whole {
+    /// The operator's inputs; partition *i* is shard *i*.
+    pub(crate) inputs: Vec<Arc<dyn ExecutionPlan>>,
+    /// What they are executed with.
+    pub(crate) context: Arc<TaskContext>,
+    /// Contacts of each shard.
+    pub(crate) shards: Arc<[u32]>,
+}
+
 impl ShardContext {
+    /// The context of a node that puts out one row for a shard.
+    pub(crate) fn of(
+        name: &'static str,
+        partition: usize,
+        shards: &[u32],
+        context: &TaskContext,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<Self> {
+        let contacts = shards.get(partition).copied();
+        let contacts = contacts.ok_or_else(|| internal_datafusion_err!("no shard {partition}"))?;
+        Ok(Self {
+            shard: u32::try_from(partition).map_err(|_| internal_datafusion_err!("too many shards"))?,
+            contacts: contacts as usize,
+            reservation: MemoryConsumer::new(name).register(context.memory_pool()),
+            whole: None,
+            metrics: metrics.clone(),
+        })
+    }
+
     /// A new counter of this operator, shown by `plan --analyze` and read by the reports. Made once, not per batch:
     /// every call adds one to the plan's metrics.
     pub(crate) fn counter(&self, name: impl Into<Cow<'static, str>>) -> Count {
@@ -224,28 +265,25 @@ impl ExecutionPlan for SetExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let contacts = self
-            .shards
-            .get(partition)
-            .copied()
-            .ok_or_else(|| internal_datafusion_err!("no shard {partition}"))?;
         let start = |input: &Arc<dyn ExecutionPlan>| {
             let stream = input.execute(partition, Arc::clone(&context))?;
             Ok(if self.at_once { in_task(stream) } else { stream })
         };
         let inputs = self.inputs.clone();
-        let streams = if self.answers.is_some() {
-            inputs.iter().map(|input| input.execute(partition, Arc::clone(&context))).collect()
+        let streams = if self.operator.gathers() {
+            Vec::new()
+        } else if self.answers.is_some() {
+            let own = inputs.iter().map(|input| input.execute(partition, Arc::clone(&context)));
+            own.collect::<Result<Vec<_>>>()?
         } else {
-            inputs.iter().map(start).collect::<Result<Vec<_>>>()
-        }?;
-        let reservation = MemoryConsumer::new(self.operator.name()).register(context.memory_pool());
-        let shard = ShardContext {
-            shard: u32::try_from(partition).map_err(|_| internal_datafusion_err!("too many shards"))?,
-            contacts: contacts as usize,
-            reservation,
-            metrics: self.metrics.clone(),
+            inputs.iter().map(start).collect::<Result<Vec<_>>>()?
         };
+        let mut shard =
+            ShardContext::of(self.operator.name(), partition, &self.shards, &context, &self.metrics)?;
+        if self.operator.gathers() {
+            let (inputs, shards) = (self.inputs.clone(), Arc::clone(&self.shards));
+            shard.whole = Some(Whole { inputs, context: Arc::clone(&context), shards });
+        }
         let operator = Arc::clone(&self.operator);
         let answers = self.answers.clone();
         let answer = async move {

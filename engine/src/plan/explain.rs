@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricValue;
 
+use super::amounts::AmountsExec;
 use super::exec::SetExec;
 use super::recipients::RecipientsExec;
 use crate::report::Counters;
@@ -81,7 +82,10 @@ fn line(plan: &Arc<dyn ExecutionPlan>) -> String {
 }
 
 fn is_ours(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    plan.is::<SetExec>() || plan.is::<RecipientsExec>() || plan.is::<EncryptedScan>()
+    plan.is::<SetExec>()
+        || plan.is::<RecipientsExec>()
+        || plan.is::<AmountsExec>()
+        || plan.is::<EncryptedScan>()
 }
 
 fn figures(plan: &Arc<dyn ExecutionPlan>) -> String {

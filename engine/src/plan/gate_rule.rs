@@ -80,9 +80,11 @@ fn visit(plan: &Arc<dyn ExecutionPlan>, below_gate: bool, found: &mut Found) {
     }
     let list = plan.is::<RecipientsExec>();
     found.lists += usize::from(list);
+    let cuts = plan.downcast_ref::<SetExec>().is_some_and(|set| set.operator().as_tails().is_some());
     for (place, child) in plan.children().into_iter().enumerate() {
-        // The list node reads its scans under the gate's answer alone; its first child is the gate.
-        let restricted = list && place > 0 && child.is::<EncryptedScan>();
+        // The list node reads its scans under the gate's answer alone; its first child is the gate, or what takes some of
+        // those whom the gate lets through. That one only takes away: what it reads beside the gate adds nobody.
+        let restricted = place > 0 && (list && child.is::<EncryptedScan>() || cuts);
         visit(child, below_gate || gate.is_some() || restricted, found);
     }
 }

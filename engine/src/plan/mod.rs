@@ -5,6 +5,8 @@
 //!
 //! ```text
 //! Recipients                    rows of the list: id, address, output fields, for members only
+//!   Tails                       one for each value, a sample, the first so many; looks at all shards at once
+//!     Amounts                   a number for each contact
 //!   Gate                        consent and suppression, in waterfall order
 //!     Criteria                  the author's criteria, TRUE for all
 //!       FieldSet | RecordSet | And | Or | Not …
@@ -15,6 +17,8 @@
 //!     FieldSet | RecordSet …    one per gate
 //! ```
 
+pub(crate) mod amounts;
+pub(crate) mod chance;
 pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod gate_rule;

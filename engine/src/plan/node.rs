@@ -7,6 +7,8 @@ use std::sync::{Arc, LazyLock};
 use datafusion::common::{DFSchema, DFSchemaRef, Result};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 
+use hyperseg_storage::layout::ORDINAL;
+
 use super::ops::Operation;
 use crate::sets::ShardSet;
 
@@ -74,6 +76,12 @@ impl UserDefinedLogicalNodeCore for SetNode {
         let needed = |input: &LogicalPlan| -> Vec<usize> {
             let schema = input.schema();
             let columns = self.operation.columns();
+            if let Operation::Tails(asked) = &self.operation
+                && schema.index_of_column_by_name(None, ORDINAL).is_some()
+            {
+                let wanted = |name: &str| name == ORDINAL || asked.columns().contains(&name);
+                return (0..schema.fields().len()).filter(|&at| wanted(schema.field(at).name())).collect();
+            }
             if !self.operation.is_leaf() || self.operation.reads_rows() {
                 return (0..schema.fields().len()).collect();
             }

@@ -14,6 +14,7 @@ use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
+use super::amounts::{AmountsExec, AmountsNode};
 use super::exec::{Answers, SetExec};
 use super::leaf_cache::{LeafCache, LeafKey};
 use super::node::SetNode;
@@ -82,6 +83,18 @@ impl ExtensionPlanner for SetPlanner {
                 return internal_err!("rows of something that is no scan");
             };
             return Ok(Some(Arc::new(scan.selecting(&filter, &rows.columns(), &[])?)));
+        }
+        if let (Some(amounts), [scan], [logical]) =
+            (node.as_any().downcast_ref::<AmountsNode>(), physical_inputs, logical_inputs)
+        {
+            let mut exprs = Vec::with_capacity(amounts.exprs.len());
+            for expr in &amounts.exprs {
+                exprs.push(planner.create_physical_expr(expr, logical.schema(), session, context)?);
+            }
+            let (scan, asked) = selecting(amounts.making.columns(), scan, &exprs)?;
+            let shards = Arc::clone(&self.of.shards);
+            let plan = AmountsExec::try_new(amounts.making.clone(), asked, scan, shards)?;
+            return Ok(Some(Arc::new(plan)));
         }
         let Some(node) = node.as_any().downcast_ref::<SetNode>() else { return Ok(None) };
         let mut exprs = Vec::with_capacity(node.exprs.len());
@@ -197,18 +210,27 @@ fn push_down(
         [filter, questions @ ..] if operation.asks_the_scan() => {
             Ok((Arc::new(scan.selecting(filter, operation.columns(), questions)?), vec![]))
         }
-        [filter, asked @ ..] => {
-            let named: Vec<_> = asked.iter().flat_map(collect_columns).collect();
-            let mut columns: Vec<&str> = operation.columns().to_vec();
-            columns.extend(named.iter().map(|column| column.name()));
-            columns.sort_unstable();
-            columns.dedup();
-            let scan = scan.selecting(filter, &columns, &[])?;
-            let schema = scan.schema();
-            let asked = asked.iter().map(|expr| reassign_expr_columns(Arc::clone(expr), &schema));
-            let asked = asked.collect::<Result<_>>()?;
-            Ok((Arc::new(scan), asked))
-        }
-        [] => internal_err!("{} without its filter", operation.name()),
+        _ => selecting(operation.columns(), input, exprs),
     }
+}
+
+/// A scan that selects by the first expression, and the others over what it puts out: these columns and theirs.
+fn selecting(
+    columns: &[&str],
+    input: &Arc<dyn ExecutionPlan>,
+    exprs: &[Arc<dyn PhysicalExpr>],
+) -> Result<PushedDown> {
+    let (Some(scan), [filter, asked @ ..]) = (input.downcast_ref::<EncryptedScan>(), exprs) else {
+        return internal_err!("rows without a scan or a filter");
+    };
+    let named: Vec<_> = asked.iter().flat_map(collect_columns).collect();
+    let mut columns: Vec<&str> = columns.to_vec();
+    columns.extend(named.iter().map(|column| column.name()));
+    columns.sort_unstable();
+    columns.dedup();
+    let scan = scan.selecting(filter, &columns, &[])?;
+    let schema = scan.schema();
+    let asked = asked.iter().map(|expr| reassign_expr_columns(Arc::clone(expr), &schema));
+    let asked = asked.collect::<Result<_>>()?;
+    Ok((Arc::new(scan), asked))
 }

@@ -9,9 +9,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, DFSchemaRef, Result, internal_datafusion_err, internal_err};
 use datafusion::execution::TaskContext;
@@ -25,50 +25,29 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SendableRecordBatchStream,
 };
 use futures::TryStreamExt;
-use hmac::{Hmac, KeyInit, Mac};
-use hyperseg_dsl::segment::Holdout;
 use hyperseg_storage::layout::ORDINAL;
-use sha2::Sha256;
 
+use super::chance::{Arms, Chance};
 use super::exec::column;
 use crate::report::Reason;
 use crate::sets::ShardSet;
 use crate::table::EncryptedScan;
+
+/// Column of the list with the arm of a split.
+pub(crate) const ARM: &str = "arm";
+
+/// Name of the counter of recipients in the arm at this place.
+pub(crate) fn arm_counter(place: usize) -> String {
+    format!("arm_{place}")
+}
 
 /// Logical node of the list. Inputs: the gate, then one scan per class that has an output column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RecipientsNode {
     inputs: Vec<LogicalPlan>,
     columns: Vec<String>,
-    holdout: Option<Share>,
+    chance: Chance,
     schema: DFSchemaRef,
-}
-
-/// The share of contacts that a holdout keeps back.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Share {
-    percent_millis: u32,
-    seed: String,
-}
-
-impl From<&Holdout> for Share {
-    fn from(holdout: &Holdout) -> Self {
-        Self { percent_millis: holdout.percent_millis, seed: holdout.seed.clone() }
-    }
-}
-
-impl Share {
-    /// Held back: the first 8 bytes of HMAC-SHA-256(seed, contact id), big-endian, lie below the share of 2^64.
-    pub(crate) fn keeps_back(&self, contact_id: &str) -> Result<bool> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.seed.as_bytes())
-            .map_err(|_| internal_datafusion_err!("a seed that is no key"))?;
-        mac.update(contact_id.as_bytes());
-        let digest = mac.finalize().into_bytes();
-        let mut first = [0_u8; 8];
-        first.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
-        let threshold = (u128::from(self.percent_millis) << 64).saturating_add(50_000) / 100_000;
-        Ok(u128::from(u64::from_be_bytes(first)) < threshold)
-    }
 }
 
 impl RecipientsNode {
@@ -77,16 +56,19 @@ impl RecipientsNode {
         gate: LogicalPlan,
         scans: Vec<LogicalPlan>,
         columns: Vec<String>,
-        holdout: Option<Share>,
+        chance: Chance,
     ) -> Result<LogicalPlan> {
         let mut fields = Vec::with_capacity(columns.len());
         for name in &columns {
             let field = scans.iter().find_map(|scan| scan.schema().field_with_unqualified_name(name).ok());
             fields.push(field.cloned().ok_or_else(|| internal_datafusion_err!("no scan has column {name}"))?);
         }
+        if chance.arms.is_some() {
+            fields.push(Arc::new(Field::new(ARM, DataType::Utf8, false)));
+        }
         let schema = Arc::new(DFSchema::try_from(Schema::new(fields))?);
         let inputs = std::iter::once(gate).chain(scans).collect();
-        let node = Self { inputs, columns, holdout, schema };
+        let node = Self { inputs, columns, chance, schema };
         Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
     }
 }
@@ -141,7 +123,7 @@ impl UserDefinedLogicalNodeCore for RecipientsNode {
 pub(crate) struct RecipientsExec {
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     schema: SchemaRef,
-    holdout: Option<Share>,
+    chance: Chance,
     shards: Arc<[u32]>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
@@ -154,13 +136,13 @@ impl RecipientsExec {
         inputs: Vec<Arc<dyn ExecutionPlan>>,
         shards: Arc<[u32]>,
     ) -> Result<Self> {
-        Self::over(inputs, Arc::clone(node.schema.inner()), node.holdout.clone(), shards)
+        Self::over(inputs, Arc::clone(node.schema.inner()), node.chance.clone(), shards)
     }
 
     fn over(
         inputs: Vec<Arc<dyn ExecutionPlan>>,
         schema: SchemaRef,
-        holdout: Option<Share>,
+        chance: Chance,
         shards: Arc<[u32]>,
     ) -> Result<Self> {
         for input in &inputs {
@@ -174,7 +156,7 @@ impl RecipientsExec {
             EmissionType::Final,
             Boundedness::Bounded,
         ));
-        Ok(Self { inputs, schema, holdout, shards, properties, metrics: ExecutionPlanMetricsSet::new() })
+        Ok(Self { inputs, schema, chance, shards, properties, metrics: ExecutionPlanMetricsSet::new() })
     }
 }
 
@@ -208,7 +190,7 @@ impl ExecutionPlan for RecipientsExec {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let plan =
-            Self::over(children, Arc::clone(&self.schema), self.holdout.clone(), Arc::clone(&self.shards))?;
+            Self::over(children, Arc::clone(&self.schema), self.chance.clone(), Arc::clone(&self.shards))?;
         Ok(Arc::new(plan))
     }
 
@@ -217,7 +199,7 @@ impl ExecutionPlan for RecipientsExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let plan =
-            Self::over(children, Arc::clone(&self.schema), self.holdout.clone(), Arc::clone(&self.shards))?;
+            Self::over(children, Arc::clone(&self.schema), self.chance.clone(), Arc::clone(&self.shards))?;
         Ok(Arc::new(plan))
     }
 
@@ -235,7 +217,7 @@ impl ExecutionPlan for RecipientsExec {
         let mut gate = gate.execute(partition, Arc::clone(&context))?;
         let scans = scans.to_vec();
         let schema = Arc::clone(&self.schema);
-        let holdout = self.holdout.clone();
+        let chance = self.chance.clone();
         let metrics = self.metrics.clone();
         let reservation = MemoryConsumer::new("RecipientsExec").register(context.memory_pool());
         let rows = async move {
@@ -256,20 +238,32 @@ impl ExecutionPlan for RecipientsExec {
                 reservation.try_grow(table.get_array_memory_size())?;
                 tables.push(table);
             }
-            let columns = schema
-                .fields()
+            let read = |field: &&FieldRef| chance.arms.is_none() || field.name() != ARM;
+            let stored: Vec<FieldRef> = schema.fields().iter().filter(read).cloned().collect();
+            let columns = stored
                 .iter()
                 .map(|field| {
                     let found = tables.iter().find_map(|table| table.column_by_name(field.name()));
                     found.cloned().ok_or_else(|| internal_datafusion_err!("an output column was not read"))
                 })
                 .collect::<Result<Vec<ArrayRef>>>()?;
-            let mut rows = RecordBatch::try_new(Arc::clone(&schema), columns)?;
-            if let Some(share) = &holdout {
-                let kept = released(share, &rows)?;
-                let count = MetricBuilder::new(&metrics).counter(Reason::Holdout.name(), partition);
-                count.add(kept.len() - kept.true_count());
+            let mut rows = RecordBatch::try_new(Arc::new(Schema::new(stored)), columns)?;
+            let count = |name: &str, number| {
+                MetricBuilder::new(&metrics).counter(name.to_owned(), partition).add(number);
+            };
+            if let Some(sample) = &chance.sample {
+                let kept = those(&rows, sample.test()?)?;
+                count(Reason::NotSampled.name(), kept.len() - kept.true_count());
                 rows = filter_record_batch(&rows, &kept)?;
+            }
+            if let Some(holdout) = &chance.holdout {
+                let held = holdout.test()?;
+                let kept = those(&rows, |id| !held(id))?;
+                count(Reason::Holdout.name(), kept.len() - kept.true_count());
+                rows = filter_record_batch(&rows, &kept)?;
+            }
+            if let Some(arms) = &chance.arms {
+                rows = with_arms(&rows, arms, &schema, count)?;
             }
             MetricBuilder::new(&metrics).counter("recipients", partition).add(rows.num_rows());
             Ok(rows)
@@ -283,13 +277,38 @@ impl ExecutionPlan for RecipientsExec {
     }
 }
 
-/// Who is not held back.
-fn released(share: &Share, rows: &RecordBatch) -> Result<BooleanArray> {
-    let ids: &StringArray = column(rows, "contact_id")?;
-    let mut kept = Vec::with_capacity(ids.len());
-    for id in ids {
-        let id = id.ok_or_else(|| internal_datafusion_err!("a contact without id"))?;
-        kept.push(!share.keeps_back(id)?);
+/// Rows whose id passes a test.
+fn those(rows: &RecordBatch, passes: impl Fn(&str) -> bool) -> Result<BooleanArray> {
+    Ok(BooleanArray::from(ids(rows)?.into_iter().map(passes).collect::<Vec<_>>()))
+}
+
+/// The rows with the name of their arm, and a count of each arm.
+fn with_arms(
+    rows: &RecordBatch,
+    arms: &Arms,
+    schema: &SchemaRef,
+    count: impl Fn(&str, usize),
+) -> Result<RecordBatch> {
+    let names: Vec<&str> = arms.names().collect();
+    let place = arms.place()?;
+    let mut counts = vec![0_usize; names.len()];
+    let mut column = Vec::with_capacity(rows.num_rows());
+    for id in ids(rows)? {
+        let found = place(id).and_then(|place| Some((names.get(place)?, counts.get_mut(place)?)));
+        let (name, number) = found.ok_or_else(|| internal_datafusion_err!("a contact in no arm"))?;
+        *number += 1;
+        column.push(*name);
     }
-    Ok(BooleanArray::from(kept))
+    for (place, number) in counts.into_iter().enumerate() {
+        count(&arm_counter(place), number);
+    }
+    let mut columns = rows.columns().to_vec();
+    columns.push(Arc::new(StringArray::from(column)));
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+fn ids(rows: &RecordBatch) -> Result<Vec<&str>> {
+    let ids: &StringArray = column(rows, "contact_id")?;
+    let there = |id: Option<_>| id.ok_or_else(|| internal_datafusion_err!("a contact without id"));
+    ids.iter().map(there).collect()
 }

@@ -11,8 +11,8 @@ use crate::plan::exec::{SetExec, SetOperator};
 use crate::plan::explain;
 use crate::plan::ops::criteria::{PLACED_BY_ZIP, cumulative};
 use crate::plan::ops::gate::MATCHED;
-use crate::plan::recipients::RecipientsExec;
-use crate::report::{CountReport, CriterionReport, FunnelReport, PlanReport, Reason, Removed};
+use crate::plan::recipients::{RecipientsExec, arm_counter};
+use crate::report::{ArmCount, CountReport, CriterionReport, FunnelReport, PlanReport, Reason, Removed};
 use crate::request::Request;
 
 pub(super) async fn count(engine: &Engine, request: &Request) -> Result<CountReport> {
@@ -79,6 +79,7 @@ pub(super) fn count_report(executed: &Executed, request: &Request) -> Result<Cou
     let criteria = node(plan, "CriteriaExec").ok_or_else(missing)?;
     let placed = operator(&criteria).is_some_and(|operator| operator.places_by_zip());
     let mut removed = Vec::new();
+    let mut arms = Vec::new();
     let mut releasable_contacts = None;
     let mut matched = explain::counter(&criteria, "true");
     if releasable(request).is_some() {
@@ -89,11 +90,31 @@ pub(super) fn count_report(executed: &Executed, request: &Request) -> Result<Cou
             removed.push(Removed { reason, contacts: explain::counter(&gate, reason.name()) });
         }
         let mut left = explain::counter(&gate, "true");
+        let segment = request.segment.segment();
+        let tails = node(plan, "TailsExec");
+        if let Some(tails) = &tails {
+            let operator = tails.downcast_ref::<SetExec>().map(|set| Arc::clone(set.operator()));
+            let reasons = operator.and_then(|operator| Some(operator.as_tails()?.asked.reasons()));
+            for reason in reasons.unwrap_or_default() {
+                removed.push(Removed { reason, contacts: explain::counter(tails, reason.name()) });
+            }
+            left = explain::counter(tails, "true");
+        }
         if let Some(list) = explain::find(plan, &|node| node.is::<RecipientsExec>()) {
             left = explain::counter(&list, "recipients");
-            if request.segment.segment().holdout.is_some() {
-                let contacts = explain::counter(&list, Reason::Holdout.name());
-                removed.push(Removed { reason: Reason::Holdout, contacts });
+            let thinned = [
+                (Reason::NotSampled, segment.sample.is_some() && tails.is_none()),
+                (Reason::Holdout, segment.holdout.is_some()),
+            ];
+            for (reason, _) in thinned.into_iter().filter(|(_, asked)| *asked) {
+                removed.push(Removed { reason, contacts: explain::counter(&list, reason.name()) });
+            }
+            for (place, arm) in segment.split.iter().flat_map(|split| &split.arms).enumerate() {
+                let contacts = explain::counter(&list, &arm_counter(place));
+                arms.push(ArmCount { arm: arm.name.clone(), contacts });
+            }
+            if !arms.is_empty() && left != arms.iter().map(|arm| arm.contacts).sum::<u64>() {
+                return Err(Error::Query { doing: "reporting", kind: "arms that do not make the list" });
             }
         }
         releasable_contacts = Some(left);
@@ -110,6 +131,7 @@ pub(super) fn count_report(executed: &Executed, request: &Request) -> Result<Cou
         placed_by_zip: placed.then(|| explain::counter(&criteria, PLACED_BY_ZIP)),
         removed,
         releasable: releasable_contacts,
+        arms,
         scope: executed.scope_report(request),
     })
 }

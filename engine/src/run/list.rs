@@ -20,9 +20,10 @@ use super::Engine;
 use super::count::count_report;
 use super::digest::{CanonicalRows, ListDigest};
 use super::query::{self, Executed, Wanted, aborted, releasable};
-use super::recheck::Recheck;
+use super::recheck::{Recheck, list};
 use super::render::render;
 use crate::error::{Error, Result};
+use crate::plan::recipients::ARM;
 use crate::report::{CountReport, Receipt};
 use crate::request::{ConsentAge, Guards, Request};
 
@@ -35,7 +36,7 @@ const SKEW_MICROS_MAX: i64 = 300_000_000;
 type Chunks = Box<dyn Iterator<Item = hyperseg_storage::Result<Zeroizing<Vec<u8>>>> + Send>;
 
 /// A released list: its receipt and its rows, sorted by contact id. Columns are texts: `contact_id`, the address on
-/// the channel, the output fields.
+/// the channel, the output fields, and `arm` when the segment splits its list.
 pub struct Recipients {
     receipt: Receipt,
     schema: SchemaRef,
@@ -166,6 +167,7 @@ fn prepare(
     let broken = |_| Error::Query { doing: "sorting the list", kind: "arrow" };
     let fields = query::list_fields(request.segment.segment(), channel);
     let schema = snapshot.schema();
+    let arms = request.segment.segment().split.is_some().then_some(ARM);
     let parts = executed.shards.par_iter().enumerate().map(|(shard, batches)| {
         let Some(first) = batches.first() else { return Ok(None) };
         let rows = concat_batches(&first.schema(), batches).map_err(broken)?;
@@ -175,13 +177,19 @@ fn prepare(
         let shard =
             u32::try_from(shard).map_err(|_| Error::Query { doing: "sorting the list", kind: "shard" })?;
         recheck.shard(shard, &rows)?;
+        let segment = request.segment.segment();
+        list::by_chance(segment, &rows)?;
+        let values = list::values(segment, &rows, schema, &request.clock)?;
         let contacts = snapshot.shards().get(shard as usize).map_or(0, |shard| shard.contacts);
         let members = members(shard, contacts, &rows);
-        Ok(Some((Sorted::of(render(&rows, &fields, schema)?)?, members)))
+        Ok(Some(((Sorted::of(render(&rows, &fields, arms, schema)?)?, values), members)))
     });
     let parts = parts.collect::<Result<Vec<_>>>()?;
-    let (parts, members): (Vec<Sorted>, Vec<Vec<u8>>) = parts.into_iter().flatten().unzip();
-    let columns = fields.iter().map(|name| Field::new(*name, DataType::Utf8, true));
+    let (parts, members): (Vec<_>, Vec<Vec<u8>>) = parts.into_iter().flatten().unzip();
+    let (parts, values): (Vec<Sorted>, Vec<Vec<String>>) = parts.into_iter().unzip();
+    let released = parts.iter().map(|part| part.order.len() as u64).sum();
+    list::whole(request.segment.segment(), &values, released)?;
+    let columns = fields.iter().copied().chain(arms).map(|name| Field::new(name, DataType::Utf8, true));
     let empty = RecordBatch::new_empty(Arc::new(ArrowSchema::new(columns.collect::<Vec<_>>())));
     Ok(List { pieces: merged(&parts, empty.schema())?, schema: empty.schema(), members: members.concat() })
 }
@@ -300,6 +308,7 @@ fn release(
         matched: report.matched,
         removed: report.removed,
         released: rows,
+        arms: report.arms,
         columns,
         list_sha256: sha256.to_string(),
         list_merkle_root: merkle_root.to_string(),

@@ -79,7 +79,7 @@ impl Engine {
     /// # Errors
     /// No contact has this id; the dataset, its keys or its audit log cannot be used.
     pub async fn why(&self, request: &Request, contact_id: &str) -> Result<WhyReport> {
-        why::why(self, request, contact_id)
+        why::why(self, request, contact_id).await
     }
 
     /// Releases the list. The rows can be read only once the release record is durable.
@@ -120,7 +120,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::why`].
     pub fn why_blocking(&self, request: &Request, contact_id: &str) -> Result<WhyReport> {
-        why::why(self, request, contact_id)
+        self.block_on(self.why(request, contact_id))
     }
 
     /// [`Engine::run`] for callers without an async runtime.

@@ -22,12 +22,12 @@ use super::Engine;
 use super::digest::sha256_hex;
 use crate::error::{Error, Result};
 use crate::lower::{Lowering, Tables, gate_clock, required_reasons};
+use crate::plan::chance::Chance;
 use crate::plan::explain;
 use crate::plan::gate_rule::GateRule;
 use crate::plan::planner::SegmentPlanner;
-use crate::plan::recipients::Share;
 use crate::plan::session::session;
-use crate::report::{ScopeReport, UnlockedColumn};
+use crate::report::{Reason, ScopeReport, UnlockedColumn};
 use crate::request::Request;
 use crate::table::{ScopeCell, Sealed, SealedFile};
 
@@ -36,7 +36,7 @@ use crate::table::{ScopeCell, Sealed, SealedFile};
 pub(super) enum Wanted {
     /// One number: what does not change it may stay unread.
     Number,
-    /// Numbers only: no column is read for the list unless a holdout asks for ids.
+    /// Numbers only: no column is read for the list unless chance asks for ids.
     Numbers,
     /// The rows of the list.
     List,
@@ -73,7 +73,16 @@ pub(super) fn releasable(request: &Request) -> Option<(Purpose, Channel)> {
 
 /// Plans the query against the current generation.
 pub(super) async fn plan(engine: &Engine, request: &Request, wanted: Wanted) -> Result<Planned> {
-    let snapshot = engine.dataset.snapshot()?;
+    plan_on(engine, request, wanted, engine.dataset.snapshot()?).await
+}
+
+/// Plans the query against a generation.
+pub(super) async fn plan_on(
+    engine: &Engine,
+    request: &Request,
+    wanted: Wanted,
+    snapshot: Arc<Snapshot>,
+) -> Result<Planned> {
     let scope: ScopeCell = Arc::new(OnceLock::new());
     let sealed = Arc::new(Sealed { dataset: engine.dataset.clone(), scope: Arc::clone(&scope) });
     let tables = Tables::new(Arc::clone(&snapshot), sealed);
@@ -85,12 +94,18 @@ pub(super) async fn plan(engine: &Engine, request: &Request, wanted: Wanted) -> 
         Some((purpose, channel)) => {
             let gate =
                 lowering.gate(segment, purpose, channel, gate_clock(&request.clock, request.now_micros));
-            let share = segment.holdout.as_ref().map(Share::from);
-            let plan = gate.and_then(|gate| {
+            let taken = gate.and_then(|gate| lowering.tails(gate, segment));
+            let plan = taken.and_then(|taken| {
                 let columns = list_columns(&tables, segment, channel, wanted);
-                if columns.is_empty() { Ok(gate) } else { lowering.list(gate, &columns, share) }
+                if columns.is_empty() {
+                    Ok(taken)
+                } else {
+                    lowering.list(taken, &columns, Chance::from(segment))
+                }
             });
-            plan.map(|plan| (plan, GateRule::Required(required_reasons(purpose, channel))))
+            let mut reasons = required_reasons(purpose, channel);
+            reasons.extend(segment.cap.as_ref().map(|_| Reason::FrequencyCap));
+            plan.map(|plan| (plan, GateRule::Required(reasons)))
         }
     };
     let (logical, rule) = lowered.map_err(|error| query_error("planning", error, engine))?;
@@ -126,12 +141,22 @@ pub(super) fn list_fields(segment: &Segment, channel: Channel) -> Vec<&str> {
     fields
 }
 
-/// Stored columns that the list needs, the ordinal last; for numbers alone only a holdout needs any, the ids.
+/// Stored columns that the list needs, the ordinal last; for numbers alone only chance needs any, the ids.
 fn list_columns(tables: &Tables, segment: &Segment, channel: Channel, wanted: Wanted) -> Vec<String> {
+    // A sample among steps that look at the whole list is taken there.
+    let sampled = segment.sample.is_some() && segment.one_per.is_none() && segment.limit.is_none();
+    let thinned = sampled || segment.holdout.is_some();
     let fields = match wanted {
-        Wanted::Number | Wanted::Numbers if segment.holdout.is_none() => return Vec::new(),
+        Wanted::Number if !thinned => return Vec::new(),
+        Wanted::Numbers if !thinned && segment.split.is_none() => return Vec::new(),
         Wanted::Number | Wanted::Numbers => vec!["contact_id"],
-        Wanted::List => list_fields(segment, channel),
+        Wanted::List => {
+            let mut fields = list_fields(segment, channel);
+            // For the check that each value stands once.
+            let one_per = segment.one_per.as_ref().map(|one_per| one_per.field.as_str());
+            fields.extend(one_per.filter(|name| !fields.contains(name)));
+            fields
+        }
     };
     let schema = tables.snapshot().schema();
     let fields = fields.into_iter().filter_map(|name| schema.contact_field(name));
@@ -189,6 +214,11 @@ impl Planned {
             Ok(intent) => aborted(intent, error),
             Err(_) => error,
         }
+    }
+
+    /// Runs the plan under an intent that is durable; what it found is in its nodes.
+    pub(super) async fn carry_out(&self, engine: &Engine, intent: &Intent) -> Result<Arc<KeyScope>> {
+        self.unlocked(engine, intent).await.map(|(scope, _)| scope)
     }
 
     async fn unlocked(

@@ -3,6 +3,7 @@
 //! The plan's gate works on bitmaps; this check reads the same columns again without DataFusion and has the reference
 //! semantics judge each recipient. The two share no code. One disagreement, and nothing is released.
 
+pub(super) mod list;
 mod rows;
 
 use arrow::array::{
@@ -10,7 +11,7 @@ use arrow::array::{
 };
 use arrow::datatypes::Int32Type;
 use hyperseg_dsl::schema::{Channel, Class, Purpose, RecordKind};
-use hyperseg_dsl::semantics::{Consent, Facts, Suppression, judge};
+use hyperseg_dsl::semantics::{Consent, Delivery, Facts, Suppression, capped, judge};
 use hyperseg_dsl::value::{Day, unpack_date, unpack_time};
 use hyperseg_storage::layout::ORDINAL;
 use hyperseg_storage::{Dataset, KeyScope, Snapshot};
@@ -43,6 +44,13 @@ struct StoredConsent {
     scope: Option<&'static str>,
 }
 
+/// An approach of before.
+struct StoredDelivery {
+    at: i64,
+    status: Option<u16>,
+    channel: Option<u16>,
+}
+
 /// A bounce, complaint or cancellation.
 struct StoredSuppression {
     /// Place among [`SUPPRESSIONS`].
@@ -68,6 +76,8 @@ impl<'a> Recheck<'a> {
             }
         }
         let mut suppressions = Gathered::new(suppressions);
+        let mut deliveries = Gathered::new(self.deliveries(shard, &recipients)?);
+        let of_deliveries = Names::of(self.kind("delivery")?, &["status", "channel"])?;
         let of_consents = Names::of(self.kind("consent")?, &["status", "channel", "purpose", "decision"])?;
         let of_suppressions = SUPPRESSIONS
             .iter()
@@ -100,12 +110,22 @@ impl<'a> Recheck<'a> {
                     bounce: names.get(1, stored.bounce)?,
                 });
             }
-            let request = self.request;
-            let reason =
-                judge(&facts, Some(self.purpose), Some(self.channel), &request.clock, request.now_micros);
-            blocked += u64::from(reason.is_some());
+            facts.deliveries.clear();
+            for stored in deliveries.of(place) {
+                facts.deliveries.push(Delivery {
+                    at: unpack_time(stored.at).ok_or_else(unreadable)?,
+                    status: of_deliveries.get(0, stored.status)?,
+                    channel: of_deliveries.get(1, stored.channel)?,
+                });
+            }
+            let (clock, now_micros) = (&self.request.clock, self.request.now_micros);
+            let channel = Some(self.channel);
+            let reason = judge(&facts, Some(self.purpose), channel, clock, now_micros);
+            let cap = self.request.segment.segment().cap.as_ref();
+            let over = cap.is_some_and(|cap| capped(cap, &facts.deliveries, channel, clock, now_micros));
+            blocked += u64::from(reason.is_some() || over);
         }
-        if !consents.is_used_up() || !suppressions.is_used_up() {
+        if !consents.is_used_up() || !suppressions.is_used_up() || !deliveries.is_used_up() {
             return Err(unreadable());
         }
         if blocked > 0 { Err(Error::Recheck { contacts: blocked }) } else { Ok(()) }
@@ -215,6 +235,33 @@ impl<'a> Recheck<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Approaches of before, when the segment caps them.
+    fn deliveries(&self, shard: u32, recipients: &Recipients<'_>) -> Result<Vec<(u32, StoredDelivery)>> {
+        let mut found = Vec::new();
+        if self.request.segment.segment().cap.is_none() {
+            return Ok(found);
+        }
+        let kind = self.kind("delivery")?;
+        for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class]) {
+            for batch in self.scope.read(self.dataset, entry, &[ORDINAL, "at", "status", "channel"], None)? {
+                let batch = batch?;
+                let at: &Int64Array = column(&batch, "at")?;
+                let status: &Int16Array = column(&batch, "status")?;
+                let channel: &Int16Array = column(&batch, "channel")?;
+                recipients.each(&batch, |row, place| {
+                    let delivery = StoredDelivery {
+                        at: number(at, row).ok_or_else(unreadable)?,
+                        status: category(status, row)?,
+                        channel: category(channel, row)?,
+                    };
+                    found.push((place, delivery));
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(found)
     }
 
     fn kind(&self, name: &str) -> Result<&'a RecordKind> {

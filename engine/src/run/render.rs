@@ -13,14 +13,24 @@ use hyperseg_dsl::value::{Value, unpack_date, unpack_time};
 
 use crate::error::{Error, Result};
 
-/// A batch of stored columns as texts, one column per field, in the order of the fields.
-pub(super) fn render(rows: &RecordBatch, fields: &[&str], schema: &Schema) -> Result<RecordBatch> {
+/// A batch of stored columns as texts, one column per field, in the order of the fields; behind them a column that is
+/// none, as it is.
+pub(super) fn render(
+    rows: &RecordBatch,
+    fields: &[&str],
+    more: Option<&str>,
+    schema: &Schema,
+) -> Result<RecordBatch> {
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(fields.len());
     let mut names = Vec::with_capacity(fields.len());
     for name in fields {
         let field = schema.contact_field(name).ok_or_else(unreadable)?;
         columns.push(Arc::new(texts(rows, field)?));
         names.push(ArrowField::new(*name, DataType::Utf8, true));
+    }
+    if let Some(name) = more {
+        columns.push(Arc::new(stored::<StringArray>(rows, name)?.clone()));
+        names.push(ArrowField::new(name, DataType::Utf8, true));
     }
     RecordBatch::try_new(Arc::new(ArrowSchema::new(names)), columns).map_err(|_| unreadable())
 }

@@ -2,7 +2,7 @@
 //!
 //! In: a request and a contact's id. Out: the trace of the reference, which shares nothing with the plan. Two steps, one
 //! audited run: ids are unlocked to find the contact, then the columns that the segment and the gates look at, in the
-//! contact's shard only. Rows of classes in which nothing that the segment asks for can lie stay sealed.
+//! contact's shard only. Where the list depends on other contacts, the segment's plan is carried out as for a funnel. Rows of classes in which nothing that the segment asks for can lie stay sealed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -13,22 +13,25 @@ use hyperseg_dsl::schema::{Class, Field};
 use hyperseg_dsl::semantics::{Contact, Reads, Record, trace};
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::audit::{Intent, IntentBody};
+use hyperseg_storage::file::Bounds;
 use hyperseg_storage::layout::{ORDINAL, columns_of, known_column};
 use hyperseg_storage::{FileEntry, FileId, KeyScope, Snapshot};
 
 use super::Engine;
-use super::query::{aborted, as_of_text, canonical_hash};
+use super::query::{self, Wanted, aborted, as_of_text, canonical_hash};
 use super::stored::{column, unreadable, value};
 use crate::error::{Error, Result};
-use crate::report::{UnlockedColumn, WhyReport};
+use crate::plan::exec::SetExec;
+use crate::plan::explain;
+use crate::report::{Reason, UnlockedColumn, WhyReport};
 use crate::request::Request;
 
 const CONTACT_ID: &str = "contact_id";
 
-pub(super) fn why(engine: &Engine, request: &Request, contact_id: &str) -> Result<WhyReport> {
+pub(super) async fn why(engine: &Engine, request: &Request, contact_id: &str) -> Result<WhyReport> {
     let snapshot = engine.dataset.snapshot()?;
     let intent = engine.dataset.audit()?.intent(intent_body(request, &snapshot, contact_id))?;
-    match told(engine, request, &snapshot, &intent, contact_id) {
+    match told(engine, request, &snapshot, &intent, contact_id).await {
         Ok(report) => {
             // What was found is not written down: the log says who looked at whom, and with which keys.
             let body = serde_json::json!({
@@ -66,7 +69,7 @@ fn intent_body(request: &Request, snapshot: &Snapshot, contact_id: &str) -> Inte
     }
 }
 
-fn told(
+async fn told(
     engine: &Engine,
     request: &Request,
     snapshot: &Arc<Snapshot>,
@@ -80,7 +83,12 @@ fn told(
     let mut fields = found.fields(shard, ordinal, &reads)?;
     fields.insert(CONTACT_ID.to_owned(), Value::Text(contact_id.to_owned()));
     let contact = Contact { fields, records: found.records(shard, ordinal, &reads)? };
-    let trace = trace(&request.segment, &contact, snapshot.schema(), &request.clock, request.now_micros);
+    let mut trace = trace(&request.segment, &contact, snapshot.schema(), &request.clock, request.now_micros);
+    if segment.one_per.is_some() || segment.limit.is_some() {
+        // Whether others come first only the list says.
+        let reason = found.left_out(request, shard, ordinal).await?;
+        trace.among_others(segment, reason);
+    }
     Ok(WhyReport {
         run_id: intent.id().to_string(),
         segment: segment.name.clone(),
@@ -104,6 +112,11 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn arm(&mut self, wants: Vec<(FileId, Vec<String>)>) -> Result<Arc<KeyScope>> {
         let scope = KeyScope::arm(&self.engine.dataset, self.snapshot, self.intent, wants)?;
+        self.unlocked(&scope);
+        Ok(scope)
+    }
+
+    fn unlocked(&mut self, scope: &KeyScope) {
         for unlocked in scope.unlocked() {
             self.key_ids.extend(unlocked.key_ids);
             let key = (unlocked.table.clone(), unlocked.class, unlocked.column.clone());
@@ -115,7 +128,19 @@ impl Reading<'_> {
             });
             column.keys += unlocked.files.len() as u64;
         }
-        Ok(scope)
+    }
+
+    /// Why the list leaves the contact out, of those reasons that depend on other contacts: the plan is carried out.
+    async fn left_out(&mut self, request: &Request, shard: u32, ordinal: u32) -> Result<Option<Reason>> {
+        let planned =
+            query::plan_on(self.engine, request, Wanted::Numbers, Arc::clone(self.snapshot)).await?;
+        let scope = planned.carry_out(self.engine, self.intent).await?;
+        self.unlocked(&scope);
+        let tails = explain::find(&planned.physical, &|node| {
+            node.downcast_ref::<SetExec>().is_some_and(|set| set.operator().as_tails().is_some())
+        });
+        let operator = tails.and_then(|tails| Some(Arc::clone(tails.downcast_ref::<SetExec>()?.operator())));
+        Ok(operator.and_then(|operator| operator.as_tails()?.left_out(shard, ordinal)))
     }
 
     /// Shard and ordinal of a contact.
@@ -127,7 +152,15 @@ impl Reading<'_> {
         let scope = self.arm(wants)?;
         for shard in shards() {
             for entry in snapshot.contact_files(Class::Identity, shard) {
-                for batch in scope.read(&self.engine.dataset, entry, &[CONTACT_ID, ORDINAL], None)? {
+                let may_hold = |bounds: &Bounds| match bounds {
+                    Bounds::Text { min, max } => min.as_str() <= contact_id && contact_id <= max.as_str(),
+                    Bounds::Unknown | Bounds::Int { .. } | Bounds::Float { .. } => true,
+                };
+                let rows = self.blocks(&scope, entry, CONTACT_ID, &may_hold)?;
+                if rows.is_empty() {
+                    continue;
+                }
+                for batch in scope.read(&self.engine.dataset, entry, &[CONTACT_ID, ORDINAL], Some(rows))? {
                     let batch = batch?;
                     let ids: &StringArray = column(&batch, CONTACT_ID)?;
                     let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
@@ -241,12 +274,47 @@ impl Reading<'_> {
         Ok(records)
     }
 
+    /// The rows of the blocks that may hold a value, by what the file says of each.
+    fn blocks(
+        &self,
+        scope: &KeyScope,
+        entry: &FileEntry,
+        column: &str,
+        may_hold: &dyn Fn(&Bounds) -> bool,
+    ) -> Result<Vec<Range<u64>>> {
+        let file = scope.open(&self.engine.dataset, entry)?;
+        let block_rows = u64::from(file.page_rows().max(1));
+        let directory = file.directory(column);
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        for (number, start) in (0..file.rows()).step_by(usize::try_from(block_rows).unwrap_or(1)).enumerate()
+        {
+            let block = directory.and_then(|directory| directory.blocks.get(number));
+            if !block.is_none_or(|block| may_hold(&block.bounds)) {
+                continue;
+            }
+            let end = file.rows().min(start + block_rows);
+            match ranges.last_mut() {
+                Some(last) if last.end == start => last.end = end,
+                _ => ranges.push(start..end),
+            }
+        }
+        Ok(ranges)
+    }
+
     /// Where in a file the contact's rows lie.
     fn rows_of(&self, scope: &KeyScope, entry: &FileEntry, ordinal: u32) -> Result<Vec<Range<u64>>> {
+        let may_hold = |bounds: &Bounds| match bounds {
+            Bounds::Int { min, max, .. } => (*min..=*max).contains(&i64::from(ordinal)),
+            Bounds::Unknown | Bounds::Float { .. } | Bounds::Text { .. } => true,
+        };
+        let blocks = self.blocks(scope, entry, ORDINAL, &may_hold)?;
         let mut ranges: Vec<Range<u64>> = Vec::new();
+        if blocks.is_empty() {
+            return Ok(ranges);
+        }
         let open = scope.open(&self.engine.dataset, entry)?;
-        let mut rows = open.live(None).into_iter().flatten();
-        for batch in open.read(&[ORDINAL], None)? {
+        let mut rows = open.live(Some(&blocks)).into_iter().flatten();
+        for batch in open.read(&[ORDINAL], Some(&blocks))? {
             let batch = batch?;
             let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
             for found in ordinals.values() {

@@ -6,6 +6,7 @@
 //! ```
 
 mod candidates;
+mod dates;
 mod judged;
 mod lookup;
 mod outcomes;
@@ -16,6 +17,7 @@ mod source;
 mod work;
 
 pub(crate) use candidates::Candidates;
+pub(crate) use dates::{DateOfContact, beside, with_columns};
 pub(crate) use provider::scan_of;
 pub(crate) use scan::{EncryptedScan, TRUTH, asked};
 pub(crate) use source::{ScopeCell, Sealed, SealedFile, Source, consecutive};

@@ -25,10 +25,17 @@ use hyperseg_storage::bits::packed;
 use hyperseg_storage::layout::ORDINAL;
 use hyperseg_storage::scope::OpenFile;
 
+use super::dates::{Dates, is_beside};
 use super::judged::{Asked, Left, Mask};
 use super::lookup::Lookup;
 use super::scan::{Condition, Order, Output, asked};
 use super::source::storage;
+
+/// Where columns come from, beside the batch itself.
+pub(super) struct Beside<'w> {
+    pub(super) open: &'w OpenFile,
+    pub(super) dates: &'w Dates,
+}
 
 /// What is read and evaluated for one mask.
 #[derive(Debug)]
@@ -149,8 +156,14 @@ impl Reading {
             // Rows without columns cannot be counted.
             read = schema.project(&[schema.index_of(ORDINAL)?])?;
         }
+        let (beside, mut columns): (Vec<String>, Vec<String>) =
+            read.fields().iter().map(|field| field.name().clone()).partition(|name| is_beside(name));
+        if !beside.is_empty() && !columns.iter().any(|name| name == ORDINAL) {
+            // It stands before all others.
+            columns.insert(0, ORDINAL.to_owned());
+        }
         let mut this = Self {
-            columns: read.fields().iter().map(|field| field.name().clone()).collect(),
+            columns,
             lookups: Vec::new(),
             codes: Vec::new(),
             tests: Vec::new(),
@@ -265,13 +278,13 @@ impl Reading {
         &self,
         test: &OpenTest,
         batch: &RecordBatch,
-        open: &OpenFile,
+        from: &Beside<'_>,
     ) -> Result<BooleanArray> {
         if let ([code], true) = (test.codes.as_slice(), test.expr.downcast_ref::<Column>().is_some()) {
             let Some(code) = self.codes.get(*code) else { return internal_err!("a code that is none") };
-            return code.answers(batch, open);
+            return code.answers(batch, from.open);
         }
-        truths(&test.expr, &self.columns_for(&[test], batch, open, |_| false)?)
+        truths(&test.expr, &self.columns_for(&[test], batch, from, |_| false)?)
     }
 
     /// The columns that these tests are evaluated over, of a batch as it is written; those that neither they nor the
@@ -280,24 +293,31 @@ impl Reading {
         &self,
         tests: &[&OpenTest],
         batch: &RecordBatch,
-        open: &OpenFile,
+        from: &Beside<'_>,
         is_output: impl Fn(&str) -> bool,
     ) -> Result<RecordBatch> {
         let fields = self.evaluated.fields();
         let raw = fields.get(..fields.len() - self.codes.len()).unwrap_or_default();
         let is_needed = |name: &str| is_output(name) || tests.iter().any(|test| test.reads(name));
-        let names: Vec<&str> =
-            raw.iter().map(|field| field.name().as_str()).filter(|name| is_needed(name)).collect();
-        let found = if names.is_empty() { None } else { Some(as_read(batch, &names, open)?) };
+        let names: Vec<&str> = raw
+            .iter()
+            .map(|field| field.name().as_str())
+            .filter(|name| is_needed(name) && !is_beside(name))
+            .collect();
+        let found = if names.is_empty() { None } else { Some(as_read(batch, &names, from.open)?) };
         let mut arrays = Vec::with_capacity(fields.len());
         for field in raw {
+            if is_beside(field.name()) && is_needed(field.name()) {
+                arrays.push(from.dates.of_rows(field.name(), batch)?);
+                continue;
+            }
             let array = found.as_ref().and_then(|found| found.column_by_name(field.name()));
             arrays
                 .push(array.map_or_else(|| new_null_array(field.data_type(), batch.num_rows()), Arc::clone));
         }
         for (place, code) in self.codes.iter().enumerate() {
             arrays.push(if tests.iter().any(|test| test.codes.contains(&place)) {
-                Arc::new(code.answers(batch, open)?)
+                Arc::new(code.answers(batch, from.open)?)
             } else {
                 new_null_array(&DataType::Boolean, batch.num_rows())
             });

@@ -14,6 +14,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns, split_conjunction};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::coop::make_cooperative;
@@ -26,6 +27,7 @@ use datafusion::physical_plan::{
 use hyperseg_storage::layout::ORDINAL;
 
 use super::candidates::Candidates;
+use super::dates::{DateOfContact, Dates, is_beside};
 use super::outcomes::Test;
 use super::source::{SealedFile, Source, storage};
 use super::work::{Figures, Work};
@@ -71,6 +73,21 @@ pub(crate) struct Order {
 impl Order {
     /// Everything the scan may read, in the order of the files.
     pub(crate) fn columns(&self) -> Vec<String> {
+        let mut wanted = self.wanted();
+        if wanted.iter().any(|name| is_beside(name)) {
+            wanted.insert(ORDINAL);
+        }
+        let fields = self.source.schema.fields().iter().map(|field| field.name());
+        fields.filter(|name| !is_beside(name) && wanted.contains(name.as_str())).cloned().collect()
+    }
+
+    /// The dates of contacts that it looks up.
+    fn dates(&self) -> impl Iterator<Item = &DateOfContact> {
+        let wanted = self.wanted();
+        self.source.dates.iter().filter(move |date| wanted.contains(date.column.as_str()))
+    }
+
+    fn wanted(&self) -> BTreeSet<&str> {
         let mut wanted: BTreeSet<&str> = BTreeSet::new();
         for condition in self.conditions.iter().chain(&self.asked) {
             wanted.extend(condition.columns.iter().map(String::as_str));
@@ -79,8 +96,7 @@ impl Order {
             Output::Columns(columns) => wanted.extend(columns.iter().map(String::as_str)),
             Output::Truth => {}
         }
-        let fields = self.source.schema.fields().iter().map(|field| field.name());
-        fields.filter(|name| wanted.contains(name.as_str())).cloned().collect()
+        wanted
     }
 }
 
@@ -88,6 +104,8 @@ impl Order {
 #[derive(Debug)]
 pub(crate) struct EncryptedScan {
     order: Arc<Order>,
+    /// Scans of the dates of contacts that it looks up, by the column beside its own.
+    dates: Vec<(String, Arc<dyn ExecutionPlan>)>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -122,7 +140,11 @@ impl EncryptedScan {
             EmissionType::Incremental,
             Boundedness::Bounded,
         ));
-        Self { order: Arc::new(order), properties, metrics: ExecutionPlanMetricsSet::new() }
+        let scan = |date: &DateOfContact| -> (String, Arc<dyn ExecutionPlan>) {
+            (date.column.clone(), Arc::new(Self::over(date.order())))
+        };
+        let dates = order.dates().map(scan).collect();
+        Self { order: Arc::new(order), dates, properties, metrics: ExecutionPlanMetricsSet::new() }
     }
 
     /// What it does.
@@ -183,6 +205,23 @@ impl EncryptedScan {
             schema: Arc::new(Schema::new(vec![Field::new(TRUTH, DataType::Boolean, true)])),
             candidates: self.order.candidates.clone(),
         }))
+    }
+
+    fn over_dates(&self, scans: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        if scans.len() != self.dates.len() {
+            return internal_err!("a scan with other than its own scans of dates");
+        }
+        let names = self.dates.iter().map(|(name, _)| name.clone());
+        Ok(Arc::new(Self {
+            order: Arc::clone(&self.order),
+            dates: names.zip(scans).collect(),
+            properties: Arc::clone(&self.properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }))
+    }
+
+    fn work(&self, partition: usize) -> Work {
+        Work::new(Arc::clone(&self.order), partition, Figures::new(&self.metrics, partition))
     }
 
     /// The expression over the columns of the files instead of those of the output.
@@ -310,22 +349,26 @@ impl ExecutionPlan for EncryptedScan {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
+        self.dates.iter().map(|(_, scan)| scan).collect()
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.dates.len()]
     }
 
     fn replace_children(
         self: Arc<Self>,
-        _children: Vec<Arc<dyn ExecutionPlan>>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
+        self.over_dates(children)
     }
 
     fn with_new_children(
         self: Arc<Self>,
-        _children: Vec<Arc<dyn ExecutionPlan>>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
+        self.over_dates(children)
     }
 
     fn apply_expressions(
@@ -340,8 +383,19 @@ impl ExecutionPlan for EncryptedScan {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn execute(&self, partition: usize, _context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let work = Work::new(Arc::clone(&self.order), partition, Figures::new(&self.metrics, partition));
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let mut work = self.work(partition);
+        if !self.dates.is_empty() {
+            let reservation = MemoryConsumer::new("DatesOfContacts").register(context.memory_pool());
+            let mut dates = Vec::with_capacity(self.dates.len());
+            for (name, scan) in &self.dates {
+                let Some(scan) = scan.downcast_ref::<Self>() else {
+                    return internal_err!("dates of something that is no scan");
+                };
+                dates.push((name.clone(), scan.work(partition)));
+            }
+            work.look_up(Dates::new(dates, reservation));
+        }
         let stream =
             RecordBatchStreamAdapter::new(Arc::clone(&self.order.schema), futures::stream::iter(work));
         // Yields now and then, so that a query can be cancelled.

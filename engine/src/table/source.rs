@@ -9,6 +9,8 @@ use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use hyperseg_storage::scope::OpenFile;
 use hyperseg_storage::{Dataset, FileEntry, KeyScope};
 
+use super::dates::DateOfContact;
+
 /// Where the keys of a query will be, once its plan is known and its intent is durable.
 pub(crate) type ScopeCell = Arc<OnceLock<Arc<KeyScope>>>;
 
@@ -31,12 +33,15 @@ pub(crate) struct SealedFile {
 /// A table of a dataset within one query: the contact fields of a class, or the records of a kind.
 #[derive(Debug)]
 pub(crate) struct Source {
+    /// Columns of the files, and behind them those of `dates`.
     pub(crate) schema: SchemaRef,
     /// Files by shard, in the order of their ordinals.
     pub(crate) shards: Vec<Vec<SealedFile>>,
     pub(crate) sealed: Arc<Sealed>,
     /// Categories and flags are written as bytes: a table of contacts.
     pub(crate) bytes: bool,
+    /// Dates of the contacts that rows belong to, beside the columns of the files.
+    pub(crate) dates: Vec<DateOfContact>,
 }
 
 impl Source {

@@ -13,9 +13,10 @@ use hyperseg_storage::layout::ORDINAL;
 use hyperseg_storage::scope::{Batches, OpenFile};
 
 use super::candidates;
+use super::dates::Dates;
 use super::judged::{Judged, Left, Mask, Stretch, extend};
 use super::outcomes::Outcomes;
-use super::reading::{OpenTest, Reading};
+use super::reading::{Beside, OpenTest, Reading};
 use super::scan::{Order, Output, in_order};
 use super::source::{SealedFile, storage};
 use crate::plan::exec::column;
@@ -71,6 +72,7 @@ pub(crate) struct Work {
     stretches: VecDeque<Stretch>,
     reading: Option<(Batches, Arc<Reading>)>,
     readings: BTreeMap<Left, Arc<Reading>>,
+    dates: Dates,
 }
 
 impl Work {
@@ -85,7 +87,18 @@ impl Work {
             stretches: VecDeque::new(),
             reading: None,
             readings: BTreeMap::new(),
+            dates: Dates::default(),
         }
+    }
+
+    /// Rows of its files.
+    pub(super) fn rows(&self) -> u64 {
+        self.order.source.files(self.shard).iter().map(|file| file.entry.rows).sum()
+    }
+
+    /// Looks up these dates of contacts.
+    pub(super) fn look_up(&mut self, dates: Dates) {
+        self.dates = dates;
     }
 
     fn step(&mut self) -> Result<Option<RecordBatch>> {
@@ -190,6 +203,7 @@ impl Work {
     }
 
     fn begin(&mut self, left: Left, rows: &[Range<u64>]) -> Result<()> {
+        self.dates.load()?;
         let Some(open) = &self.open else { return internal_err!("rows of no file") };
         // Places of rows are told by those that are read: the ones that count.
         let live = open.live(Some(rows));
@@ -261,7 +275,9 @@ impl Work {
                 }
                 if !reading.tests.is_empty() {
                     let tests: Vec<&OpenTest> = reading.tests.iter().collect();
-                    let batch = reading.columns_for(&tests, batch, open, |_| false)?;
+                    let batch =
+                        reading
+                            .columns_for(&tests, batch, &Beside { open, dates: &self.dates }, |_| false)?;
                     for test in tests {
                         let answers = test.answers(&batch)?;
                         truth = Some(match truth {
@@ -293,7 +309,10 @@ impl Work {
                 // Codes first: they need no texts, and often leave nothing to do.
                 let coded = reading.tests.iter().take_while(|test| test.is_coded());
                 for test in coded.clone() {
-                    if !add(reading.coded_answers(test, batch, open)?, test.tallied)? {
+                    if !add(
+                        reading.coded_answers(test, batch, &Beside { open, dates: &self.dates })?,
+                        test.tallied,
+                    )? {
                         return Ok(None);
                     }
                 }
@@ -301,7 +320,12 @@ impl Work {
                 let evaluated: Vec<&OpenTest> =
                     left.iter().copied().chain(reading.open_questions()).collect();
                 let is_output = |name: &str| output.iter().any(|own| own == name);
-                let batch = &reading.columns_for(&evaluated, batch, open, is_output)?;
+                let batch = &reading.columns_for(
+                    &evaluated,
+                    batch,
+                    &Beside { open, dates: &self.dates },
+                    is_output,
+                )?;
                 for test in left {
                     if !add(test.answers(batch)?, test.tallied)? {
                         return Ok(None);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::Schema;
-use hyperseg_dsl::semantics::{Contact, Record, select};
+use hyperseg_dsl::semantics::{Contact, Record, select_all};
 use hyperseg_dsl::value::{Code, Value, When, parse_day, parse_when};
 use hyperseg_engine::{ConsentAge, Recipients, Request};
 use hyperseg_storage::audit::Entry;
@@ -119,11 +119,9 @@ pub fn ask(source: &str, world: &World) -> Request {
 /// Whom the reference semantics would let through, in the order of lists.
 pub fn expected(world: &World, request: &Request) -> Vec<String> {
     let schema = Schema::built_in();
-    let takes = |contact: &&Contact| {
-        select(&request.segment, contact, &schema, &request.clock, request.now_micros).is_recipient()
-    };
-    let mut ids: Vec<String> =
-        world.contacts.iter().filter(takes).map(|contact| contact.id().to_owned()).collect();
+    let verdicts = select_all(&request.segment, &world.contacts, &schema, &request.clock, request.now_micros);
+    let taken = world.contacts.iter().zip(verdicts).filter(|(_, verdict)| verdict.is_recipient());
+    let mut ids: Vec<String> = taken.map(|(contact, _)| contact.id().to_owned()).collect();
     ids.sort_unstable();
     ids
 }

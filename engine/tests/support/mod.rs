@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::segment::{BoundSegment, Segment};
-use hyperseg_dsl::semantics::{Contact, Verdict, select};
+use hyperseg_dsl::semantics::{Contact, Verdict, arm, select_all};
 use hyperseg_dsl::value::Value;
 use hyperseg_engine::{ConsentAge, Engine, Guards, Limits, Request};
 use hyperseg_storage::audit::IntentBody;
@@ -154,11 +154,8 @@ pub fn difference(fixture: &Fixture, world: &World, segment: &Segment) -> Option
 pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u64, String> {
     let bound = segment.bind(&BTreeMap::new()).unwrap();
     let schema = hyperseg_dsl::schema::Schema::built_in();
-    let verdicts: Vec<(&Contact, Verdict)> = world
-        .contacts
-        .iter()
-        .map(|contact| (contact, select(&bound, contact, &schema, &world.clock, world.now_micros)))
-        .collect();
+    let found = select_all(&bound, &world.contacts, &schema, &world.clock, world.now_micros);
+    let verdicts: Vec<(&Contact, Verdict)> = world.contacts.iter().zip(found).collect();
     let request = request(bound, world.clock, world.now_micros);
     let funnel = match fixture.engine.funnel_blocking(&request) {
         Ok(funnel) => funnel,
@@ -190,6 +187,13 @@ pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u6
             return Err(format!("{}: engine {}, reference {reference}", removed.reason, removed.contacts));
         }
     }
+    let count = match fixture.engine.count_blocking(&request) {
+        Ok(count) => count,
+        Err(error) => return Err(format!("the count failed: {error}")),
+    };
+    if count.releasable != funnel.count.releasable || count.removed != funnel.count.removed {
+        return Err(format!("count {:?}, funnel {:?}", count.removed, funnel.count.removed));
+    }
     let mut expected: Vec<&str> = verdicts
         .iter()
         .filter(|(_, verdict)| verdict.is_recipient())
@@ -208,7 +212,27 @@ pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u6
         Err(error) => return Err(format!("the run failed: {error}")),
     };
     let released = recipients.receipt().released;
-    let ids = ids(recipients);
+    let by_arm = recipients.receipt().arms.clone();
+    let ids = match request.segment.segment().split.as_ref() {
+        None => ids(recipients),
+        Some(split) => {
+            let listed = arms(recipients);
+            let own = |id: &str| arm(split, id).unwrap_or("none").to_owned();
+            if let Some((id, named)) = listed.iter().find(|(id, named)| own(id) != *named) {
+                return Err(format!("arm of {id}: engine {named}, reference {}", own(id)));
+            }
+            for count in &by_arm {
+                let listed = listed.iter().filter(|(_, named)| *named == count.arm).count() as u64;
+                if count.contacts != listed {
+                    return Err(format!("arm {}: {} counted, {listed} listed", count.arm, count.contacts));
+                }
+            }
+            if funnel.count.arms != by_arm || by_arm.len() != split.arms.len() {
+                return Err(format!("arms: funnel {:?}, receipt {by_arm:?}", funnel.count.arms));
+            }
+            listed.into_iter().map(|(id, _)| id).collect()
+        }
+    };
     if ids != expected || released != expected.len() as u64 {
         return Err(format!("recipients: engine {ids:?}, reference {expected:?}"));
     }
@@ -224,4 +248,19 @@ pub fn ids(recipients: hyperseg_engine::Recipients) -> Vec<String> {
         ids.extend(column.iter().map(|id| id.unwrap().to_owned()));
     }
     ids
+}
+
+/// Contact ids of a list with their arms, in its order.
+pub fn arms(recipients: hyperseg_engine::Recipients) -> Vec<(String, String)> {
+    let mut arms = Vec::new();
+    for batch in recipients {
+        let batch = batch.unwrap();
+        let column = |name: &str| {
+            let column = batch.column_by_name(name).unwrap().as_any();
+            column.downcast_ref::<arrow::array::StringArray>().unwrap().clone()
+        };
+        let (ids, own) = (column("contact_id"), column("arm"));
+        arms.extend((0..batch.num_rows()).map(|row| (ids.value(row).to_owned(), own.value(row).to_owned())));
+    }
+    arms
 }

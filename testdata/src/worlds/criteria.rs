@@ -11,8 +11,10 @@ use hyperseg_dsl::segment::{
 use hyperseg_dsl::value::{Day, Value};
 
 use super::World;
+use super::anchors::window_test;
 use super::dice::Dice;
 use super::palette::{self, EXACT_SPANS, SPANS};
+use super::segments::sample;
 
 pub(super) const COMPARISONS: [Cmp; 6] = [Cmp::Eq, Cmp::Ne, Cmp::Lt, Cmp::Le, Cmp::Gt, Cmp::Ge];
 
@@ -30,7 +32,7 @@ pub(super) struct Maker<'a> {
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(76) {
+        self.logic(depth, &mut |maker| match maker.dice.below(78) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -42,7 +44,8 @@ impl<'w> Maker<'w> {
             44..=51 => maker.aggregate(),
             58..=67 => maker.sequence(),
             68..=71 => maker.share(),
-            72..=75 => maker.reference(),
+            72..=73 => Logic::Leaf(ContactTest::Sample(sample(&mut maker.dice))),
+            74..=77 => maker.reference(),
             _ => {
                 let selector = maker.selector();
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
@@ -185,11 +188,7 @@ impl<'w> Maker<'w> {
                 if self.dice.percent(20) { Logic::Not(Box::new(test)) } else { test }
             }
             FieldType::Date | FieldType::Time if self.dice.percent(50) => {
-                leaf(match self.window(field.ty == FieldType::Time) {
-                    // Of a field the two are one, and the resolver makes the test.
-                    Window::Between(low, high) => Test::Between(low, high),
-                    window => Test::Window(window),
-                })
+                leaf(window_test(self.window(field.ty == FieldType::Time)))
             }
             FieldType::Text if self.dice.percent(40) => leaf(self.text_test(sample.as_ref())),
             FieldType::Text | FieldType::Category | FieldType::Bool => {
@@ -447,7 +446,7 @@ impl<'w> Maker<'w> {
             let age = u32::try_from(palette::age(&mut self.dice)).unwrap_or(0);
             return Logic::Leaf(ContactTest::Turns { age, window: self.window(false) });
         }
-        let on = if self.dice.percent(30) { Some(self.date()) } else { None };
+        let on = if self.dice.percent(30) { Some(self.anchor()) } else { None };
         if self.dice.percent(25) {
             let months = |age: i64| Value::Int(age * 12);
             let (one, other) = (palette::age(&mut self.dice), palette::age(&mut self.dice));
@@ -527,7 +526,7 @@ impl<'w> Maker<'w> {
                 _ => between_ago(one, other),
             };
         }
-        match self.dice.below(15) {
+        match self.dice.below(17) {
             12..=14 => {
                 let turn = self.dice.pick(&Turn::ALL).copied().unwrap_or(Turn::This);
                 let period = self.dice.pick(&Period::ALL).copied().unwrap_or(Period::Month);
@@ -537,25 +536,16 @@ impl<'w> Maker<'w> {
             3..=4 => Window::InNext(one),
             5 => Window::MoreThanAgo(one),
             6 => between_ago(one, other),
-            7 => Window::Since(self.date()),
-            8 => Window::Before(self.date()),
-            9 => Window::After(self.date()),
-            10 => Window::On(self.date()),
-            _ => {
-                let (one, other) = (self.day(), self.day());
-                let (low, high) = (one.min(other), one.max(other));
-                Window::Between(self.operand(Value::Date(low)), self.operand(Value::Date(high)))
-            }
+            7 => Window::Since(self.anchor()),
+            8 => Window::Before(self.anchor()),
+            9 => Window::After(self.anchor()),
+            10 => Window::On(self.anchor()),
+            _ => self.between(),
         }
     }
 
-    fn day(&mut self) -> Day {
+    pub(super) fn day(&mut self) -> Day {
         palette::day(&mut self.dice, &self.world.clock)
-    }
-
-    fn date(&mut self) -> Operand {
-        let day = self.day();
-        self.operand(Value::Date(day))
     }
 }
 

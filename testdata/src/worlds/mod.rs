@@ -5,6 +5,9 @@
 //! missing or doubled. The reference semantics say who belongs; the engine must agree ([`rows`] gives its tables). A
 //! pair that shows a disagreement is made small by [`shrink`] and printed by [`to_case`] as a file for the case corpus.
 
+mod amounts;
+mod anchors;
+pub mod coverage;
 mod criteria;
 mod dice;
 mod measures;

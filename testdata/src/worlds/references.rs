@@ -37,11 +37,14 @@ impl Maker<'_> {
         loop {
             let params = self.params.len();
             match self.window(false) {
-                window @ (Window::InLast(_) | Window::Since(_)) => return window,
+                window @ Window::InLast(_) => return window,
+                // It begins on one day for all.
+                Window::Since(day) if day.field().is_none() => return Window::Since(day),
                 // A parameter of a window that is not used is not used either.
                 Window::InNext(_)
                 | Window::MoreThanAgo(_)
                 | Window::BetweenAgo(_, _)
+                | Window::Since(_)
                 | Window::Before(_)
                 | Window::After(_)
                 | Window::On(_)

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use hyperseg_dsl::lookups::{Pin, PinKind};
 use hyperseg_dsl::schema::{Channel, Purpose, Schema};
-use hyperseg_dsl::segment::{Criteria, Criterion, Holdout, Logic, Segment};
-use hyperseg_dsl::semantics::select;
+use hyperseg_dsl::segment::{
+    Arm, Cap, Criteria, Criterion, Duration, DurationUnit, Holdout, Logic, Sample, Segment, Split,
+};
+use hyperseg_dsl::semantics::select_all;
 
 use super::World;
 use super::criteria::Maker;
@@ -15,6 +17,8 @@ use super::text::{criteria_text, to_text};
 /// How often to draw again for a segment that takes some of the contacts but not all.
 const DRAWS_MAX: u64 = 8;
 const DEPTH: usize = 2;
+const UNITS: [DurationUnit; 5] =
+    [DurationUnit::Hour, DurationUnit::Day, DurationUnit::Week, DurationUnit::Month, DurationUnit::Year];
 
 /// The segment of a seed over a world. Most take some contacts and leave others; all are well typed.
 #[must_use]
@@ -33,10 +37,8 @@ pub fn segment(seed: u64, world: &World) -> Segment {
 /// The criteria are TRUE for some contacts and not for others.
 fn telling(segment: &Segment, schema: &Schema, world: &World) -> bool {
     let Ok(bound) = segment.bind(&BTreeMap::new()) else { return false };
-    let mut matched = world
-        .contacts
-        .iter()
-        .map(|contact| select(&bound, contact, schema, &world.clock, world.now_micros).matched);
+    let verdicts = select_all(&bound, &world.contacts, schema, &world.clock, world.now_micros);
+    let mut matched = verdicts.into_iter().map(|verdict| verdict.matched);
     let Some(first) = matched.next() else { return false };
     matched.any(|other| other != first)
 }
@@ -63,8 +65,20 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
     };
     let holdout = dice.percent(20).then(|| Holdout {
         percent_millis: dice.one(&[1, 10_000, 20_000, 33_333, 50_000, 100_000]),
-        seed: dice.one(&["2026-q4", "\u{eb} \"x\""]).to_owned(),
+        seed: seed_text(dice),
     });
+    let sample = dice.percent(12).then(|| sample(dice));
+    let split = dice.percent(20).then(|| split(dice));
+    let cap = dice.percent(12).then(|| Cap {
+        count: dice.one(&[1, 1, 2, 3]),
+        per: Duration {
+            count: dice.one(&[1, 2, 30]),
+            unit: dice.pick(&UNITS).copied().unwrap_or(DurationUnit::Day),
+        },
+    });
+    let one_per = dice.percent(15).then(|| maker.one_per()).flatten();
+    let limit = maker.dice.percent(20).then(|| maker.limit());
+    let dice = &mut maker.dice;
     let mut output: Vec<String> = Vec::new();
     for name in ["first_name", "preferred_language", "state"] {
         if dice.percent(20) {
@@ -79,6 +93,11 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
         criteria,
         exclude,
         output,
+        cap,
+        one_per,
+        sample,
+        limit,
+        split,
         holdout,
         params: maker.params,
         pins: Vec::new(),
@@ -95,6 +114,24 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
         segment.pins.extend(places.map(|places| pin(places.sha256())));
     }
     segment
+}
+
+fn seed_text(dice: &mut Dice) -> String {
+    dice.one(&["2026-q4", "\u{eb} \"x\""]).to_owned()
+}
+
+/// A share by chance.
+pub(super) fn sample(dice: &mut Dice) -> Sample {
+    let percent_millis = dice.one(&[20_000, 50_000, 66_667, 90_000, 100_000]);
+    Sample { percent_millis, seed: seed_text(dice) }
+}
+
+fn split(dice: &mut Dice) -> Split {
+    let shares: &[u32] = dice.one(&[&[100_000], &[50_000, 50_000], &[1, 33_333, 66_666]]);
+    let arms = shares.iter().zip(["a", "b_2", "holdout_not"]);
+    let arms =
+        arms.map(|(percent_millis, name)| Arm { name: name.to_owned(), percent_millis: *percent_millis });
+    Split { arms: arms.collect(), seed: seed_text(dice) }
 }
 
 /// Top-level conjunctions are several criteria.

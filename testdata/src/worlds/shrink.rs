@@ -127,6 +127,12 @@ impl Shrinker<'_> {
         let mut smaller = false;
         for drop in [
             |segment: &mut Segment| segment.exclude = None,
+            |segment: &mut Segment| segment.cap = None,
+            |segment: &mut Segment| segment.one_per = None,
+            |segment: &mut Segment| segment.limit = None,
+            |segment: &mut Segment| segment.limit.iter_mut().for_each(|limit| limit.by = None),
+            |segment: &mut Segment| segment.sample = None,
+            |segment: &mut Segment| segment.split = None,
             |segment: &mut Segment| segment.holdout = None,
             |segment: &mut Segment| segment.output.clear(),
         ] {
@@ -212,6 +218,7 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
                     | ContactTest::Turns { .. }
                     | ContactTest::Near(_)
                     | ContactTest::Anniversary { .. }
+                    | ContactTest::Sample(_)
                     | ContactTest::Sequence(_)
                     | ContactTest::Reference(_) => {}
                 }
@@ -225,6 +232,7 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
         | ContactTest::Age { .. }
         | ContactTest::Turns { .. }
         | ContactTest::Near(_)
+        | ContactTest::Sample(_)
         | ContactTest::Anniversary { .. } => Vec::new(),
     }
 }

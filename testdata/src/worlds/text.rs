@@ -6,11 +6,11 @@ use std::fmt::Write;
 use chrono::{DateTime, SecondsFormat, Utc};
 use hyperseg_dsl::schema::{Field, FieldType, Schema};
 use hyperseg_dsl::segment::{
-    AgeUnit, Asks, Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit, Event, FieldTest,
-    Filter, Link, Logic, NumberTest, Operand, Reference, Relation, Segment, Selector, Sequence, Test, TextOp,
-    Which, Window,
+    AgeUnit, Amount, Anchor, Asks, Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit,
+    Event, FieldTest, Filter, Link, Logic, NumberTest, Operand, Reference, Relation, Sample, Segment,
+    Selector, Sequence, Shift, Start, Test, TextOp, Which, Window,
 };
-use hyperseg_dsl::semantics::select;
+use hyperseg_dsl::semantics::select_all;
 use hyperseg_dsl::value::Value;
 
 use super::{CONTACTS, World, rows};
@@ -22,6 +22,8 @@ pub fn to_text(segment: &Segment) -> String {
     let mut printer = Printer::default();
     let criteria: Vec<String> = segment.criteria.iter().map(|it| printer.inner(&it.test)).collect();
     let exclude = segment.exclude.as_ref().map(|it| printer.criteria(&it.test));
+    let by = segment.limit.as_ref().and_then(|limit| limit.by.as_ref());
+    let by = by.map(|order| format!(" by {} {}", printer.amount(&order.amount), order.direction.word()));
     // Alone, a disjunction needs no parentheses.
     let alone = match segment.criteria.as_slice() {
         [only] => Some(printer.criteria(&only.test)),
@@ -59,7 +61,30 @@ pub fn to_text(segment: &Segment) -> String {
     if !segment.output.is_empty() {
         let _ = write!(text, "\n  output {}", segment.output.join(", "));
     }
-    if let Some(holdout) = &segment.holdout {
+    if let Some(cap) = &segment.cap {
+        let _ = write!(text, "\n  cap {} per {}", cap.count, duration(cap.per));
+    }
+    if let Some(one_per) = &segment.one_per {
+        let _ = write!(text, "\n  one per {}", one_per.field);
+    }
+    if let Some(limit) = &segment.limit {
+        let _ = write!(text, "\n  limit {}{}", limit.count, by.unwrap_or_default());
+    }
+    if let Some(of) = &segment.sample {
+        let _ = write!(text, "\n  {}", sample(of));
+    }
+    // A holdout of the same seed may stand in the split.
+    let mut holdout = segment.holdout.as_ref();
+    if let Some(split) = &segment.split {
+        let percent = |millis: u32| f64::from(millis) / 1_000.0;
+        let mut parts: Vec<String> =
+            split.arms.iter().map(|arm| format!("{} {}%", arm.name, percent(arm.percent_millis))).collect();
+        if let Some(own) = holdout.take_if(|holdout| holdout.seed == split.seed) {
+            parts.push(format!("holdout {}%", percent(own.percent_millis)));
+        }
+        let _ = write!(text, "\n  split {} seed {}", parts.join(", "), quoted(&split.seed));
+    }
+    if let Some(holdout) = holdout {
         let percent = f64::from(holdout.percent_millis) / 1_000.0;
         let _ = write!(text, "\n  holdout {percent}% seed {}", quoted(&holdout.seed));
     }
@@ -127,7 +152,7 @@ impl Printer {
             ContactTest::Field(test) => format!("{} {}", test.field, self.field_test(test)),
             ContactTest::Age { unit, on, test } => {
                 let unit = if *unit == AgeUnit::Months { " in months" } else { "" };
-                let on = on.as_ref().map(|on| format!(" on {}", operand(on))).unwrap_or_default();
+                let on = on.as_ref().map(|on| format!(" on {}", anchor(on))).unwrap_or_default();
                 format!("age{unit}{on} {}", number_test(test))
             }
             ContactTest::Near(near) => {
@@ -144,22 +169,14 @@ impl Printer {
             }
             ContactTest::Has(selector) => format!("has {}", self.selector(selector)),
             ContactTest::Count { counted, selector, test } => {
-                let inside = match counted {
-                    Counted::Records => self.selector(selector),
-                    Counted::Days => format!("days of {}", self.selector(selector)),
-                    Counted::Distinct { field, .. } => format!("distinct {}", self.field_of(selector, field)),
-                };
-                format!("count({inside}) {}", number_test(test))
+                format!("count({}) {}", self.counted(counted, selector), number_test(test))
             }
             ContactTest::Aggregate { function, selector, field, unit, test, .. } => {
                 let test = number_test_in(test, unit.as_deref());
                 format!("{}({}) {test}", function.name(), self.field_of(selector, field))
             }
             ContactTest::One { which, selector, test } => {
-                let which = match which {
-                    Which::Latest => "latest",
-                    Which::Earliest => "earliest",
-                };
+                let which = which_word(*which);
                 let selector = self.selector(selector);
                 match test {
                     Logic::Leaf(test) => {
@@ -168,6 +185,7 @@ impl Printer {
                     other => format!("{which} {selector} has ({})", self.filter(other)),
                 }
             }
+            ContactTest::Sample(of) => sample(of),
             ContactTest::Sequence(sequence) => self.sequence(sequence),
             ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
                 let percent = f64::from(*percent_millis) / 1_000.0;
@@ -188,6 +206,30 @@ impl Printer {
         match &of.asks {
             Asks::InSegment => format!("in segment {}", of.name),
             Asks::Entered(window) => format!("entered segment {} {}", of.name, window_text(window)),
+        }
+    }
+
+    /// A number that contacts are ordered by.
+    fn amount(&mut self, of: &Amount) -> String {
+        match of {
+            Amount::Field { field, .. } => field.clone(),
+            Amount::Age(AgeUnit::Years) => "age".to_owned(),
+            Amount::Age(AgeUnit::Months) => "age in months".to_owned(),
+            Amount::Count { counted, selector } => format!("count({})", self.counted(counted, selector)),
+            Amount::Aggregate { function, selector, field, .. } => {
+                format!("{}({})", function.name(), self.field_of(selector, field))
+            }
+            Amount::One { which, selector, field, .. } => {
+                format!("{} {} .{field}", which_word(*which), self.selector(selector))
+            }
+        }
+    }
+
+    fn counted(&mut self, counted: &Counted, selector: &Selector) -> String {
+        match counted {
+            Counted::Records => self.selector(selector),
+            Counted::Days => format!("days of {}", self.selector(selector)),
+            Counted::Distinct { field, .. } => format!("distinct {}", self.field_of(selector, field)),
         }
     }
 
@@ -302,6 +344,17 @@ impl Printer {
     }
 }
 
+fn which_word(which: Which) -> &'static str {
+    match which {
+        Which::Latest => "latest",
+        Which::Earliest => "earliest",
+    }
+}
+
+fn sample(of: &Sample) -> String {
+    format!("sample {}% seed {}", f64::from(of.percent_millis) / 1_000.0, quoted(&of.seed))
+}
+
 fn same_text(link: &Link, from: &Event) -> String {
     let of = &from.selector.record;
     link.same.iter().map(|same| format!(" same {} as {of}", same.field)).collect()
@@ -335,13 +388,23 @@ fn window_text(window: &Window) -> String {
         Window::InNext(span) => format!("in next {}", duration(*span)),
         Window::MoreThanAgo(span) => format!("more than {} ago", duration(*span)),
         Window::BetweenAgo(near, far) => format!("between {} and {} ago", duration(*near), duration(*far)),
-        Window::Since(date) => format!("since {}", operand(date)),
-        Window::Before(date) => format!("before {}", operand(date)),
-        Window::After(date) => format!("after {}", operand(date)),
-        Window::On(date) => format!("on {}", operand(date)),
-        Window::Between(low, high) => format!("between {} and {}", operand(low), operand(high)),
+        Window::Since(day) => format!("since {}", anchor(day)),
+        Window::Before(day) => format!("before {}", anchor(day)),
+        Window::After(day) => format!("after {}", anchor(day)),
+        Window::On(day) => format!("on {}", anchor(day)),
+        Window::Between(low, high) => format!("between {} and {}", anchor(low), anchor(high)),
         Window::Calendar(turn, period) => format!("{} {}", turn.word(), period.word()),
     }
+}
+
+fn anchor(of: &Anchor) -> String {
+    let start = match &of.start {
+        Start::Date(date) => operand(date),
+        Start::AsOf => "as_of".to_owned(),
+        Start::Field(name) => name.clone(),
+    };
+    let shift = |shift: &Shift| format!(" {} {}", if shift.back { "-" } else { "+" }, duration(shift.length));
+    format!("{start}{}", of.shifts.iter().map(shift).collect::<String>())
 }
 
 fn duration(span: Duration) -> String {
@@ -443,8 +506,8 @@ pub fn to_case(world: &World, segment: &Segment) -> String {
     let Ok(bound) = segment.bind(&BTreeMap::new()) else { return text };
     let mut recipients = BTreeSet::new();
     let mut why_not = BTreeMap::new();
-    for contact in &world.contacts {
-        let verdict = select(&bound, contact, &schema, &world.clock, world.now_micros);
+    let verdicts = select_all(&bound, &world.contacts, &schema, &world.clock, world.now_micros);
+    for (contact, verdict) in world.contacts.iter().zip(verdicts) {
         match Reason::of(&verdict) {
             None => {
                 recipients.insert(contact.id());

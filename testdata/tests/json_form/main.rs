@@ -43,7 +43,7 @@ fn sources() -> Vec<(String, String, InMemory)> {
         let text = worlds::to_text(&worlds::segment(seed, &world));
         sources.push((format!("random {seed}"), text, worlds::lookups()));
     }
-    sources.retain(|(_, source, _)| to_json(source).is_ok());
+    sources.retain(|(_, source, _)| to_json(source, &Schema::built_in()).is_ok());
     assert!(sources.len() > 350, "{}", sources.len());
     sources
 }
@@ -64,11 +64,11 @@ fn both_forms_say_the_same() {
     let mut unchanged = 0;
     let all = sources();
     for (name, source, lookups) in &all {
-        let json = to_json(source).unwrap();
+        let json = to_json(source, &Schema::built_in()).unwrap();
         let text = to_text(&json).unwrap_or_else(|found| panic!("{name}: {found:?}\n{json}"));
         // JSON → text → JSON is the identity, and so is text → JSON → text for what `fmt` has written from JSON.
-        assert_eq!(to_json(&text).unwrap(), json, "{name}");
-        assert_eq!(to_json(&json).unwrap(), json, "{name}");
+        assert_eq!(to_json(&text, &Schema::built_in()).unwrap(), json, "{name}");
+        assert_eq!(to_json(&json, &Schema::built_in()).unwrap(), json, "{name}");
         assert_eq!(format(&json).unwrap(), json, "{name}");
         assert_eq!(format(&text).unwrap(), text, "{name}");
         // Read back from its own layout, comments left out, the text is what `fmt` makes of the source, save for
@@ -95,7 +95,7 @@ fn both_forms_say_the_same() {
 fn every_source_keeps_to_the_published_schema() {
     let published = schema::Validator::new(JSON_SCHEMA);
     for (name, source, _) in sources() {
-        let json = serde_json::from_str(&to_json(&source).unwrap()).unwrap();
+        let json = serde_json::from_str(&to_json(&source, &Schema::built_in()).unwrap()).unwrap();
         if let Err(problem) = published.validate(&json) {
             panic!("{name}: {problem}\n{json:#}");
         }

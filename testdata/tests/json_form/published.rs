@@ -1,5 +1,6 @@
 //! The published schema and the reader refuse the same: random changes to a file that holds every construct.
 
+use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::{JSON_SCHEMA, to_json};
 use serde_json::{Map, Value, json};
 
@@ -96,7 +97,7 @@ fn change(file: &mut Value, whole: &Value, all: &[String], seed: &mut u64) {
 fn schema_and_reader_refuse_the_same() {
     let published = Validator::new(JSON_SCHEMA);
     let everything = include_str!("../../../dsl/tests/everything.seg");
-    let whole: Value = serde_json::from_str(&to_json(everything).unwrap()).unwrap();
+    let whole: Value = serde_json::from_str(&to_json(everything, &Schema::built_in()).unwrap()).unwrap();
     let mut all = Vec::new();
     pointers(&whole, "", &mut all);
     let mut counts = [0, 0];
@@ -107,7 +108,7 @@ fn schema_and_reader_refuse_the_same() {
             change(&mut file, &whole, &all, &mut seed);
         }
         let text = file.to_string();
-        let (reader, schema) = (to_json(&text), published.validate(&file));
+        let (reader, schema) = (to_json(&text, &Schema::built_in()), published.validate(&file));
         // Names in the place of keywords, and how deep criteria nest, are beyond a schema.
         let beyond = reader
             .as_ref()

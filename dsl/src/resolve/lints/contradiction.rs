@@ -4,8 +4,8 @@ use super::Part;
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::segment::{
-    AgeUnit, Aggregate, Cmp, ContactTest, Counted, FieldTest, Logic, NumberTest, Operand, Selector, Test,
-    Window,
+    AgeUnit, Aggregate, Anchor, Cmp, ContactTest, Counted, FieldTest, Logic, NumberTest, Operand, Selector,
+    Test, Window,
 };
 use crate::value::{Value, days_since_epoch};
 
@@ -98,6 +98,7 @@ impl Facts for ContactTest {
             | Self::Has(_)
             | Self::One { .. }
             | Self::Sequence(_)
+            | Self::Sample(_)
             | Self::Share { .. }
             | Self::Reference(_) => None,
         }
@@ -141,7 +142,7 @@ impl Facts for FieldTest {
 
 /// The days of a window that does not depend on the clock.
 fn days(window: &Window) -> Option<Fact> {
-    let day = |operand: &Operand| match operand {
+    let day = |anchor: &Anchor| match anchor.as_date()? {
         Operand::Literal(value) => number(value),
         Operand::Param(_) => None,
     };

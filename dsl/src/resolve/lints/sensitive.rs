@@ -65,10 +65,20 @@ fn of_field(name: &str, schema: &Schema) -> Option<Class> {
 }
 
 fn of_criteria(criteria: &Criteria, schema: &Schema) -> Option<Class> {
-    first(criteria, &|test| match test {
+    first(criteria, &|test| {
+        let date = test.dates_of_contact().into_iter().find_map(|name| of_field(name, schema));
+        date.or_else(|| of_test(test, schema))
+    })
+}
+
+fn of_test(test: &ContactTest, schema: &Schema) -> Option<Class> {
+    match test {
         ContactTest::Field(test) => of_field(&test.field, schema),
         ContactTest::Anniversary { field, .. } => of_field(field, schema),
-        ContactTest::Age { .. } | ContactTest::Turns { .. } | ContactTest::Near(_) => None,
+        ContactTest::Age { .. }
+        | ContactTest::Turns { .. }
+        | ContactTest::Near(_)
+        | ContactTest::Sample(_) => None,
         ContactTest::Has(selector)
         | ContactTest::Count { selector, .. }
         | ContactTest::Aggregate { selector, .. } => of_filter(&selector.filter, selector, schema),
@@ -79,7 +89,7 @@ fn of_criteria(criteria: &Criteria, schema: &Schema) -> Option<Class> {
             sequence.selectors().find_map(|selector| of_filter(&selector.filter, selector, schema))
         }
         ContactTest::Reference(reference) => of_criteria(&reference.test, schema),
-    })
+    }
 }
 
 /// The class of the codes that a filter names.

@@ -2,7 +2,7 @@
 
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::segment::{Duration, DurationUnit, Operand, Window};
+use crate::segment::{Anchor, Duration, DurationUnit, Operand, Window};
 use crate::value::{Day, Value};
 
 pub(in crate::resolve) fn windows(windows: &[Window], span: Span, findings: &mut Vec<Diagnostic>) {
@@ -86,8 +86,8 @@ fn ends(window: &Window) -> (Option<Day>, Option<Day>) {
     }
 }
 
-fn day(operand: &Operand) -> Option<Day> {
-    match operand {
+fn day(anchor: &Anchor) -> Option<Day> {
+    match anchor.as_date()? {
         Operand::Literal(Value::Date(day)) => Some(*day),
         Operand::Literal(_) | Operand::Param(_) => None,
     }

@@ -43,7 +43,7 @@ fn months_are_clamped_to_their_end() {
 fn an_instant_belongs_to_its_local_day() {
     // 23:59:59.999 in New York is the next day in UTC.
     let late = opened("2026-01-01T04:59:59.999Z");
-    let on = |day| has("email_open", &[Window::On(date(day))]);
+    let on = |text| has("email_open", &[Window::On(day(text))]);
     says(&on("2025-12-31"), &late, "2026-01-05", True);
     says(&on("2026-01-01"), &late, "2026-01-05", False);
     says(&on("2026-01-01"), &opened("2026-01-01T05:00:00Z"), "2026-01-05", True);
@@ -90,9 +90,9 @@ fn hours_are_exact_and_days_do_not_fit_them() {
 fn the_future_is_invisible_unless_looked_for() {
     let lab = nobody_special().with("lab", &[("at", "2026-01-02"), ("value", "9")]);
     says(&has("lab", &[]), &lab, "2026-01-01", False);
-    says(&has("lab", &[Window::Since(date("2025-01-01"))]), &lab, "2026-01-01", False);
+    says(&has("lab", &[Window::Since(day("2025-01-01"))]), &lab, "2026-01-01", False);
     says(&has("lab", &[Window::InNext(days(1))]), &lab, "2026-01-01", True);
-    says(&has("lab", &[Window::After(date("2025-01-01"))]), &lab, "2026-01-01", True);
+    says(&has("lab", &[Window::After(day("2025-01-01"))]), &lab, "2026-01-01", True);
     says(&has("lab", &[]), &lab, "2026-01-02T00:00", True);
     // Earlier and later today.
     let noon = nobody_special().with("lab", &[("at", "2026-01-01T17:00:00Z")]);
@@ -163,15 +163,15 @@ fn conditions_end() {
     says(&now, &had(&[("end", "2025-12-31")]), "2026-01-01", False);
     says(&now, &had(&[]), "2020-04-30", False);
     // Overlap with a window.
-    let in_2021 = active("condition", &[Window::Between(date("2021-01-01"), date("2021-12-31"))]);
+    let in_2021 = active("condition", &[Window::Between(day("2021-01-01"), day("2021-12-31"))]);
     says(&in_2021, &had(&[]), "2026-01-01", True);
     says(&in_2021, &had(&[("end", "2021-01-01")]), "2026-01-01", True);
     says(&in_2021, &had(&[("end", "2020-12-31")]), "2026-01-01", False);
     says(&in_2021, &had(&[("status", "inactive")]), "2026-01-01", False);
-    says(&active("condition", &[Window::Before(date("2020-05-01"))]), &had(&[]), "2026-01-01", False);
-    says(&active("condition", &[Window::Before(date("2020-05-02"))]), &had(&[]), "2026-01-01", True);
+    says(&active("condition", &[Window::Before(day("2020-05-01"))]), &had(&[]), "2026-01-01", False);
+    says(&active("condition", &[Window::Before(day("2020-05-02"))]), &had(&[]), "2026-01-01", True);
     // Without `active` the start counts.
-    says(&has("condition", &[Window::On(date("2020-05-01"))]), &had(&[]), "2026-01-01", True);
+    says(&has("condition", &[Window::On(day("2020-05-01"))]), &had(&[]), "2026-01-01", True);
     says(&has("condition", &[Window::InLast(days(30))]), &had(&[]), "2026-01-01", False);
 }
 
@@ -203,7 +203,7 @@ fn the_latest_lab_decides() {
     let silent = two.with("lab", &[("at", "2025-07-01")]);
     says(&latest, &silent, "2026-01-01", Unknown);
     // The window comes first, then the order.
-    let then = one(Which::Latest, "lab", &[Window::Before(date("2025-02-01"))], high);
+    let then = one(Which::Latest, "lab", &[Window::Before(day("2025-02-01"))], high);
     says(&then, &silent, "2026-01-01", True);
 }
 

@@ -49,7 +49,7 @@ fn anniversaries_return_every_year_after_the_first() {
     says(&soon, &new_year, "2025-12-28", True);
     says(&birthday(Window::InLast(days(7))), &new_year, "2026-01-09", True);
     says(&birthday(Window::InLast(days(7))), &new_year, "2026-01-10", False);
-    says(&birthday(Window::On(date("2026-01-02"))), &new_year, "2020-06-01", True);
+    says(&birthday(Window::On(day("2026-01-02"))), &new_year, "2020-06-01", True);
     says(&birthday(Window::InNext(span(2, DurationUnit::Year))), &new_year, "2026-06-01", True);
     says(&soon, &nobody_special(), "2026-01-01", Unknown);
 }
@@ -108,9 +108,9 @@ fn date_fields_take_windows_and_the_future_is_theirs() {
     let enrolled = |window| field("enrolled_on", Test::Window(window));
     says(&enrolled(Window::InNext(days(31))), &joins, "2026-01-01", True);
     says(&enrolled(Window::InNext(days(30))), &joins, "2026-01-01", False);
-    says(&enrolled(Window::Since(date("2026-02-01"))), &joins, "2026-01-01", True);
-    says(&enrolled(Window::After(date("2026-02-01"))), &joins, "2026-01-01", False);
-    says(&enrolled(Window::Before(date("2026-02-01"))), &joins, "2026-01-01", False);
+    says(&enrolled(Window::Since(day("2026-02-01"))), &joins, "2026-01-01", True);
+    says(&enrolled(Window::After(day("2026-02-01"))), &joins, "2026-01-01", False);
+    says(&enrolled(Window::Before(day("2026-02-01"))), &joins, "2026-01-01", False);
     says(&enrolled(Window::InLast(days(30))), &joins, "2026-01-01", False);
     // A day has no hours.
     says(&enrolled(Window::InLast(span(24, DurationUnit::Hour))), &joins, "2026-02-01", Unknown);

@@ -60,29 +60,39 @@ impl SetOperator for CountDistinct {
     }
 
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
-        let mut input = single(inputs)?;
-        let mut keys = Keys::new(self.same);
-        let mut seen: Vec<(u32, u64)> = Vec::new();
-        let rows = shard.counter("rows");
-        while let Some(batch) = input.try_next().await? {
-            let values = self.value.evaluate(&batch)?.into_array(batch.num_rows())?;
-            let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
-            rows.add(batch.num_rows());
-            shard.reservation.try_grow(batch.num_rows() * size_of::<(u32, u64)>())?;
-            keys.each(&values, |row, key| {
-                seen.extend(ordinals.values().get(row).map(|&ordinal| (ordinal, key)));
-            })?;
-        }
-        seen.sort_unstable();
-        seen.dedup();
-        shard.reservation.try_grow(shard.contacts * size_of::<u32>())?;
-        let mut counts = vec![0_u32; shard.contacts];
-        for (ordinal, _) in seen {
-            let count = counts.get_mut(ordinal as usize);
-            *count.ok_or_else(|| internal_datafusion_err!("an ordinal beyond its shard"))? += 1;
-        }
+        let counts = distinct_counts(&self.value, self.same, single(inputs)?, shard).await?;
         Ok(ShardSet::two_valued(packed(&counts, |count| self.test.holds(*count))))
     }
+}
+
+/// How many different values or days each contact has.
+pub(crate) async fn distinct_counts(
+    value: &Arc<dyn PhysicalExpr>,
+    same: Sameness,
+    mut input: SendableRecordBatchStream,
+    shard: &ShardContext,
+) -> Result<Vec<u32>> {
+    let mut keys = Keys::new(same);
+    let mut seen: Vec<(u32, u64)> = Vec::new();
+    let rows = shard.counter("rows");
+    while let Some(batch) = input.try_next().await? {
+        let values = value.evaluate(&batch)?.into_array(batch.num_rows())?;
+        let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
+        rows.add(batch.num_rows());
+        shard.reservation.try_grow(batch.num_rows() * size_of::<(u32, u64)>())?;
+        keys.each(&values, |row, key| {
+            seen.extend(ordinals.values().get(row).map(|&ordinal| (ordinal, key)));
+        })?;
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    shard.reservation.try_grow(shard.contacts * size_of::<u32>())?;
+    let mut counts = vec![0_u32; shard.contacts];
+    for (ordinal, _) in seen {
+        let count = counts.get_mut(ordinal as usize);
+        *count.ok_or_else(|| internal_datafusion_err!("an ordinal beyond its shard"))? += 1;
+    }
+    Ok(counts)
 }
 
 /// Numbers that are equal for equal values and different for different ones.

@@ -293,18 +293,18 @@ impl Contacts {
 }
 
 /// Packed moments as keys of which the greater is the better.
-struct Keys {
+pub(crate) struct Keys {
     days: LocalDays,
     sign: i64,
 }
 
 impl Keys {
-    fn new(extreme: Extreme) -> Self {
+    pub(crate) fn new(extreme: Extreme) -> Self {
         Self { days: LocalDays::new(extreme.zone), sign: if extreme.latest { 1 } else { -1 } }
     }
 
     /// Key of the day, and of the instant when it is known.
-    fn at(&mut self, packed: i64) -> Result<(i32, Option<i64>)> {
+    pub(crate) fn at(&mut self, packed: i64) -> Result<(i32, Option<i64>)> {
         let (day, instant) = self.days.of(packed)?;
         let sign = if self.sign > 0 { 1 } else { -1 };
         Ok((sign * day, instant.map(|instant| self.sign * instant)))
@@ -320,7 +320,7 @@ impl Keys {
     }
 
     /// Key of when it was recorded; a day counts from its start.
-    fn recorded(&self, packed: i64) -> Result<i64> {
+    pub(crate) fn recorded(&self, packed: i64) -> Result<i64> {
         Ok(self.sign * self.days.start(packed)?)
     }
 }

@@ -84,7 +84,7 @@ pub(crate) enum Constant {
 
 /// A number made of values, exactly or as a double.
 #[derive(Clone, Copy, Debug)]
-enum Made {
+pub(crate) enum Made {
     Whole(i128),
     Real(f64),
 }
@@ -194,84 +194,29 @@ impl SetOperator for Measure {
     }
 
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
-        let mut input = single(inputs)?;
-        shard.reservation.try_grow(shard.contacts * size_of::<State>())?;
-        let mut states = vec![State::NOTHING; shard.contacts];
-        let mut middle: Vec<(u32, f64)> = Vec::new();
-        let mut between: Vec<Between> = Vec::new();
-        let mut reals = false;
-        let rows = shard.counter("rows");
-        while let Some(batch) = input.try_next().await? {
-            let values = Values::of(self.value.evaluate(&batch)?.into_array(batch.num_rows())?)?;
-            reals |= matches!(values, Values::Real(_));
-            let kinds = self.kind.as_ref().map(|expr| expr.evaluate(&batch)?.into_array(batch.num_rows()));
-            let kinds = kinds.transpose()?;
-            let kinds = match &kinds {
-                None => None,
-                Some(kinds) => match kinds.as_any().downcast_ref::<Int8Array>() {
-                    Some(kinds) => Some(kinds),
-                    None => return internal_err!("a kind of value that is no number"),
-                },
-            };
-            let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
-            rows.add(batch.num_rows());
-            if self.function == Aggregate::Median {
-                shard.reservation.try_grow(batch.num_rows() * size_of::<(u32, f64)>())?;
-            }
-            let kept = between.len();
-            for (row, &ordinal) in ordinals.values().iter().enumerate() {
-                let kind = match kinds {
-                    None => Kind::Exact,
-                    Some(kinds) if kinds.is_valid(row) => Kind::of_number(kinds.value(row)),
-                    Some(_) => continue,
-                };
-                let value = values.get(row);
-                let state = states
-                    .get_mut(ordinal as usize)
-                    .ok_or_else(|| internal_datafusion_err!("an ordinal beyond its shard"))?;
-                if kind != Kind::Exact {
-                    between.push(Between { ordinal, kind, value: value.map_or(0.0, real) });
-                    continue;
-                }
-                let Some(value) = value else { continue };
-                state.add(self.function, value);
-                if self.function == Aggregate::Median {
-                    middle.push((ordinal, real(value)));
-                }
-            }
-            shard.reservation.try_grow((between.len() - kept) * size_of::<Between>())?;
-        }
-        middle.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let on_grid = reals && matches!(self.function, Aggregate::Sum | Aggregate::Avg);
-        let known = packed(&states, |state| state.values > 0);
-        let certain = if self.function == Aggregate::Median {
-            let medians = medians(&middle, shard.contacts);
-            packed(&medians, |median: &Option<f64>| {
+        let (value, kind) = (&self.value, self.kind.as_ref());
+        let found = measured(self.function, value, kind, single(inputs)?, shard).await?;
+        let on_grid = found.reals && matches!(self.function, Aggregate::Sum | Aggregate::Avg);
+        let known = packed(&found.states, |state| state.values > 0);
+        let certain = match &found.medians {
+            Some(medians) => packed(medians, |median: &Option<f64>| {
                 median.is_some_and(|median| self.bounds.hold(Made::Real(median), false))
-            })
-        } else {
-            packed(&states, |state: &State| {
-                state.values > 0 && self.bounds.hold(state.made(self.function, reals), on_grid)
-            })
+            }),
+            None => packed(&found.states, |state: &State| {
+                state.values > 0 && self.bounds.hold(state.made(self.function, found.reals), on_grid)
+            }),
         };
         let possible = &certain | &!&known;
-        if between.is_empty() {
+        if found.between.is_empty() {
             return Ok(ShardSet::new(certain, possible));
         }
         let (mut sure, mut perhaps) =
             (BooleanBufferBuilder::new(shard.contacts), BooleanBufferBuilder::new(shard.contacts));
         sure.append_buffer(&certain);
         perhaps.append_buffer(&possible);
-        between.sort_unstable_by_key(|value| value.ordinal);
-        for own in between.chunk_by(|a, b| a.ordinal == b.ordinal) {
+        for own in found.between.chunk_by(|a, b| a.ordinal == b.ordinal) {
             let Some(ordinal) = own.first().map(|value| value.ordinal) else { continue };
-            let state = states.get(ordinal as usize).copied().unwrap_or(State::NOTHING);
-            let first = middle.partition_point(|(of, _)| *of < ordinal);
-            let values = middle.get(first..).unwrap_or_default();
-            let values: Vec<f64> =
-                values.iter().take_while(|(of, _)| *of == ordinal).map(|(_, value)| *value).collect();
-            let low = self.end(&state, &values, own.iter().map(|value| value.kind.low(value.value)), false);
-            let high = self.end(&state, &values, own.iter().map(|value| value.kind.high(value.value)), true);
+            let (low, high) = found.ends(ordinal, own);
             let (is_sure, is_possible) = self.bounds.judge(|constant| {
                 let constant = constant.made(on_grid);
                 (low.order(constant, Ordering::Greater), high.order(constant, Ordering::Less))
@@ -281,6 +226,112 @@ impl SetOperator for Measure {
         }
         Ok(ShardSet::new(sure.finish(), perhaps.finish()))
     }
+}
+
+/// What was found of the contacts of a shard.
+pub(crate) struct Measured {
+    function: Aggregate,
+    states: Vec<State>,
+    /// Values of a median by contact, in order.
+    middle: Vec<(u32, f64)>,
+    /// Of a median.
+    medians: Option<Vec<Option<f64>>>,
+    /// Values that say between which ends the number lies, by contact.
+    between: Vec<Between>,
+    /// The values are not whole.
+    reals: bool,
+}
+
+impl Measured {
+    /// The number of a contact; `None` without one, and where it is not one number.
+    pub(crate) fn made(&self, ordinal: u32) -> Option<Made> {
+        let first = self.between.partition_point(|value| value.ordinal < ordinal);
+        let own = self.between.get(first..).unwrap_or_default();
+        let own = own.get(..own.partition_point(|value| value.ordinal == ordinal)).unwrap_or_default();
+        if !own.is_empty() {
+            let (low, high) = self.ends(ordinal, own);
+            let one = low.at.compare(high.at) == Some(Ordering::Equal) && !low.open && !high.open;
+            return one.then_some(low.at);
+        }
+        let state = self.states.get(ordinal as usize).filter(|state| state.values > 0)?;
+        match &self.medians {
+            Some(medians) => medians.get(ordinal as usize).copied().flatten().map(Made::Real),
+            None => Some(state.made(self.function, self.reals)),
+        }
+    }
+
+    /// The ends of what the number of a contact can be, some of whose values are ends themselves.
+    fn ends(&self, ordinal: u32, own: &[Between]) -> (MadeEnd, MadeEnd) {
+        let state = self.states.get(ordinal as usize).copied().unwrap_or(State::NOTHING);
+        let first = self.middle.partition_point(|(of, _)| *of < ordinal);
+        let values = self.middle.get(first..).unwrap_or_default();
+        let values: Vec<f64> =
+            values.iter().take_while(|(of, _)| *of == ordinal).map(|(_, value)| *value).collect();
+        let low = own.iter().map(|value| value.kind.low(value.value));
+        let high = own.iter().map(|value| value.kind.high(value.value));
+        (end(self.function, &state, &values, low, false), end(self.function, &state, &values, high, true))
+    }
+}
+
+/// Works the rows of a shard off.
+pub(crate) async fn measured(
+    function: Aggregate,
+    value: &Arc<dyn PhysicalExpr>,
+    kind: Option<&Arc<dyn PhysicalExpr>>,
+    mut input: SendableRecordBatchStream,
+    shard: &ShardContext,
+) -> Result<Measured> {
+    shard.reservation.try_grow(shard.contacts * size_of::<State>())?;
+    let mut states = vec![State::NOTHING; shard.contacts];
+    let mut middle: Vec<(u32, f64)> = Vec::new();
+    let mut between: Vec<Between> = Vec::new();
+    let mut reals = false;
+    let rows = shard.counter("rows");
+    while let Some(batch) = input.try_next().await? {
+        let values = Values::of(value.evaluate(&batch)?.into_array(batch.num_rows())?)?;
+        reals |= matches!(values, Values::Real(_));
+        let kinds = kind.map(|expr| expr.evaluate(&batch)?.into_array(batch.num_rows()));
+        let kinds = kinds.transpose()?;
+        let kinds = match &kinds {
+            None => None,
+            Some(kinds) => match kinds.as_any().downcast_ref::<Int8Array>() {
+                Some(kinds) => Some(kinds),
+                None => return internal_err!("a kind of value that is no number"),
+            },
+        };
+        let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
+        rows.add(batch.num_rows());
+        if function == Aggregate::Median {
+            shard.reservation.try_grow(batch.num_rows() * size_of::<(u32, f64)>())?;
+        }
+        let kept = between.len();
+        for (row, &ordinal) in ordinals.values().iter().enumerate() {
+            let kind = match kinds {
+                None => Kind::Exact,
+                Some(kinds) if kinds.is_valid(row) => Kind::of_number(kinds.value(row)),
+                Some(_) => continue,
+            };
+            let value = values.get(row);
+            let state = states
+                .get_mut(ordinal as usize)
+                .ok_or_else(|| internal_datafusion_err!("an ordinal beyond its shard"))?;
+            if kind != Kind::Exact {
+                between.push(Between { ordinal, kind, value: value.map_or(0.0, real) });
+                continue;
+            }
+            let Some(value) = value else { continue };
+            state.add(function, value);
+            if function == Aggregate::Median {
+                middle.push((ordinal, real(value)));
+            }
+        }
+        shard.reservation.try_grow((between.len() - kept) * size_of::<Between>())?;
+    }
+    middle.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    // Values of one contact in the order of the files: none of the functions depends on it.
+    between.sort_by_key(|value| value.ordinal);
+    let medians = (function == Aggregate::Median).then(|| medians(&middle, shard.contacts));
+    Ok(Measured { function, states, middle, medians, between, reals })
 }
 
 /// A value that says between which ends the number lies.
@@ -305,51 +356,54 @@ impl MadeEnd {
     }
 }
 
-impl Measure {
-    /// What the function makes of values that are known and of ends. `values` are those of a median.
-    fn end(&self, state: &State, values: &[f64], ends: impl Iterator<Item = End>, upper: bool) -> MadeEnd {
-        let mut ends: Vec<End> = ends.collect();
-        match self.function {
-            Aggregate::Sum | Aggregate::Avg => {
-                let open = ends.iter().any(|end| end.open);
-                if let Some(end) = ends.iter().find(|end| end.at.is_infinite()) {
-                    return MadeEnd { at: Made::Real(end.at), open };
-                }
-                let mut all = *state;
-                ends.iter().for_each(|end| all.add(self.function, Made::Real(end.at)));
-                MadeEnd { at: all.made(self.function, true), open }
+/// What a function makes of values that are known and of ends. `values` are those of a median.
+fn end(
+    function: Aggregate,
+    state: &State,
+    values: &[f64],
+    ends: impl Iterator<Item = End>,
+    upper: bool,
+) -> MadeEnd {
+    let mut ends: Vec<End> = ends.collect();
+    match function {
+        Aggregate::Sum | Aggregate::Avg => {
+            let open = ends.iter().any(|end| end.open);
+            if let Some(end) = ends.iter().find(|end| end.at.is_infinite()) {
+                return MadeEnd { at: Made::Real(end.at), open };
             }
-            Aggregate::Min | Aggregate::Max | Aggregate::Median => {
-                if self.function != Aggregate::Median && state.values > 0 {
-                    ends.push(End { at: state.real, open: false });
-                }
-                ends.extend(values.iter().map(|value| End { at: *value, open: false }));
-                // An open lower end lies above its number, an open upper one below it.
-                ends.sort_unstable_by(|a, b| {
-                    let beyond = if upper { b.open.cmp(&a.open) } else { a.open.cmp(&b.open) };
-                    a.at.total_cmp(&b.at).then(beyond)
-                });
-                let nothing = End { at: if upper { f64::INFINITY } else { f64::NEG_INFINITY }, open: true };
-                let end = match self.function {
-                    Aggregate::Min => ends.first().copied(),
-                    Aggregate::Max => ends.last().copied(),
-                    Aggregate::Median | Aggregate::Sum | Aggregate::Avg => {
-                        let half = ends.len() / 2;
-                        match (ends.get(half.wrapping_sub(1)), ends.get(half)) {
-                            (Some(one), Some(other)) if ends.len().is_multiple_of(2) => {
-                                Some(End { at: one.at / 2.0 + other.at / 2.0, open: one.open || other.open })
-                            }
-                            (_, middle) => middle.copied(),
+            let mut all = *state;
+            ends.iter().for_each(|end| all.add(function, Made::Real(end.at)));
+            MadeEnd { at: all.made(function, true), open }
+        }
+        Aggregate::Min | Aggregate::Max | Aggregate::Median => {
+            if function != Aggregate::Median && state.values > 0 {
+                ends.push(End { at: state.real, open: false });
+            }
+            ends.extend(values.iter().map(|value| End { at: *value, open: false }));
+            // An open lower end lies above its number, an open upper one below it.
+            ends.sort_unstable_by(|a, b| {
+                let beyond = if upper { b.open.cmp(&a.open) } else { a.open.cmp(&b.open) };
+                a.at.total_cmp(&b.at).then(beyond)
+            });
+            let nothing = End { at: if upper { f64::INFINITY } else { f64::NEG_INFINITY }, open: true };
+            let end = match function {
+                Aggregate::Min => ends.first().copied(),
+                Aggregate::Max => ends.last().copied(),
+                Aggregate::Median | Aggregate::Sum | Aggregate::Avg => {
+                    let half = ends.len() / 2;
+                    match (ends.get(half.wrapping_sub(1)), ends.get(half)) {
+                        (Some(one), Some(other)) if ends.len().is_multiple_of(2) => {
+                            Some(End { at: one.at / 2.0 + other.at / 2.0, open: one.open || other.open })
                         }
+                        (_, middle) => middle.copied(),
                     }
-                };
-                let end = end.unwrap_or(nothing);
-                MadeEnd { at: Made::Real(end.at), open: end.open }
-            }
+                }
+            };
+            let end = end.unwrap_or(nothing);
+            MadeEnd { at: Made::Real(end.at), open: end.open }
         }
     }
 }
-
 fn real(made: Made) -> f64 {
     match made {
         Made::Whole(whole) => whole as f64,
@@ -375,14 +429,14 @@ fn medians(values: &[(u32, f64)], contacts: usize) -> Vec<Option<f64>> {
 }
 
 /// Values of a batch.
-enum Values {
+pub(crate) enum Values {
     Int(Int32Array),
     Money(Int64Array),
     Real(Float64Array),
 }
 
 impl Values {
-    fn of(values: ArrayRef) -> Result<Self> {
+    pub(crate) fn of(values: ArrayRef) -> Result<Self> {
         let any = values.as_any();
         match values.data_type() {
             DataType::Int32 => any.downcast_ref().cloned().map(Self::Int),
@@ -393,7 +447,7 @@ impl Values {
         .ok_or_else(|| internal_datafusion_err!("values that are no numbers"))
     }
 
-    fn get(&self, row: usize) -> Option<Made> {
+    pub(crate) fn get(&self, row: usize) -> Option<Made> {
         match self {
             Self::Int(values) => values.is_valid(row).then(|| Made::Whole(values.value(row).into())),
             Self::Money(values) => values.is_valid(row).then(|| Made::Whole(values.value(row).into())),

@@ -16,6 +16,8 @@ mod number_of;
 pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
+pub(crate) mod tails;
+mod where_known;
 mod without;
 
 use std::sync::Arc;
@@ -66,6 +68,8 @@ pub(crate) enum Operation {
     ConsentBlocks(Consent),
     /// Kleene's and of two inputs, the second of which is asked about those that the first leaves.
     Narrow,
+    /// The first input, UNKNOWN where the second is not TRUE.
+    WhereKnown,
     /// Kleene's and of the inputs.
     And,
     /// Kleene's or of the inputs.
@@ -87,6 +91,8 @@ pub(crate) enum Operation {
     },
     /// The first input without the others, which are the gates in order.
     Gate(Vec<Reason>),
+    /// The first input as far as the list takes it. Inputs: the gate, amounts, scans.
+    Tails(tails::Asked),
 }
 
 impl Operation {
@@ -105,6 +111,7 @@ impl Operation {
             Self::RecordChain(_) => "RecordChain",
             Self::ConsentBlocks(_) => "ConsentBlocks",
             Self::Narrow => "Narrow",
+            Self::WhereKnown => "WhereKnown",
             Self::And => "And",
             Self::Or => "Or",
             Self::NumberOf(_) => "NumberOf",
@@ -113,6 +120,7 @@ impl Operation {
             Self::Constant(_) => "Constant",
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
+            Self::Tails(_) => "Tails",
         }
     }
 
@@ -131,6 +139,7 @@ impl Operation {
             Self::ConsentBlocks(_) => &["ord", "at", "decision", "end"],
             Self::RecordChain(_)
             | Self::Narrow
+            | Self::WhereKnown
             | Self::And
             | Self::Or
             | Self::NumberOf(_)
@@ -138,7 +147,8 @@ impl Operation {
             | Self::Without
             | Self::Constant(_)
             | Self::Criteria { .. }
-            | Self::Gate(_) => &[],
+            | Self::Gate(_)
+            | Self::Tails(_) => &[],
         }
     }
 
@@ -161,6 +171,7 @@ impl Operation {
             | Self::RecordChain(_)
             | Self::ConsentBlocks(_) => true,
             Self::Narrow
+            | Self::WhereKnown
             | Self::And
             | Self::Or
             | Self::NumberOf(_)
@@ -168,7 +179,8 @@ impl Operation {
             | Self::Without
             | Self::Constant(_)
             | Self::Criteria { .. }
-            | Self::Gate(_) => false,
+            | Self::Gate(_)
+            | Self::Tails(_) => false,
         }
     }
 
@@ -203,12 +215,14 @@ impl Operation {
             }
             (Self::RecordChain(chain), None) => Arc::new(sequence::RecordChain { chain: chain.clone() }),
             (Self::ConsentBlocks(consent), None) => Arc::new(consent::ConsentBlocks { consent: *consent }),
+            (Self::WhereKnown, None) => Arc::new(where_known::WhereKnown),
             (Self::And, None) => Arc::new(logic::Logic::And),
             (Self::Or, None) => Arc::new(logic::Logic::Or),
             (Self::NumberOf(number), None) => Arc::new(number_of::CountSets { number: *number }),
             (Self::Not, None) => Arc::new(logic::Logic::Not),
             (Self::Without, None) => Arc::new(without::Without),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
+            (Self::Tails(asked), None) => Arc::new(tails::Tails::new(asked.clone())),
             (Self::Criteria { stops, placed }, None) => {
                 Arc::new(criteria::Criteria { stops: *stops, placed: *placed })
             }

@@ -113,6 +113,11 @@ fn in_ranges<T: ArrowPrimitiveType>(
     Ok(found)
 }
 
+/// How many rows each contact has.
+pub(crate) async fn row_counts(input: SendableRecordBatchStream, shard: &ShardContext) -> Result<Vec<u32>> {
+    counts(input, shard, |count: &mut u32| *count = count.saturating_add(1)).await
+}
+
 /// Counts the rows of each contact.
 async fn counts<C: Clone + Default>(
     mut input: SendableRecordBatchStream,

@@ -1,0 +1,46 @@
+//! Days from which windows and ages count, for one contact.
+
+use std::borrow::Cow;
+
+use super::Contact;
+use super::field::value;
+use super::time::{operand_day, value_day};
+use crate::clock::Clock;
+use crate::segment::{Anchor, ContactTest, Operand, Start, shifted};
+use crate::value::{Day, Value};
+
+/// The test with the dates of the contact put in where it counts from them; `None`, which makes it UNKNOWN, when the
+/// contact lacks one.
+pub(super) fn anchored<'t>(
+    test: &'t ContactTest,
+    contact: &Contact,
+    clock: &Clock,
+) -> Option<Cow<'t, ContactTest>> {
+    if test.dates_of_contact().is_empty() {
+        return Some(Cow::Borrowed(test));
+    }
+    let mut test = test.clone();
+    let mut all_known = true;
+    test.each_anchor_mut(&mut |anchor| {
+        if let Some(field) = anchor.field() {
+            match value(&contact.fields, field).and_then(|date| value_day(date, clock)) {
+                Some(day) => {
+                    let day = shifted(day, &anchor.shifts);
+                    *anchor = Anchor::date(Operand::Literal(Value::Date(day)));
+                }
+                None => all_known = false,
+            }
+        }
+    });
+    all_known.then_some(Cow::Owned(test))
+}
+
+/// The day of an anchor that is none of the contact.
+pub(super) fn day(anchor: &Anchor, clock: &Clock) -> Option<Day> {
+    let start = match &anchor.start {
+        Start::Date(operand) => operand_day(operand, clock)?,
+        Start::AsOf => clock.today(),
+        Start::Field(_) => return None,
+    };
+    Some(shifted(start, &anchor.shifts))
+}

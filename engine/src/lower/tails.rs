@@ -1,0 +1,124 @@
+//! The list as a whole: who comes first, one for each value, at most so many.
+
+use datafusion::common::{Result, internal_datafusion_err, internal_err};
+use datafusion::logical_expr::{Expr, LogicalPlan, Operator, binary_expr, col, lit, when};
+use hyperseg_dsl::schema::{Class, Field, FieldType};
+use hyperseg_dsl::segment::{Amount, Counted, Direction, Segment};
+
+use super::{Lowering, node};
+use crate::functions::{age_number, local_day};
+use crate::plan::amounts::{AmountsNode, Making};
+use crate::plan::chance::Share;
+use crate::plan::ops::Operation;
+use crate::plan::ops::distinct::Sameness;
+use crate::plan::ops::extreme::Extreme;
+use crate::plan::ops::tails::{Asked, Order};
+
+impl Lowering<'_> {
+    /// What the list takes of those whom the gate lets through; the gate itself where that does not depend on others.
+    pub(crate) fn tails(&self, gate: LogicalPlan, segment: &Segment) -> Result<LogicalPlan> {
+        if segment.one_per.is_none() && segment.limit.is_none() {
+            return Ok(gate);
+        }
+        let order = segment.limit.as_ref().and_then(|limit| limit.by.as_ref());
+        let mut inputs = vec![gate];
+        if let Some(order) = order {
+            inputs.push(self.amount(&order.amount, order.direction)?);
+        }
+        let one_per = segment.one_per.as_ref().map(|one_per| {
+            let moment = one_per.ty == FieldType::Time;
+            (one_per.field.clone(), if moment { Sameness::Day(self.clock.zone) } else { Sameness::Value })
+        });
+        let asked = Asked {
+            one_per,
+            sample: segment.sample.as_ref().map(Share::from),
+            limit: segment.limit.as_ref().map(|limit| limit.count),
+            by: order.map(|order| match order.direction {
+                Direction::Asc => Order::Ascending,
+                Direction::Desc => Order::Descending,
+            }),
+        };
+        let mut classes: Vec<Class> = Vec::new();
+        for name in asked.columns() {
+            let class = self.contact_field(name)?.class;
+            if !classes.contains(&class) {
+                classes.push(class);
+            }
+        }
+        for class in classes {
+            inputs.push(self.tables.contact_scan(class, &[])?.build()?);
+        }
+        Ok(node(Operation::Tails(asked), segment.name.clone(), Vec::new(), inputs))
+    }
+
+    fn contact_field(&self, name: &str) -> Result<&Field> {
+        let field = self.schema().contact_field(name);
+        field.ok_or_else(|| internal_datafusion_err!("a field that the schema does not have"))
+    }
+
+    /// A number for each contact.
+    pub(super) fn amount(&self, amount: &Amount, first: Direction) -> Result<LogicalPlan> {
+        let (making, exprs, input) = match amount {
+            Amount::Field { field, .. } => {
+                let field = self.contact_field(field)?;
+                let scan = self.tables.contact_scan(field.class, &[])?.build()?;
+                (Making::Value, vec![lit(true), self.number_of(field)?], scan)
+            }
+            Amount::Age(unit) => {
+                let scan = self.tables.contact_scan(self.contact_field("birth_date")?.class, &[])?.build()?;
+                let age = age_number(*unit, self.clock.today(), col("birth_date"), col("deceased_on"));
+                (Making::Value, vec![lit(true), age], scan)
+            }
+            Amount::Count { counted, selector } => {
+                let (scan, filter) = self.selected(selector, &[])?;
+                let days = Sameness::Day(self.clock.zone);
+                let (making, value) = match counted {
+                    Counted::Records => (Making::Count, None),
+                    Counted::Days => (Making::CountDistinct(days), Some(col("at"))),
+                    Counted::Distinct { field, ty } => {
+                        let same = if *ty == FieldType::Time { days } else { Sameness::Value };
+                        (Making::CountDistinct(same), Some(col(field)))
+                    }
+                };
+                (making, std::iter::once(filter).chain(value).collect(), scan)
+            }
+            Amount::Aggregate { function, selector, field, .. } => {
+                let (scan, filter) = self.selected(selector, &[])?;
+                let asked = self.measured(selector, field, None)?;
+                (Making::Measure(*function), std::iter::once(filter).chain(asked).collect(), scan)
+            }
+            Amount::One { which, selector, field, .. } => {
+                let (scan, filter) = self.selected(selector, &[])?;
+                let kind = self.kind(&selector.record)?;
+                let own = kind.field(field);
+                let own =
+                    own.ok_or_else(|| internal_datafusion_err!("a field that the kind does not have"))?;
+                let mut value = self.number_of(own)?;
+                if field == "value" && kind.field("comparator").is_some() {
+                    // A result such as `<5.7` is no number.
+                    value = when(col("comparator").is_null(), value).end()?;
+                }
+                let extreme = Extreme { latest: self.is_latest(*which), zone: self.clock.zone };
+                let greatest = first == Direction::Desc;
+                (Making::Extreme { extreme, greatest }, vec![filter, value], scan)
+            }
+        };
+        Ok(AmountsNode { making, exprs, input }.into_plan())
+    }
+
+    /// The value of a field as a number: dates and times as their local day.
+    fn number_of(&self, field: &Field) -> Result<Expr> {
+        let column = col(&field.name);
+        Ok(match field.ty {
+            FieldType::Int | FieldType::Number | FieldType::Money => column,
+            FieldType::Date => binary_expr(column, Operator::BitwiseShiftRight, lit(2_i32)),
+            FieldType::Time => local_day(self.clock.zone, column),
+            FieldType::Text
+            | FieldType::Category
+            | FieldType::Bool
+            | FieldType::Code
+            | FieldType::Categories
+            | FieldType::Point => return internal_err!("a field that is no number"),
+        })
+    }
+}
