@@ -40,6 +40,11 @@ pub const LEAVES: &[Named] = &[
         "readmission",
         "segment s where encounter(class = inpatient).end then encounter(class = inpatient) within 30 days",
     ),
+    named(
+        "days_since_birth",
+        "segment s where count(days of immunization from birth_date + 42 days to birth_date + 2 years) >= 4",
+    ),
+    named("no_visit_after_joining", "segment s where no visit from enrolled_on to enrolled_on + 90 days"),
     named("earliest_visit", "segment s where earliest encounter.at in last 30 days"),
 ];
 

@@ -6,8 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use hyperseg_dsl::segment::ParamValues;
 
 use crate::commands::{
-    audit, backup, check, codes, count, demo, describe, explain_code, fields, fmt, funnel, gc, generate,
-    import, init, keys, parse, plan, run, status, verify, why,
+    audit, backup, check, codes, compact, count, demo, describe, explain_code, fields, fmt, forget, funnel,
+    gc, generate, import, init, keys, parse, plan, run, status, verify, why,
 };
 use crate::failure::{Failure, Outcome};
 use crate::output::Format;
@@ -107,6 +107,8 @@ pub enum Command {
     Verify(verify::Verify),
     Status(status::Status),
     Keys(keys::Keys),
+    Compact(compact::Compact),
+    Forget(forget::Forget),
     Gc(gc::Gc),
     Backup(backup::Backup),
     Restore(backup::Restore),

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 use chrono_tz::Tz;
+use hyperseg_dsl::Stages;
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::schema::Purpose;
-use hyperseg_dsl::segment::{BoundSegment, Segment};
+use hyperseg_dsl::segment::{BoundSegment, Segment, Stage};
 use hyperseg_engine::{ConsentAge, Engine, Limits, Request};
 use hyperseg_storage::dataset::{Dataset, DatasetId};
 use hyperseg_storage::keyring::{Keyring, Unlock};
@@ -215,6 +216,18 @@ impl Context {
             consent_age_max,
         };
         Ok((engine, request))
+    }
+
+    /// The stages by which the contacts of a segment are counted: those of its file, or the ones that are built in.
+    pub fn stages(&self, engine: &Engine, request: &Request) -> Outcome<Vec<Stage>> {
+        let snapshot = engine.dataset().snapshot()?;
+        let schema = snapshot.schema();
+        let own = hyperseg_dsl::check(&request.source, schema).stages;
+        let stages = if own.is_empty() { Stages::built_in(schema) } else { Some(own) };
+        stages.map(|stages| stages.list().to_vec()).ok_or_else(|| {
+            Failure::usage("the stages that are built in ask for what this dataset's schema does not have")
+                .hint("declare stages in the file: stage active = has visit in last 1 year")
+        })
     }
 
     /// `--purpose` fills a segment's missing purpose and must not contradict its own.

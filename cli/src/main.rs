@@ -81,6 +81,8 @@ fn run(cli: Cli, environment: Environment, mut terminal: Terminal) -> Outcome<Ex
         Command::Verify(command) => command.run(&context),
         Command::Status(command) => command.run(&context),
         Command::Keys(command) => command.run(&context),
+        Command::Compact(command) => command.run(&context),
+        Command::Forget(command) => command.run(&context),
         Command::Gc(command) => command.run(&context),
         Command::Backup(command) => command.run(&context),
         Command::Restore(command) => command.run(&context),

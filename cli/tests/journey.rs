@@ -48,6 +48,17 @@ fn count_funnel_run_and_audit_agree() {
         assert!(table.contains(word), "no `{word}` in\n{table}");
     }
 
+    let by_stage = json(&world.ask(&["funnel", "women.seg", "--by-stage", "--format", "json"]).expect(0).out);
+    let stages = by_stage["stages"]["stages"].as_array().unwrap();
+    let names: Vec<&str> = stages.iter().map(|stage| stage["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["new", "at_risk", "active", "lapsed", "booked", "engaged", "prospect"]);
+    let contacts: u64 = stages.iter().map(|stage| stage["contacts"].as_u64().unwrap()).sum();
+    assert_eq!((contacts, by_stage["stages"]["in_none"].as_u64().unwrap()), (matched, 0));
+    let own = format!("stage here \"Seen\" = has encounter\n{WOMEN}");
+    world.write("own.seg", &own);
+    let table = world.ask(&["funnel", "own.seg", "--by-stage"]).expect(0).out;
+    assert!(table.contains("in stage here") && table.contains("in no stage"), "{table}");
+
     let run = world.ask(&["run", "women.seg", "--out", "list.csv"]).expect(0);
     assert_eq!(run.out, "", "a list goes into its file, words to standard error");
     let mut reader = csv::Reader::from_path(world.path("list.csv")).unwrap();

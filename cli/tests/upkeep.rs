@@ -235,3 +235,55 @@ fn a_backup_is_rehearsed_and_restored() {
     let ran = world.run(&["restore", "copy", "--rehearse", "-d", "new"]).expect(5);
     assert!(ran.out.contains("the copy is damaged") && ran.out.contains("digest"), "{}", ran.out);
 }
+
+#[test]
+fn corrections_are_compacted_and_a_contact_is_forgotten() {
+    let world = World::filled();
+    world.write("all.seg", "segment s where everyone\n");
+    world.write("lynn.seg", "segment s where city = \"Lynn\"\n");
+    let contacts = || {
+        let asked = world.ask(&["count", "all.seg", "--format", "json"]).expect(0);
+        json(&asked.out)["contacts"].as_u64().unwrap()
+    };
+    let lynn = || {
+        let asked = world.ask(&["count", "lynn.seg", "--format", "json"]).expect(0);
+        json(&asked.out)["matched"].as_u64().unwrap()
+    };
+    let before = contacts();
+    std::fs::create_dir(world.path("more")).unwrap();
+    world.write("more/contacts.csv", "contact_id,city\nnew-1,Boston\n");
+    world.run(&["import", "population", "more", "-d", "data"]).expect(0);
+    world.write("more/contacts.csv", "contact_id,city\nnew-1,Lynn\n");
+    let (were, ran) = (lynn(), world.run(&["import", "population", "more", "-d", "data"]).expect(0));
+    assert!(ran.out.contains("updated"), "{}", ran.out);
+    assert_eq!((contacts(), lynn()), (before + 1, were + 1));
+
+    let ran = world.run(&["compact", "-d", "data"]).expect(0);
+    assert!(ran.out.contains("without 0 rows that counted no more; generation "), "{}", ran.out);
+    assert_eq!((contacts(), lynn()), (before + 1, were + 1));
+    let ran = world.run(&["compact", "-d", "data"]).expect(0);
+    assert!(ran.out.starts_with("nothing to compact; "), "{}", ran.out);
+
+    world.run(&["forget", "--contact", "new-1", "-d", "data"]).refused(2, &["cannot be undone", "--yes"]);
+    world.run(&["forget", "--contact", "nobody", "--yes", "-d", "data"]).refused(2, &["1 of the contacts"]);
+    let ran = world.run(&["forget", "--contact", "new-1", "--yes", "-d", "data"]).expect(0);
+    assert!(ran.out.starts_with("forgot 1 contact with 0 records and 1 change; generation "), "{}", ran.out);
+    assert_eq!((contacts(), lynn()), (before, were));
+    world.ask(&["why", "lynn.seg", "--contact", "new-1"]).expect(2);
+    // Nor is it seen in what was before.
+    let back = world.ask(&["count", "lynn.seg", "--format", "json", "--generation", "4"]).expect(0);
+    assert_eq!(json(&back.out)["matched"].as_u64().unwrap(), were);
+
+    let ran = world.run(&["compact", "-d", "data", "--format", "json"]).expect(0);
+    let done = json(&ran.out);
+    assert!(done["rotation"]["data_keys"].as_u64().unwrap() > 0, "{}", ran.out);
+    world.run(&["gc", "--keep", "1", "--keep-days", "0", "-d", "data"]).expect(0);
+    for class in done["forgotten_in"].as_array().unwrap() {
+        let class = class.as_str().unwrap();
+        world.run(&["keys", "shred", class, "--rotated-out", "--yes", "-d", "data"]).expect(0);
+    }
+    assert_eq!((contacts(), lynn()), (before, were));
+    world.run(&["verify", "-d", "data"]).expect(0);
+    let log = world.run(&["audit", "log", "-d", "data"]).expect(0).out;
+    assert!(log.contains("forget") && log.contains("compact") && !log.contains("new-1"), "{log}");
+}

@@ -6,6 +6,7 @@ use crate::lookups::Known;
 use crate::resolve::resolve;
 use crate::segment::Segment;
 use crate::source::read;
+use crate::stages::Stages;
 
 /// What [`check`] found.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +15,8 @@ pub struct Checked {
     pub segments: Vec<Segment>,
     /// Everything found, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
+    /// The stages that the text declares; none when it has an error.
+    pub stages: Stages,
 }
 
 impl Checked {
@@ -37,6 +40,7 @@ pub fn check<'a>(source: &str, known: impl Into<Known<'a>>) -> Checked {
     let parsed = read(source);
     let complete = !parsed.diagnostics.iter().any(Diagnostic::is_error);
     let resolved = resolve(&parsed.file, known.into(), complete);
+    let stages = Stages::of(&parsed.file, &resolved);
     let mut diagnostics = parsed.diagnostics;
     diagnostics.extend(resolved.diagnostics);
     let mut segments = Vec::with_capacity(resolved.segments.len());
@@ -48,5 +52,5 @@ pub fn check<'a>(source: &str, known: impl Into<Known<'a>>) -> Checked {
     if let Some(pointers) = parsed.pointers {
         pointers.name(&mut diagnostics);
     }
-    Checked { segments, diagnostics }
+    Checked { segments, diagnostics, stages }
 }

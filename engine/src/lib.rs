@@ -22,7 +22,7 @@ mod table;
 pub use error::{Error, ErrorKind, Result};
 pub use report::{
     ArmCount, CountReport, Counters, CriterionReport, FunnelReport, PlanReport, Reason, Receipt, Removed,
-    ScopeReport, UnlockedColumn, WhyReport,
+    ScopeReport, StageReport, StagesReport, UnlockedColumn, WhyReport,
 };
 pub use request::{ConsentAge, Guards, Limits, Request};
 pub use run::{Engine, Recipients};

@@ -80,6 +80,29 @@ pub struct FunnelReport {
     pub count: CountReport,
     /// One entry per top-level criterion, in the author's order.
     pub criteria: Vec<CriterionReport>,
+    /// Those who match by stage, when that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages: Option<StagesReport>,
+}
+
+/// Contacts by stage; each is in the first stage that takes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagesReport {
+    /// The stages in their order.
+    pub stages: Vec<StageReport>,
+    /// Contacts in none of them.
+    pub in_none: u64,
+}
+
+/// Contacts in one stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageReport {
+    /// Its name.
+    pub name: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// How many of those who match are in it.
+    pub contacts: u64,
 }
 
 /// A column that was unlocked.

@@ -24,6 +24,50 @@ pub(crate) struct ShardSet {
     possible: BooleanBuffer,
 }
 
+/// The contacts of each shard. Those that were forgotten have their ordinals for good, and are in no set.
+#[derive(Debug)]
+pub(crate) struct Shards {
+    contacts: Vec<u32>,
+    /// Who was not forgotten; `None` when nobody was.
+    present: Vec<Option<ShardSet>>,
+}
+
+impl Shards {
+    /// From the contacts of each shard, with the ordinals of those that were forgotten. Without a shard there is one
+    /// without contacts.
+    pub(crate) fn new<'f>(shards: impl Iterator<Item = (u32, &'f [u32])>) -> Arc<Self> {
+        let (mut contacts, mut present) = (Vec::new(), Vec::new());
+        for (number, forgotten) in shards {
+            contacts.push(number);
+            let is_present = |ordinal: u32| forgotten.binary_search(&ordinal).is_err();
+            let set = || ShardSet::two_valued((0..number).map(is_present).collect());
+            present.push((!forgotten.is_empty()).then(set));
+        }
+        if contacts.is_empty() {
+            contacts.push(0);
+        }
+        Arc::new(Self { contacts, present })
+    }
+
+    /// Number of shards.
+    pub(crate) fn len(&self) -> usize {
+        self.contacts.len()
+    }
+
+    /// Ordinals of a shard.
+    pub(crate) fn contacts(&self, shard: usize) -> Option<usize> {
+        self.contacts.get(shard).map(|contacts| *contacts as usize)
+    }
+
+    /// A set of a shard without those that were forgotten.
+    pub(crate) fn present(&self, shard: usize, set: ShardSet) -> ShardSet {
+        match self.present.get(shard) {
+            Some(Some(present)) => set.and(present),
+            Some(None) | None => set,
+        }
+    }
+}
+
 /// Rows of a plan of sets: one per shard.
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(vec![

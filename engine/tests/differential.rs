@@ -28,7 +28,7 @@ fn the_engine_agrees_with_the_reference() {
     let mut coverage = Coverage::default();
     for seed in first..first + worlds {
         let world = world(seed);
-        let layout = layouts()[(seed % 4) as usize];
+        let layout = layouts()[(seed % 6) as usize];
         let fixture = Fixture::new(&world, layout);
         for number in 0..SEGMENTS_PER_WORLD {
             let segment = segment(seed * 1_000 + number, &world);
@@ -86,11 +86,20 @@ fn fail(seed: u64, number: u64, layout: Layout, world: World, segment: Segment, 
     panic!("seed {seed}, segment {number}, {layout:?}: {what}\nshrunk: {still}\n\n{case}");
 }
 
-fn layouts() -> [Layout; 4] {
+fn layouts() -> [Layout; 6] {
     [
         Layout::default(),
         Layout { shard_contacts: 3, kept_bytes_max: 1 << 20, corrected: true, ..Layout::default() },
         Layout { page_rows: 2, kept_bytes_max: 64, ..Layout::default() },
         Layout { shard_contacts: 7, page_rows: 4, imports: 3, corrected: true, ..Layout::default() },
+        Layout {
+            shard_contacts: 5,
+            page_rows: 2,
+            imports: 2,
+            corrected: true,
+            compacted: true,
+            ..Layout::default()
+        },
+        Layout { imports: 3, compacted: true, ..Layout::default() },
     ]
 }

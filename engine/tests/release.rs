@@ -20,8 +20,14 @@ use hyperseg_storage::audit::{EntryKind, Grade, ReleaseRecord};
 use sha2::{Digest, Sha256};
 use support::{Fixture, Layout, ids};
 
-const SHARDS: Layout =
-    Layout { shard_contacts: 64, page_rows: 32, imports: 2, corrected: false, kept_bytes_max: 0 };
+const SHARDS: Layout = Layout {
+    shard_contacts: 64,
+    page_rows: 32,
+    imports: 2,
+    corrected: false,
+    compacted: false,
+    kept_bytes_max: 0,
+};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 
 use hyperseg_dsl::schema::Schema;
-use hyperseg_dsl::semantics::{select_all, trace};
+use hyperseg_dsl::semantics::{select_all, trace_among};
 use hyperseg_engine::{Error, Guards};
 use hyperseg_storage::audit::EntryKind;
 use hyperseg_testdata::cases::{Reason, load};
@@ -38,7 +38,8 @@ fn it_says_listed_exactly_of_those_on_the_list() {
                 let report = fixture.engine.why_blocking(&request, contact.id()).unwrap();
                 let on_it = list.iter().any(|id| id == contact.id());
                 assert_eq!(report.trace.listed, Some(on_it), "seed {seed}, segment {number}");
-                let whole = trace(&bound, contact, &schema, &world.clock, world.now_micros);
+                let all: Vec<_> = world.contacts.iter().collect();
+                let whole = trace_among(&bound, contact, &all, &schema, &world.clock, world.now_micros);
                 assert_eq!((report.trace.matched, report.trace.blocked), (verdict.matched, verdict.blocked));
                 let truths = |trace: &hyperseg_dsl::semantics::Trace| {
                     trace.criteria.iter().map(|criterion| criterion.step.truth).collect::<Vec<_>>()

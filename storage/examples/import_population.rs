@@ -78,7 +78,7 @@ fn bytes_by_column(dataset: &Dataset) -> Result<Vec<(String, u64)>, Box<dyn Erro
         for group in scope.open(dataset, entry)?.metadata().row_groups() {
             for column in group.columns() {
                 let name = match entry.table {
-                    TableId::Contact => "(contacts)".to_owned(),
+                    TableId::Contact | TableId::History => "(contacts)".to_owned(),
                     TableId::Record(_) => column.column_path().string(),
                 };
                 *bytes.entry(name).or_default() += u64::try_from(column.compressed_size())?;

@@ -34,6 +34,14 @@ pub const RECORD_HASH: &str = "record_hash";
 /// Bytes of a [`RECORD_HASH`]. With five, an import of 10,000 rows into a partition of three million meets a stored row
 /// by mere chance once in 36 imports, and then reads that partition; each further byte would cost every record a byte.
 pub const RECORD_HASH_BYTES: usize = 5;
+/// `Utf8`, not null, history only: the field that was changed; of a point its two columns.
+pub const CHANGED_FIELD: &str = "field";
+/// `Utf8`, history only: what the field said before, as CSV files of a population have it; null when it was missing.
+pub const OLD_VALUE: &str = "old";
+/// The same of what it said from then on.
+pub const NEW_VALUE: &str = "new";
+/// `Int64`, not null, history only: when the change was imported, packed like a time.
+pub const CHANGED_AT: &str = "changed_at";
 /// Time of a record; the one field that no record lacks.
 pub const AT: &str = "at";
 /// `Int64`, not null, contacts only: keyed hash of everything the row says, to tell a duplicate from a change.
@@ -94,12 +102,25 @@ pub fn record_schema(kind: &RecordKind) -> SchemaRef {
     Arc::new(ArrowSchema::new(columns))
 }
 
+/// Columns of the files of what contact fields said before.
+#[must_use]
+pub fn history_schema() -> SchemaRef {
+    Arc::new(ArrowSchema::new(vec![
+        ArrowField::new(ORDINAL, DataType::UInt32, false),
+        ArrowField::new(CHANGED_FIELD, DataType::Utf8, false),
+        ArrowField::new(OLD_VALUE, DataType::Utf8, true),
+        ArrowField::new(NEW_VALUE, DataType::Utf8, true),
+        ArrowField::new(CHANGED_AT, DataType::Int64, false),
+    ]))
+}
+
 /// Columns of the files of a table and class; `None` when the schema has no such table.
 #[must_use]
 pub fn schema_of(schema: &Schema, table: &TableId, class: Class) -> Option<SchemaRef> {
     match table {
         TableId::Contact => Some(contact_schema(schema, class)),
         TableId::Record(kind) => schema.record(kind).map(record_schema),
+        TableId::History => Some(history_schema()),
     }
 }
 

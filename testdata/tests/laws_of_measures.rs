@@ -242,7 +242,8 @@ fn name(test: &ContactTest) -> Option<&'static str> {
         | ContactTest::Sequence(_)
         | ContactTest::Sample(_)
         | ContactTest::Share { .. }
-        | ContactTest::Reference(_) => None,
+        | ContactTest::Reference(_)
+        | ContactTest::Household(_) => None,
     }
 }
 

@@ -140,3 +140,57 @@ fn a_segment_that_refers_takes_what_the_criteria_put_in_take() {
         );
     }
 }
+
+#[test]
+fn stages_divide_those_for_whom_one_of_them_is_true() {
+    let schema = &Schema::built_in();
+    let (mut certain, mut moved_on) = (0, 0);
+    for seed in 0..SEEDS {
+        let world = world(seed / 4);
+        let bound = segment(seed, &world).bind(&BTreeMap::new()).unwrap();
+        let stages: Vec<Criteria> = bound.segment().criteria.iter().map(|it| it.test.clone()).collect();
+        let stage = |place: usize| {
+            Logic::Leaf(ContactTest::Reference(Box::new(Reference {
+                name: format!("stage{place}"),
+                asks: Asks::InStage,
+                test: stages[place].clone(),
+                without: stages[..place].to_vec(),
+            })))
+        };
+        for contact in &world.contacts {
+            let value = |criteria: &Criteria| evaluate(criteria, contact, schema, &world.clock);
+            let first = stages.iter().position(|stage| value(stage).is_true());
+            let inside: Vec<usize> =
+                (0..stages.len()).filter(|place| value(&stage(*place)).is_true()).collect();
+            assert_eq!(inside, Vec::from_iter(first), "seed {seed}\n{}", to_text(bound.segment()));
+            certain += usize::from(first.is_some());
+            moved_on += usize::from(first.is_some_and(|first| first > 0));
+        }
+    }
+    assert!(certain > 1_000 && moved_on > 200, "{certain} {moved_on}");
+}
+
+#[test]
+fn everybody_is_in_one_of_the_stages_that_are_built_in() {
+    let schema = &Schema::built_in();
+    let stages = hyperseg_dsl::Stages::built_in(schema).unwrap();
+    let names: Vec<&str> = stages.list().iter().map(|stage| stage.name.as_str()).collect();
+    assert_eq!(names, ["new", "at_risk", "active", "lapsed", "booked", "engaged", "prospect"]);
+    let text: String = names.iter().map(|name| format!("segment {name}_ where in stage {name}\n")).collect();
+    let checked = hyperseg_dsl::check(&text, schema);
+    assert_eq!(checked.diagnostics, []);
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..150 {
+        let world = world(seed);
+        for contact in &world.contacts {
+            let inside = |segment: &&Segment| {
+                evaluate(&segment.criteria[0].test, contact, schema, &world.clock).is_true()
+            };
+            let inside: Vec<&str> =
+                checked.segments.iter().filter(inside).map(|it| it.name.as_str()).collect();
+            assert_eq!(inside.len(), 1, "seed {seed}: {inside:?}");
+            seen.insert(inside[0]);
+        }
+    }
+    assert!(seen.len() >= 5, "{seen:?}");
+}

@@ -8,7 +8,7 @@ use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::BoundSegment;
 use hyperseg_dsl::semantics::{
-    Blocked, Contact, Reads, Record, Step, Trace, Truth, select, select_all, trace,
+    Blocked, Contact, Reads, Record, Step, Trace, Truth, Verdict, select_all, trace_among,
 };
 use hyperseg_testdata::cases;
 use hyperseg_testdata::worlds::{segment, world};
@@ -38,10 +38,32 @@ fn holds_together(step: &Step) {
     step.parts.iter().for_each(holds_together);
 }
 
-fn check(bound: &BoundSegment, contact: &Contact, clock: &Clock, now_micros: i64) -> Trace {
+/// The traces of all contacts, checked.
+fn check_all(bound: &BoundSegment, contacts: &[Contact], clock: &Clock, now_micros: i64) -> Vec<Trace> {
     let schema = Schema::built_in();
-    let verdict = select(bound, contact, &schema, clock, now_micros);
-    let found = trace(bound, contact, &schema, clock, now_micros);
+    let verdicts = select_all(bound, contacts, &schema, clock, now_micros);
+    let reads = Reads::of(bound.segment(), &schema);
+    let less: Vec<Contact> = contacts.iter().map(|contact| pruned(contact, &reads)).collect();
+    let (whole, less): (Vec<&Contact>, Vec<&Contact>) = (contacts.iter().collect(), less.iter().collect());
+    let traced = |contact, all: &[&Contact], verdict: &Verdict| {
+        let mut found = trace_among(bound, contact, all, &schema, clock, now_micros);
+        let others = [Blocked::OnePer, Blocked::OverLimit];
+        let reason = verdict.blocked.filter(|reason| others.contains(reason));
+        if found.listed.is_some() {
+            found.among_others(bound.segment(), reason);
+        }
+        found
+    };
+    let one = |(place, verdict): (usize, Verdict)| {
+        let found = traced(whole[place], &whole, &verdict);
+        checked(&found, &verdict);
+        assert!(found == traced(less[place], &less, &verdict), "a field is missing from {reads:?}");
+        found
+    };
+    verdicts.into_iter().enumerate().map(one).collect()
+}
+
+fn checked(found: &Trace, verdict: &Verdict) {
     let truths: Vec<Truth> = found.criteria.iter().map(|criterion| criterion.step.truth).collect();
     assert_eq!(truths, verdict.criteria);
     assert_eq!(found.matched, verdict.matched);
@@ -59,10 +81,6 @@ fn check(bound: &BoundSegment, contact: &Contact, clock: &Clock, now_micros: i64
         assert_eq!(first, gate);
     }
     found.criteria.iter().for_each(|criterion| holds_together(&criterion.step));
-    let reads = Reads::of(bound.segment(), &schema);
-    let less = trace(bound, &pruned(contact, &reads), &schema, clock, now_micros);
-    assert!(found == less, "a field is missing from {reads:?}");
-    found
 }
 
 #[test]
@@ -71,8 +89,8 @@ fn traces_say_what_the_reference_says() {
     for seed in 0..300 {
         let world = world(seed / 3);
         let bound = segment(seed, &world).bind(&Default::default()).unwrap();
-        for contact in &world.contacts {
-            match check(&bound, contact, &world.clock, world.now_micros).listed {
+        for trace in check_all(&bound, &world.contacts, &world.clock, world.now_micros) {
+            match trace.listed {
                 Some(true) => listed += 1,
                 Some(false) | None => others += 1,
             }
@@ -89,11 +107,8 @@ fn every_case_is_explained_as_it_expects() {
         let checked = case.checked(&schema);
         let Some(segment) = checked.segments.last().filter(|_| !checked.has_errors()) else { continue };
         let bound = segment.bind(&case.params).unwrap();
-        let verdicts = select_all(&bound, &case.contacts, &schema, &case.clock, case.now_micros);
-        for (contact, verdict) in case.contacts.iter().zip(verdicts) {
-            let mut found = check(&bound, contact, &case.clock, case.now_micros);
-            let others = [Blocked::OnePer, Blocked::OverLimit];
-            found.among_others(bound.segment(), verdict.blocked.filter(|reason| others.contains(reason)));
+        let traces = check_all(&bound, &case.contacts, &case.clock, case.now_micros);
+        for (contact, found) in case.contacts.iter().zip(traces) {
             if let Some(recipients) = &case.expected.recipients {
                 let expected = recipients.iter().any(|id| id == contact.id());
                 assert_eq!(found.listed, Some(expected), "{}: {}", case.name, contact.id());
@@ -122,7 +137,7 @@ fn shown(segment: &str) -> (String, Vec<String>) {
     let case = &cases::parse("t", &case.replace("SEGMENT", segment)).unwrap()[0];
     let checked = hyperseg_dsl::check(&case.segment, &Schema::built_in());
     let bound = checked.segments[0].bind(&Default::default()).unwrap();
-    let found = check(&bound, &case.contacts[0], &case.clock, case.now_micros);
+    let found = check_all(&bound, &case.contacts, &case.clock, case.now_micros).remove(0);
     let json = serde_json::to_value(&found).unwrap();
     let step = &json["criteria"][0]["step"];
     let rows = step["evidence"]["records"].as_array().cloned().unwrap_or_default();
@@ -162,7 +177,7 @@ fn the_evidence_is_what_decided_and_nothing_else() {
     let case = &cases::parse("t", case).unwrap()[0];
     let checked = case.checked(&Schema::built_in());
     let bound = checked.segments[0].bind(&Default::default()).unwrap();
-    let found = check(&bound, &case.contacts[0], &case.clock, case.now_micros);
+    let found = check_all(&bound, &case.contacts, &case.clock, case.now_micros).remove(0);
     let json = serde_json::to_value(&found).unwrap();
     let lab = &json["criteria"][0]["step"];
     assert_eq!(lab["truth"], "true");

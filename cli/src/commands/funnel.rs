@@ -1,7 +1,7 @@
 //! `funnel`: the waterfall, criterion by criterion and gate by gate.
 
 use clap::Args;
-use hyperseg_engine::{ConsentAge, FunnelReport};
+use hyperseg_engine::{ConsentAge, FunnelReport, StagesReport};
 
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
@@ -11,13 +11,14 @@ use crate::output::{Align, Table, bar, counted, grouped};
 const EXAMPLE: &str = "\
 Examples:
   hyperseg funnel overdue.seg -d data
+  hyperseg funnel overdue.seg -d data --by-stage
   hyperseg funnel overdue.seg -d data --format csv > waterfall.csv
 
 For every criterion by itself: for how many contacts it is TRUE, FALSE, and UNKNOWN because
 something it asks for is missing; `remaining` have it and all before it TRUE. Then whom consent
 and suppression keep out, each contact under the first reason that holds, and what cap, one per,
-sample, limit and holdout take away; a split shows its arms. --format table, json,
-ndjson or csv.";
+sample, limit and holdout take away; a split shows its arms. --by-stage divides those who matched:
+each is in the first stage whose criteria are TRUE. --format table, json, ndjson or csv.";
 
 /// Blocks of a full bar.
 const BAR_WIDTH: usize = 24;
@@ -31,13 +32,17 @@ pub struct Funnel {
     /// Segment file, FILE:segment for one of several; `-` is standard input.
     #[arg(value_name = "FILE[:SEGMENT]")]
     segment: String,
+    /// Count those who match by stage, too: the stages that the file declares, or those that are built in.
+    #[arg(long)]
+    by_stage: bool,
 }
 
 impl Funnel {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
         let format = context.report_format()?;
         let (engine, request) = context.request(&self.segment, ConsentAge::Unlimited)?;
-        let report = interrupt::block_on(async { Ok(engine.funnel(&request).await?) })?;
+        let stages = if self.by_stage { context.stages(&engine, &request)? } else { Vec::new() };
+        let report = interrupt::block_on(async { Ok(engine.funnel_by_stage(&request, &stages).await?) })?;
         context.report(format, &report, || waterfall(&report), || table(&report))?;
         Ok(Exit::Done)
     }
@@ -89,6 +94,12 @@ pub fn waterfall(report: &FunnelReport) -> String {
     for arm in &count.arms {
         table.row(plain(&format!("  arm {}", arm.arm), blank(), line(arm.contacts)));
     }
+    if let Some(stages) = &report.stages {
+        table.gap();
+        for (name, contacts) in by_stage(stages) {
+            table.row(plain(&format!("in {name}"), blank(), line(contacts)));
+        }
+    }
     let mut text = table.text();
     let tallied: u64 = report.criteria.iter().map(|criterion| criterion.unknown_rows).sum();
     if tallied > 0 {
@@ -104,6 +115,12 @@ pub fn waterfall(report: &FunnelReport) -> String {
         ));
     }
     text
+}
+
+/// Names of the stages with their contacts, those in none of them last.
+fn by_stage(stages: &StagesReport) -> impl Iterator<Item = (String, u64)> {
+    let named = stages.stages.iter().map(|stage| (format!("stage {}", stage.name), stage.contacts));
+    named.chain([("no stage".to_owned(), stages.in_none)])
 }
 
 fn shortened(label: &str) -> String {
@@ -157,6 +174,9 @@ fn table(report: &FunnelReport) -> Table {
     }
     for arm in &count.arms {
         table.row(plain("arm", &arm.arm, blank(), arm.contacts));
+    }
+    for (name, contacts) in report.stages.iter().flat_map(by_stage) {
+        table.row(plain("stage", name.trim_start_matches("stage "), blank(), contacts));
     }
     table
 }

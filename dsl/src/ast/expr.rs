@@ -100,8 +100,36 @@ pub(crate) enum ExprKind {
     },
     /// `in segment name` and its like.
     Reference(Reference),
+    /// `any member of household (criteria)`; the opening parenthesis ends at `open`.
+    Household {
+        which: Members,
+        open: usize,
+        test: Box<Expr>,
+    },
     /// Could not be read.
     Bad,
+}
+
+/// Of which members of a household something is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Members {
+    Any,
+    All,
+    No,
+}
+
+impl Members {
+    /// Every one.
+    pub(crate) const ALL: [Self; 3] = [Self::Any, Self::All, Self::No];
+
+    /// Word in the language.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::All => "all",
+            Self::No => "no",
+        }
+    }
 }
 
 /// A number that contacts are ordered by.

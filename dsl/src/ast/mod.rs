@@ -12,8 +12,8 @@ use crate::segment::{Direction, DurationUnit};
 use crate::value::Day;
 
 pub(crate) use expr::{
-    AttributeTest, Centre, Event, Expr, ExprKind, Filter, Measure, Modifier, NumberSet, OneTest, OrderBy,
-    OrderKind, Selector, Set, Side, Step, StepKind, TextTest, Window, WindowKind,
+    AttributeTest, Centre, Event, Expr, ExprKind, Filter, Measure, Members, Modifier, NumberSet, OneTest,
+    OrderBy, OrderKind, Selector, Set, Side, Step, StepKind, TextTest, Window, WindowKind,
 };
 pub(crate) use reference::{Reference, Sent};
 
@@ -70,12 +70,12 @@ pub(crate) struct File {
 }
 
 /// A declaration.
-#[expect(clippy::large_enum_variant, reason = "a handful per text, never moved in bulk")]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Item {
     Valueset(Valueset),
     Param(Param),
     Define(Define),
+    Stage(Stage),
     Segment(Segment),
 }
 
@@ -85,6 +85,7 @@ impl Item {
             Self::Valueset(item) => item.span,
             Self::Param(item) => item.span,
             Self::Define(item) => item.span,
+            Self::Stage(item) => item.span,
             Self::Segment(item) => item.span,
         }
     }
@@ -139,6 +140,15 @@ pub(crate) struct Param {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Define {
     pub(crate) name: Ident,
+    pub(crate) body: Expr,
+    pub(crate) span: Span,
+}
+
+/// `stage name [title] = criteria`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stage {
+    pub(crate) name: Ident,
+    pub(crate) title: Option<Text>,
     pub(crate) body: Expr,
     pub(crate) span: Span,
 }

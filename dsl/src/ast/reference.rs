@@ -7,6 +7,8 @@ use super::{Ident, Value, Window};
 pub(crate) enum Reference {
     /// `in segment name`.
     Segment(Ident),
+    /// `in stage name`.
+    Stage(Ident),
     /// `entered segment name window`.
     Entered { segment: Ident, window: Window },
     /// `received …`, or `not received …` when negated.

@@ -71,6 +71,23 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             if negated { format!("it is not so that ({text})") } else { text }
         }
         ContactTest::Reference(of) => reference(of, negated, schema),
+        ContactTest::Household(of) => {
+            let meaning = words(&of.test, schema);
+            match (of.all, negated) {
+                (false, false) => {
+                    format!("for some member of their household, themselves included: ({meaning})")
+                }
+                (false, true) => {
+                    format!("for no member of their household, themselves included: ({meaning})")
+                }
+                (true, false) => {
+                    format!("for every member of their household, themselves included: ({meaning})")
+                }
+                (true, true) => format!(
+                    "it is not so that for every member of their household, themselves included: ({meaning})"
+                ),
+            }
+        }
     }
 }
 
@@ -82,8 +99,12 @@ fn reference(of: &Reference, negated: bool, schema: &Schema) -> String {
     }
     let name = &of.name;
     match &of.asks {
-        Asks::InSegment => {
-            format!("they are {}in segment {name} ({meaning})", if negated { "not " } else { "" })
+        Asks::InSegment | Asks::InStage => {
+            let (not, kind) = (
+                if negated { "not " } else { "" },
+                if of.asks == Asks::InStage { "stage" } else { "segment" },
+            );
+            format!("they are {not}in {kind} {name} ({meaning})")
         }
         Asks::Entered(at) => {
             let verb = if negated { "did not come" } else { "came" };

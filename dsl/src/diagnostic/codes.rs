@@ -70,6 +70,8 @@ rules! {
         "`$name` refers to a `param` of the same file.";
     UNKNOWN_SEGMENT = "HS0121" Error "unknown segment":
         "`in segment` and `entered segment` are followed by the name of another segment of the same file.";
+    UNKNOWN_STAGE = "HS0122" Error "unknown stage":
+        "`in stage` is followed by the name of a stage of the file; where the file declares none, of a stage that is built in: new, at_risk, active, lapsed, booked, engaged, prospect.";
     UNKNOWN_CODE = "HS0131" Error "code that the hierarchy does not have":
         "`under` takes a code with everything that the imported hierarchy has below it. A code that is not in it would stand for itself alone, which is rarely meant: it is likely misspelt, or the hierarchy is that of another edition.";
     UNKNOWN_ZIP = "HS0132" Error "ZIP code without a place":
@@ -166,8 +168,10 @@ rules! {
         "The value behind `=` must have the declared type of the parameter.";
     EXPANDS_TOO_FAR = "HS0508" Error "segment too large once its defines are put in":
         "A segment has at most 20,000 tests and 2,000,000 values, nested at most 128 levels, after defines and value sets are put in.";
-    SEGMENT_CYCLE = "HS0521" Error "segment that needs itself":
-        "`in segment` and `entered segment` stand for the criteria of another segment, so no segment can name itself, not even through others.";
+    SEGMENT_CYCLE = "HS0521" Error "segment or stage that needs itself":
+        "`in segment`, `entered segment` and `in stage` stand for criteria that are declared elsewhere. A stage also needs those in front of it. None can need itself, not even through others.";
+    STAGE_PARAM = "HS0522" Error "stage with a parameter":
+        "A stage is the same in every run, so it cannot depend on a parameter, not even through a define or a segment.";
     UNREADABLE_FILE = "HS0531" Error "file that cannot be read":
         "A file is named relative to the folder of the segment file. It is CSV in UTF-8, of at most 64 MiB and 1,000,000 rows. A segment from standard input has no folder, so it can name none.";
     BAD_FILE = "HS0532" Error "file that holds something else":

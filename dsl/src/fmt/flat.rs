@@ -1,9 +1,10 @@
 //! Parts of the tree on one line, spelled the one canonical way.
 
 use crate::ast::{
-    AttributeTest, Centre, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Modifier, Number,
-    NumberSet, OneTest, OrderBy, OrderKind, Param, Reference, Selector, Sent, Set, Step, StepKind, Text,
-    Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window, WindowKind,
+    AttributeTest, Centre, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Members, Modifier,
+    Number, NumberSet, OneTest, OrderBy, OrderKind, Param, Reference, Selector, Sent, Set, Stage, Step,
+    StepKind, Text, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window,
+    WindowKind,
 };
 use crate::lex::text::quote;
 use crate::segment::{AgeUnit, Cmp, DurationUnit, Quantity, TextOp, Which};
@@ -75,8 +76,16 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
         }
         ExprKind::Sample { percent, seed } => sample(percent, seed),
         ExprKind::Reference(of) => reference(of),
+        ExprKind::Household { which, test, .. } => {
+            format!("{}{})", household_head(*which), self::expr(test, lists))
+        }
         ExprKind::Bad => "…".to_owned(),
     }
+}
+
+/// What stands in front of the criteria on a household.
+pub(super) fn household_head(which: Members) -> String {
+    format!("{} member of household (", which.word())
 }
 
 /// `sample 10% seed "text"`.
@@ -101,6 +110,7 @@ pub(super) fn amount(of: &OrderBy, lists: Lists) -> String {
 fn reference(of: &Reference) -> String {
     match of {
         Reference::Segment(name) => format!("in segment {}", name.name),
+        Reference::Stage(name) => format!("in stage {}", name.name),
         Reference::Entered { segment, window: at } => {
             format!("entered segment {} {}", segment.name, window(at))
         }
@@ -396,6 +406,12 @@ pub(super) fn clause(clause: &Clause) -> String {
         }
         ClauseKind::Bad => "…".to_owned(),
     }
+}
+
+/// What stands in front of the criteria of a stage.
+pub(super) fn stage_head(of: &Stage) -> String {
+    let title = of.title.as_ref().map(|title| format!(" {}", quote(&title.text)));
+    format!("stage {}{} =", of.name.name, title.unwrap_or_default())
 }
 
 /// A parameter's declaration.

@@ -40,21 +40,30 @@ impl Layout<'_> {
             Item::Valueset(valueset) => self.valueset(valueset),
             Item::Define(define) => {
                 let head = format!("define {} =", define.name.name);
-                let text = flat::expr(&define.body, Lists::Whole);
-                let fits = head.len() + 1 + text.chars().count() <= super::writer::WIDTH;
-                if fits && !self.w.comments_between(define.name.span.end, define.body.span.end) {
-                    self.w.leading(define.body.span.end, 0);
-                    self.w.push(&format!("{head} {text}"));
-                } else {
-                    // The head stands alone: a comment behind it must not move into the criteria.
-                    self.w.leading(define.name.span.end, 0);
-                    self.w.push(&head);
-                    self.end_line(define.body.span.start);
-                    self.conjuncts(&define.body, 1, "");
-                }
+                self.headed(&head, define.name.span.end, &define.body);
+            }
+            Item::Stage(stage) => {
+                let head_end = stage.title.as_ref().map_or(stage.name.span.end, |title| title.span.end);
+                self.headed(&flat::stage_head(stage), head_end, &stage.body);
             }
         }
         self.end_line(next);
+    }
+
+    /// Criteria behind the head of a declaration, whose last name ends there in the source.
+    fn headed(&mut self, head: &str, head_end: usize, body: &Expr) {
+        let text = flat::expr(body, Lists::Whole);
+        let fits = head.chars().count() + 1 + text.chars().count() <= super::writer::WIDTH;
+        if fits && !self.w.comments_between(head_end, body.span.end) {
+            self.w.leading(body.span.end, 0);
+            self.w.push(&format!("{head} {text}"));
+        } else {
+            // The head stands alone: a comment behind it must not move into the criteria.
+            self.w.leading(head_end, 0);
+            self.w.push(head);
+            self.end_line(body.span.start);
+            self.conjuncts(body, 1, "");
+        }
     }
 
     /// Ends a line with the comments that stood behind its last part.
@@ -157,6 +166,11 @@ impl Layout<'_> {
             ExprKind::Group(inner) => {
                 self.w.push("(");
                 self.body(inner, indent, expr.span.end);
+                self.w.push(")");
+            }
+            ExprKind::Household { which, test, .. } => {
+                self.w.push(&flat::household_head(*which));
+                self.body(test, indent, expr.span.end);
                 self.w.push(")");
             }
             ExprKind::Of { quantity, number, parts, .. } => {
@@ -464,7 +478,9 @@ fn head_end(expr: &Expr) -> usize {
             (head < inner.span.end).then_some(head)
         }
         ExprKind::Group(_) => Some(expr.span.start + 1),
-        ExprKind::Of { open, .. } | ExprKind::Share { open, .. } => Some(*open),
+        ExprKind::Of { open, .. } | ExprKind::Share { open, .. } | ExprKind::Household { open, .. } => {
+            Some(*open)
+        }
         ExprKind::Has { selector: of, .. } | ExprKind::Measure { selector: of, .. } => selector(of),
         ExprKind::One { selector: of, test, .. } => selector(of).or(match test {
             OneTest::Has(filter) => Some(filter.open),

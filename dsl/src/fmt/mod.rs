@@ -8,7 +8,7 @@ mod flat;
 mod layout;
 mod writer;
 
-use crate::ast::{Clause, ClauseKind, Expr, ExprKind, File, Item};
+use crate::ast::{Clause, ClauseKind, Expr, ExprKind, File, Item, Segment};
 use crate::diagnostic::{self, Diagnostic};
 use crate::json;
 use crate::resolve::Uses;
@@ -85,14 +85,27 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::Share { .. }
         | ExprKind::Sample { .. }
         | ExprKind::Reference(_)
+        | ExprKind::Household { .. }
         | ExprKind::Bad => flat::expr(expr, Lists::Short),
     }
 }
 
 /// A segment with the declarations it uses, comments left out, in an order that does not depend on where they stand:
-/// value sets, parameters, defines and segments that it refers to by name, then the segment itself; clauses in one order. A comment for
+/// value sets, parameters, defines by name, stages in their order, the segments that it refers to by name, then the segment
+/// itself; clauses in one order. Stages of the dataset stand in front of it all. A comment for
 /// each of its pins ends it.
 pub(crate) fn canonical(file: &File, item: usize, uses: &Uses) -> String {
+    let mut out = uses.stages_outside.clone().unwrap_or_default();
+    out.push_str(&declarations(file, Some(item), uses));
+    for pin in &uses.pins {
+        out.push_str(&format!("// {pin}\n"));
+    }
+    out.shrink_to_fit();
+    out
+}
+
+/// The declarations that something uses, and the segment at this place among the items, in the order of [`canonical`].
+pub(crate) fn declarations(file: &File, item: Option<usize>, uses: &Uses) -> String {
     let mut lines: Vec<(u8, String, String)> = Vec::new();
     for (index, declaration) in file.items.iter().enumerate() {
         match declaration {
@@ -106,29 +119,32 @@ pub(crate) fn canonical(file: &File, item: usize, uses: &Uses) -> String {
                 let text = format!("define {} = {}", it.name.name, flat::expr(&it.body, Lists::Whole));
                 lines.push((2, it.name.name.clone(), text));
             }
-            Item::Segment(it) if index == item || uses.segments.contains(&it.name.name) => {
-                let title =
-                    it.title.as_ref().map(|title| format!(" {}", crate::lex::text::quote(&title.text)));
-                let mut text = format!("segment {}{}", it.name.name, title.unwrap_or_default());
-                let mut clauses: Vec<&Clause> = it.clauses.iter().collect();
-                clauses.sort_by_key(|clause| order(&clause.kind));
-                for clause in clauses {
-                    text.push_str("\n  ");
-                    text.push_str(&flat::clause(clause));
-                }
-                let place = if index == item { 4 } else { 3 };
-                lines.push((place, it.name.name.clone(), text));
+            Item::Stage(it) if uses.stages.contains(&it.name.name) => {
+                let text = format!("{} {}", flat::stage_head(it), flat::expr(&it.body, Lists::Whole));
+                // What stands in front of a stage is part of its meaning.
+                lines.push((3, format!("{index:010}"), text));
             }
-            Item::Valueset(_) | Item::Param(_) | Item::Define(_) | Item::Segment(_) => {}
+            Item::Segment(it) if item == Some(index) => lines.push((5, it.name.name.clone(), segment(it))),
+            Item::Segment(it) if uses.segments.contains(&it.name.name) => {
+                lines.push((4, it.name.name.clone(), segment(it)));
+            }
+            Item::Valueset(_) | Item::Param(_) | Item::Define(_) | Item::Stage(_) | Item::Segment(_) => {}
         }
     }
     lines.sort();
-    let mut out: String = lines.into_iter().map(|(_, _, text)| text + "\n").collect();
-    for pin in &uses.pins {
-        out.push_str(&format!("// {pin}\n"));
+    lines.into_iter().map(|(_, _, text)| text + "\n").collect()
+}
+
+fn segment(of: &Segment) -> String {
+    let title = of.title.as_ref().map(|title| format!(" {}", crate::lex::text::quote(&title.text)));
+    let mut text = format!("segment {}{}", of.name.name, title.unwrap_or_default());
+    let mut clauses: Vec<&Clause> = of.clauses.iter().collect();
+    clauses.sort_by_key(|clause| order(&clause.kind));
+    for clause in clauses {
+        text.push_str("\n  ");
+        text.push_str(&flat::clause(clause));
     }
-    out.shrink_to_fit();
-    out
+    text
 }
 
 /// The order in which clauses stand.

@@ -8,12 +8,12 @@ use super::tails::sample_of;
 use super::tests_of_fields::{number_test_of, sign_of, test_of};
 use super::tree::Json;
 use super::values::{number_of, value_of, window_of};
-use crate::ast::{Centre, Expr, ExprKind, Span};
+use crate::ast::{Centre, Expr, ExprKind, Members, Span};
 use crate::diagnostic::codes;
 use crate::segment::{AgeUnit, LengthUnit, Quantity, Which};
 
 /// The fields that tell what a criterion is. Where several of them stand in one, the first of these leads.
-const CRITERIA: [&str; 26] = [
+const CRITERIA: [&str; 28] = [
     "and",
     "or",
     "not",
@@ -21,7 +21,9 @@ const CRITERIA: [&str; 26] = [
     "in_list",
     "location_within",
     "turns",
+    "member_of_household",
     "in_segment",
+    "in_stage",
     "entered_segment",
     "received",
     "not_received",
@@ -109,6 +111,9 @@ pub(super) fn criteria_of(expr: &Expr) -> Json {
         ExprKind::Sequence { first, steps } => sequence_of(first, steps),
         ExprKind::Sample { percent, seed } => Json::object([("sample", sample_of(percent, seed))]),
         ExprKind::Reference(reference) => reference_of(reference),
+        ExprKind::Household { which, test, .. } => {
+            Json::object([("member_of_household", Json::text(which.word())), ("criteria", criteria_of(test))])
+        }
         // Only in texts that do not compile.
         ExprKind::Bad => super::tree::Node::Null.into(),
     }
@@ -176,7 +181,22 @@ impl Reader {
                 let window = fields.need(self, "window").and_then(|window| self.window(window));
                 age.zip(window).map(|(age, window)| ExprKind::Turns { age, window })
             }
+            Some("member_of_household") => {
+                let words = Members::ALL.map(|which| (which.word(), which));
+                let which = fields.take("member_of_household");
+                let which = which.and_then(|which| self.one_of(which, "any, all or no member", &words));
+                let test = fields.need(self, "criteria").map(|json| {
+                    let test = self.deeper(json.span, |reader| reader.criteria(json));
+                    (json.span.start + 1, test.unwrap_or_else(|| bad(json.span)))
+                });
+                which.zip(test).map(|(which, (open, test))| ExprKind::Household {
+                    which,
+                    open,
+                    test: Box::new(test),
+                })
+            }
             Some("in_segment") => self.in_segment(&mut fields),
+            Some("in_stage") => self.in_stage(&mut fields),
             Some("entered_segment") => self.entered(&mut fields),
             Some("received") => self.received(&mut fields, false),
             Some("not_received") => self.received(&mut fields, true),

@@ -6,15 +6,15 @@ use super::tails::{limit_of, sample_of, split_of};
 use super::tree::{Json, Node};
 use super::values::{duration_of, number_of, value_of};
 use crate::ast::{
-    Clause, ClauseKind, Define, File, Item, Param, Segment, Span, Valueset, ValuesetCode, ValuesetPart,
-    ValuesetPartKind,
+    Clause, ClauseKind, Define, File, Item, Param, Segment, Span, Stage, Valueset, ValuesetCode,
+    ValuesetPart, ValuesetPartKind,
 };
 use crate::diagnostic::{Diagnostic, codes};
 
 /// The version of the form; it grows when a reader of the version before could misread a file.
 pub(super) const VERSION: &str = "1";
 
-const DECLARATIONS: [&str; 4] = ["valueset", "define", "segment", "param"];
+const DECLARATIONS: [&str; 5] = ["valueset", "define", "stage", "segment", "param"];
 
 /// A file as JSON. Comments are not carried.
 pub(super) fn file_of(file: &File) -> Json {
@@ -23,6 +23,12 @@ pub(super) fn file_of(file: &File) -> Json {
         Item::Param(param) => param_of(param),
         Item::Define(define) => {
             Json::object([("define", Json::text(&define.name.name)), ("criteria", criteria_of(&define.body))])
+        }
+        Item::Stage(stage) => {
+            let mut fields = vec![("stage", Json::text(&stage.name.name))];
+            fields.extend(stage.title.as_ref().map(|title| ("title", Json::text(&title.text))));
+            fields.push(("criteria", criteria_of(&stage.body)));
+            Json::object(fields)
         }
         Item::Segment(segment) => segment_of(segment),
     });
@@ -117,6 +123,7 @@ impl Reader {
             Some("valueset") => self.valueset(&mut fields).map(Item::Valueset),
             Some("param") => self.param(&mut fields).map(Item::Param),
             Some("define") => self.define(&mut fields).map(Item::Define),
+            Some("stage") => self.stage(&mut fields).map(Item::Stage),
             Some(_) => self.segment(&mut fields).map(Item::Segment),
             None => {
                 fields.nothing_of(self, &DECLARATIONS);
@@ -131,6 +138,19 @@ impl Reader {
         let name = fields.take("define").and_then(|name| self.name(name, "a define"));
         let body = fields.need(self, "criteria").map(|body| self.criteria(body));
         Some(Define { name: name?, body: body.unwrap_or_else(|| bad(fields.span)), span: fields.span })
+    }
+
+    fn stage(&mut self, fields: &mut Fields<'_>) -> Option<Stage> {
+        let name = fields.take("stage").and_then(|name| self.name(name, "a stage"));
+        let title = fields.take("title").map(|title| self.text(title, "a title"));
+        let body = fields.need(self, "criteria").map(|body| self.criteria(body));
+        let title = match title {
+            Some(None) => return None,
+            Some(found) => found,
+            None => None,
+        };
+        let body = body.unwrap_or_else(|| bad(fields.span));
+        Some(Stage { name: name?, title, body, span: fields.span })
     }
 
     fn param(&mut self, fields: &mut Fields<'_>) -> Option<Param> {

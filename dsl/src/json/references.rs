@@ -9,6 +9,7 @@ use crate::ast::{ExprKind, Reference, Sent};
 pub(super) fn reference_of(reference: &Reference) -> Json {
     match reference {
         Reference::Segment(name) => Json::object([("in_segment", Json::text(&name.name))]),
+        Reference::Stage(name) => Json::object([("in_stage", Json::text(&name.name))]),
         Reference::Entered { segment, window } => {
             Json::object([("entered_segment", Json::text(&segment.name)), ("window", window_of(window))])
         }
@@ -32,6 +33,12 @@ impl Reader {
     pub(super) fn in_segment(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {
         let name = fields.take("in_segment").and_then(|name| self.name(name, "a segment"));
         Some(ExprKind::Reference(Reference::Segment(name?)))
+    }
+
+    /// `in_stage`.
+    pub(super) fn in_stage(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {
+        let name = fields.take("in_stage").and_then(|name| self.name(name, "a stage"));
+        Some(ExprKind::Reference(Reference::Stage(name?)))
     }
 
     /// `entered_segment` and `window`.

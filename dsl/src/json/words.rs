@@ -25,6 +25,7 @@ pub(super) fn tell_apart(file: &mut File, schema: &Schema) {
     for item in &mut file.items {
         match item {
             Item::Define(define) => words.criteria(&mut define.body, Scope::Contact),
+            Item::Stage(stage) => words.criteria(&mut stage.body, Scope::Contact),
             Item::Segment(segment) => {
                 for clause in &mut segment.clauses {
                     match &mut clause.kind {
@@ -90,12 +91,13 @@ impl<'s> Words<'s> {
                 }
             }
             ExprKind::Reference(reference) => match reference {
-                Reference::Segment(_) => {}
+                Reference::Segment(_) | Reference::Stage(_) => {}
                 Reference::Entered { window, .. } => self.window(window),
                 Reference::Received { windows, .. } => {
                     windows.iter_mut().for_each(|window| self.window(window))
                 }
             },
+            ExprKind::Household { test, .. } => self.criteria(test, scope),
             ExprKind::Share { test, selector, .. } => {
                 self.criteria(test, self.scope(selector));
                 self.selector(selector);

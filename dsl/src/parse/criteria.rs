@@ -3,6 +3,7 @@
 use nom::branch::alt;
 use nom::combinator::value;
 
+use super::households::household_ahead;
 use super::leaf::{any_value, ident, number, quantity, sign, text, word, words};
 use super::references::received_ahead;
 use super::{Parser, later};
@@ -119,6 +120,9 @@ impl Parser<'_> {
         }
         if self.at_quantity() {
             return self.number_of();
+        }
+        if self.ahead(household_ahead) {
+            return self.household();
         }
         if self.at_reference() {
             return self.reference();

@@ -1,9 +1,10 @@
-//! Declarations: `valueset`, `param`, `define`, `segment`.
+//! Declarations: `valueset`, `param`, `define`, `stage`, `segment`.
 
 use super::leaf::{any_value, ident, sign, text, word};
 use super::{DECLARATIONS, LIST_MAX, Parser, later};
 use crate::ast::{
-    Define, Expr, ExprKind, Ident, Item, Param, Span, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind,
+    Define, Expr, ExprKind, Ident, Item, Param, Span, Stage, Valueset, ValuesetCode, ValuesetPart,
+    ValuesetPartKind,
 };
 use crate::diagnostic::codes;
 
@@ -19,6 +20,7 @@ impl Parser<'_> {
                 Some("valueset") => self.valueset().map(Item::Valueset),
                 Some("param") => self.param().map(Item::Param),
                 Some("define") => self.define().map(Item::Define),
+                Some("stage") => self.stage().map(Item::Stage),
                 Some("segment") => self.segment().map(Item::Segment),
                 _ => {
                     self.outside();
@@ -42,7 +44,7 @@ impl Parser<'_> {
         let help =
             self.peek().word().and_then(|word| crate::suggest::nearest(word, DECLARATIONS.iter().copied()));
         let help = help.map(|near| format!("did you mean `{near}`?"));
-        self.unexpected_help("`segment`, `define`, `param` or `valueset`", help);
+        self.unexpected_help("`segment`, `stage`, `define`, `param` or `valueset`", help);
         self.skip();
         while !self.at_end() && !self.at_declaration() {
             self.skip();
@@ -64,6 +66,20 @@ impl Parser<'_> {
             }
         };
         Some(Define { name, body, span: self.span_from(start) })
+    }
+
+    fn stage(&mut self) -> Option<Stage> {
+        let start = self.take(word("stage"))?;
+        let name = self.declared_name("stage")?;
+        let title = self.take(text);
+        let body = match self.expect(sign("="), "`=` and criteria") {
+            Some(_) => self.criteria(),
+            None => {
+                self.skip_to_clause();
+                Expr { kind: ExprKind::Bad, span: self.last }
+            }
+        };
+        Some(Stage { name, title, body, span: self.span_from(start) })
     }
 
     fn param(&mut self) -> Option<Param> {

@@ -21,14 +21,13 @@ fn report(parser: &mut Parser<'_>, what: &str, tokens: usize, help: &str) {
     parser.report(if help.is_empty() { finding } else { finding.help(help) });
 }
 
-/// `stage`, `portfolio`.
+/// `portfolio`.
 pub(super) fn declaration(parser: &mut Parser<'_>) -> bool {
     let what = match parser.peek().word() {
-        Some("stage") => "`stage`",
         Some("portfolio") => "`portfolio`",
         _ => return false,
     };
-    report(parser, what, 1, "write each stage as a segment of its own");
+    report(parser, what, 1, "");
     parser.skip();
     while !(parser.at_end() || parser.at_declaration() && parser.peek().first_on_line) {
         parser.skip();
@@ -49,10 +48,6 @@ pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
         ("`days covered`", 2, "")
     } else if any((word("continuous"), ident), p) {
         ("`continuous`", 1, "")
-    } else if any(words("in", "stage"), p) {
-        ("a reference to a stage", 2, "give the criteria a name with `define`")
-    } else if any((alt((word("any"), word("all"), word("no"))), words("member", "of")), p) {
-        ("`member of household`", 3, "")
     } else if ordinal(p) {
         ("an ordinal", 1, "only `latest` and `earliest` are")
     } else {

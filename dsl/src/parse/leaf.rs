@@ -8,7 +8,7 @@ use nom::error::{ErrorKind, ParseError};
 use nom::sequence::{pair, preceded, terminated};
 use nom::{IResult, Parser};
 
-use crate::ast::{Ident, Number, Span, Text, Value, ValueKind};
+use crate::ast::{Ident, Members, Number, Span, Text, Value, ValueKind};
 use crate::lex::{Token, TokenKind};
 use crate::segment::{Aggregate, Cmp, DurationUnit, ListTest, Period, Quantity, TextOp, Turn};
 
@@ -107,6 +107,15 @@ pub(super) fn list_test(input: Input<'_>) -> Step<'_, ListTest> {
         ListTest::ALL.into_iter().find(|test| test.word() == word)
     });
     map((word("has"), test, word("of")), |(_, test, _)| test).parse(input)
+}
+
+/// `any`, `all`, `no` in front of `member of household`.
+pub(super) fn members(input: Input<'_>) -> Step<'_, Members> {
+    one(|token| {
+        let word = token.word()?;
+        Members::ALL.into_iter().find(|which| which.word() == word)
+    })
+    .parse(input)
 }
 
 /// A comparison sign.

@@ -8,6 +8,7 @@
 mod amounts;
 mod criteria;
 mod file;
+mod households;
 mod later;
 pub(crate) use later::field_against_field;
 mod leaf;

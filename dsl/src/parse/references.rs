@@ -10,7 +10,7 @@ use crate::ast::{ExprKind, Reference, Sent};
 /// What a reference starts with.
 pub(super) fn reference_ahead(input: Input<'_>) -> Step<'_, ()> {
     use nom::Parser as _;
-    let of_segment = alt((words("in", "segment"), words("entered", "segment")));
+    let of_segment = alt((words("in", "segment"), words("in", "stage"), words("entered", "segment")));
     alt((value((), of_segment), received_ahead)).parse(input)
 }
 
@@ -32,6 +32,10 @@ impl Parser<'_> {
         if self.take(words("in", "segment")).is_some() {
             let segment = self.expect(ident, "the name of a segment")?;
             return Some(ExprKind::Reference(Reference::Segment(segment)));
+        }
+        if self.take(words("in", "stage")).is_some() {
+            let stage = self.expect(ident, "the name of a stage")?;
+            return Some(ExprKind::Reference(Reference::Stage(stage)));
         }
         if self.take(words("entered", "segment")).is_some() {
             let segment = self.expect(ident, "the name of a segment")?;

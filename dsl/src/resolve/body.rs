@@ -15,6 +15,10 @@ pub(crate) struct Uses {
     pub(crate) pins: BTreeSet<Pin>,
     /// Segments that are referred to.
     pub(crate) segments: BTreeSet<String>,
+    /// Stages of the file that are referred to, and those in front of them.
+    pub(crate) stages: BTreeSet<String>,
+    /// The stages of the dataset, canonical, when one of them is referred to.
+    pub(crate) stages_outside: Option<String>,
 }
 
 impl Uses {
@@ -24,12 +28,16 @@ impl Uses {
         self.defines.extend(other.defines.iter().cloned());
         self.pins.extend(other.pins.iter().cloned());
         self.segments.extend(other.segments.iter().cloned());
+        self.stages.extend(other.stages.iter().cloned());
+        if self.stages_outside.is_none() {
+            self.stages_outside.clone_from(&other.stages_outside);
+        }
     }
 }
 
 /// How large criteria are.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Size {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
     pub(super) tests: usize,
     pub(super) values: usize,
     /// Deepest nesting.

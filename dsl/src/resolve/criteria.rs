@@ -87,6 +87,7 @@ impl<'a> Resolver<'a> {
                 resolver.one_test(expr.span)?;
                 Some(Logic::Leaf(ContactTest::Sample(resolver.sample(percent, seed)?)))
             }
+            ExprKind::Household { which, test, .. } => resolver.household(*which, test, expr.span),
             ExprKind::Bad => None,
         })
     }
@@ -131,7 +132,8 @@ impl<'a> Resolver<'a> {
             | ExprKind::Sequence { .. }
             | ExprKind::Sample { .. }
             | ExprKind::Share { .. }
-            | ExprKind::Reference(_) => {
+            | ExprKind::Reference(_)
+            | ExprKind::Household { .. } => {
                 let message = format!("only tests of the fields of `{}` can stand here", kind.name);
                 let finding = Diagnostic::new(&codes::NOT_A_RECORD_TEST, expr.span, message);
                 resolver.report(finding.help(format!("fields: {}", field_names(kind))));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{DEPTH_MAX, Defined, Resolver, State};
-use crate::ast::{Define, File, Ident, Item, Param, Segment, Span, Value, ValueKind, Valueset};
+use crate::ast::{Define, File, Ident, Item, Param, Segment, Span, Stage, Value, ValueKind, Valueset};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::FieldType;
 use crate::segment;
@@ -16,6 +16,9 @@ pub(super) struct Declarations<'a> {
     pub(super) params: BTreeMap<&'a str, &'a Param>,
     pub(super) defines: BTreeMap<&'a str, &'a Define>,
     pub(super) segments: BTreeMap<&'a str, &'a Segment>,
+    pub(super) stages: BTreeMap<&'a str, &'a Stage>,
+    /// Stages in the order of the file.
+    pub(super) stage_order: Vec<&'a Stage>,
     /// Parameters in the order of the file.
     pub(super) param_order: Vec<&'a str>,
 }
@@ -27,6 +30,8 @@ impl<'a> Declarations<'a> {
             params: BTreeMap::new(),
             defines: BTreeMap::new(),
             segments: BTreeMap::new(),
+            stages: BTreeMap::new(),
+            stage_order: Vec::new(),
             param_order: Vec::new(),
         };
         for item in &file.items {
@@ -40,6 +45,13 @@ impl<'a> Declarations<'a> {
                     (&new.name, first, "parameter")
                 }
                 Item::Define(new) => (&new.name, add(&mut all.defines, &new.name, new), "define"),
+                Item::Stage(new) => {
+                    let first = add(&mut all.stages, &new.name, new);
+                    if first.is_none() {
+                        all.stage_order.push(new);
+                    }
+                    (&new.name, first, "stage")
+                }
                 Item::Segment(new) if new.name.name.is_empty() => continue,
                 Item::Segment(new) => (&new.name, add(&mut all.segments, &new.name, new), "segment"),
             };
@@ -62,7 +74,7 @@ trait Named {
 macro_rules! named {
     ($($ty:ty),+) => { $(impl Named for $ty { fn name_span(&self) -> Span { self.name.span } })+ };
 }
-named!(Valueset, Param, Define, Segment);
+named!(Valueset, Param, Define, Stage, Segment);
 
 /// Adds a declaration unless its name is taken; then answers where it was.
 fn add<'a, T: Named>(all: &mut BTreeMap<&'a str, &'a T>, name: &'a Ident, new: &'a T) -> Option<Span> {

@@ -18,6 +18,7 @@ mod criteria;
 mod declarations;
 mod field_test;
 mod files;
+mod households;
 mod lints;
 mod measures;
 mod numbers;
@@ -28,6 +29,7 @@ mod references;
 mod segment_of;
 mod sequences;
 mod shares;
+mod stages;
 mod tails;
 mod units;
 mod valuesets;
@@ -40,10 +42,10 @@ use crate::ast;
 use crate::diagnostic::Diagnostic;
 use crate::lookups::{Known, Lookups, Pin, Refusal};
 use crate::schema::{RecordKind, Schema};
-use crate::segment::{CodeSet, Criteria, Param, Segment};
+use crate::segment::{CodeSet, Criteria, Param, Segment, Stage};
 
-pub(crate) use body::Uses;
-use body::{Body, Size};
+use body::Body;
+pub(crate) use body::{Size, Uses};
 use declarations::Declarations;
 pub(crate) use operands::greater;
 
@@ -73,6 +75,8 @@ pub(crate) struct Compiled {
 /// Segments without errors, and all findings.
 pub(crate) struct Resolved {
     pub(crate) segments: Vec<Compiled>,
+    /// All stages of the file with what they use together; none when one has an error.
+    pub(crate) stages: Option<(Vec<(Stage, Size)>, Uses)>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -89,6 +93,7 @@ pub(crate) fn resolve(file: &ast::File, known: Known<'_>, complete: bool) -> Res
         valuesets: BTreeMap::new(),
         defines: BTreeMap::new(),
         segments: BTreeMap::new(),
+        stages: BTreeMap::new(),
         body: Body::default(),
         units: Vec::new(),
         errors: 0,
@@ -98,8 +103,9 @@ pub(crate) fn resolve(file: &ast::File, known: Known<'_>, complete: bool) -> Res
     resolver.all_params();
     resolver.all_valuesets();
     resolver.all_defines();
+    let stages = resolver.all_stages();
     let mut segments = Vec::new();
-    let mut uses = Uses::default();
+    let mut uses = stages.as_ref().map(|(_, uses)| uses.clone()).unwrap_or_default();
     let mut every = true;
     for (item, declaration) in file.items.iter().enumerate() {
         let ast::Item::Segment(declaration) = declaration else { continue };
@@ -115,7 +121,7 @@ pub(crate) fn resolve(file: &ast::File, known: Known<'_>, complete: bool) -> Res
     if fine && !segments.is_empty() {
         lints::unused(&resolver.declarations, &uses, &mut resolver.findings);
     }
-    Resolved { segments, diagnostics: resolver.findings }
+    Resolved { segments, stages, diagnostics: resolver.findings }
 }
 
 /// The fields that names refer to at a place.
@@ -167,6 +173,7 @@ struct Resolver<'a> {
     defines: BTreeMap<&'a str, State<Defined>>,
     /// Of several segments with one name the first.
     segments: BTreeMap<&'a str, State<Whole>>,
+    stages: BTreeMap<&'a str, State<Defined>>,
     /// The declaration whose criteria are being resolved.
     body: Body,
     /// Units that were written, and where, until the records are known whose values they are for.

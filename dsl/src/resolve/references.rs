@@ -18,6 +18,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn reference(&mut self, reference: &'a ast::Reference, span: Span) -> Option<Criteria> {
         match reference {
             ast::Reference::Segment(name) => self.of_segment(name, Asks::InSegment, 1, span),
+            ast::Reference::Stage(name) => self.in_stage(name, span),
             ast::Reference::Entered { segment, window } => {
                 let asks = self.entry(window).map(Asks::Entered);
                 // The segment is looked at even when the window is wrong. It is asked at two moments.

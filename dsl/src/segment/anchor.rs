@@ -159,7 +159,7 @@ impl ContactTest {
                 sequence.selectors().for_each(|selector| of_selector(selector, &mut anchors));
             }
             // Its own tests are UNKNOWN each by itself, and its window begins on one day for all.
-            Self::Reference(_) | Self::Sample(_) | Self::Near(_) => {}
+            Self::Reference(_) | Self::Household(_) | Self::Sample(_) | Self::Near(_) => {}
         }
         let mut fields: Vec<&str> = anchors.into_iter().filter_map(Anchor::field).collect();
         fields.sort_unstable();
@@ -185,7 +185,7 @@ impl ContactTest {
             Self::Sequence(sequence) => {
                 sequence.selectors_mut().for_each(|selector| each_of_selector(selector, take));
             }
-            Self::Reference(_) | Self::Sample(_) | Self::Near(_) => {}
+            Self::Reference(_) | Self::Household(_) | Self::Sample(_) | Self::Near(_) => {}
         }
     }
 }

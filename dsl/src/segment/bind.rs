@@ -212,9 +212,10 @@ impl Binder<'_> {
             ContactTest::Sequence(sequence) => {
                 sequence.selectors_mut().try_for_each(|selector| self.selector(selector))
             }
+            ContactTest::Household(household) => self.criteria(&mut household.test),
             ContactTest::Reference(reference) => {
                 match &mut reference.asks {
-                    Asks::InSegment => {}
+                    Asks::InSegment | Asks::InStage => {}
                     Asks::Entered(window) => self.window(window)?,
                 }
                 self.criteria(&mut reference.test)?;

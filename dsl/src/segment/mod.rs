@@ -7,6 +7,7 @@
 mod amount;
 mod anchor;
 mod bind;
+mod household;
 mod near;
 mod reference;
 mod sequence;
@@ -21,8 +22,9 @@ pub use amount::{Amount, Direction};
 pub use anchor::{Anchor, Shift, Start};
 pub(crate) use anchor::{moved, shifted};
 pub use bind::{BindError, BoundSegment, ParamValues};
+pub use household::{HOUSEHOLD_ID, Household};
 pub use near::{LengthUnit, Near};
-pub use reference::{Asks, Reference};
+pub use reference::{Asks, Reference, Stage};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
 pub use tails::{ARMS_MAX, Arm, Cap, Holdout, LIMIT_MAX, Limit, OnePer, Order, Sample, Split};
 pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
@@ -253,6 +255,8 @@ pub enum ContactTest {
     },
     /// Criteria under a name.
     Reference(Box<Reference>),
+    /// Criteria over all who live with the contact.
+    Household(Box<Household>),
 }
 
 /// In what an age is counted.

@@ -11,6 +11,7 @@ mod anchor;
 mod chance;
 mod field;
 mod gate;
+mod household;
 mod interval;
 mod place;
 mod reads;
@@ -32,7 +33,9 @@ pub use gate::{
     Blocked, Consent, Delivery, Facts, GATE_FIELDS, GATE_KINDS, Suppression, capped, gate, judge,
 };
 pub use reads::{Reads, RecordReads};
-pub use trace::{Evidence, Fact, PassedOver, Passing, Row, Step, Trace, TracedCriterion, TracedGate, trace};
+pub use trace::{
+    Evidence, Fact, PassedOver, Passing, Row, Step, Trace, TracedCriterion, TracedGate, trace, trace_among,
+};
 pub use truth::Truth;
 
 use crate::clock::Clock;
@@ -105,8 +108,8 @@ impl Verdict {
     }
 }
 
-/// Says whether a contact belongs to a segment, and why not, as if it were the only one: nobody competes with it for a
-/// place under a limit or for a value of which each stands once. Where others matter, [`select_all`] has the answer.
+/// Says whether a contact belongs to a segment, and why not, as if it were the only one: nobody lives with it, or competes with
+/// it for a place under a limit or for a value of which each stands once. Where others matter, [`select_all`] has the answer.
 #[must_use]
 pub fn select(
     segment: &BoundSegment,
@@ -115,10 +118,7 @@ pub fn select(
     clock: &Clock,
     now_micros: i64,
 ) -> Verdict {
-    let mut verdict = [alone(segment, contact, schema, clock, now_micros)];
-    tails::cut(segment.segment(), &[contact], &mut verdict, schema, clock);
-    let [verdict] = verdict;
-    verdict
+    select_single(segment, contact, &[], schema, clock, now_micros)
 }
 
 /// Says of every contact of a population whether it belongs to a segment, and why not, in the order of the contacts.
@@ -131,22 +131,38 @@ pub fn select_all<'c>(
     now_micros: i64,
 ) -> Vec<Verdict> {
     let contacts: Vec<&Contact> = contacts.into_iter().collect();
-    let mut verdicts: Vec<Verdict> =
-        contacts.iter().map(|contact| alone(segment, contact, schema, clock, now_micros)).collect();
+    let one = |contact: &&Contact| select_among(segment, contact, &contacts, schema, clock, now_micros);
+    let mut verdicts: Vec<Verdict> = contacts.iter().map(one).collect();
     tails::cut(segment.segment(), &contacts, &mut verdicts, schema, clock);
     verdicts
 }
 
-/// Criteria, exclusion, gates and cap: what one contact decides.
-fn alone(
+/// What becomes of a contact with whom nobody competes, but with whom others may live.
+fn select_single(
     segment: &BoundSegment,
     contact: &Contact,
+    others: &[&Contact],
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+) -> Verdict {
+    let mut verdict = [select_among(segment, contact, others, schema, clock, now_micros)];
+    tails::cut(segment.segment(), &[contact], &mut verdict, schema, clock);
+    let [verdict] = verdict;
+    verdict
+}
+
+/// Criteria, exclusion, gates and cap: what one contact decides, and those who live with it.
+fn select_among(
+    segment: &BoundSegment,
+    contact: &Contact,
+    others: &[&Contact],
     schema: &Schema,
     clock: &Clock,
     now_micros: i64,
 ) -> Verdict {
     let segment = segment.segment();
-    let value_of = |criteria: &Criteria| evaluate(criteria, contact, schema, clock);
+    let value_of = |criteria: &Criteria| evaluate_among(criteria, contact, others, schema, clock);
     let criteria: Vec<Truth> = segment.criteria.iter().map(|criterion| value_of(&criterion.test)).collect();
     let matched = criteria.iter().all(|truth| truth.is_true());
     let excluded = || segment.exclude.as_ref().is_some_and(|criterion| value_of(&criterion.test).is_true());
@@ -164,13 +180,31 @@ fn alone(
     Verdict { criteria, matched, blocked }
 }
 
-/// The value of criteria for a contact.
+/// The value of criteria for a contact, as if nobody lived with it.
 #[must_use]
 pub fn evaluate(criteria: &Criteria, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
-    truth::logic(criteria, &|test| contact_test(test, contact, schema, clock))
+    evaluate_among(criteria, contact, &[], schema, clock)
 }
 
-fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
+/// The value of criteria for a contact among others, itself among them or not.
+#[must_use]
+pub fn evaluate_among(
+    criteria: &Criteria,
+    contact: &Contact,
+    others: &[&Contact],
+    schema: &Schema,
+    clock: &Clock,
+) -> Truth {
+    truth::logic(criteria, &|test| contact_test(test, contact, others, schema, clock))
+}
+
+fn contact_test(
+    test: &ContactTest,
+    contact: &Contact,
+    others: &[&Contact],
+    schema: &Schema,
+    clock: &Clock,
+) -> Truth {
     let Some(test) = anchor::anchored(test, contact, clock) else { return Truth::Unknown };
     match test.as_ref() {
         ContactTest::Field(test) => field::field_test(test, &contact.fields, clock),
@@ -214,16 +248,14 @@ fn contact_test(test: &ContactTest, contact: &Contact, schema: &Schema, clock: &
         }
         ContactTest::Sample(sample) => Truth::of(sampled(sample, contact.id())),
         ContactTest::Sequence(test) => sequence::sequence(test, contact, schema, clock),
+        ContactTest::Household(of) => household::household(of, contact, others, schema, clock),
         ContactTest::Reference(of) => {
             let is_in = |clock: &Clock| {
-                let test = evaluate(&of.test, contact, schema, clock);
-                of.without
-                    .iter()
-                    .map(|criteria| evaluate(criteria, contact, schema, clock))
-                    .fold(test, Truth::without)
+                let value = |criteria| evaluate_among(criteria, contact, others, schema, clock);
+                of.without.iter().map(value).fold(value(&of.test), Truth::without)
             };
             match &of.asks {
-                Asks::InSegment => is_in(clock),
+                Asks::InSegment | Asks::InStage => is_in(clock),
                 Asks::Entered(window) => match time::before(window, clock) {
                     Some(then) => is_in(clock).without(is_in(&then)),
                     None => Truth::Unknown,

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{GATE_FIELDS, GATE_KINDS};
 use crate::schema::{Channel, Class, RecordKind, Schema};
 use crate::segment::{
-    Amount, CodeSet, ContactTest, Counted, Criteria, FieldTest, Filter, Logic, Segment, Selector, Test,
+    Amount, CodeSet, ContactTest, Counted, Criteria, FieldTest, Filter, HOUSEHOLD_ID, Logic, Segment,
+    Selector, Test,
 };
 
 /// Fields that a segment looks at.
@@ -19,6 +20,8 @@ pub struct Reads {
     pub address: Option<String>,
     /// Record kinds by name.
     pub records: BTreeMap<String, RecordReads>,
+    /// All of this is also looked at of the other members of the contact's household.
+    pub household: bool,
 }
 
 /// What is looked at of a record kind.
@@ -117,6 +120,11 @@ impl Reads {
                 for selector in sequence.selectors() {
                     self.selector(selector, &fields, schema);
                 }
+            }
+            ContactTest::Household(household) => {
+                self.contact.insert(HOUSEHOLD_ID.to_owned());
+                self.household = true;
+                self.criteria(&household.test, schema);
             }
             ContactTest::Reference(reference) => {
                 for criteria in std::iter::once(&reference.test).chain(&reference.without) {

@@ -3,6 +3,8 @@
 //! Every truth value here comes from the functions that [`super::select`] asks; this adds the values and records that
 //! they looked at. Only fields that the segment names are shown.
 
+mod elsewhere;
+
 use std::cmp::Reverse;
 use std::fmt;
 
@@ -16,13 +18,12 @@ use super::record::{Fate, fate, filter, last_of, selected};
 use super::sequence::deciding;
 use super::time::first_instant;
 use super::truth::number_of;
-use super::{Blocked, Contact, Reads, Record, RecordReads, Truth, Verdict, aggregate, field, select};
+use super::{Blocked, Contact, Reads, Record, RecordReads, Truth, Verdict, aggregate, field, select_single};
 use crate::clock::Clock;
 use crate::describe;
 use crate::schema::{Channel, Field, FieldType, Schema};
 use crate::segment::{
-    AgeUnit, Asks, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Reference,
-    Segment, Selector, Test,
+    AgeUnit, BoundSegment, ContactTest, Counted, Criteria, Criterion, Filter, Logic, Segment, Selector, Test,
 };
 
 /// Records shown for one step.
@@ -190,7 +191,8 @@ macro_rules! silent {
 
 silent!(Trace, TracedCriterion, Step, Evidence, Fact, Row, PassedOver, TracedGate);
 
-/// Says what a segment finds of a contact and what decided it. Its verdict is that of [`select`].
+/// Says what a segment finds of a contact and what decided it, as if nobody lived with it. Its verdict is that of
+/// [`select`](super::select).
 #[must_use]
 pub fn trace(
     segment: &BoundSegment,
@@ -199,10 +201,23 @@ pub fn trace(
     clock: &Clock,
     now_micros: i64,
 ) -> Trace {
+    trace_among(segment, contact, &[], schema, clock, now_micros)
+}
+
+/// Says what a segment finds of a contact among others, itself among them or not, and what decided it.
+#[must_use]
+pub fn trace_among(
+    segment: &BoundSegment,
+    contact: &Contact,
+    others: &[&Contact],
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+) -> Trace {
     let bound = segment;
     let segment = bound.segment();
-    let teller = Teller { contact, schema, clock, reads: Reads::of(segment, schema) };
-    let Verdict { matched, blocked, .. } = select(bound, contact, schema, clock, now_micros);
+    let teller = Teller { contact, others, schema, clock, reads: Reads::of(segment, schema) };
+    let Verdict { matched, blocked, .. } = select_single(bound, contact, others, schema, clock, now_micros);
     // Without purpose and channel there is no list, and no gate is asked.
     let approach = segment.purpose.zip(segment.channel);
     let blocked = blocked.filter(|reason| approach.is_some() || *reason == Blocked::Excluded);
@@ -244,6 +259,7 @@ impl Trace {
 
 struct Teller<'a> {
     contact: &'a Contact,
+    others: &'a [&'a Contact],
     schema: &'a Schema,
     clock: &'a Clock,
     reads: Reads,
@@ -284,45 +300,25 @@ impl Teller<'_> {
             }
             Logic::Leaf(ContactTest::Reference(of)) => {
                 let test = ContactTest::Reference(of.clone());
-                let truth = super::contact_test(&test, self.contact, self.schema, self.clock);
+                let truth = super::contact_test(&test, self.contact, self.others, self.schema, self.clock);
                 Step { parts: self.reference(of), ..plain(&describe::test(&test, self.schema), truth) }
+            }
+            Logic::Leaf(test @ ContactTest::Household(of)) => {
+                let truth = super::contact_test(test, self.contact, self.others, self.schema, self.clock);
+                let own = Step { parts: vec![self.step(&of.test)], ..plain("the contact itself", truth) };
+                let own = Step { truth: own.parts.first().map_or(truth, |step| step.truth), ..own };
+                let home =
+                    Step { evidence: Some(self.evidence(test)), ..plain("the whole household", truth) };
+                Step { parts: vec![own, home], ..plain(&describe::test(test, self.schema), truth) }
             }
             Logic::Leaf(test) => Step {
                 evidence: Some(self.evidence(test)),
                 ..plain(
                     &describe::test(test, self.schema),
-                    super::contact_test(test, self.contact, self.schema, self.clock),
+                    super::contact_test(test, self.contact, self.others, self.schema, self.clock),
                 )
             },
         }
-    }
-
-    /// What stands under a name, now and, when it is asked for, then.
-    fn reference(&self, of: &Reference) -> Vec<Step> {
-        let mut parts = self.members(of, "");
-        if let Asks::Entered(window) = &of.asks
-            && let Some(clock) = super::time::before(window, self.clock)
-        {
-            let then = Teller { clock: &clock, reads: self.reads.clone(), ..*self };
-            parts.extend(then.members(of, &format!(", at the end of {}", clock.today())));
-        }
-        parts
-    }
-
-    fn members(&self, of: &Reference, when: &str) -> Vec<Step> {
-        let group = |asks: &str, criteria: &Criteria| {
-            let step = self.step(criteria);
-            Step {
-                asks: format!("{asks} {}{when}", of.name),
-                truth: step.truth,
-                parts: vec![step],
-                evidence: None,
-            }
-        };
-        let test = group("the criteria of", &of.test);
-        std::iter::once(test)
-            .chain(of.without.iter().map(|criteria| group("who is left out of", criteria)))
-            .collect()
     }
 
     /// What a test looked at; when it counts from a date that the contact lacks, that date and nothing else.
@@ -405,6 +401,7 @@ impl Teller<'_> {
             }
             // Its parts have the evidence.
             ContactTest::Reference(_) => Evidence::default(),
+            ContactTest::Household(of) => self.household(of),
         }
     }
 

@@ -15,6 +15,7 @@ mod aggregates;
 mod anchors;
 mod calendar;
 mod gates;
+mod households;
 mod records;
 mod references;
 mod sequences;

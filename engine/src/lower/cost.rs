@@ -29,11 +29,12 @@ fn rows_of_test(snapshot: &Snapshot, test: &ContactTest) -> u64 {
         | ContactTest::Aggregate { selector, .. }
         | ContactTest::One { selector, .. }
         | ContactTest::Share { selector, .. } => snapshot.records(&selector.record),
+        ContactTest::Household(of) => snapshot.contacts() + rows(snapshot, &of.test),
         ContactTest::Reference(of) => {
             let once: u64 =
                 std::iter::once(&of.test).chain(&of.without).map(|part| rows(snapshot, part)).sum();
             match of.asks {
-                Asks::InSegment => once,
+                Asks::InSegment | Asks::InStage => once,
                 Asks::Entered(_) => 2 * once,
             }
         }

@@ -7,6 +7,7 @@ mod anchors;
 mod cost;
 mod fields;
 mod gates;
+mod households;
 mod in_lists;
 mod places;
 mod records;
@@ -22,7 +23,7 @@ use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::lookups::Places;
 use hyperseg_dsl::schema::{Class, FieldType, Schema};
 use hyperseg_dsl::segment::{
-    Cmp, ContactTest, Criteria, Criterion, FieldTest, Logic, NumberTest, Operand, Segment, Test,
+    Cmp, ContactTest, Criteria, Criterion, FieldTest, Logic, NumberTest, Operand, Segment, Stage, Test,
 };
 use hyperseg_dsl::value::Value;
 
@@ -47,6 +48,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) clock: Clock,
     /// Only the number of contacts is wanted, not what each criterion says.
     pub(crate) number_only: bool,
+    /// Stages by which those who match are counted; none when nobody asks.
+    pub(crate) stages: &'a [Stage],
 }
 
 /// A leaf over records.
@@ -76,7 +79,15 @@ impl Lowering<'_> {
             inputs.push(self.placed_by_zip(table)?);
         }
         let operation = Operation::Criteria { stops: self.number_only, placed: table.is_some() };
-        Ok(node(operation, segment.name.clone(), Vec::new(), inputs))
+        let criteria = node(operation, segment.name.clone(), Vec::new(), inputs);
+        if self.stages.is_empty() {
+            return Ok(criteria);
+        }
+        let mut inputs = vec![criteria];
+        for stage in self.stages {
+            inputs.push(self.set(&stage.test, Some(&format!("stage {}", stage.name)))?);
+        }
+        Ok(node(Operation::ByStage, String::new(), Vec::new(), inputs))
     }
 
     /// Who has no location and a ZIP with a place.
@@ -191,7 +202,8 @@ impl Lowering<'_> {
                 | ContactTest::One { .. }
                 | ContactTest::Sequence(_)
                 | ContactTest::Share { .. }
-                | ContactTest::Reference(_),
+                | ContactTest::Reference(_)
+                | ContactTest::Household(_),
             ) => None,
         }
     }
@@ -234,7 +246,8 @@ impl Lowering<'_> {
             | ContactTest::One { .. }
             | ContactTest::Sequence(_)
             | ContactTest::Share { .. }
-            | ContactTest::Reference(_) => internal_err!("another test among those of contact fields"),
+            | ContactTest::Reference(_)
+            | ContactTest::Household(_) => internal_err!("another test among those of contact fields"),
         }
     }
 
@@ -276,6 +289,7 @@ impl Lowering<'_> {
             }
             ContactTest::Sequence(sequence) => self.sequence(sequence, of),
             ContactTest::Reference(reference) => self.reference(reference, of.label),
+            ContactTest::Household(household) => self.household(household, of.label),
             ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
                 let operation = Operation::ShareOfRecords(ShareTest {
                     relation: relation(*cmp),

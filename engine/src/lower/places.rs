@@ -10,6 +10,7 @@ pub(super) fn table_of(criteria: &Criteria) -> Option<&Places> {
         Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => parts.iter().find_map(table_of),
         Logic::Not(inner) => table_of(inner),
         Logic::Leaf(ContactTest::Near(near)) => near.places.as_ref(),
+        Logic::Leaf(ContactTest::Household(household)) => table_of(&household.test),
         Logic::Leaf(ContactTest::Reference(reference)) => {
             table_of(&reference.test).or_else(|| reference.without.iter().find_map(table_of))
         }

@@ -179,7 +179,7 @@ impl Lowering<'_> {
     fn visible(&self, kind: &RecordKind) -> Option<Expr> {
         let latest = self.tables.snapshot().files().iter().filter_map(|file| match &file.table {
             TableId::Record(name) if *name == kind.name => file.at_max,
-            TableId::Record(_) | TableId::Contact => None,
+            TableId::Record(_) | TableId::Contact | TableId::History => None,
         });
         let until = Stretch::until(&self.clock);
         let late = latest.max().is_some_and(|latest| !until.holds_up_to(latest));

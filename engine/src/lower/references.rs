@@ -12,7 +12,7 @@ impl Lowering<'_> {
     /// Those whom a name stands for, or who came to be among them.
     pub(super) fn reference(&self, of: &Reference, label: Option<&str>) -> Result<LogicalPlan> {
         match &of.asks {
-            Asks::InSegment => self.members(of, label),
+            Asks::InSegment | Asks::InStage => self.members(of, label),
             Asks::Entered(window) => {
                 let clock = self.clock.before(first_day(window, &self.clock)?);
                 let then = Lowering { clock, ..*self };

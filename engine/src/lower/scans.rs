@@ -9,6 +9,7 @@ use hyperseg_dsl::schema::{Class, Field, RecordKind};
 use hyperseg_storage::layout::{contact_schema, known_column, record_schema};
 use hyperseg_storage::{FileEntry, Snapshot};
 
+use crate::sets::Shards;
 use crate::table::{DateOfContact, Sealed, SealedFile, Source, consecutive, scan_of, with_columns};
 
 /// Makes scans of one generation.
@@ -29,9 +30,9 @@ impl Tables {
     }
 
     /// Contacts of each shard; an empty dataset has one shard without contacts.
-    pub(crate) fn shards(&self) -> Arc<[u32]> {
-        let shards: Vec<u32> = self.snapshot.shards().iter().map(|shard| shard.contacts).collect();
-        if shards.is_empty() { Arc::from([0]) } else { Arc::from(shards) }
+    pub(crate) fn shards(&self) -> Arc<Shards> {
+        let shards = self.snapshot.shards().iter().zip(0..);
+        Shards::new(shards.map(|(shard, number)| (shard.contacts, self.snapshot.forgotten(number))))
     }
 
     /// The contact field that a column belongs to.
@@ -99,7 +100,8 @@ impl Tables {
     }
 
     fn by_shard<'a>(&'a self, files: impl Fn(u32) -> Vec<&'a FileEntry> + 'a) -> Vec<Vec<SealedFile>> {
-        let shards = u32::try_from(self.shards().len()).unwrap_or(u32::MAX);
+        // An empty dataset has one shard without contacts.
+        let shards = u32::try_from(self.snapshot.shards().len().max(1)).unwrap_or(u32::MAX);
         consecutive((0..shards).map(files))
     }
 }

@@ -24,7 +24,7 @@ use futures::TryStreamExt;
 use tokio::sync::OnceCell;
 
 use super::leaf_cache::Slot;
-use crate::sets::ShardSet;
+use crate::sets::{ShardSet, Shards};
 use crate::table::{Candidates, EncryptedScan};
 
 /// What an operator does with the inputs of one shard.
@@ -73,6 +73,7 @@ pub(crate) struct ShardContext {
     pub(crate) shard: u32,
     /// Contacts in it.
     pub(crate) contacts: usize,
+    shards: Arc<Shards>,
     /// Memory of this operator and shard, from the query's pool.
     pub(crate) reservation: MemoryReservation,
     /// The inputs of all shards, for an operator that [gathers](SetOperator::gathers).
@@ -81,13 +82,14 @@ pub(crate) struct ShardContext {
 }
 
 /// The inputs of an operator in every shard.
+#[derive(Clone)]
 pub(crate) struct Whole {
     /// The operator's inputs; partition *i* is shard *i*.
     pub(crate) inputs: Vec<Arc<dyn ExecutionPlan>>,
     /// What they are executed with.
     pub(crate) context: Arc<TaskContext>,
     /// Contacts of each shard.
-    pub(crate) shards: Arc<[u32]>,
+    pub(crate) shards: Arc<Shards>,
 }
 
 impl ShardContext {
@@ -95,19 +97,25 @@ impl ShardContext {
     pub(crate) fn of(
         name: &'static str,
         partition: usize,
-        shards: &[u32],
+        shards: &Arc<Shards>,
         context: &TaskContext,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Self> {
-        let contacts = shards.get(partition).copied();
+        let contacts = shards.contacts(partition);
         let contacts = contacts.ok_or_else(|| internal_datafusion_err!("no shard {partition}"))?;
         Ok(Self {
             shard: u32::try_from(partition).map_err(|_| internal_datafusion_err!("too many shards"))?,
-            contacts: contacts as usize,
+            contacts,
+            shards: Arc::clone(shards),
             reservation: MemoryConsumer::new(name).register(context.memory_pool()),
             whole: None,
             metrics: metrics.clone(),
         })
+    }
+
+    /// A set without contacts that were forgotten.
+    pub(crate) fn present(&self, set: ShardSet) -> ShardSet {
+        self.shards.present(self.shard as usize, set)
     }
 
     /// A new counter of this operator, shown by `plan --analyze` and read by the reports. Made once, not per batch:
@@ -144,7 +152,7 @@ pub(crate) struct SetExec {
     label: String,
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     /// Contacts of each shard.
-    shards: Arc<[u32]>,
+    shards: Arc<Shards>,
     /// Of a leaf.
     answers: Option<Arc<Answers>>,
     /// Inputs are worked off at the same time, each in a task of its own.
@@ -159,7 +167,7 @@ impl SetExec {
         operator: Arc<dyn SetOperator>,
         label: String,
         inputs: Vec<Arc<dyn ExecutionPlan>>,
-        shards: Arc<[u32]>,
+        shards: Arc<Shards>,
         answers: Option<Arc<Answers>>,
         at_once: bool,
     ) -> Result<Self> {
@@ -332,7 +340,9 @@ async fn leaf(
     Ok(counted(set, shard))
 }
 
+/// The one place that every set comes through: without those that were forgotten, and counted.
 fn counted(set: ShardSet, shard: &ShardContext) -> ShardSet {
+    let set = shard.present(set);
     shard.count("true", set.count_true());
     shard.count("unknown", set.count_unknown());
     set
@@ -373,11 +383,20 @@ fn in_task(mut stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
 }
 
 /// Reads the single set that a stream of sets carries, and checks that it is of the shard that was asked for.
-pub(crate) async fn read_set(mut input: SendableRecordBatchStream, shard: &ShardContext) -> Result<ShardSet> {
+pub(crate) async fn read_set(input: SendableRecordBatchStream, shard: &ShardContext) -> Result<ShardSet> {
+    set_of(input, shard.shard, shard.contacts).await
+}
+
+/// Reads the single set that a stream of sets carries, and checks that it is of this shard.
+pub(crate) async fn set_of(
+    mut input: SendableRecordBatchStream,
+    shard: u32,
+    contacts: usize,
+) -> Result<ShardSet> {
     let mut found: Option<ShardSet> = None;
     while let Some(batch) = input.try_next().await? {
         let (number, set) = ShardSet::from_batch(&batch)?;
-        if number != shard.shard || set.contacts() != shard.contacts || found.replace(set).is_some() {
+        if number != shard || set.contacts() != contacts || found.replace(set).is_some() {
             return internal_err!("a set of contacts arrived in another shard's partition");
         }
     }

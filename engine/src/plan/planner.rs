@@ -24,13 +24,14 @@ use super::ops::narrow::Narrow;
 use super::recipients::{RecipientsExec, RecipientsNode};
 use super::rows::RowsNode;
 use crate::report::Reason;
+use crate::sets::Shards;
 use crate::table::{Candidates, EncryptedScan};
 
 /// DataFusion's planner with ours for the extension nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct SegmentPlanner {
     /// Contacts of each shard.
-    pub(crate) shards: Arc<[u32]>,
+    pub(crate) shards: Arc<Shards>,
     /// Generation of the dataset.
     pub(crate) generation: u64,
     /// Answers of earlier queries.

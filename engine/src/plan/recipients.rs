@@ -30,7 +30,7 @@ use hyperseg_storage::layout::ORDINAL;
 use super::chance::{Arms, Chance};
 use super::exec::column;
 use crate::report::Reason;
-use crate::sets::ShardSet;
+use crate::sets::{ShardSet, Shards};
 use crate::table::EncryptedScan;
 
 /// Column of the list with the arm of a split.
@@ -124,7 +124,7 @@ pub(crate) struct RecipientsExec {
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     schema: SchemaRef,
     chance: Chance,
-    shards: Arc<[u32]>,
+    shards: Arc<Shards>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -134,7 +134,7 @@ impl RecipientsExec {
     pub(crate) fn try_new(
         node: &RecipientsNode,
         inputs: Vec<Arc<dyn ExecutionPlan>>,
-        shards: Arc<[u32]>,
+        shards: Arc<Shards>,
     ) -> Result<Self> {
         Self::over(inputs, Arc::clone(node.schema.inner()), node.chance.clone(), shards)
     }
@@ -143,7 +143,7 @@ impl RecipientsExec {
         inputs: Vec<Arc<dyn ExecutionPlan>>,
         schema: SchemaRef,
         chance: Chance,
-        shards: Arc<[u32]>,
+        shards: Arc<Shards>,
     ) -> Result<Self> {
         for input in &inputs {
             if input.properties().partitioning.partition_count() != shards.len() {

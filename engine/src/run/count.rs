@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::physical_plan::ExecutionPlan;
+use hyperseg_dsl::segment::Stage;
 
 use super::Engine;
 use super::query::{self, Executed, Wanted, releasable};
@@ -11,8 +12,12 @@ use crate::plan::exec::{SetExec, SetOperator};
 use crate::plan::explain;
 use crate::plan::ops::criteria::{PLACED_BY_ZIP, cumulative};
 use crate::plan::ops::gate::MATCHED;
+use crate::plan::ops::stages::{NO_STAGE, in_stage};
 use crate::plan::recipients::{RecipientsExec, arm_counter};
-use crate::report::{ArmCount, CountReport, CriterionReport, FunnelReport, PlanReport, Reason, Removed};
+use crate::report::{
+    ArmCount, CountReport, CriterionReport, FunnelReport, PlanReport, Reason, Removed, StageReport,
+    StagesReport,
+};
 use crate::request::Request;
 
 pub(super) async fn count(engine: &Engine, request: &Request) -> Result<CountReport> {
@@ -23,10 +28,11 @@ pub(super) async fn count(engine: &Engine, request: &Request) -> Result<CountRep
     Ok(report)
 }
 
-pub(super) async fn funnel(engine: &Engine, request: &Request) -> Result<FunnelReport> {
-    let executed =
-        query::plan(engine, request, Wanted::Numbers).await?.execute(engine, request, "funnel").await?;
-    let report = funnel_report(&executed, request)?;
+pub(super) async fn funnel(engine: &Engine, request: &Request, stages: &[Stage]) -> Result<FunnelReport> {
+    let planned = query::plan_by_stage(engine, request, Wanted::Numbers, stages).await?;
+    let executed = planned.execute(engine, request, "funnel").await?;
+    let mut report = funnel_report(&executed, request)?;
+    report.stages = stages_report(&executed, stages, report.count.matched)?;
     complete(executed, &report.count)?;
     Ok(report)
 }
@@ -169,5 +175,26 @@ fn funnel_report(executed: &Executed, request: &Request) -> Result<FunnelReport>
             });
         }
     }
-    Ok(FunnelReport { count, criteria: reports })
+    Ok(FunnelReport { count, criteria: reports, stages: None })
+}
+
+/// Those who match by stage; `None` when nobody asked.
+fn stages_report(executed: &Executed, stages: &[Stage], matched: u64) -> Result<Option<StagesReport>> {
+    if stages.is_empty() {
+        return Ok(None);
+    }
+    let failed = |kind| Error::Query { doing: "reporting", kind };
+    let node = node(&executed.planned.physical, "ByStageExec").ok_or_else(|| failed("a node is missing"))?;
+    let of = |(place, stage): (usize, &Stage)| StageReport {
+        name: stage.name.clone(),
+        title: stage.title.clone(),
+        contacts: explain::counter(&node, &in_stage(place)),
+    };
+    let report = StagesReport {
+        stages: stages.iter().enumerate().map(of).collect(),
+        in_none: explain::counter(&node, NO_STAGE),
+    };
+    // Every contact is in one stage or in none, or something is wrong.
+    let sum = report.stages.iter().map(|stage| stage.contacts).sum::<u64>() + report.in_none;
+    if sum == matched { Ok(Some(report)) } else { Err(failed("stages that do not add up")) }
 }

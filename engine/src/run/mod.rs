@@ -14,6 +14,7 @@ mod why;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
+use hyperseg_dsl::segment::Stage;
 use hyperseg_storage::Dataset;
 use tokio::runtime::Runtime;
 
@@ -61,7 +62,15 @@ impl Engine {
     /// # Errors
     /// As [`Engine::count`].
     pub async fn funnel(&self, request: &Request) -> Result<FunnelReport> {
-        count::funnel(self, request).await
+        count::funnel(self, request, &[]).await
+    }
+
+    /// The waterfall, and those who match by stage: each contact is in the first stage whose criteria are TRUE.
+    ///
+    /// # Errors
+    /// As [`Engine::count`].
+    pub async fn funnel_by_stage(&self, request: &Request, stages: &[Stage]) -> Result<FunnelReport> {
+        count::funnel(self, request, stages).await
     }
 
     /// The plan of a run, or of a count when the segment lacks purpose or channel; executed when `analyze` is set.
@@ -105,6 +114,14 @@ impl Engine {
     /// As [`Engine::count`].
     pub fn funnel_blocking(&self, request: &Request) -> Result<FunnelReport> {
         self.block_on(self.funnel(request))
+    }
+
+    /// [`Engine::funnel_by_stage`] for callers without an async runtime.
+    ///
+    /// # Errors
+    /// As [`Engine::count`].
+    pub fn funnel_by_stage_blocking(&self, request: &Request, stages: &[Stage]) -> Result<FunnelReport> {
+        self.block_on(self.funnel_by_stage(request, stages))
     }
 
     /// [`Engine::plan`] for callers without an async runtime.

@@ -13,7 +13,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, collect_partitioned};
 use futures::FutureExt;
 use hyperseg_dsl::schema::{Channel, Class, Purpose};
-use hyperseg_dsl::segment::Segment;
+use hyperseg_dsl::segment::{Segment, Stage};
 use hyperseg_storage::audit::{Intent, IntentBody};
 use hyperseg_storage::layout::{ORDINAL, columns_of};
 use hyperseg_storage::{FileId, KeyScope, Snapshot};
@@ -73,7 +73,17 @@ pub(super) fn releasable(request: &Request) -> Option<(Purpose, Channel)> {
 
 /// Plans the query against the current generation.
 pub(super) async fn plan(engine: &Engine, request: &Request, wanted: Wanted) -> Result<Planned> {
-    plan_on(engine, request, wanted, engine.dataset.snapshot()?).await
+    plan_by_stage(engine, request, wanted, &[]).await
+}
+
+/// Plans the query against the current generation, those who match counted by stages.
+pub(super) async fn plan_by_stage(
+    engine: &Engine,
+    request: &Request,
+    wanted: Wanted,
+    stages: &[Stage],
+) -> Result<Planned> {
+    plan_on(engine, request, wanted, stages, engine.dataset.snapshot()?).await
 }
 
 /// Plans the query against a generation.
@@ -81,13 +91,14 @@ pub(super) async fn plan_on(
     engine: &Engine,
     request: &Request,
     wanted: Wanted,
+    stages: &[Stage],
     snapshot: Arc<Snapshot>,
 ) -> Result<Planned> {
     let scope: ScopeCell = Arc::new(OnceLock::new());
     let sealed = Arc::new(Sealed { dataset: engine.dataset.clone(), scope: Arc::clone(&scope) });
     let tables = Tables::new(Arc::clone(&snapshot), sealed);
     let number_only = wanted == Wanted::Number;
-    let lowering = Lowering { tables: &tables, clock: request.clock, number_only };
+    let lowering = Lowering { tables: &tables, clock: request.clock, number_only, stages };
     let segment = request.segment.segment();
     let lowered = match releasable(request) {
         None => lowering.criteria(segment).map(|plan| (plan, GateRule::CountsOnly)),

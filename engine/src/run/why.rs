@@ -2,7 +2,7 @@
 //!
 //! In: a request and a contact's id. Out: the trace of the reference, which shares nothing with the plan. Two steps, one
 //! audited run: ids are unlocked to find the contact, then the columns that the segment and the gates look at, in the
-//! contact's shard only. Where the list depends on other contacts, the segment's plan is carried out as for a funnel. Rows of classes in which nothing that the segment asks for can lie stay sealed.
+//! contact's shard only; where the segment asks about the household, those of its members too. Where the list depends on other contacts, the segment's plan is carried out as for a funnel. Rows of classes in which nothing that the segment asks for can lie stay sealed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, StringArray, UInt32Array};
 use hyperseg_dsl::schema::{Class, Field};
-use hyperseg_dsl::semantics::{Contact, Reads, Record, trace};
+use hyperseg_dsl::segment::HOUSEHOLD_ID;
+use hyperseg_dsl::semantics::{Contact, Reads, Record, trace_among};
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::audit::{Intent, IntentBody};
 use hyperseg_storage::file::Bounds;
@@ -27,6 +28,8 @@ use crate::report::{Reason, UnlockedColumn, WhyReport};
 use crate::request::Request;
 
 const CONTACT_ID: &str = "contact_id";
+/// Most members of a household that are looked at one by one.
+const MEMBERS_MAX: usize = 1_000;
 
 pub(super) async fn why(engine: &Engine, request: &Request, contact_id: &str) -> Result<WhyReport> {
     let snapshot = engine.dataset.snapshot()?;
@@ -83,7 +86,16 @@ async fn told(
     let mut fields = found.fields(shard, ordinal, &reads)?;
     fields.insert(CONTACT_ID.to_owned(), Value::Text(contact_id.to_owned()));
     let contact = Contact { fields, records: found.records(shard, ordinal, &reads)? };
-    let mut trace = trace(&request.segment, &contact, snapshot.schema(), &request.clock, request.now_micros);
+    let members = found.members(&contact, (shard, ordinal), &reads)?;
+    let members: Vec<&Contact> = members.iter().collect();
+    let mut trace = trace_among(
+        &request.segment,
+        &contact,
+        &members,
+        snapshot.schema(),
+        &request.clock,
+        request.now_micros,
+    );
     if segment.one_per.is_some() || segment.limit.is_some() {
         // Whether others come first only the list says.
         let reason = found.left_out(request, shard, ordinal).await?;
@@ -133,7 +145,7 @@ impl Reading<'_> {
     /// Why the list leaves the contact out, of those reasons that depend on other contacts: the plan is carried out.
     async fn left_out(&mut self, request: &Request, shard: u32, ordinal: u32) -> Result<Option<Reason>> {
         let planned =
-            query::plan_on(self.engine, request, Wanted::Numbers, Arc::clone(self.snapshot)).await?;
+            query::plan_on(self.engine, request, Wanted::Numbers, &[], Arc::clone(self.snapshot)).await?;
         let scope = planned.carry_out(self.engine, self.intent).await?;
         self.unlocked(&scope);
         let tails = explain::find(&planned.physical, &|node| {
@@ -164,13 +176,82 @@ impl Reading<'_> {
                     let batch = batch?;
                     let ids: &StringArray = column(&batch, CONTACT_ID)?;
                     let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
-                    if let Some(row) = ids.iter().position(|id| id == Some(contact_id)) {
+                    let is_present = |row: &usize| !snapshot.is_forgotten(shard, ordinals.value(*row));
+                    let found = ids.iter().zip(0..).filter(|(id, _)| *id == Some(contact_id));
+                    if let Some(row) = found.map(|(_, row)| row).find(is_present) {
                         return Ok(Some((shard, ordinals.value(row))));
                     }
                 }
             }
         }
         Ok(None)
+    }
+
+    /// The others of the contact's household, when the segment asks about them.
+    fn members(&mut self, contact: &Contact, own: (u32, u32), reads: &Reads) -> Result<Vec<Contact>> {
+        let (true, Some(Value::Text(home))) = (reads.household, contact.fields.get(HOUSEHOLD_ID)) else {
+            return Ok(Vec::new());
+        };
+        let mut members = Vec::new();
+        for place in self.at_home(home)?.into_iter().filter(|place| *place != own) {
+            let (shard, ordinal) = place;
+            let mut fields = self.fields(shard, ordinal, reads)?;
+            let id = self.id(shard, ordinal)?;
+            fields.insert(CONTACT_ID.to_owned(), Value::Text(id));
+            members.push(Contact { fields, records: self.records(shard, ordinal, reads)? });
+        }
+        Ok(members)
+    }
+
+    /// Shard and ordinal of every contact of a household.
+    fn at_home(&mut self, home: &str) -> Result<Vec<(u32, u32)>> {
+        let snapshot = Arc::clone(self.snapshot);
+        let class = snapshot.schema().contact_field(HOUSEHOLD_ID).map(|field| field.class);
+        let class = class.ok_or_else(unreadable)?;
+        let files: Vec<(u32, &FileEntry)> = (0_u32..)
+            .zip(snapshot.shards())
+            .flat_map(|(shard, _)| snapshot.contact_files(class, shard).map(move |entry| (shard, entry)))
+            .collect();
+        let columns = [HOUSEHOLD_ID, ORDINAL];
+        let wants = files.iter().map(|(_, entry)| (entry.id, columns.map(str::to_owned).to_vec()));
+        let scope = self.arm(wants.collect())?;
+        let mut found = Vec::new();
+        for (shard, entry) in files {
+            for batch in scope.read(&self.engine.dataset, entry, &columns, None)? {
+                let batch = batch?;
+                let homes: &StringArray = column(&batch, HOUSEHOLD_ID)?;
+                let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
+                let here = homes.iter().zip(ordinals.values()).filter(|(known, ordinal)| {
+                    *known == Some(home) && !snapshot.is_forgotten(shard, **ordinal)
+                });
+                found.extend(here.map(|(_, ordinal)| (shard, *ordinal)));
+                if found.len() > MEMBERS_MAX {
+                    return Err(Error::Query { doing: "reading a household", kind: "too many members" });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// A contact's id.
+    fn id(&mut self, shard: u32, ordinal: u32) -> Result<String> {
+        let snapshot = Arc::clone(self.snapshot);
+        let mut first = 0_u64;
+        for entry in snapshot.contact_files(Class::Identity, shard) {
+            let row = u64::from(ordinal).checked_sub(first).filter(|row| *row < entry.rows);
+            first = first.saturating_add(entry.rows);
+            let Some(row) = row else { continue };
+            let scope = self.arm(vec![(entry.id, vec![CONTACT_ID.to_owned()])])?;
+            let rows = Some(std::iter::once(row..row + 1).collect());
+            for batch in scope.read(&self.engine.dataset, entry, &[CONTACT_ID], rows)? {
+                let batch = batch?;
+                let ids: &StringArray = column(&batch, CONTACT_ID)?;
+                if ids.len() == 1 && ids.is_valid(0) {
+                    return Ok(ids.value(0).to_owned());
+                }
+            }
+        }
+        Err(unreadable())
     }
 
     /// The contact's fields that the segment looks at. The files of a shard hold its contacts in order.
@@ -289,10 +370,11 @@ impl Reading<'_> {
         for (number, start) in (0..file.rows()).step_by(usize::try_from(block_rows).unwrap_or(1)).enumerate()
         {
             let block = directory.and_then(|directory| directory.blocks.get(number));
-            if !block.is_none_or(|block| may_hold(&block.bounds)) {
+            let end = file.rows().min(start + block_rows);
+            // Of contacts that were changed since, the file's directories know nothing.
+            if !file.is_patched(&(start..end)) && !block.is_none_or(|block| may_hold(&block.bounds)) {
                 continue;
             }
-            let end = file.rows().min(start + block_rows);
             match ranges.last_mut() {
                 Some(last) if last.end == start => last.end = end,
                 _ => ranges.push(start..end),

@@ -159,7 +159,12 @@ impl Work {
             let rows = start..file.rows().min(start + block_rows);
             let place = usize::try_from(number).unwrap_or(usize::MAX);
             let length = u32::try_from(rows.end - rows.start).unwrap_or(u32::MAX);
+            // Of contacts that were changed since, the file's directories know nothing.
+            let patched = file.is_patched(&rows);
             let block = |name: &str| {
+                if patched {
+                    return None;
+                }
                 let (_, directory) = directories.iter().find(|(known, _)| *known == name)?;
                 directory.blocks.get(place)
             };

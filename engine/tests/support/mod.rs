@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use hyperseg_dsl::Stages;
 use hyperseg_dsl::clock::Clock;
-use hyperseg_dsl::segment::{BoundSegment, Segment};
-use hyperseg_dsl::semantics::{Contact, Verdict, arm, select_all};
+use hyperseg_dsl::segment::{BoundSegment, Segment, Stage};
+use hyperseg_dsl::semantics::{Contact, Verdict, arm, evaluate, select_all};
 use hyperseg_dsl::value::Value;
 use hyperseg_engine::{ConsentAge, Engine, Guards, Limits, Request};
 use hyperseg_storage::audit::IntentBody;
@@ -31,15 +32,25 @@ pub struct Layout {
     pub page_rows: u32,
     /// Imports that the rows are dealt out to.
     pub imports: usize,
-    /// The dataset held something else before: records are corrected, and some deleted.
+    /// The dataset held something else before: contacts and records are corrected, some records deleted, and some contacts
+    /// forgotten.
     pub corrected: bool,
+    /// And was compacted then.
+    pub compacted: bool,
     /// Bytes of answers that the engine keeps between queries.
     pub kept_bytes_max: usize,
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { shard_contacts: 1 << 18, page_rows: 1 << 14, imports: 1, corrected: false, kept_bytes_max: 0 }
+        Self {
+            shard_contacts: 1 << 18,
+            page_rows: 1 << 14,
+            imports: 1,
+            corrected: false,
+            compacted: false,
+            kept_bytes_max: 0,
+        }
     }
 }
 
@@ -63,6 +74,11 @@ impl Fixture {
             if layout.corrected {
                 let before = earlier(&mut tables);
                 news = Some(import(&dataset, before, part.now_micros));
+                let strangers: Vec<String> =
+                    part.contacts.iter().map(|contact| format!("gone {}", contact.id())).collect();
+                if !strangers.is_empty() {
+                    dataset.forget(&strangers, None).unwrap();
+                }
             }
             let total = import(&dataset, tables, part.now_micros);
             match news {
@@ -73,6 +89,10 @@ impl Fixture {
                 }
             }
         }
+        if layout.compacted {
+            let done = dataset.compact(None, None, &|_| {}).unwrap();
+            assert!(done.files_after <= done.files_before);
+        }
         let limits = Limits { kept_bytes_max: layout.kept_bytes_max, ..Limits::default() };
         Self { engine: Engine::new(dataset, limits), dir }
     }
@@ -80,10 +100,22 @@ impl Fixture {
 
 type Tables = BTreeMap<String, Vec<BTreeMap<String, Value>>>;
 
-/// What a dataset may have held before: under the id of each record what the next one of its kind says, and a record
-/// more for each contact that has one. The rows that delete those are added to the tables.
+/// What a dataset may have held before: under the id of each contact and record what the next one of its kind says, a
+/// record more for each contact that has one, and beside each contact another one with the same records. The rows that
+/// delete the records are added to the tables; the contacts are to be forgotten.
 fn earlier(tables: &mut Tables) -> Tables {
     let mut before = tables.clone();
+    if let Some(past) = before.get_mut(CONTACTS) {
+        let said = past.clone();
+        for (place, row) in past.iter_mut().enumerate() {
+            let id = row["contact_id"].clone();
+            *row = said[(place + 1) % said.len()].clone();
+            row.insert("contact_id".to_owned(), id);
+        }
+        let strangers: Vec<_> = said.into_iter().map(stranger).collect();
+        // Among the others, so that ordinals have gaps.
+        *past = past.drain(..).zip(strangers).flat_map(|(row, stranger)| [stranger, row]).collect();
+    }
     for (kind, rows) in tables.iter_mut().filter(|(kind, _)| *kind != CONTACTS) {
         let said = rows.clone();
         let past = before.entry(kind.clone()).or_default();
@@ -108,8 +140,19 @@ fn earlier(tables: &mut Tables) -> Tables {
             let delete = [("record_id", id), ("contact_id", contact.clone()), ("deleted", Value::Bool(true))];
             rows.push(delete.map(|(name, value)| (name.to_owned(), value)).into());
         }
+        past.extend(said.into_iter().map(stranger));
     }
     before
+}
+
+/// The row as that of somebody else.
+fn stranger(mut row: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    for name in ["contact_id", "record_id"] {
+        if let Some(Value::Text(id)) = row.get_mut(name) {
+            *id = format!("gone {id}");
+        }
+    }
+    row
 }
 
 fn import(dataset: &Dataset, mut tables: Tables, now_micros: i64) -> TableReport {
@@ -124,6 +167,13 @@ fn import(dataset: &Dataset, mut tables: Tables, now_micros: i64) -> TableReport
         }
         builder.finish()
     };
+    let fields: Vec<String> = schema
+        .contact
+        .iter()
+        .flat_map(hyperseg_storage::layout::columns_of)
+        .map(|column| column.name().clone())
+        .collect();
+    ingest.contacts_say(fields.iter().map(String::as_str));
     let contacts = tables.remove(CONTACTS).unwrap_or_default();
     ingest.contacts(batch(Builder::contacts(&schema), contacts)).unwrap();
     for (kind, rows) in tables {
@@ -157,7 +207,10 @@ pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u6
     let found = select_all(&bound, &world.contacts, &schema, &world.clock, world.now_micros);
     let verdicts: Vec<(&Contact, Verdict)> = world.contacts.iter().zip(found).collect();
     let request = request(bound, world.clock, world.now_micros);
-    let funnel = match fixture.engine.funnel_blocking(&request) {
+    // Some are counted by stage, too.
+    let stages = if segment.criteria.len() == 1 { Stages::built_in(&schema) } else { None };
+    let stages = stages.map(|stages| stages.list().to_vec()).unwrap_or_default();
+    let funnel = match fixture.engine.funnel_by_stage_blocking(&request, &stages) {
         Ok(funnel) => funnel,
         Err(error) => return Err(format!("the engine failed: {error}")),
     };
@@ -176,6 +229,19 @@ pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u6
     let matched = verdicts.iter().filter(|(_, verdict)| verdict.matched).count() as u64;
     if funnel.count.matched != matched {
         return Err(format!("matched: engine {}, reference {matched}", funnel.count.matched));
+    }
+    if let Some(report) = &funnel.stages {
+        let is_in = |stage: &Stage, contact| evaluate(&stage.test, contact, &schema, &world.clock).is_true();
+        let mut reference = vec![0_u64; stages.len() + 1];
+        for (contact, _) in verdicts.iter().filter(|(_, verdict)| verdict.matched) {
+            let first = stages.iter().position(|stage| is_in(stage, contact));
+            reference[first.unwrap_or(stages.len())] += 1;
+        }
+        let engine = report.stages.iter().map(|stage| stage.contacts).chain([report.in_none]);
+        let engine: Vec<u64> = engine.collect();
+        if engine != reference {
+            return Err(format!("by stage: engine {engine:?}, reference {reference:?}"));
+        }
     }
     if segment.purpose.is_none() || segment.channel.is_none() {
         return Ok(matched);

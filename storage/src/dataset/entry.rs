@@ -46,6 +46,12 @@ pub struct FileEntry {
     pub(crate) footer: FooterEntry,
     /// Key under which the data keys are wrapped.
     pub(crate) key_id: KeyId,
+    /// Rows of contacts that take the place of those in older files; their ordinals ascend, with gaps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overlay: bool,
+    /// Contacts of the shard that were forgotten when the file was written: nothing is said of them in it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) wiped: u64,
     /// Rows that count no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deleted: Option<VectorEntry>,
@@ -75,6 +81,10 @@ impl FileEntry {
     pub fn has_column(&self, name: &str) -> bool {
         self.columns.iter().any(|column| column.top_level() == name)
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One leaf column of a file.

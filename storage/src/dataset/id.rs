@@ -101,14 +101,17 @@ pub enum TableId {
     Contact,
     /// Records of the kind of this name.
     Record(String),
+    /// What fields of contacts said before, of one class.
+    History,
 }
 
 impl TableId {
-    /// `contact`, or the name of the record kind.
+    /// `contact`, `contact history`, or the name of the record kind.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::Contact => "contact",
+            Self::History => "contact history",
             Self::Record(kind) => kind,
         }
     }

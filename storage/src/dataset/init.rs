@@ -138,6 +138,7 @@ fn fill(dir: &Path, keyring_path: &Path, options: InitOptions) -> Result<(Datase
         schema: Schema::built_in(),
         key_uses: BTreeMap::new(),
         files: Vec::new(),
+        forgotten: BTreeMap::new(),
         documents: Vec::new(),
     };
     manifest::create(&medium, dir, dataset.keyring().class_key(KeyClass::Manifest)?, &first)?;

@@ -53,6 +53,9 @@ pub(crate) struct Manifest {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) key_uses: BTreeMap<KeyId, u64>,
     pub(crate) files: Vec<FileEntry>,
+    /// By shard the ordinals, which ascend, of contacts that were forgotten. They stay for good: ordinals are not given again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) forgotten: BTreeMap<u32, Vec<u32>>,
     /// Sealed documents, by kind and name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) documents: Vec<DocumentEntry>,

@@ -38,9 +38,9 @@ pub use init::InitOptions;
 pub use snapshot::{ShardInfo, Snapshot};
 pub use transaction::Transaction;
 pub use upkeep::{
-    AddedSlot, Backup, ClassStatus, Collection, DatasetVerification, Defect, DefectKind, DocumentStatus,
-    Keep, KeyInfo, KeyReport, LogStatus, Rehearsal, Restoration, RestoreOptions, RootRotation, RotatedKey,
-    Rotation, Shred, Status, TableStatus, Unfinished, Unopened,
+    AddedSlot, Backup, ClassStatus, Collection, Compaction, DatasetVerification, Defect, DefectKind,
+    DocumentStatus, Forgetting, Keep, KeyInfo, KeyReport, LogStatus, Rehearsal, Restoration, RestoreOptions,
+    RootRotation, RotatedKey, Rotation, Shred, Status, TableStatus, Unfinished, Unopened,
 };
 
 use crate::audit::AuditLog;
@@ -131,7 +131,8 @@ impl Dataset {
                 return Err(self.no_generation(generation)?);
             };
             let (manifest, hash) = self.read_manifest(generation)?;
-            Arc::new(Snapshot::new(manifest, hash).held(Some(hold)))
+            // Who was forgotten since is not seen in what was before, either.
+            Arc::new(Snapshot::new(manifest, hash).seen_from(newest.snapshot()?.as_ref()).held(Some(hold)))
         };
         Ok(Self(Arc::new(Inner {
             dir: self.0.dir.clone(),

@@ -2,7 +2,7 @@
 //!
 //! In: a manifest that authenticated. Out: schema, shards and files, unchanging while anybody holds it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs::File;
 
@@ -28,6 +28,8 @@ pub struct Snapshot {
     manifest: Manifest,
     hash: Digest,
     by_id: HashMap<FileId, usize>,
+    /// By shard; those of a later generation are no fewer.
+    forgotten: BTreeMap<u32, Vec<u32>>,
     /// Keeps the generation from being collected.
     _hold: Option<File>,
 }
@@ -35,7 +37,8 @@ pub struct Snapshot {
 impl Snapshot {
     pub(crate) fn new(manifest: Manifest, hash: Digest) -> Self {
         let by_id = manifest.files.iter().enumerate().map(|(place, file)| (file.id, place)).collect();
-        Self { manifest, hash, by_id, _hold: None }
+        let forgotten = manifest.forgotten.clone();
+        Self { manifest, hash, by_id, forgotten, _hold: None }
     }
 
     /// The snapshot with what keeps it from being collected.
@@ -89,11 +92,27 @@ impl Snapshot {
         self.by_id.get(&id).and_then(|place| self.manifest.files.get(*place))
     }
 
-    /// Contact files of a class and shard.
+    /// Contact files of a class and shard, in the order of their contacts, each of which is in one of them. Reading them
+    /// gives the latest values ([`crate::scope`]), wherever those lie.
     pub fn contact_files(&self, class: Class, shard: u32) -> impl Iterator<Item = &FileEntry> {
+        self.of_contacts(class, shard).filter(|file| !file.overlay)
+    }
+
+    /// Files with later values of some contacts of a class and shard, the latest last.
+    pub fn overlays(&self, class: Class, shard: u32) -> impl Iterator<Item = &FileEntry> {
+        self.of_contacts(class, shard).filter(|file| file.overlay)
+    }
+
+    fn of_contacts(&self, class: Class, shard: u32) -> impl Iterator<Item = &FileEntry> {
         self.files()
             .iter()
             .filter(move |file| file.table == TableId::Contact && file.class == class && file.shard == shard)
+    }
+
+    /// Ordinal of the contact in the first row of a contact file that is no overlay.
+    pub(crate) fn first_ordinal(&self, entry: &FileEntry) -> u64 {
+        let before = self.contact_files(entry.class, entry.shard).take_while(|file| file.id != entry.id);
+        before.map(|file| file.rows).sum()
     }
 
     /// Record files of a kind and shard in the given classes.
@@ -105,14 +124,38 @@ impl Snapshot {
     ) -> impl Iterator<Item = &'a FileEntry> {
         self.files().iter().filter(move |file| match &file.table {
             TableId::Record(name) => name == kind && file.shard == shard && classes.contains(&file.class),
-            TableId::Contact => false,
+            TableId::Contact | TableId::History => false,
         })
     }
 
-    /// Contacts in all shards.
+    /// Contacts in all shards, but for those that were forgotten.
     #[must_use]
     pub fn contacts(&self) -> u64 {
-        self.shards().iter().map(|shard| u64::from(shard.contacts)).sum()
+        let places: u64 = self.shards().iter().map(|shard| u64::from(shard.contacts)).sum();
+        let forgotten = self.shards().iter().zip(0..).map(|(_, shard)| self.forgotten(shard).len() as u64);
+        places.saturating_sub(forgotten.sum())
+    }
+
+    /// Ordinals of contacts of a shard that were forgotten, in this generation or a later one; they ascend.
+    #[must_use]
+    pub fn forgotten(&self, shard: u32) -> &[u32] {
+        self.forgotten.get(&shard).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a contact was forgotten.
+    #[must_use]
+    pub fn is_forgotten(&self, shard: u32, ordinal: u32) -> bool {
+        self.forgotten(shard).binary_search(&ordinal).is_ok()
+    }
+
+    /// The snapshot as somebody may see it who knows what was forgotten since.
+    pub(super) fn seen_from(mut self, newest: &Self) -> Self {
+        for (shard, ordinals) in &newest.forgotten {
+            let contacts = self.shards().get(*shard as usize).map_or(0, |shard| shard.contacts);
+            let there = ordinals.iter().copied().filter(|ordinal| *ordinal < contacts).collect();
+            self.forgotten.insert(*shard, there);
+        }
+        self
     }
 
     /// Records of a kind in all shards and classes; those that count no more are not among them.
@@ -120,9 +163,16 @@ impl Snapshot {
     pub fn records(&self, kind: &str) -> u64 {
         let of_kind = |file: &&FileEntry| match &file.table {
             TableId::Record(name) => name == kind,
-            TableId::Contact => false,
+            TableId::Contact | TableId::History => false,
         };
         self.files().iter().filter(of_kind).map(FileEntry::live_rows).sum()
+    }
+
+    /// Changes of contact fields that are kept.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        let of_history = self.files().iter().filter(|file| file.table == TableId::History);
+        of_history.map(FileEntry::live_rows).sum()
     }
 
     /// When consent was last imported, in microseconds since the epoch.

@@ -56,6 +56,8 @@ struct State {
     vectors: BTreeMap<FileId, VectorEntry>,
     /// Files of the base that the next snapshot does without.
     dropped: HashSet<FileId>,
+    /// Contacts, by shard and ordinal, that are forgotten.
+    forgotten: Vec<(u32, u32)>,
     documents: Vec<DocumentEntry>,
     shards: Option<Vec<ShardInfo>>,
     consent_imported_micros: Option<i64>,
@@ -117,6 +119,43 @@ impl Transaction {
         batches: &[RecordBatch],
         rows_per_group: usize,
     ) -> Result<()> {
+        self.write((table, class, shard), batches, rows_per_group, |_| {})
+    }
+
+    /// Writes all contacts of a class and shard, in the place of what the base has of them: nothing is said of those that
+    /// were forgotten.
+    pub(crate) fn write_contacts(
+        &self,
+        class: Class,
+        shard: u32,
+        batches: &[RecordBatch],
+        rows_per_group: usize,
+    ) -> Result<()> {
+        let wiped = self.base.forgotten(shard).len() as u64;
+        self.write((TableId::Contact, class, shard), batches, rows_per_group, |entry| entry.wiped = wiped)
+    }
+
+    /// Writes the later values of some contacts of a class and shard, whose ordinals ascend.
+    ///
+    /// # Errors
+    /// As [`Self::write_file`].
+    pub fn write_overlay(
+        &self,
+        class: Class,
+        shard: u32,
+        batches: &[RecordBatch],
+        rows_per_group: usize,
+    ) -> Result<()> {
+        self.write((TableId::Contact, class, shard), batches, rows_per_group, |entry| entry.overlay = true)
+    }
+
+    fn write(
+        &self,
+        (table, class, shard): (TableId, Class, u32),
+        batches: &[RecordBatch],
+        rows_per_group: usize,
+        mark: impl Fn(&mut FileEntry),
+    ) -> Result<()> {
         if batches.iter().all(|batch| batch.num_rows() == 0) {
             return Ok(());
         }
@@ -142,7 +181,8 @@ impl Transaction {
             schema: self.base.schema(),
             page_rows: self.base.manifest().page_rows,
         };
-        let entry = writer.write(&columns, &batches, rows_per_group)?;
+        let mut entry = writer.write(&columns, &batches, rows_per_group)?;
+        mark(&mut entry);
         self.state().files.push(entry);
         Ok(())
     }
@@ -158,6 +198,16 @@ impl Transaction {
         }
         self.state().deletions.entry(file).or_default().extend(rows.iter().cloned());
         Ok(())
+    }
+
+    /// Does without a file of the base.
+    pub(crate) fn drop_file(&self, file: FileId) {
+        self.state().dropped.insert(file);
+    }
+
+    /// Forgets a contact of the base: nobody sees it from the next generation on, nor in an older one.
+    pub(crate) fn forget(&self, shard: u32, ordinal: u32) {
+        self.state().forgotten.push((shard, ordinal));
     }
 
     /// Seals a document, in the place of the one of this kind and name. Gives false, and does nothing, when that one
@@ -188,7 +238,12 @@ impl Transaction {
             TableId::Contact if layout::contact_classes(schema).contains(&class) => {
                 Ok(layout::contact_schema(schema, class))
             }
-            TableId::Contact => Err(mismatch(table, &format!("contacts have no field of class `{class}`"))),
+            TableId::History if layout::contact_classes(schema).contains(&class) => {
+                Ok(layout::history_schema())
+            }
+            TableId::Contact | TableId::History => {
+                Err(mismatch(table, &format!("contacts have no field of class `{class}`")))
+            }
             TableId::Record(name) => match schema.record(name) {
                 Some(kind) if schema.classes_for(kind, None).contains(&class) => {
                     Ok(layout::record_schema(kind))
@@ -304,6 +359,14 @@ impl Transaction {
             (file.table.clone(), file.class, file.shard, file.generation, file.at_min, file.id)
         };
         files.sort_by_cached_key(order);
+        let mut forgotten = base.forgotten.clone();
+        for (shard, ordinal) in &state.forgotten {
+            forgotten.entry(*shard).or_default().push(*ordinal);
+        }
+        for ordinals in forgotten.values_mut() {
+            ordinals.sort_unstable();
+            ordinals.dedup();
+        }
         let next = Manifest {
             dataset: base.dataset,
             generation: self.generation(),
@@ -318,6 +381,7 @@ impl Transaction {
             schema: base.schema.clone(),
             key_uses: self.dataset.keyring().uses(&base.key_uses),
             files,
+            forgotten,
             documents: document::replaced(&base.documents, &state.documents)?,
         };
         check_shards(&next, base)?;

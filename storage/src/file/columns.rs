@@ -92,6 +92,7 @@ impl Role {
     fn of(schema: &Schema, table: &TableId, name: &str, values: &ArrayRef) -> Self {
         let (field, in_order) = match table {
             TableId::Contact => (schema.contact_field(name), name == ORDINAL),
+            TableId::History => (None, name == ORDINAL),
             TableId::Record(kind) => {
                 let kind = schema.record(kind);
                 let by_time = kind.is_some_and(|kind| kind.within == Within::Time);

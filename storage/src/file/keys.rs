@@ -60,6 +60,7 @@ impl Place {
         let table: &[u8] = match &self.table {
             TableId::Contact => b"contact",
             TableId::Record(_) => b"record",
+            TableId::History => b"history",
         };
         aad.field(self.dataset.as_bytes())
             .field(self.file.as_bytes())
@@ -128,6 +129,7 @@ mod tests {
             Place { file: FileId::random(), ..here.clone() },
             Place { table: TableId::Contact, ..here.clone() },
             Place { table: TableId::Record("procedure".to_owned()), ..here.clone() },
+            Place { table: TableId::History, ..here.clone() },
             Place { class: Class::Hiv, ..here.clone() },
             Place { shard: 4, ..here.clone() },
             Place { generation: 9, ..here.clone() },

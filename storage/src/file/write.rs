@@ -122,6 +122,8 @@ impl FileWriter<'_> {
                 key: self.place.wrap(self.class_key, FOOTER_KEY, &keys.footer)?,
             },
             key_id: *self.class_key.id(),
+            overlay: false,
+            wiped: 0,
             deleted: None,
         };
         footer::parse(&file, &entry, &keys.decryption(&self.place)?)?;

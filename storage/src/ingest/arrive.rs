@@ -1,8 +1,8 @@
 //! Rows that arrive: each gets its place, or is refused, and waits for its table to be written.
 //!
-//! In: batches in the storage encoding, with the origin of every row. Out: waiting batches per table and shard. What it
-//! decides row by row is told once: a contact is new, a duplicate or changed; a record lacks its contact or its time.
-//! Whether a record is new is found out when its partition is written.
+//! In: batches in the storage encoding, with the origin of every row. Out: waiting batches per table and shard. What is
+//! told here row by row: a contact is new or says what it said; a record lacks its contact or its time. What is different
+//! about a contact, and whether a record is new, is found out when the partition is written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,6 +40,9 @@ impl Ingest {
             return self.refuse_all(CONTACTS, &origins, Reason::MissingContactId);
         };
         let ids: &StringArray = ids.as_string_opt().ok_or_else(|| table.misfit("no contact_id"))?;
+        let said: Vec<&str> =
+            table.present(&columns).filter(|name| !self.contacts_said.contains(*name)).collect();
+        self.contacts_said.extend(said.into_iter().map(str::to_owned));
         let contents = self.hasher.rows(&batch, &[]);
         let (mut keep, mut places, mut hashes) = (Vec::with_capacity(ids.len()), Vec::new(), Vec::new());
         for (row, (id, [content, _])) in (0_u32..).zip(ids.iter().zip(&contents)) {
@@ -51,16 +54,15 @@ impl Ingest {
             let limit =
                 || Error::Limit { what: "contacts of a dataset".to_owned(), max: u64::from(u32::MAX) };
             match self.map.offer(self.hasher.identity(id.as_bytes()), *content as i64).ok_or_else(limit)? {
-                Offered::New(place) => {
+                Offered::Same => {
+                    table.rows.duplicate.fetch_add(1, Ordering::Relaxed);
+                }
+                Offered::New(place) | Offered::Changed(place) => {
                     self.ranges.add(place.shard, id.as_bytes());
                     keep.push(row);
                     places.push(place);
                     hashes.push(*content as i64);
                 }
-                Offered::Same => {
-                    table.rows.duplicate.fetch_add(1, Ordering::Relaxed);
-                }
-                Offered::Changed => self.rejects.push(CONTACTS, origin, None, Reason::Changed)?,
             }
         }
         let hashes: ArrayRef = Arc::new(Int64Array::from(hashes));

@@ -16,6 +16,8 @@ pub(super) struct Digests {
     /// Source and record id, or `None`: then the content is the identity.
     id: Option<u128>,
     pub(super) content: u128,
+    /// Ordinal of the contact.
+    pub(super) contact: u32,
 }
 
 impl Digests {
@@ -28,6 +30,7 @@ impl Digests {
 /// Digests in the making.
 pub(super) struct Digester<'h> {
     hasher: &'h Hasher,
+    contacts: Vec<u32>,
     contents: Vec<Sip>,
     ids: Vec<Sip>,
     has_id: Vec<bool>,
@@ -36,15 +39,17 @@ pub(super) struct Digester<'h> {
 impl<'h> Digester<'h> {
     /// Of rows of the contacts with these ordinals.
     pub(super) fn new(hasher: &'h Hasher, ordinals: impl Iterator<Item = u32>) -> Self {
-        let contents: Vec<Sip> = ordinals
+        let contacts: Vec<u32> = ordinals.collect();
+        let contents: Vec<Sip> = contacts
+            .iter()
             .map(|ordinal| {
                 let mut content = hasher.digest();
-                content.word(u64::from(ordinal));
+                content.word(u64::from(*ordinal));
                 content
             })
             .collect();
         let rows = contents.len();
-        Self { hasher, contents, ids: vec![hasher.digest(); rows], has_id: vec![false; rows] }
+        Self { hasher, contacts, contents, ids: vec![hasher.digest(); rows], has_id: vec![false; rows] }
     }
 
     /// Takes a column: of the digest `slot` the value in `row`. Columns must come in the order of the layout, and
@@ -123,10 +128,11 @@ impl<'h> Digester<'h> {
     }
 
     pub(super) fn finish(self) -> Vec<Digests> {
-        let rows = self.contents.into_iter().zip(self.ids).zip(self.has_id);
-        rows.map(|((content, id), has_id)| Digests {
+        let rows = self.contents.into_iter().zip(self.ids).zip(self.has_id).zip(self.contacts);
+        rows.map(|(((content, id), has_id), contact)| Digests {
             id: has_id.then(|| id.digest()),
             content: content.digest(),
+            contact,
         })
         .collect()
     }

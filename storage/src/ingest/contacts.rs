@@ -22,8 +22,8 @@ pub(crate) enum Offered {
     New(Place),
     /// It is there with the same content.
     Same,
-    /// It is there with other content.
-    Changed,
+    /// It is there, at this place, and the last that was heard of it is other content.
+    Changed(Place),
 }
 
 /// All contacts of the dataset and of the import so far.
@@ -50,8 +50,9 @@ impl ContactMap {
 
     /// Takes a contact of the import; `None` when there can be no more shards.
     pub(crate) fn offer(&mut self, id: u128, content: i64) -> Option<Offered> {
-        if let Some((_, known)) = self.by_id.get(&id) {
-            return Some(if *known == content { Offered::Same } else { Offered::Changed });
+        if let Some((place, known)) = self.by_id.get_mut(&id) {
+            let before = std::mem::replace(known, content);
+            return Some(if before == content { Offered::Same } else { Offered::Changed(*place) });
         }
         let shard = match self.shards.iter().position(|contacts| *contacts < self.shard_contacts) {
             Some(shard) => shard,
@@ -144,7 +145,10 @@ mod tests {
         let mut map = ContactMap::new(vec![2, 1], 2);
         map.load(7, Place { shard: 0, ordinal: 1 }, 70);
         assert_eq!(map.offer(7, 70), Some(Offered::Same));
-        assert_eq!(map.offer(7, 71), Some(Offered::Changed));
+        let place = Place { shard: 0, ordinal: 1 };
+        assert_eq!(map.offer(7, 71), Some(Offered::Changed(place)));
+        assert_eq!(map.offer(7, 71), Some(Offered::Same));
+        assert_eq!(map.offer(7, 70), Some(Offered::Changed(place)), "and back");
         assert_eq!(map.offer(8, 1), Some(Offered::New(Place { shard: 1, ordinal: 1 })));
         assert_eq!(map.offer(9, 1), Some(Offered::New(Place { shard: 2, ordinal: 0 })));
         assert_eq!(map.find(8), Some(Place { shard: 1, ordinal: 1 }));

@@ -36,7 +36,7 @@ pub(crate) fn load_contacts(
     let entries: Vec<&FileEntry> = snapshot
         .files()
         .iter()
-        .filter(|entry| entry.table == TableId::Contact && entry.class == Class::Identity)
+        .filter(|entry| entry.table == TableId::Contact && entry.class == Class::Identity && !entry.overlay)
         .collect();
     read(dataset, snapshot, intent, &entries, &columns, |entry, batch| {
         let ordinals = batch.column_by_name(ORDINAL)?.as_primitive_opt::<UInt32Type>()?;
@@ -44,6 +44,10 @@ pub(crate) fn load_contacts(
         let contents = batch.column_by_name(CONTENT_HASH)?.as_primitive_opt::<Int64Type>()?;
         for ((ordinal, id), content) in ordinals.values().iter().zip(ids).zip(contents.values()) {
             let place = Place { shard: entry.shard, ordinal: *ordinal };
+            if snapshot.is_forgotten(entry.shard, *ordinal) {
+                // Whoever comes with this id is another contact.
+                continue;
+            }
             let id = id?.as_bytes();
             map.load(hasher.identity(id), place, *content);
             ranges.add(entry.shard, id);

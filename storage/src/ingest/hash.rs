@@ -9,6 +9,8 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int16Type, Int32Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 
+use crate::dataset::Dataset;
+use crate::error::Result;
 use crate::layout::RECORD_HASH_BYTES;
 
 /// Key of [`Hasher`]: made once per dataset, the same in every import.
@@ -24,6 +26,11 @@ pub(crate) struct Hasher {
 const FINDER_MASK: u64 = (1 << (8 * RECORD_HASH_BYTES)) - 1;
 
 impl Hasher {
+    /// That of a dataset.
+    pub(crate) fn of(dataset: &Dataset) -> Result<Self> {
+        Ok(Self::new(&dataset.keyring().row_hash_key()?.mac(b"row hashes v1")))
+    }
+
     /// From 32 secret bytes.
     pub(crate) fn new(secret: &[u8; 32]) -> Self {
         let mut words = [0_u64; 4];

@@ -26,18 +26,23 @@ mod contacts;
 mod distinct;
 mod error;
 mod existing;
+mod fate;
 mod gather;
 mod hash;
+mod history;
 mod order;
+mod people;
 mod records;
 mod reject;
 mod report;
+mod rewrite;
 mod spill;
 mod table;
 mod taken;
 mod texts;
 mod write;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -52,6 +57,7 @@ pub(crate) use error::nearest;
 pub(crate) use reject::Rejects;
 pub use reject::{Origin, Place, Reason};
 pub use report::{ImportReport, TableReport};
+pub(crate) use rewrite::Rewrite;
 
 use crate::audit::Intent;
 use crate::dataset::{Dataset, Snapshot, Transaction};
@@ -136,6 +142,10 @@ pub struct Ingest {
     tables: Vec<Table>,
     hasher: Hasher,
     map: ContactMap,
+    /// Fields that the contacts say something about, when that was told.
+    contacts_say: Option<BTreeSet<String>>,
+    /// Fields that some contact of the import has a value in.
+    contacts_said: BTreeSet<String>,
     ranges: Ranges,
     waiting: Waiting,
     rejects: Rejects,
@@ -154,8 +164,7 @@ impl Ingest {
     pub fn begin(dataset: &Dataset, intent: Intent, options: ImportOptions) -> Result<Self> {
         let transaction = dataset.begin()?;
         let base = Arc::clone(transaction.base());
-        let secret = dataset.keyring().row_hash_key()?.mac(b"row hashes v1");
-        let hasher = Hasher::new(&secret);
+        let hasher = Hasher::of(dataset)?;
         let contacts = base.shards().iter().map(|shard| shard.contacts).collect();
         let mut map = ContactMap::new(contacts, base.shard_contacts());
         let mut ranges = Ranges::default();
@@ -172,6 +181,8 @@ impl Ingest {
             base,
             hasher,
             map,
+            contacts_say: None,
+            contacts_said: BTreeSet::new(),
             ranges,
             rejects: Rejects::new(),
             read_total: AtomicU64::new(0),
@@ -200,7 +211,15 @@ impl Ingest {
         &self.ranges
     }
 
+    /// The fields that the contacts to come say something about, a point by its two columns: of these, what is not in a row is
+    /// missing from now on; of contacts that are known, the others stay as they are. Unless this is said, it is the fields
+    /// that some contact of the import has a value in.
+    pub fn contacts_say<'f>(&mut self, fields: impl IntoIterator<Item = &'f str>) {
+        self.contacts_say = Some(fields.into_iter().map(str::to_owned).collect());
+    }
+
     /// Takes contacts: a batch with `contact_id` and any of the contact's columns, as [`crate::rows::Builder`] makes them.
+    /// A contact that is known and says something else than before is changed; of several rows the last one counts.
     ///
     /// # Errors
     /// A column does not fit, or the temporary file cannot be written.

@@ -26,25 +26,29 @@ use super::arrive::{long_hashes, origin};
 use super::compare::{Digester, Digests};
 use super::distinct::{self, Member};
 use super::existing::Stored;
+use super::fate::{Fate, Known};
 use super::gather::{Order, gather};
+use super::hash::Hasher;
 use super::order::{self, Column, Keys, ROWS_MAX, Sorted};
-use super::reject::Origin;
+use super::reject::{Origin, Reason};
 use super::table::{ORIGIN, Table};
 use super::taken::Taken;
 use super::texts::{Coded, MISSING};
 use super::write::ROWS_PER_GROUP;
-use crate::dataset::TableId;
+use crate::dataset::{TableId, Transaction};
 use crate::error::{Error, Result};
 use crate::layout::{self, AT, ORDINAL, RECORD_HASH};
 use crate::rows::DELETED;
 
 /// One partition on its way to files.
-struct Partition<'a> {
-    ingest: &'a Ingest,
-    table: &'a Table,
-    kind: &'a RecordKind,
-    shard: u32,
-    taken: Taken<'a>,
+pub(super) struct Partition<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) hasher: &'a Hasher,
+    pub(super) transaction: &'a Transaction,
+    pub(super) table: &'a Table,
+    pub(super) kind: &'a RecordKind,
+    pub(super) shard: u32,
+    pub(super) taken: Taken<'a>,
 }
 
 impl Ingest {
@@ -55,23 +59,41 @@ impl Ingest {
         shard: u32,
         taken: Taken<'_>,
     ) -> Result<()> {
-        Partition { ingest: self, table, kind, shard, taken }.write()
+        let (schema, hasher, transaction) = (self.base.schema(), &self.hasher, &self.transaction);
+        Partition { schema, hasher, transaction, table, kind, shard, taken }.write(self)
     }
 }
 
 impl Partition<'_> {
-    fn write(self) -> Result<()> {
+    fn write(self, ingest: &Ingest) -> Result<()> {
+        self.check_rows()?;
+        let hashes = self.hashes()?;
+        let gone = self.gone(ingest, &hashes)?;
+        self.write_but(&gone, hashes)
+    }
+
+    fn check_rows(&self) -> Result<usize> {
         let rows: usize = self.taken.rows().iter().sum();
         if rows > ROWS_MAX {
             return Err(Error::Limit { what: "rows of a kind in a shard".to_owned(), max: ROWS_MAX as u64 });
         }
+        Ok(rows)
+    }
+
+    /// Writes all rows, each of which is known to count.
+    pub(super) fn rewrite(self) -> Result<()> {
+        self.check_rows()?;
         let hashes = self.hashes()?;
-        let gone = self.gone(&hashes)?;
-        if rows == gone.len() {
+        self.write_but(&[], hashes)
+    }
+
+    /// Writes all rows but those that are gone (sorted).
+    fn write_but(self, gone: &[u32], hashes: Vec<u64>) -> Result<()> {
+        if hashes.len() == gone.len() {
             return Ok(());
         }
         let keys = self.keys()?;
-        let Sorted { mut rows, parts, classes, ties } = order::sort(&keys, &gone);
+        let Sorted { mut rows, parts, classes, ties } = order::sort(&keys, gone);
         self.untie(&mut rows, &ties, &keys.ordinals, &hashes)?;
         drop((keys, hashes));
         self.files(&Order { rows: rows.into(), parts }, &classes)
@@ -99,8 +121,8 @@ impl Partition<'_> {
 
     /// Waiting rows that are not written (sorted): what they say is stored, they delete, or a later row takes their
     /// place. Stored rows whose place is taken are deleted.
-    fn gone(&self, hashes: &[u64]) -> Result<Vec<u32>> {
-        let Ingest { dataset, base, intent, .. } = self.ingest;
+    fn gone(&self, ingest: &Ingest, hashes: &[u64]) -> Result<Vec<u32>> {
+        let Ingest { dataset, base, intent, .. } = ingest;
         let stored = Stored::of(dataset, base, intent, &self.kind.name, self.shard);
         let groups = distinct::groups(&stored.hashes()?, hashes);
         let (mut there, mut incoming) = (Vec::new(), Vec::new());
@@ -113,7 +135,7 @@ impl Partition<'_> {
         there.sort_unstable();
         incoming.sort_unstable();
         let fields: Vec<&str> = self.table.fields().map(|(_, field)| field.name().as_str()).collect();
-        let there_digests = stored.digests(&self.ingest.hasher, &fields, &there)?;
+        let there_digests = stored.digests(self.hasher, &fields, &there)?;
         let incoming_digests = self.digests(&incoming)?;
         let origins = self.origins(&incoming)?;
         let deletions = self.flags(DELETED, true)?;
@@ -139,8 +161,8 @@ impl Partition<'_> {
                 }
             }
             arrived.sort_unstable();
-            for (_, digests, row) in arrived {
-                fate.arrives(&mut known, digests, row, deletes(row));
+            for (origin, digests, row) in arrived {
+                fate.arrives(&mut known, digests, (origin, row), deletes(row));
             }
             fate.settle(known);
         }
@@ -150,11 +172,11 @@ impl Partition<'_> {
         fate.stored += (hashes.len() - incoming.len() - lone_deletions.len()) as u64;
         fate.duplicate += lone_deletions.len() as u64;
         fate.gone.extend(lone_deletions);
-        self.counted(fate, &stored)
+        self.counted(ingest, fate, &stored)
     }
 
     /// Counts what became of the rows, and deletes those that were stored and whose place is taken.
-    fn counted(&self, mut fate: Fate, stored: &Stored<'_>) -> Result<Vec<u32>> {
+    fn counted(&self, ingest: &Ingest, mut fate: Fate, stored: &Stored<'_>) -> Result<Vec<u32>> {
         let rows = &self.table.rows;
         for (counter, number) in [
             (&rows.stored, fate.stored),
@@ -164,9 +186,12 @@ impl Partition<'_> {
         ] {
             counter.fetch_add(number, Ordering::Relaxed);
         }
+        for origin in fate.shared {
+            ingest.rejects.push(&self.kind.name, origin, None, Reason::SharedId)?;
+        }
         fate.replaced.sort_unstable();
         for (file, places) in stored.files_of(&fate.replaced)? {
-            self.ingest.transaction.delete_rows(file, &places)?;
+            self.transaction.delete_rows(file, &places)?;
         }
         fate.gone.sort_unstable();
         Ok(fate.gone)
@@ -200,7 +225,7 @@ impl Partition<'_> {
             let values = values.ok_or_else(|| self.misfit())?.values();
             ordinals.extend(rows.iter().filter_map(|(_, row)| values.get(*row)));
         }
-        let mut digester = Digester::new(&self.ingest.hasher, ordinals.into_iter());
+        let mut digester = Digester::new(self.hasher, ordinals.into_iter());
         for (place, field) in self.table.fields() {
             for (array, rows) in self.taken.look(place)?.iter().zip(&by_batch) {
                 if let Some(array) = array
@@ -273,7 +298,7 @@ impl Partition<'_> {
             },
         };
         Ok(Keys {
-            classes: classes(self.ingest.schema(), self.kind, codes.as_ref()),
+            classes: classes(self.schema, self.kind, codes.as_ref()),
             hidden: self.hidden()?,
             clusters,
             times: self.numbers(AT, |array, all| {
@@ -412,71 +437,8 @@ impl Partition<'_> {
         drop(columns);
         files.into_par_iter().try_for_each(|(class, batches)| {
             let table = TableId::Record(self.kind.name.clone());
-            self.ingest.transaction.write_file(table, class, self.shard, &batches, ROWS_PER_GROUP)
+            self.transaction.write_file(table, class, self.shard, &batches, ROWS_PER_GROUP)
         })
-    }
-}
-
-/// A record that rows of a group are about.
-struct Known {
-    digests: Digests,
-    /// The stored row, when there is one: its place.
-    stored: Option<u32>,
-    /// The last row that came: its place, what it says, and whether it deletes.
-    last: Option<(u32, Digests, bool)>,
-}
-
-/// What becomes of the waiting rows. Of the rows of one record the last one counts, by their origins; the others change
-/// nothing, so that the same rows again change nothing either.
-#[derive(Default)]
-struct Fate {
-    stored: u64,
-    updated: u64,
-    duplicate: u64,
-    deleted: u64,
-    /// Waiting rows that are not written.
-    gone: Vec<u32>,
-    /// Stored rows that count no more.
-    replaced: Vec<u32>,
-}
-
-impl Fate {
-    /// The next row of a group, in the order of origins.
-    fn arrives(&mut self, known: &mut Vec<Known>, digests: Digests, row: u32, deletes: bool) {
-        let last = Some((row, digests, deletes));
-        match known.iter_mut().find(|known| known.digests.same_record(&digests)) {
-            None => known.push(Known { digests, stored: None, last }),
-            Some(known) => {
-                if let Some((earlier, ..)) = std::mem::replace(&mut known.last, last) {
-                    self.duplicate += 1;
-                    self.gone.push(earlier);
-                }
-            }
-        }
-    }
-
-    /// All rows of a group have come.
-    fn settle(&mut self, known: Vec<Known>) {
-        for Known { digests, stored, last } in known {
-            let Some((row, said, deletes)) = last else { continue };
-            match (stored, deletes) {
-                (None, false) => self.stored += 1,
-                (None, true) => self.duplicate += 1,
-                (Some(_), false) if digests.content == said.content => self.duplicate += 1,
-                (Some(before), false) => {
-                    self.updated += 1;
-                    self.replaced.push(before);
-                    continue;
-                }
-                (Some(before), true) => {
-                    self.deleted += 1;
-                    self.replaced.push(before);
-                }
-            }
-            if stored.is_some() || deletes {
-                self.gone.push(row);
-            }
-        }
     }
 }
 

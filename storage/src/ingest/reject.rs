@@ -53,8 +53,8 @@ pub enum Reason {
     MissingAt,
     /// A record of a contact that is neither in the dataset nor in this import.
     UnknownContact,
-    /// An id that is stored, or came earlier, with other content; updates are not imported by this version.
-    Changed,
+    /// A record with the id of another contact's record of the same import.
+    SharedId,
 }
 
 impl Reason {
@@ -78,7 +78,7 @@ impl Reason {
             Self::MissingContactId => "missing_contact_id",
             Self::MissingAt => "missing_at",
             Self::UnknownContact => "unknown_contact",
-            Self::Changed => "changed",
+            Self::SharedId => "shared_id",
         }
     }
 
@@ -101,10 +101,8 @@ impl Reason {
             Self::Unmapped => "a value that the mapping does not know",
             Self::MissingContactId => "no contact id",
             Self::MissingAt => "a record needs a date or time",
+            Self::SharedId => "the id of another contact's record in this import; ids are those of a source",
             Self::UnknownContact => "no such contact in the dataset or the import",
-            Self::Changed => {
-                "the same id with other content is stored or came earlier (this version imports no updates)"
-            }
         }
     }
 }

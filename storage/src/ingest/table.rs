@@ -67,6 +67,12 @@ impl Table {
         }
     }
 
+    /// Names of columns as [`Self::fit`] gives them that are there.
+    pub(super) fn present<'t>(&'t self, columns: &'t [Option<ArrayRef>]) -> impl Iterator<Item = &'t str> {
+        let present = self.incoming.fields().iter().zip(columns).filter(|(_, column)| column.is_some());
+        present.map(|(field, _)| field.name().as_str())
+    }
+
     pub(super) fn misfit(&self, what: &str) -> Error {
         Error::Mismatch { table: self.name.clone(), what: what.to_owned() }
     }

@@ -29,9 +29,9 @@ impl World {
     }
 
     /// Imports contacts c0 to c3 and opens: contact, source, record id, time, campaign. Hashes have so many bits.
-    fn import(&self, rows: &[Row], bits: u32, budget: u64) -> ImportReport {
+    fn import(&self, rows: &[Row], bits: u32, max_rejects: u64, budget: u64) -> ImportReport {
         let intent = self.dataset.audit().unwrap().intent(IntentBody::new("import")).unwrap();
-        let options = ImportOptions { memory_budget: budget, ..ImportOptions::new(0) };
+        let options = ImportOptions { max_rejects, memory_budget: budget, ..ImportOptions::new(0) };
         let mut ingest = Ingest::begin(&self.dataset, intent, options).unwrap();
         ingest.hasher = ingest.hasher.weakened(bits);
         let schema = ingest.schema().clone();
@@ -89,11 +89,11 @@ impl World {
     }
 }
 
-/// Read, stored, updated, duplicate.
+/// Read, stored, duplicate, rejected.
 fn counts(report: &ImportReport) -> (u64, u64, u64, u64) {
     let table = report.table("email_open").unwrap();
-    assert_eq!((table.deleted, table.rejected), (0, 0));
-    (table.read, table.stored, table.updated, table.duplicate)
+    assert_eq!((table.updated, table.deleted), (0, 0));
+    (table.read, table.stored, table.duplicate, table.rejected)
 }
 
 const ROWS: [Row; 12] = [
@@ -102,12 +102,12 @@ const ROWS: [Row; 12] = [
     ("c1", Some("crm"), Some("r1"), 5, "spring"),
     ("c1", None, Some("r1"), 5, "spring"),
     ("c0", Some("esp"), Some("r1"), 5, "spring"), // the first again
-    ("c2", Some("esp"), Some("r2"), 5, "spring"), // takes the place of the second: another contact
+    ("c2", Some("esp"), Some("r2"), 5, "spring"), // refused: the id of another contact's record
     ("c2", None, None, 9, "autumn"),
     ("c3", None, None, 9, "autumn"),
     ("c2", None, None, 9, "autumn"), // the same without id
     ("c2", Some("esp"), None, 9, "autumn"),
-    ("c3", Some("crm"), Some("r1"), 5, "winter"), // takes the place of the third
+    ("c3", Some("crm"), Some("r1"), 5, "winter"), // refused likewise
     ("c1", Some("es"), Some("pr1"), 5, "spring"), // the same letters
 ];
 
@@ -118,19 +118,21 @@ fn colliding_hashes_neither_lose_nor_replace_a_row() {
         [(0, 0), (0, MEMORY_BUDGET), (1, 0), (2, MEMORY_BUDGET), (40, 0), (40, MEMORY_BUDGET)]
     {
         let world = World::new();
-        let report = world.import(&ROWS, bits, budget);
-        assert_eq!(counts(&report), (12, 8, 0, 4), "{bits} bits");
+        let report = world.import(&ROWS, bits, 2, budget);
+        assert_eq!(counts(&report), (12, 8, 2, 2), "{bits} bits");
+        let lines: Vec<u64> = report.rejects.iter().map(|place| place.line).collect();
+        assert_eq!(lines.len(), 2);
         seen.insert(bits, world.stored());
 
-        // Again, against what is stored: nothing is new.
-        let again = world.import(&ROWS, bits, budget);
-        assert_eq!(counts(&again), (12, 0, 0, 12), "{bits} bits");
+        // Again, against what is stored: nothing is new, the same ones are refused again.
+        let again = world.import(&ROWS, bits, 2, budget);
+        assert_eq!(counts(&again), (12, 0, 10, 2), "{bits} bits");
         assert!(!again.changed);
-        // Half of it is there: the other half is stored beside rows with the same hash, or takes the place of rows.
+        // Half of it is there: the other half is stored beside rows with the same hash.
         let half = World::new();
-        half.import(&ROWS[..5], bits, budget);
-        let rest = half.import(&ROWS, bits, budget);
-        assert_eq!(counts(&rest), (12, 4, 2, 6), "{bits} bits");
+        half.import(&ROWS[..5], bits, 0, budget);
+        let rest = half.import(&ROWS, bits, 2, budget);
+        assert_eq!(counts(&rest), (12, 4, 6, 2), "{bits} bits");
         let (mut one, mut other) = (half.stored(), world.stored());
         one.sort();
         other.sort();

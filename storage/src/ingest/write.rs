@@ -1,21 +1,15 @@
 //! The end of an import: waiting rows become files, and all of them one commit.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array, new_null_array};
-use arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSchema, SchemaRef, UInt32Type};
-use arrow::record_batch::RecordBatch;
-use hyperseg_dsl::schema::{Class, Schema};
-use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::gather::ROWS_PER_BATCH;
 use super::spill::PartitionId;
 use super::taken::Taken;
-use super::{ImportError, ImportReport, Ingest, Progress, Stage, Table, TableReport};
-use crate::dataset::{ShardInfo, TableId};
+use super::{ImportError, ImportReport, Ingest, Progress, Stage, TableReport};
+use crate::dataset::ShardInfo;
 use crate::error::{Error, Result};
-use crate::layout;
 
 /// Rows of a row group: large enough to scan fast, small enough that statistics prune.
 pub(super) const ROWS_PER_GROUP: usize = 1 << 20;
@@ -183,43 +177,6 @@ impl Ingest {
         Ok(())
     }
 
-    fn write_contacts(&self, table: &Table, shard: u32, taken: &Taken<'_>) -> Result<()> {
-        let schema = self.base.schema();
-        let misfit = || table.misfit("its batches do not fit each other");
-        let columns: Vec<(Arc<ArrowField>, ArrayRef)> = table
-            .waiting
-            .fields()
-            .iter()
-            .enumerate()
-            .map(|(place, field)| {
-                let arrays = taken.column(place)?.into_iter().zip(taken.rows());
-                let arrays: Vec<ArrayRef> = arrays
-                    .map(|(array, rows)| array.unwrap_or_else(|| new_null_array(field.data_type(), *rows)))
-                    .collect();
-                let all: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-                Ok((Arc::clone(field), arrow::compute::concat(&all).map_err(|_| misfit())?))
-            })
-            .collect::<Result<_>>()?;
-        let (fields, columns): (Vec<Arc<ArrowField>>, Vec<ArrayRef>) = columns.into_iter().unzip();
-        let all = RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), columns).map_err(|_| misfit())?;
-        let ordinals = all.column_by_name(layout::ORDINAL).and_then(|c| c.as_primitive_opt::<UInt32Type>());
-        let ordinals: &UInt32Array = ordinals.ok_or_else(|| table.misfit("no ordinals"))?;
-        if !ordinals.values().is_sorted() {
-            return Err(table.misfit("contacts are out of order"));
-        }
-        layout::contact_classes(schema).par_iter().try_for_each(|class| {
-            let batch = with_known_columns(schema, *class, &all)?;
-            let batch = project(&batch, &layout::contact_schema(schema, *class))?;
-            let batches: Vec<RecordBatch> = (0..batch.num_rows())
-                .step_by(ROWS_PER_BATCH)
-                .map(|row| batch.slice(row, ROWS_PER_BATCH.min(batch.num_rows() - row)))
-                .collect();
-            self.transaction.write_file(TableId::Contact, *class, shard, &batches, ROWS_PER_GROUP)
-        })?;
-        table.rows.stored.fetch_add(all.num_rows() as u64, Ordering::Relaxed);
-        Ok(())
-    }
-
     fn rejects_file(&self) -> Result<()> {
         self.options.rejects_file.as_ref().map_or(Ok(()), |path| self.rejects.write(path))
     }
@@ -316,37 +273,6 @@ impl Ingest {
         self.intent.complete(body)?;
         Ok(report)
     }
-}
-
-/// The batch with a `has_<name>` column for each identity text.
-fn with_known_columns(schema: &Schema, class: Class, batch: &RecordBatch) -> Result<RecordBatch> {
-    if class != Class::Identity {
-        return Ok(batch.clone());
-    }
-    let mut fields: Vec<ArrowField> =
-        batch.schema_ref().fields().iter().map(|field| field.as_ref().clone()).collect();
-    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
-    for field in schema.contact.iter().filter(|field| field.class == class) {
-        let Some(column) = batch.column_by_name(&field.name) else { continue };
-        let known: BooleanArray = (0..column.len()).map(|row| Some(column.is_valid(row))).collect();
-        fields.push(ArrowField::new(layout::known_column(&field.name), DataType::Boolean, false));
-        columns.push(Arc::new(known));
-    }
-    RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), columns).map_err(|_| Error::Mismatch {
-        table: "contact".to_owned(),
-        what: "identity columns do not fit".to_owned(),
-    })
-}
-
-/// The columns of the layout, in its order.
-fn project(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let misfit = || Error::Mismatch {
-        table: "import".to_owned(),
-        what: "a batch has not the columns of the layout".to_owned(),
-    };
-    let columns: Option<Vec<_>> =
-        schema.fields().iter().map(|field| batch.column_by_name(field.name()).cloned()).collect();
-    RecordBatch::try_new(Arc::clone(schema), columns.ok_or_else(misfit)?).map_err(|_| misfit())
 }
 
 /// Groups partitions so that the rows of a group fit the budget together; the largest first, alone if they must.

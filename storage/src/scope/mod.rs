@@ -5,6 +5,7 @@
 //! files, are ever unwrapped; every other column stays sealed.
 
 mod open;
+mod patch;
 mod read;
 mod retriever;
 
@@ -19,12 +20,13 @@ use parquet::encryption::decrypt::FileDecryptionProperties;
 use serde::{Deserialize, Serialize};
 
 pub use open::OpenFile;
+use patch::Patches;
 pub use read::Batches;
 use retriever::{FileKeys, Retriever};
 
 use crate::audit::Intent;
 use crate::crypto::DataKey;
-use crate::dataset::{Dataset, FileEntry, FileId, Snapshot};
+use crate::dataset::{Dataset, FileEntry, FileId, Snapshot, TableId};
 use crate::error::{Error, Result};
 use crate::file::footer;
 use crate::file::keys::{FOOTER_KEY, Place};
@@ -59,11 +61,16 @@ struct FileScope {
     keys: Arc<FileKeys>,
     /// Key of the file's deletion vector.
     deleted: Option<DataKey>,
+    /// Files with later values of its contacts, the latest last.
+    overlays: Vec<FileEntry>,
+    /// Ordinal of its first row, when there are such files.
+    first_ordinal: u64,
     open: Mutex<Option<Arc<OpenFile>>>,
 }
 
 impl KeyScope {
-    /// Unwraps the data keys of the wanted top-level columns; nothing is unwrapped without a durable intent.
+    /// Unwraps the data keys of the wanted top-level columns; nothing is unwrapped without a durable intent. With those of
+    /// a file of contacts come those of the overlays that hold later values of it.
     ///
     /// # Errors
     /// A file is not of the snapshot, a file has no such column, the keyring has no key for the class, or a wrapped
@@ -71,11 +78,36 @@ impl KeyScope {
     pub fn arm(
         dataset: &Dataset,
         snapshot: &Arc<Snapshot>,
+        intent: &Intent,
+        wants: Vec<(FileId, Vec<String>)>,
+    ) -> Result<Arc<Self>> {
+        Self::arm_files(dataset, snapshot, intent, wants, true)
+    }
+
+    /// The same for files as they lie there, without what is later than they are.
+    pub(crate) fn arm_stored(
+        dataset: &Dataset,
+        snapshot: &Arc<Snapshot>,
+        intent: &Intent,
+        wants: Vec<(FileId, Vec<String>)>,
+    ) -> Result<Arc<Self>> {
+        Self::arm_files(dataset, snapshot, intent, wants, false)
+    }
+
+    fn arm_files(
+        dataset: &Dataset,
+        snapshot: &Arc<Snapshot>,
         _intent: &Intent,
         wants: Vec<(FileId, Vec<String>)>,
+        with_overlays: bool,
     ) -> Result<Arc<Self>> {
         let mut merged: BTreeMap<FileId, BTreeSet<String>> = BTreeMap::new();
         for (file, columns) in wants {
+            let overlays = snapshot.file(file).into_iter().flat_map(|entry| overlays(snapshot, entry));
+            for overlay in overlays.filter(|_| with_overlays) {
+                let columns = columns.iter().cloned().chain([layout::ORDINAL.to_owned()]);
+                merged.entry(overlay.id).or_default().extend(columns);
+            }
             merged.entry(file).or_default().extend(columns);
         }
         let mut files = HashMap::with_capacity(merged.len());
@@ -88,7 +120,12 @@ impl KeyScope {
             let schema = layout::schema_of(snapshot.schema(), &entry.table, entry.class);
             let schema =
                 schema.ok_or_else(|| Error::corrupt(entry.file_name(), "the schema has no such table"))?;
-            files.insert(id, Self::arm_file(dataset, entry, schema, &columns, &mut log)?);
+            let mut file = Self::arm_file(dataset, entry, schema, &columns, &mut log)?;
+            if with_overlays {
+                file.overlays = overlays(snapshot, entry).cloned().collect();
+                file.first_ordinal = if file.overlays.is_empty() { 0 } else { snapshot.first_ordinal(entry) };
+            }
+            files.insert(id, file);
         }
         Ok(Arc::new(Self { files, unlocked: log.finish() }))
     }
@@ -121,6 +158,8 @@ impl KeyScope {
             place,
             schema,
             keys: Arc::new(FileKeys::new(footer, keys)),
+            overlays: Vec::new(),
+            first_ordinal: 0,
             open: Mutex::default(),
         })
     }
@@ -137,7 +176,12 @@ impl KeyScope {
             return Ok(Arc::clone(open));
         }
         let deleted = scope.deleted_rows(dataset, entry)?;
-        let open = Arc::new(OpenFile::open(dataset.open_file(entry)?, entry, scope, deleted)?);
+        let mut open = OpenFile::open(dataset.open_file(entry)?, entry, scope, deleted)?;
+        if !scope.overlays.is_empty() {
+            let overlays = scope.overlays.iter().map(|overlay| self.open(dataset, overlay));
+            open.patches = Patches::of(overlays.collect::<Result<_>>()?, scope.first_ordinal, entry.rows)?;
+        }
+        let open = Arc::new(open);
         *cached = Some(Arc::clone(&open));
         Ok(open)
     }
@@ -221,6 +265,12 @@ impl fmt::Debug for KeyScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyScope").field("unlocked", &self.unlocked).finish_non_exhaustive()
     }
+}
+
+/// Files that hold later values of a file of contacts.
+fn overlays<'s>(snapshot: &'s Snapshot, entry: &'s FileEntry) -> impl Iterator<Item = &'s FileEntry> {
+    let is_patched = entry.table == TableId::Contact && !entry.overlay;
+    is_patched.then(|| snapshot.overlays(entry.class, entry.shard)).into_iter().flatten()
 }
 
 /// Collects what was unlocked, one item for each table, class and column.

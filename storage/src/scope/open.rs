@@ -14,6 +14,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMeta
 use parquet::file::page_index::offset_index::{OffsetIndexMetaData, PageLocation};
 
 use super::FileScope;
+use super::patch::Patches;
 use crate::dataset::{ColumnEntry, FileEntry, vector};
 use crate::error::{Error, Result};
 use crate::file::{DataFile, PageDirectory, PagePlace, footer};
@@ -29,6 +30,8 @@ pub struct OpenFile {
     page_rows: u32,
     /// Rows that count no more; they ascend.
     deleted: Vec<Range<u64>>,
+    /// Rows of contacts that are another now.
+    pub(super) patches: Option<Patches>,
     /// By leaf column.
     directories: HashMap<String, PageDirectory>,
 }
@@ -77,6 +80,7 @@ impl OpenFile {
             rows: entry.rows,
             page_rows: entry.page_rows,
             deleted,
+            patches: None,
             directories,
         })
     }
@@ -102,6 +106,13 @@ impl OpenFile {
         vector::without(rows.unwrap_or(std::slice::from_ref(&all)), &self.deleted)
     }
 
+    /// Whether one of these rows is another than the file says, because it was changed later: then the page directories
+    /// say nothing of it.
+    #[must_use]
+    pub fn is_patched(&self, rows: &Range<u64>) -> bool {
+        self.patches.as_ref().is_some_and(|patches| patches.touch(rows))
+    }
+
     /// Whether some rows count no more.
     #[must_use]
     pub fn has_deleted(&self) -> bool {
@@ -114,7 +125,8 @@ impl OpenFile {
         self.page_rows
     }
 
-    /// The page directory of a leaf column; `None` when the column is outside the scope.
+    /// The page directory of a leaf column; `None` when the column is outside the scope. It is of the file by itself: of rows
+    /// that were changed later it says nothing ([`Self::is_patched`]).
     #[must_use]
     pub fn directory(&self, leaf: &str) -> Option<&PageDirectory> {
         self.directories.get(leaf)

@@ -21,6 +21,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use super::KeyScope;
 use super::open::OpenFile;
+use super::patch::Patch;
 use crate::dataset::{Dataset, FileEntry};
 use crate::error::{Error, Result};
 use crate::file::DataFile;
@@ -106,13 +107,34 @@ impl OpenFile {
 
     /// The one place where it is decided which rows are read: those that count.
     fn batches(&self, columns: &[&str], rows: Option<&[Range<u64>]>, form: Form) -> Result<Batches> {
-        if !self.has_deleted() {
-            return self.stored(columns, rows, form);
+        let live;
+        let rows = if self.has_deleted() {
+            live = self.live(rows);
+            Some(live.as_slice())
+        } else {
+            rows
+        };
+        let mut batches = self.stored(columns, rows, form)?;
+        if let Some(patches) = &self.patches {
+            let selection = rows.map_or_else(|| self.live(None), <[_]>::to_vec);
+            batches.patch = patches.values(self, columns, selection, &batches.figures)?;
         }
-        self.stored(columns, Some(&self.live(rows)), form)
+        Ok(batches)
     }
 
-    fn stored(&self, columns: &[&str], rows: Option<&[Range<u64>]>, form: Form) -> Result<Batches> {
+    /// Types of columns as they are written.
+    pub(super) fn written_types(&self, columns: &[&str]) -> Vec<DataType> {
+        let fields = self.metadata.schema().fields();
+        let places = self.places(columns).into_iter();
+        places.filter_map(|place| Some(fields.get(place)?.data_type().clone())).collect()
+    }
+
+    pub(super) fn stored(
+        &self,
+        columns: &[&str],
+        rows: Option<&[Range<u64>]>,
+        form: Form,
+    ) -> Result<Batches> {
         let as_read = self.reader(columns)?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.places(columns));
         let figures = Arc::new(Fetched::default());
@@ -134,7 +156,7 @@ impl OpenFile {
             }
         }
         let reader = builder.build().map_err(|_| undecodable(&self.file))?;
-        Ok(Batches { file: self.file.clone(), as_read, form, reader: Some(reader), figures })
+        Ok(Batches { file: self.file.clone(), as_read, form, reader: Some(reader), patch: None, figures })
     }
 
     /// The row groups that hold wanted rows, and the wanted rows among theirs.
@@ -186,14 +208,14 @@ fn undecodable(file: &DataFile) -> Error {
 
 /// What was fetched from a file.
 #[derive(Debug, Default)]
-struct Fetched {
-    pages: AtomicU64,
-    bytes: AtomicU64,
+pub(super) struct Fetched {
+    pub(super) pages: AtomicU64,
+    pub(super) bytes: AtomicU64,
 }
 
 /// How columns come out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     /// As they are written.
     Written,
     /// As they are read, coded texts apart.
@@ -208,6 +230,7 @@ pub struct Batches {
     as_read: Reader,
     form: Form,
     reader: Option<ParquetRecordBatchReader>,
+    patch: Option<Patch>,
     figures: Arc<Fetched>,
 }
 
@@ -236,11 +259,23 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.reader.as_mut()?.next() {
-            Some(Ok(batch)) => Some(match self.form {
-                Form::Written => Ok(batch),
-                Form::Coded => self.as_read.read_coded(&batch),
-                Form::Read => self.as_read.read(&batch),
-            }),
+            Some(Ok(batch)) => {
+                let batch = match &mut self.patch {
+                    None => batch,
+                    Some(patch) => match patch.apply(batch) {
+                        Some(batch) => batch,
+                        None => {
+                            self.reader = None;
+                            return Some(Err(undecodable(&self.file)));
+                        }
+                    },
+                };
+                Some(match self.form {
+                    Form::Written => Ok(batch),
+                    Form::Coded => self.as_read.read_coded(&batch),
+                    Form::Read => self.as_read.read(&batch),
+                })
+            }
             Some(Err(_)) => {
                 self.reader = None;
                 Some(Err(undecodable(&self.file)))

@@ -11,4 +11,5 @@ mod changes;
 mod copies;
 mod disk;
 mod kills;
+mod rewrites;
 mod world;

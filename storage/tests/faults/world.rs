@@ -40,6 +40,11 @@ impl World {
         copy
     }
 
+    /// A place without a dataset.
+    pub fn bare() -> Self {
+        Self::empty()
+    }
+
     fn empty() -> Self {
         let own = tempfile::tempdir().unwrap();
         Self { root: own.path().into(), _own: Some(own) }
@@ -137,17 +142,24 @@ pub fn count(dataset: &Dataset) -> Result<usize, Error> {
     Ok(rows)
 }
 
+/// As [`must_open`], and the document that every commit of [`import`] writes says how many files there are.
+pub fn must_be_whole(world: &World, point: &str) -> (Dataset, u64) {
+    let (dataset, generation) = must_open(world, point);
+    let snapshot = dataset.snapshot().unwrap();
+    let document = snapshot.document(DocumentKind::Valueset, "files").expect(point);
+    let files = dataset.document(document).unwrap_or_else(|error| panic!("{point}: {error}"));
+    assert_eq!(files.as_slice(), snapshot.files().len().to_string().as_bytes(), "{point}: half a commit");
+    (dataset, generation)
+}
+
 /// What must hold whatever happened: it opens, every byte is proven, the log proves itself. Gives the dataset and its
 /// generation as it was found.
-pub fn must_be_whole(world: &World, point: &str) -> (Dataset, u64) {
+pub fn must_open(world: &World, point: &str) -> (Dataset, u64) {
     let dataset = world.open().unwrap_or_else(|error| panic!("{point}: {error}"));
     let snapshot = dataset.snapshot().unwrap_or_else(|error| panic!("{point}: {error}"));
     let generation = snapshot.generation();
     let proven = dataset.verify(None, None, &|_| {}).unwrap_or_else(|error| panic!("{point}: {error}"));
     assert!(proven.is_sound(), "{point}: {:?}", proven.defects);
-    let document = snapshot.document(DocumentKind::Valueset, "files").expect(point);
-    let files = dataset.document(document).unwrap_or_else(|error| panic!("{point}: {error}"));
-    assert_eq!(files.as_slice(), snapshot.files().len().to_string().as_bytes(), "{point}: half a commit");
     let log = dataset.audit().unwrap().verify().unwrap();
     assert!(!log.grade.is_wrong() && log.open_runs == 0, "{point}: {log:?}");
     (dataset, generation)

@@ -53,7 +53,6 @@ fn rows_name_file_line_column_and_reason() {
         ("contact_id,birth_date\nc1,2023-02-29\n", "contacts.csv:2 birth_date: bad_date"),
         ("contact_id,gender\nc1,Secret\n", "contacts.csv:2 gender: unknown_category"),
         ("contact_id,gender\n\"c\n1\",female\n,male\n", "contacts.csv:4: missing_contact_id"),
-        ("contact_id,gender\nc1,female\nc1,male\n", "contacts.csv:3: changed"),
         ("contact_id,income\nc1,1.234\n", "contacts.csv:2 income: bad_money"),
         ("contact_id,household_size\nc1,two\n", "contacts.csv:2 household_size: bad_int"),
         ("contact_id,risk_score\nc1,NaN\n", "contacts.csv:2 risk_score: bad_number"),

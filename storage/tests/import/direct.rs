@@ -104,3 +104,27 @@ fn rows_that_do_not_fit_are_told() {
     let entries = world.dataset.audit().unwrap().entries().unwrap();
     assert_eq!(format!("{:?}", entries.last().unwrap().kind), "Aborted");
 }
+
+#[test]
+fn what_no_contact_says_stays_unless_it_is_said_to_be_missing() {
+    let world = World::new(3);
+    let named = |city: &str| vec![("contact_id", text("c1".to_owned())), ("city", text(city.to_owned()))];
+    let mut whole = named("Boston");
+    whole.push(("first_name", text("Ann".to_owned())));
+    store(&world, &vec![whole], &Vec::new());
+    store(&world, &vec![named("Salem")], &Vec::new());
+    let rows = world.rows();
+    assert!(rows["contact identity"][0].contains(" first_name=Ann"), "{rows:?}");
+    assert_eq!(rows["contact demographic"], ["c1 | city=Salem"]);
+
+    let intent = world.dataset.audit().unwrap().intent(IntentBody::new("import")).unwrap();
+    let mut ingest = Ingest::begin(&world.dataset, intent, options()).unwrap();
+    ingest.contacts_say(["contact_id", "first_name"]);
+    let mut builder = Builder::contacts(&ingest.schema().clone());
+    builder.row(&[("contact_id", text("c1".to_owned()))]).unwrap();
+    ingest.contacts(builder.finish()).unwrap();
+    assert_eq!(ingest.finish().unwrap().total().updated, 1);
+    let rows = world.rows();
+    assert!(!rows["contact identity"][0].contains(" first_name="), "{rows:?}");
+    assert_eq!(rows["contact demographic"], ["c1 | city=Salem"]);
+}

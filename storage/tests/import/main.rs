@@ -4,6 +4,8 @@
 mod bad_input;
 mod direct;
 mod lookups;
+mod operations;
+mod people;
 mod population;
 mod shards;
 mod support;

@@ -51,6 +51,27 @@ impl World {
         rows_of(&self.dataset)
     }
 
+    /// Every kept change of a contact field: contact, field, what it said, what it says; by contact and field.
+    pub fn history(&self) -> Vec<[String; 4]> {
+        let dataset = &self.dataset;
+        let intent = dataset.audit().unwrap().intent(IntentBody::new("test")).unwrap();
+        let ids = contact_ids(dataset, &intent);
+        let mut changes = Vec::new();
+        let snapshot = dataset.snapshot().unwrap();
+        for entry in snapshot.files().iter().filter(|entry| entry.table == TableId::History) {
+            for (ordinal, row) in file_under(dataset, &intent, entry) {
+                let get = |name: &str| {
+                    let cell = row.iter().find(|(column, _)| column == name);
+                    cell.map_or("-".to_owned(), |(_, value)| value.clone())
+                };
+                changes.push([ids[&(entry.shard, ordinal)].clone(), get("field"), get("old"), get("new")]);
+            }
+        }
+        intent.complete(serde_json::Value::Null).unwrap();
+        changes.sort();
+        changes
+    }
+
     /// The same as of a kept generation.
     pub fn rows_at(&self, generation: u64) -> BTreeMap<String, Vec<String>> {
         rows_of(&self.dataset.at(generation).unwrap())
@@ -69,10 +90,15 @@ fn rows_of(dataset: &Dataset) -> BTreeMap<String, Vec<String>> {
     let intent = dataset.audit().unwrap().intent(IntentBody::new("test")).unwrap();
     let ids = contact_ids(dataset, &intent);
     let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for entry in dataset.snapshot().unwrap().files() {
+    let snapshot = dataset.snapshot().unwrap();
+    for entry in snapshot.files().iter().filter(|entry| !entry.overlay && entry.table != TableId::History) {
         let rows = file_under(dataset, &intent, entry);
         let table = tables.entry(format!("{} {}", entry.table, entry.class)).or_default();
         for (ordinal, row) in rows {
+            let of_contact = entry.table == TableId::Contact;
+            if of_contact && snapshot.is_forgotten(entry.shard, ordinal) {
+                continue;
+            }
             let cells: Vec<String> = row
                 .into_iter()
                 .filter(|(name, _)| !name.ends_with("_hash"))
@@ -89,9 +115,12 @@ fn rows_of(dataset: &Dataset) -> BTreeMap<String, Vec<String>> {
 fn contact_ids(dataset: &Dataset, intent: &Intent) -> BTreeMap<(u32, u32), String> {
     let mut ids = BTreeMap::new();
     for entry in dataset.snapshot().unwrap().files() {
-        if entry.table == TableId::Contact && entry.class == Class::Identity {
+        if entry.table == TableId::Contact && entry.class == Class::Identity && !entry.overlay {
             for (ordinal, row) in file_under(dataset, intent, entry) {
-                let id = row.into_iter().find(|(name, _)| name == "contact_id").unwrap().1;
+                let Some((_, id)) = row.into_iter().find(|(name, _)| name == "contact_id") else {
+                    assert!(dataset.snapshot().unwrap().is_forgotten(entry.shard, ordinal));
+                    continue;
+                };
                 assert!(ids.insert((entry.shard, ordinal), id).is_none());
             }
         }
@@ -130,6 +159,7 @@ fn columns(schema: &Schema, entry: &FileEntry) -> Vec<String> {
     let columns = match &entry.table {
         TableId::Contact => hyperseg_storage::layout::contact_schema(schema, entry.class),
         TableId::Record(kind) => hyperseg_storage::layout::record_schema(schema.record(kind).unwrap()),
+        TableId::History => hyperseg_storage::layout::history_schema(),
     };
     columns.fields().iter().map(|field| field.name().clone()).collect()
 }

@@ -189,3 +189,30 @@ fn a_deletion_vector_is_proven_bit_by_bit() {
     std::fs::write(&vector, &whole).unwrap();
     assert!(verify().is_sound());
 }
+
+#[test]
+fn an_id_is_of_one_contact_at_a_time() {
+    let world = World::new(8);
+    import(&world, "first", &[("contacts.csv", CONTACTS), ("appointment.csv", BOOKED)]);
+    let before = world.rows();
+    // Ids that are unique for each contact only: nobody's record disappears.
+    let shared =
+        "record_id,contact_id,at,source\n1,c1,2025-01-01,ehr\n1,c2,2025-01-02,ehr\n1,c3,2025-01-03,crm\n";
+    let folder = world.folder("shared", &[("appointment.csv", shared)]);
+    let error = import_population(&world.dataset, &folder, options()).unwrap_err().to_string();
+    assert!(error.contains("appointment.csv:3: shared_id"), "{error}");
+    assert_eq!(world.rows(), before);
+    // A record moves, and where it was it may be deleted too, before or after.
+    for (from, to, delete_first) in [("c1", "c2", true), ("c2", "c3", false), ("c3", "c1", true)] {
+        let moved = format!("a1,{to},2025-03-01T10:00:00Z,booked,ehr,\n");
+        let deleted = format!("a1,{from},,,ehr,true\n");
+        let rows = if delete_first { deleted + &moved } else { moved + &deleted };
+        let text = format!("record_id,contact_id,at,status,source,deleted\n{rows}");
+        let report = import(&world, "move", &[("appointment.csv", &text)]);
+        assert_eq!(all_counts(&report, "appointment"), [2, 0, 1, 1, 0, 0], "{from} to {to}");
+        let found = appointments(&world.rows());
+        let row = found.iter().find(|row| row.contains("record_id=a1")).unwrap();
+        assert!(found.len() == 3 && row.starts_with(to), "{row}");
+        assert!(!import(&world, "move", &[("appointment.csv", &text)]).changed);
+    }
+}

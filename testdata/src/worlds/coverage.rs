@@ -22,8 +22,10 @@ pub const OPERATORS: &[&str] = &[
     "age in months",
     "age in years",
     "age on a day",
+    "all member of household",
     "and",
     "anniversary",
+    "any member of household",
     "around",
     "at least of",
     "at most of",
@@ -56,6 +58,7 @@ pub const OPERATORS: &[&str] = &[
     "has none of",
     "in",
     "in segment",
+    "in stage",
     "is known",
     "is missing",
     "latest",
@@ -272,9 +275,14 @@ impl Found {
                 None => "near a point",
             }),
             ContactTest::Sample(_) => self.add("sample"),
+            ContactTest::Household(household) => {
+                self.add(if household.all { "all member of household" } else { "any member of household" });
+                self.logic(&household.test, &mut |found, test| found.contact_test(test));
+            }
             ContactTest::Reference(reference) => {
                 match &reference.asks {
                     Asks::InSegment => self.add("in segment"),
+                    Asks::InStage => self.add("in stage"),
                     Asks::Entered(window) => {
                         self.add("entered segment");
                         self.window(window);

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
 use hyperseg_dsl::segment::{
-    AgeUnit, Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter,
-    Hidden, LengthUnit, ListTest, Logic, Near, NumberTest, Operand, OtherField, Param, Period, Quantity,
-    Reference, Selector, Test, TextOp, Turn, Which, Window,
+    Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter, Hidden,
+    LengthUnit, ListTest, Logic, Near, NumberTest, Operand, OtherField, Param, Period, Quantity, Reference,
+    Selector, Test, TextOp, Turn, Which, Window,
 };
 use hyperseg_dsl::value::{Day, Value};
 
@@ -27,12 +27,18 @@ pub(super) struct Maker<'a> {
     pub(super) params: Vec<Param>,
     /// Segments that were referred to so far.
     pub(super) targets: Vec<Reference>,
+    /// The stages of the file, drawn once.
+    pub(super) stages: Vec<Criteria>,
+    /// What is drawn now is the same in every run: it holds no parameter and refers to nothing.
+    pub(super) fixed: bool,
+    /// Households in which what is drawn now stands.
+    pub(super) inside: usize,
 }
 
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(78) {
+        self.logic(depth, &mut |maker| match maker.dice.below(81) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -45,7 +51,8 @@ impl<'w> Maker<'w> {
             58..=67 => maker.sequence(),
             68..=71 => maker.share(),
             72..=73 => Logic::Leaf(ContactTest::Sample(sample(&mut maker.dice))),
-            74..=77 => maker.reference(),
+            74..=77 if !maker.fixed => maker.reference(),
+            78..=80 => maker.household(),
             _ => {
                 let selector = maker.selector();
                 let which = if maker.dice.percent(60) { Which::Latest } else { Which::Earliest };
@@ -303,7 +310,7 @@ impl<'w> Maker<'w> {
             | Value::Point(_, _) => None,
         };
         match ty {
-            Some(ty) if self.params.len() < 9 && self.dice.percent(4) => {
+            Some(ty) if !self.fixed && self.params.len() < 9 && self.dice.percent(4) => {
                 let name = format!("p{}", self.params.len() + 1);
                 self.params.push(Param { name: name.clone(), ty, default: Some(value) });
                 Operand::Param(name)
@@ -385,27 +392,6 @@ impl<'w> Maker<'w> {
         }
     }
 
-    fn anniversary(&mut self) -> Criteria {
-        let field = self.dice.one(&["birth_date", "enrolled_on", "deceased_on"]).to_owned();
-        let window = loop {
-            let params = self.params.len();
-            let window = self.window(false);
-            match window {
-                // A parameter of a window that is not used is not used either.
-                Window::MoreThanAgo(_) | Window::Since(_) | Window::Before(_) | Window::After(_) => {
-                    self.params.truncate(params);
-                }
-                Window::InLast(_)
-                | Window::InNext(_)
-                | Window::BetweenAgo(_, _)
-                | Window::On(_)
-                | Window::Between(_, _)
-                | Window::Calendar(_, _) => break window,
-            }
-        };
-        Logic::Leaf(ContactTest::Anniversary { field, window })
-    }
-
     /// A kind that has records mostly; the built-in schema has kinds.
     pub(super) fn kind(&mut self) -> Option<&'w RecordKind> {
         let present: Vec<&str> = self
@@ -438,23 +424,6 @@ impl<'w> Maker<'w> {
             unit: self.dice.pick(&LengthUnit::ALL).copied().unwrap_or(LengthUnit::Km),
             places: super::lookups().places.map(|places| (*places).clone()),
         }))
-    }
-
-    /// An age today or on a day, in years or months, or the day on which one is reached.
-    fn age(&mut self) -> Criteria {
-        if self.dice.percent(25) {
-            let age = u32::try_from(palette::age(&mut self.dice)).unwrap_or(0);
-            return Logic::Leaf(ContactTest::Turns { age, window: self.window(false) });
-        }
-        let on = if self.dice.percent(30) { Some(self.anchor()) } else { None };
-        if self.dice.percent(25) {
-            let months = |age: i64| Value::Int(age * 12);
-            let (one, other) = (palette::age(&mut self.dice), palette::age(&mut self.dice));
-            let (low, high) = (months(one.min(other)), months(one.max(other)));
-            let test = NumberTest::Range(self.operand(low), self.operand(high));
-            return Logic::Leaf(ContactTest::Age { unit: AgeUnit::Months, on, test });
-        }
-        Logic::Leaf(ContactTest::Age { unit: AgeUnit::Years, on, test: self.number_test(true) })
     }
 
     fn share(&mut self) -> Criteria {

@@ -5,11 +5,13 @@
 //! missing or doubled. The reference semantics say who belongs; the engine must agree ([`rows`] gives its tables). A
 //! pair that shows a disagreement is made small by [`shrink`] and printed by [`to_case`] as a file for the case corpus.
 
+mod ages;
 mod amounts;
 mod anchors;
 pub mod coverage;
 mod criteria;
 mod dice;
+mod households;
 mod measures;
 mod palette;
 mod references;

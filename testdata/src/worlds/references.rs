@@ -8,8 +8,11 @@ use super::criteria::Maker;
 const TARGETS_MAX: usize = 4;
 
 impl Maker<'_> {
-    /// Those in a segment, or those who entered it: a new one, or one that was named before.
+    /// Those in a segment, those who entered it or those in a stage: a new one, or one that was named before.
     pub(super) fn reference(&mut self) -> Criteria {
+        if self.dice.percent(30) {
+            return self.stage();
+        }
         let again = self.dice.percent(40);
         let known = if again { self.dice.pick(&self.targets).cloned() } else { None };
         let target = match known {
@@ -19,6 +22,24 @@ impl Maker<'_> {
         };
         let asks = if self.dice.percent(50) { Asks::InSegment } else { Asks::Entered(self.entry()) };
         Logic::Leaf(ContactTest::Reference(Box::new(Reference { asks, ..target })))
+    }
+
+    fn stage(&mut self) -> Criteria {
+        if self.stages.is_empty() {
+            self.fixed = true;
+            for _ in 0..2 + self.dice.below(3) {
+                let depth = self.dice.below(2);
+                let stage = self.criteria(depth);
+                self.stages.push(stage);
+            }
+            self.fixed = false;
+        }
+        let place = self.dice.below(self.stages.len());
+        let mut without = self.stages.clone();
+        without.truncate(place + 1);
+        let Some(test) = without.pop() else { return Logic::True };
+        let (name, asks) = (format!("stage{}", place + 1), Asks::InStage);
+        Logic::Leaf(ContactTest::Reference(Box::new(Reference { name, asks, test, without })))
     }
 
     fn target(&mut self) -> Reference {

@@ -45,7 +45,16 @@ fn telling(segment: &Segment, schema: &Schema, world: &World) -> bool {
 
 fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
     let dice = Dice::new(seed.wrapping_mul(DRAWS_MAX).wrapping_add(number), 2);
-    let mut maker = Maker { dice, schema, world, params: Vec::new(), targets: Vec::new() };
+    let mut maker = Maker {
+        dice,
+        schema,
+        world,
+        params: Vec::new(),
+        targets: Vec::new(),
+        stages: Vec::new(),
+        fixed: false,
+        inside: 0,
+    };
     let wanted = 1 + maker.dice.below(3);
     let mut criteria = Vec::new();
     for _ in 0..wanted {

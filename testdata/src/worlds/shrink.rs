@@ -1,7 +1,9 @@
 //! From a disagreement to a small one.
 
 use hyperseg_dsl::schema::Schema;
-use hyperseg_dsl::segment::{ContactTest, Criteria, Filter, Logic, Reference, Segment, Selector, Sequence};
+use hyperseg_dsl::segment::{
+    Asks, ContactTest, Criteria, Filter, Household, Logic, Reference, Segment, Selector, Sequence,
+};
 
 use super::World;
 use super::criteria::hidden;
@@ -172,6 +174,7 @@ impl Shrinker<'_> {
             }
             Logic::Leaf(test) => {
                 let mut parts: Vec<Criteria> = match test {
+                    ContactTest::Household(of) => vec![of.test.clone()],
                     ContactTest::Reference(of) => {
                         std::iter::once(&of.test).chain(&of.without).cloned().collect()
                     }
@@ -220,7 +223,8 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
                     | ContactTest::Anniversary { .. }
                     | ContactTest::Sample(_)
                     | ContactTest::Sequence(_)
-                    | ContactTest::Reference(_) => {}
+                    | ContactTest::Reference(_)
+                    | ContactTest::Household(_) => {}
                 }
                 test
             };
@@ -228,6 +232,17 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
         }
         ContactTest::Sequence(sequence) => simpler_sequences(sequence),
         ContactTest::Reference(reference) => simpler_references(reference),
+        ContactTest::Household(of) => {
+            let with = |test| ContactTest::Household(Box::new(Household { all: of.all, test }));
+            match &of.test {
+                Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {
+                    parts.iter().cloned().map(with).collect()
+                }
+                Logic::Not(inner) => vec![with((**inner).clone())],
+                Logic::Leaf(test) => simpler(test).into_iter().map(|test| with(Logic::Leaf(test))).collect(),
+                Logic::True | Logic::False => Vec::new(),
+            }
+        }
         ContactTest::Field(_)
         | ContactTest::Age { .. }
         | ContactTest::Turns { .. }
@@ -242,13 +257,23 @@ fn simpler_references(of: &Reference) -> Vec<ContactTest> {
     let name = format!("{}_", of.name);
     let with = |test: &Criteria, without: &[Criteria]| Reference {
         name: name.clone(),
-        asks: of.asks.clone(),
+        asks: match &of.asks {
+            // The stages of a file are one row; a segment says the same of those in one of them.
+            Asks::InSegment | Asks::InStage => Asks::InSegment,
+            Asks::Entered(window) => Asks::Entered(window.clone()),
+        },
         test: test.clone(),
-        without: without.to_vec(),
+        without: match without {
+            [_, _, ..] => vec![Logic::Or(without.to_vec())],
+            few => few.to_vec(),
+        },
     };
     let mut found = Vec::new();
     if !of.without.is_empty() {
         found.push(with(&of.test, &[]));
+    }
+    if of.asks == Asks::InStage {
+        found.push(with(&of.test, &of.without));
     }
     match &of.test {
         Logic::And(parts) | Logic::Or(parts) | Logic::Of { parts, .. } => {

@@ -40,6 +40,9 @@ pub fn to_text(segment: &Segment) -> String {
         }
         text.push('\n');
     }
+    for (number, stage) in &printer.stages {
+        let _ = writeln!(text, "stage stage{number} = {stage}");
+    }
     for (name, target) in &printer.targets {
         let _ = writeln!(text, "segment {name}\n  {target}");
     }
@@ -104,6 +107,8 @@ struct Printer {
     sets: BTreeMap<String, String>,
     /// Clauses of segments that are referred to, by name.
     targets: BTreeMap<String, String>,
+    /// Criteria of stages by place: up to those that are referred to.
+    stages: BTreeMap<usize, String>,
 }
 
 impl Printer {
@@ -194,17 +199,28 @@ impl Printer {
                 format!("share({test} of {selector}) {} {percent}%{least}", sign(*cmp))
             }
             ContactTest::Reference(reference) => self.reference(reference),
+            ContactTest::Household(household) => {
+                let which = if household.all { "all" } else { "any" };
+                format!("{which} member of household ({})", self.criteria(&household.test))
+            }
         }
     }
 
     fn reference(&mut self, of: &Reference) -> String {
+        if of.asks == Asks::InStage {
+            for (place, stage) in of.without.iter().chain([&of.test]).enumerate() {
+                let stage = self.criteria(stage);
+                self.stages.insert(place + 1, stage);
+            }
+            return format!("in stage {}", of.name);
+        }
         let mut clauses = format!("where {}", self.criteria(&of.test));
         for criteria in &of.without {
             let _ = write!(clauses, "\n  exclude {}", self.criteria(criteria));
         }
         self.targets.insert(of.name.clone(), clauses);
         match &of.asks {
-            Asks::InSegment => format!("in segment {}", of.name),
+            Asks::InSegment | Asks::InStage => format!("in segment {}", of.name),
             Asks::Entered(window) => format!("entered segment {} {}", of.name, window_text(window)),
         }
     }

@@ -100,7 +100,8 @@ impl Facts for ContactTest {
             | Self::Sequence(_)
             | Self::Sample(_)
             | Self::Share { .. }
-            | Self::Reference(_) => None,
+            | Self::Reference(_)
+            | Self::Household(_) => None,
         }
     }
 }

@@ -89,6 +89,7 @@ fn of_test(test: &ContactTest, schema: &Schema) -> Option<Class> {
             sequence.selectors().find_map(|selector| of_filter(&selector.filter, selector, schema))
         }
         ContactTest::Reference(reference) => of_criteria(&reference.test, schema),
+        ContactTest::Household(household) => of_criteria(&household.test, schema),
     }
 }
 

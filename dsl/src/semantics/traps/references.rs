@@ -33,6 +33,30 @@ fn an_exclusion_removes_when_it_is_true() {
 }
 
 #[test]
+fn the_first_stage_that_is_true_takes_a_contact() {
+    let text = "stage one = city = \"X\" stage two = county = \"Y\" stage three = everyone\n";
+    let stage = |name: &str, contact: &Contact| {
+        asked(&format!("{text}segment s where in stage {name}"), contact, "2026-01-31")
+    };
+    for (city, county, expected) in [
+        ("X", "Y", [True, False, False]),
+        ("Z", "Y", [False, True, False]),
+        ("Z", "Z", [False, False, True]),
+        // What is not known keeps nobody from a later stage.
+        ("", "Y", [Unknown, True, False]),
+        ("", "Z", [Unknown, False, True]),
+        ("", "", [Unknown, Unknown, True]),
+        ("X", "", [True, False, False]),
+    ] {
+        let cells = [("contact_id", "c1"), ("city", city), ("county", county)];
+        let known: Vec<_> = cells.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let contact = person(&known);
+        let found = ["one", "two", "three"].map(|name| stage(name, &contact));
+        assert_eq!(found, expected, "{city:?} {county:?}");
+    }
+}
+
+#[test]
 fn the_day_before_the_window_ends_at_midnight_there() {
     let text = "segment a where has visit segment s where entered segment a in last 1 day";
     // Midnight in New York is five in the morning in UTC; the last microsecond of the day belongs to it.

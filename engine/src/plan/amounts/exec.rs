@@ -18,6 +18,7 @@ use super::fold::fold;
 use super::node::Making;
 use super::{Amounts, KEY_BYTES};
 use crate::plan::exec::ShardContext;
+use crate::sets::Shards;
 
 /// Physical plan of amounts.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub(crate) struct AmountsExec {
     /// Over the rows of the input, whose filter is in the scan.
     exprs: Vec<Arc<dyn PhysicalExpr>>,
     input: Arc<dyn ExecutionPlan>,
-    shards: Arc<[u32]>,
+    shards: Arc<Shards>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -37,7 +38,7 @@ impl AmountsExec {
         making: Making,
         exprs: Vec<Arc<dyn PhysicalExpr>>,
         input: Arc<dyn ExecutionPlan>,
-        shards: Arc<[u32]>,
+        shards: Arc<Shards>,
     ) -> Result<Self> {
         if input.properties().partitioning.partition_count() != shards.len() {
             return internal_err!("amounts expect one partition per shard");
@@ -116,7 +117,7 @@ impl ExecutionPlan for AmountsExec {
         let answer = async move {
             // The keys twice: as they are, and as the row that carries them.
             shard.reservation.try_grow(shard.contacts * 2 * KEY_BYTES)?;
-            let amounts = fold(&making, &exprs, input, &shard).await?;
+            let amounts = fold(&making, &exprs, input, &shard).await?.present(&shard);
             amounts.to_batch(shard.shard)
         };
         let stream = futures::stream::once(answer);

@@ -22,6 +22,8 @@ use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::TryStreamExt;
 
+use crate::plan::exec::ShardContext;
+use crate::sets::ShardSet;
 pub(crate) use exec::AmountsExec;
 pub(crate) use node::{AmountsNode, Making};
 
@@ -60,6 +62,12 @@ impl Amounts {
     pub(crate) fn key(&self, ordinal: usize) -> Option<i128> {
         let known = ordinal < self.known.len() && self.known.value(ordinal);
         self.keys.get(ordinal).copied().filter(|_| known)
+    }
+
+    /// Without those of contacts that were forgotten.
+    fn present(self, shard: &ShardContext) -> Self {
+        let known = shard.present(ShardSet::two_valued(self.known)).certain().clone();
+        Self { known, ..self }
     }
 
     /// Schema of the row that carries them.

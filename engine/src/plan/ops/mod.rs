@@ -8,6 +8,7 @@ pub(crate) mod extreme;
 pub(crate) mod extreme_day;
 pub(crate) mod field_set;
 pub(crate) mod gate;
+pub(crate) mod household;
 pub(crate) mod interval;
 pub(crate) mod logic;
 pub(crate) mod measure;
@@ -16,6 +17,7 @@ mod number_of;
 pub(crate) mod record_set;
 pub(crate) mod sequence;
 pub(crate) mod share;
+pub(crate) mod stages;
 pub(crate) mod tails;
 mod where_known;
 mod without;
@@ -80,6 +82,13 @@ pub(crate) enum Operation {
     Not,
     /// The first input without those for whom one of the others is TRUE.
     Without,
+    /// The first input, counted by the others, which are stages in their order.
+    ByStage,
+    /// The answers of all members of a household, joined. Inputs: the criteria, rows.
+    Household {
+        /// They hold for all of them, rather than for any.
+        all: bool,
+    },
     /// Everyone or nobody.
     Constant(bool),
     /// The top-level criteria: and, with a count after each.
@@ -117,6 +126,9 @@ impl Operation {
             Self::NumberOf(_) => "NumberOf",
             Self::Not => "Not",
             Self::Without => "Without",
+            Self::Household { all: true } => "AllOfHousehold",
+            Self::Household { all: false } => "AnyOfHousehold",
+            Self::ByStage => "ByStage",
             Self::Constant(_) => "Constant",
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
@@ -145,6 +157,8 @@ impl Operation {
             | Self::NumberOf(_)
             | Self::Not
             | Self::Without
+            | Self::Household { .. }
+            | Self::ByStage
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_)
@@ -177,6 +191,8 @@ impl Operation {
             | Self::NumberOf(_)
             | Self::Not
             | Self::Without
+            | Self::Household { .. }
+            | Self::ByStage
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_)
@@ -220,6 +236,8 @@ impl Operation {
             (Self::Or, None) => Arc::new(logic::Logic::Or),
             (Self::NumberOf(number), None) => Arc::new(number_of::CountSets { number: *number }),
             (Self::Not, None) => Arc::new(logic::Logic::Not),
+            (Self::ByStage, None) => Arc::new(stages::ByStage),
+            (Self::Household { all }, None) => Arc::new(household::Household::new(*all)),
             (Self::Without, None) => Arc::new(without::Without),
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
             (Self::Tails(asked), None) => Arc::new(tails::Tails::new(asked.clone())),

@@ -149,7 +149,7 @@ impl Tails {
     async fn all(&self, whole: &Whole, shard: &ShardContext) -> Result<Vec<Found>> {
         let tasks: Vec<_> = (0..whole.shards.len())
             .map(|number| {
-                let contacts = whole.shards.get(number).copied().unwrap_or_default() as usize;
+                let contacts = whole.shards.contacts(number).unwrap_or_default();
                 let (inputs, context) = (whole.inputs.clone(), Arc::clone(&whole.context));
                 SpawnedTask::spawn(rows(self.asked.clone(), inputs, context, number, contacts))
             })
@@ -194,8 +194,10 @@ impl Tails {
             (None, _) => (true, 0),
         };
         left.sort_unstable_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| id(a).cmp(id(b))));
-        let nobody =
-            || whole.shards.iter().map(|contacts| vec![false; *contacts as usize]).collect::<Vec<_>>();
+        let nobody = || {
+            let contacts = (0..whole.shards.len()).map(|shard| whole.shards.contacts(shard));
+            contacts.map(|contacts| vec![false; contacts.unwrap_or_default()]).collect::<Vec<_>>()
+        };
         let mut out: Vec<(Reason, Vec<Vec<bool>>)> = Vec::new();
         for reason in self.asked.reasons() {
             let mut removed = nobody();

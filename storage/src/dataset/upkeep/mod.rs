@@ -1,6 +1,8 @@
 //! What keeps a dataset in order: proving it, looking at it, collecting what is not needed, copying it.
 
 mod backup;
+mod compact;
+mod forget;
 mod gc;
 #[cfg(test)]
 mod gc_tests;
@@ -14,6 +16,8 @@ mod verify;
 mod verify_tests;
 
 pub use backup::{Backup, Rehearsal};
+pub use compact::Compaction;
+pub use forget::Forgetting;
 pub use gc::{Collection, Keep};
 pub use keys::{AddedSlot, KeyInfo, KeyReport, RootRotation, RotatedKey, Rotation, Shred};
 pub use restore::{Restoration, RestoreOptions};

@@ -9,7 +9,7 @@ use hyperseg_dsl::schema::Class;
 use serde::Serialize;
 
 use crate::audit::{Grade, Verification};
-use crate::dataset::{Dataset, DatasetId, DocumentKind, TableId, manifest, transaction};
+use crate::dataset::{Dataset, DatasetId, DocumentKind, manifest, transaction};
 use crate::error::Result;
 use crate::keyring::{Keyring, SlotInfo};
 
@@ -130,9 +130,10 @@ impl Dataset {
             let (files, bytes): &mut (u64, u64) = classes.entry(file.class).or_default();
             (*files, *bytes) = (*files + 1, *bytes + file.bytes);
         }
-        let rows = |table: &str| match table == TableId::Contact.name() {
-            true => snapshot.contacts(),
-            false => snapshot.records(table),
+        let rows = |table: &str| match table {
+            "contact" => snapshot.contacts(),
+            "contact history" => snapshot.changes(),
+            kind => snapshot.records(kind),
         };
         let table = |(table, (files, bytes)): (&str, _)| TableStatus {
             table: table.to_owned(),

@@ -412,7 +412,7 @@ impl Dataset {
         let columns: BTreeSet<String> =
             entry.columns.iter().map(|column| column.top_level().to_owned()).collect();
         let wants = vec![(entry.id, columns.iter().cloned().collect())];
-        let scope = KeyScope::arm(self, snapshot, intent, wants)
+        let scope = KeyScope::arm_stored(self, snapshot, intent, wants)
             .map_err(|error| wrong(DefectKind::KeyWrap, error))?;
         scope.check_footer(self, entry).map_err(|error| wrong(DefectKind::Footer, error))?;
         if let Some(vector) = &entry.deleted {

@@ -17,6 +17,7 @@ const CHUNKS_AT_ONCE: usize = 8;
 /// Hands over the contacts in the file's order.
 pub(super) fn import_contacts(ingest: &mut Ingest, table: &TableFile) -> Result<()> {
     let mut reader = Reader::open(ingest, table)?;
+    ingest.contacts_say(super::said(&reader.fields, &reader.places));
     while let Some(parsed) = reader.next()? {
         for (rows, refused) in parsed {
             ingest.refuse(table.table(), refused)?;

@@ -137,6 +137,12 @@ impl TableFile {
     }
 }
 
+/// The fields that have a column in the file.
+fn said<'f>(fields: &'f [Field], columns: &'f [Option<usize>]) -> impl Iterator<Item = &'f str> {
+    let said = fields.iter().zip(columns).filter(|(_, column)| column.is_some());
+    said.map(|(field, _)| field.name.as_str())
+}
+
 /// The tables of a folder: contacts first, then in the order of the schema. Files that are neither Parquet nor CSV are
 /// none of ours.
 fn tables(schema: &Schema, dir: &Path) -> Result<Vec<TableFile>> {

@@ -88,6 +88,7 @@ pub(super) fn tasks(ingest: &Ingest, file: &TableFile) -> Result<Vec<(Vec<Task>,
 /// Hands over the contacts in the file's order.
 pub(super) fn import_contacts(ingest: &mut Ingest, file: &TableFile) -> Result<()> {
     let table = Table::open(ingest, file)?;
+    ingest.contacts_say(super::said(&table.fields, &table.columns));
     let groups: Vec<(usize, u64)> = table.groups().collect();
     for (group, first_row) in groups {
         table.group(group, first_row, |rows, refused| {

@@ -148,6 +148,7 @@ impl File {
 
     /// Maps chunks in parallel and hands them over: patients in the file's order.
     fn import(mut self, ingest: &mut Ingest, lookups: &Lookups) -> Result<()> {
+        ingest.contacts_say(patients::FIELDS);
         loop {
             let mut chunks = Vec::with_capacity(CHUNKS_AT_ONCE);
             while chunks.len() < CHUNKS_AT_ONCE

@@ -45,6 +45,27 @@ pub(super) const PATIENTS: Spec = Spec {
     map,
 };
 
+/// Fields of contacts that come from patients.
+pub(super) const FIELDS: [&str; 17] = [
+    "contact_id",
+    "birth_date",
+    "deceased_on",
+    "first_name",
+    "last_name",
+    "gender",
+    "marital_status",
+    "race",
+    "ethnicity",
+    "address_line",
+    "city",
+    "county",
+    "state",
+    "zip",
+    "location_lat",
+    "location_lon",
+    "income",
+];
+
 fn map<'l>(line: &Line<'l>, _: &Lookups) -> Result<Row<'l>, Wrong> {
     Ok(Row::new("contact")
         .with("contact_id", line.get("Id"))
