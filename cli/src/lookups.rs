@@ -92,6 +92,10 @@ impl Lookups for FileLookups<'_> {
         self.stored()?.valueset(name)
     }
 
+    fn has_dataset(&self) -> bool {
+        self.context.is_none_or(Context::has_dataset)
+    }
+
     fn valueset_names(&self) -> Vec<String> {
         self.stored().map(StoredLookups::valueset_names).unwrap_or_default()
     }

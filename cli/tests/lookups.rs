@@ -103,3 +103,26 @@ fn stored_sets_and_hierarchies() {
     assert!(verified.contains("2 of 2 sealed documents as written"), "{verified}");
     world.run(&["backup", "copy", "-d", "data"]).expect(0);
 }
+
+#[test]
+fn distances() {
+    let world = World::filled();
+    let around_zip = "segment s where location within 15 miles of zip \"02139\"\n";
+    refused(&world, around_zip, "never imported");
+    let around_point = "segment s where location within 15 miles of point(42.3624, -71.1023)\n";
+    let without = matched(&world, around_point);
+    assert!(without > 0);
+
+    let ran = world.run(&["import", "zip", "pop/lookups/zip.csv", "-d", "data"]).expect(0);
+    assert!(ran.out.contains("zip centroids:") && ran.out.contains("ZIP codes"), "{}", ran.out);
+    world.write("s.seg", around_zip);
+    for command in ["count", "funnel"] {
+        let ran = world.run(&[command, "s.seg", "-d", "data", "--format", "json"]).expect(0);
+        let found: Value = serde_json::from_str(&ran.out).unwrap();
+        let (all, placed) = (found["matched"].as_u64().unwrap(), found["placed_by_zip"].as_u64().unwrap());
+        assert!(placed > 0 && all == without + placed, "{command}: {all} of whom {placed}, {without}");
+        let text = world.run(&[command, "s.seg", "-d", "data"]).expect(0).out;
+        assert!(text.contains("placed by their ZIP"), "{text}");
+    }
+    assert_eq!(matched(&world, around_point), matched(&world, around_zip), "the centroid is that point");
+}

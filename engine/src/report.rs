@@ -39,6 +39,10 @@ pub struct CountReport {
     pub contacts: u64,
     /// Contacts for whom every criterion is TRUE.
     pub matched: u64,
+    /// Those of them that have no location and were placed by the centroid of their ZIP; `None` when no criterion looks ZIP codes
+    /// up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed_by_zip: Option<u64>,
     /// What the gates removed, in waterfall order. Empty when the segment has no purpose and channel.
     pub removed: Vec<Removed>,
     /// Contacts that a run would release; `None` when the segment lacks purpose or channel.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::Days;
 use chrono_tz::Tz;
 use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{
     Cmp, ContactTest, Counted, Criteria, Duration, DurationUnit, Logic, NumberTest, Operand, Quantity,
@@ -14,7 +15,7 @@ use hyperseg_dsl::segment::{
 use hyperseg_dsl::semantics::{Contact, Record, Truth, evaluate, select, select_all};
 use hyperseg_dsl::value::{DAY_MICROS, Day, Value, When};
 use hyperseg_testdata::cases;
-use hyperseg_testdata::worlds::{World, criteria_text, segment, shrink, to_case, to_text, world};
+use hyperseg_testdata::worlds::{self, World, criteria_text, segment, shrink, to_case, to_text, world};
 
 const SEEDS: u64 = 400;
 /// Reasons to leave a contact out.
@@ -281,7 +282,7 @@ fn later_segment(segment: &Segment) -> Segment {
         }
     }
     shifted.push_str(&text);
-    let checked = hyperseg_dsl::check(&shifted, &Schema::built_in());
+    let checked = hyperseg_dsl::check(&shifted, Known::new(&Schema::built_in(), &worlds::lookups()));
     // Those that it refers to stand in front.
     checked.segments.into_iter().next_back().unwrap_or_else(|| panic!("{shifted}"))
 }
@@ -337,13 +338,14 @@ fn text_and_back() {
     let schema = Schema::built_in();
     each(|seed, _, segment, _| {
         let text = to_text(segment);
-        let checked = hyperseg_dsl::check(&text, &schema);
+        let checked = hyperseg_dsl::check(&text, Known::new(&schema, &worlds::lookups()));
         let Some(read) = checked.segments.last().filter(|_| !checked.has_errors()) else {
             panic!("seed {seed}\n{text}{:?}", checked.diagnostics);
         };
         assert_eq!(unlabelled(read), unlabelled(segment), "seed {seed}\n{text}");
         // Existence is the negation of absence.
-        let absent = hyperseg_dsl::check(&text.replace("not has ", "no "), &schema);
+        let absent =
+            hyperseg_dsl::check(&text.replace("not has ", "no "), Known::new(&schema, &worlds::lookups()));
         assert_eq!(absent.segments.last().map(unlabelled), Some(unlabelled(segment)), "seed {seed}\n{text}");
     });
 }
@@ -359,15 +361,19 @@ fn formatting_keeps_the_meaning_and_is_done_once() {
             Ok(formatted.as_str()),
             "seed {seed}\n{text}"
         );
-        let read = hyperseg_dsl::check(&formatted, &schema).segments;
-        assert_eq!(read, hyperseg_dsl::check(&text, &schema).segments, "seed {seed}\n{text}\n{formatted}");
+        let read = hyperseg_dsl::check(&formatted, Known::new(&schema, &worlds::lookups())).segments;
+        assert_eq!(
+            read,
+            hyperseg_dsl::check(&text, Known::new(&schema, &worlds::lookups())).segments,
+            "seed {seed}\n{text}\n{formatted}"
+        );
         let description = hyperseg_dsl::describe(segment, &schema);
         assert!(!description.is_empty());
         assert_eq!(description, hyperseg_dsl::describe(read.last().unwrap(), &schema), "seed {seed}\n{text}");
     });
 }
 
-/// Labels are the formatter's.
+/// Labels and the canonical text are the formatter's.
 fn unlabelled(segment: &Segment) -> Segment {
     let mut segment = segment.clone();
     for criterion in segment.criteria.iter_mut().chain(segment.exclude.as_mut()) {

@@ -235,6 +235,7 @@ fn name(test: &ContactTest) -> Option<&'static str> {
         ContactTest::Field(_)
         | ContactTest::Age { .. }
         | ContactTest::Turns { .. }
+        | ContactTest::Near(_)
         | ContactTest::Anniversary { .. }
         | ContactTest::Has(_)
         | ContactTest::One { .. }

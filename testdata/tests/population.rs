@@ -14,7 +14,8 @@ use hyperseg_testdata::population::{Format, GenerateError, Options, generate};
 use population_support::{Loaded, as_of, load, loaded, options};
 
 fn bytes(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let entries =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     entries
         .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap()))
         .collect()

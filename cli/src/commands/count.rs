@@ -15,7 +15,8 @@ Examples:
   echo 'segment s where state = MA' | hyperseg count - -d data --format json
 
 `releasable` is what `run` would release: matched, less everyone whom consent and suppression
-keep out. A segment without purpose and channel only has `matched`. Every count is an entry of
+keep out. A segment without purpose and channel only has `matched`. Where a distance is asked for,
+the line below says how many of them have no location and were placed by their ZIP. Every count is an entry of
 the audit log. --format table, json, ndjson or csv.";
 
 /// Count whom a segment reaches.
@@ -47,6 +48,9 @@ fn text(report: &CountReport) -> String {
         table.row(["releasable".to_owned(), grouped(releasable)]);
     }
     table.row(["matched".to_owned(), grouped(report.matched)]);
+    if let Some(placed) = report.placed_by_zip {
+        table.row(["  placed by their ZIP".to_owned(), grouped(placed)]);
+    }
     table.row(["in the dataset".to_owned(), grouped(report.contacts)]);
     let without = if report.releasable.is_none() {
         "\nA list needs `purpose` and `channel` in the segment; this one has not both.\n"
@@ -61,6 +65,9 @@ fn table(report: &CountReport) -> Table {
     let mut table = Table::new(&[("figure", Align::Left), ("contacts", Align::Right)]);
     table.row(["contacts".to_owned(), report.contacts.to_string()]);
     table.row(["matched".to_owned(), report.matched.to_string()]);
+    if let Some(placed) = report.placed_by_zip {
+        table.row(["placed_by_zip".to_owned(), placed.to_string()]);
+    }
     for removed in &report.removed {
         table.row([removed.reason.name().to_owned(), removed.contacts.to_string()]);
     }

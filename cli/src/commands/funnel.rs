@@ -108,6 +108,12 @@ pub fn waterfall(report: &FunnelReport) -> String {
             counted(tallied, "record")
         ));
     }
+    if let Some(placed) = report.count.placed_by_zip {
+        text.push_str(&format!(
+            "\nOf those who matched, without a location and placed by their ZIP: {}.\n",
+            grouped(placed)
+        ));
+    }
     text
 }
 
@@ -155,6 +161,9 @@ fn table(report: &FunnelReport) -> Table {
         ]);
     }
     table.row(plain("matched", "", blank(), count.matched));
+    if let Some(placed) = count.placed_by_zip {
+        table.row(plain("placed_by_zip", "", blank(), placed));
+    }
     let mut left = count.matched;
     for removed in &count.removed {
         left = left.saturating_sub(removed.contacts);

@@ -23,7 +23,7 @@ Examples:
 
 The people are invented (example.test addresses, 555 numbers), the codes are real; age, sex,
 season and condition hang together, and three years of history end at --as-of, on 2026-01-01
-unless it is given. `count` and `run` look from now unless given the same --as-of. The same
+unless it is given. OUT/lookups/zip.csv says where their ZIP codes lie (`import zip`). `count` and `run` look from now unless given the same --as-of. The same
 options give the same bytes on any machine. --format parquet (default) or csv.";
 
 /// Write an invented population that `import population` reads.

@@ -1,7 +1,9 @@
 //! Criteria as written.
 
 use super::{Duration, Ident, Number, Reference, Span, Text, Value};
-use crate::segment::{AgeUnit, Aggregate, Cmp, End, ListTest, Period, Quantity, TextOp, Tie, Turn, Which};
+use crate::segment::{
+    AgeUnit, Aggregate, Cmp, End, LengthUnit, ListTest, Period, Quantity, TextOp, Tie, Turn, Which,
+};
 
 /// Criteria over a contact or over the fields of a record; the resolver tells them apart.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +47,12 @@ pub(crate) enum ExprKind {
     InList {
         file: Text,
         by: Ident,
+    },
+    /// `location within 25 miles of centre`.
+    Near {
+        distance: Number,
+        unit: LengthUnit,
+        centre: Centre,
     },
     /// `turns 65 window`.
     Turns {
@@ -226,6 +234,15 @@ impl Side {
             Self::Around => "around",
         }
     }
+}
+
+/// From where a distance is measured.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Centre {
+    /// `zip "02139"`.
+    Zip(Text),
+    /// `point(42.36, -71.1)`.
+    Point { north: Number, east: Number },
 }
 
 /// What a field is tested for.

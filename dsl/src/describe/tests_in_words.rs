@@ -6,7 +6,7 @@ use super::{Place, listed, logic, words};
 use crate::schema::{FieldType, Schema};
 use crate::segment::{
     AgeUnit, Aggregate, Amount, Asks, Cmp, ContactTest, Counted, End, Event, FieldTest, Filter, ListTest,
-    Logic, NumberTest, Reference, Relation, Selector, Sequence, Size, Test, TextOp, Tie,
+    Logic, Near, NumberTest, Reference, Relation, Selector, Sequence, Size, Test, TextOp, Tie,
 };
 
 /// A test of a contact.
@@ -21,6 +21,7 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             let on = on.as_ref().map(|day| format!(" on {}", anchor(day))).unwrap_or_default();
             format!("age{unit}{on} {}", number(test, negated))
         }
+        ContactTest::Near(near) => place(near, negated),
         ContactTest::Turns { age, window: at } => {
             let verb = if negated { "does not fall" } else { "falls" };
             format!("the day of turning {age} {verb} {}", window(at))
@@ -148,6 +149,17 @@ fn reference(of: &Reference, negated: bool, schema: &Schema) -> String {
             format!("they {verb} into segment {name} {} ({meaning})", window(at))
         }
     }
+}
+
+fn place(near: &Near, negated: bool) -> String {
+    let verb = if negated { "does not lie" } else { "lies" };
+    let number = near.distance.to_string();
+    let centre = match &near.zip {
+        Some(zip) => format!("ZIP {zip}"),
+        None => format!("latitude {}, longitude {}", near.north, near.east),
+    };
+    let by_zip = if near.places.is_some() { " (without a location that of the ZIP counts)" } else { "" };
+    format!("the location {verb} within {number} {} of {centre}{by_zip}", near.unit.word(&number))
 }
 
 /// A number that contacts are ordered by, without an article.

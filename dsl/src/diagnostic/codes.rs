@@ -74,6 +74,8 @@ rules! {
         "`in stage` is followed by the name of a stage of the file; where the file declares none, of a stage that is built in: new, at_risk, active, lapsed, booked, engaged, prospect.";
     UNKNOWN_CODE = "HS0131" Error "code that the hierarchy does not have":
         "`under` takes a code with everything that the imported hierarchy has below it. A code that is not in it would stand for itself alone, which is rarely meant: it is likely misspelt, or the hierarchy is that of another edition.";
+    UNKNOWN_ZIP = "HS0132" Error "ZIP code without a place":
+        "The imported table of centroids does not have the ZIP code from which a distance is to be measured. It may be one of post boxes, or misspelt.";
 
     UNEXPECTED = "HS0201" Error "something else was expected":
         "The text does not follow the grammar at this place; the message says what could stand there.";
@@ -126,6 +128,8 @@ rules! {
         "`same FIELD as RECORD` compares a record of a sequence with the one that the step counts from. Both kinds have the field, with the same type, and RECORD is the kind of the other one: `email_sent then email_click same campaign as email_sent within 7 days`.";
     UNUSED_CLOCK = "HS0311" Error "clock from which nothing is counted":
         "In a sequence `RECORD.end` starts the clock of the next step at the record's end. Behind the last record, and behind one that must not follow, no step counts from it.";
+    NO_PLACES = "HS0331" Error "places of ZIP codes were never imported":
+        "A distance from a ZIP code is measured from its centroid, which `hyperseg import zip` stores in the dataset: a CSV file or a Census gazetteer. A distance from a point needs no table; with one, contacts without a location are placed by their ZIP.";
 
     REVERSED = "HS0401" Error "bounds the wrong way round":
         "The first bound is the smaller one: 50..74, after 90 days within 1 year, between 30 and 60 days ago, between 2026-01-01 and 2026-03-31. The other way round nobody would be selected.";

@@ -1,8 +1,8 @@
 //! Parts of the tree on one line, spelled the one canonical way.
 
 use crate::ast::{
-    AttributeTest, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Members, Modifier, Number,
-    NumberSet, OneTest, OrderBy, OrderKind, Param, Reference, Selector, Sent, Set, Size, Stage, Step,
+    AttributeTest, Centre, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Members, Modifier,
+    Number, NumberSet, OneTest, OrderBy, OrderKind, Param, Reference, Selector, Sent, Set, Size, Stage, Step,
     StepKind, Text, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window,
     WindowKind,
 };
@@ -38,6 +38,13 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
         ExprKind::Attribute { field, test } => format!("{} {}", field.name, attribute(test, lists)),
         ExprKind::Age { unit, on, test } => {
             format!("{} {}", age_head(*unit, on.as_ref()), number_set(test, lists))
+        }
+        ExprKind::Near { distance, unit, centre } => {
+            let centre = match centre {
+                Centre::Zip(zip) => format!("zip {}", quote(&zip.text)),
+                Centre::Point { north, east } => format!("point({}, {})", north.text, east.text),
+            };
+            format!("location within {} {} of {centre}", distance.text, unit.word(&distance.text))
         }
         ExprKind::InList { file, by } => format!("in list {} by {}", quote(&file.text), by.name),
         ExprKind::Turns { age, window: at } => format!("turns {} {}", age.text, window(at)),

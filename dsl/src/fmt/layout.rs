@@ -262,6 +262,7 @@ impl Layout<'_> {
             | ExprKind::Age { .. }
             | ExprKind::Turns { .. }
             | ExprKind::InList { .. }
+            | ExprKind::Near { .. }
             | ExprKind::Everyone
             | ExprKind::Nobody
             | ExprKind::Name(_)
@@ -518,6 +519,7 @@ fn head_end(expr: &Expr) -> usize {
         | ExprKind::Age { .. }
         | ExprKind::Turns { .. }
         | ExprKind::InList { .. }
+        | ExprKind::Near { .. }
         | ExprKind::Everyone
         | ExprKind::Nobody
         | ExprKind::Name(_)

@@ -76,6 +76,7 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::Age { .. }
         | ExprKind::Turns { .. }
         | ExprKind::InList { .. }
+        | ExprKind::Near { .. }
         | ExprKind::Anniversary { .. }
         | ExprKind::Has { .. }
         | ExprKind::DaysCovered { .. }

@@ -9,17 +9,18 @@ use super::tails::sample_of;
 use super::tests_of_fields::{number_test_of, sign_of, test_of};
 use super::tree::Json;
 use super::values::{duration_of, number_of, value_of, window_of};
-use crate::ast::{Expr, ExprKind, Members, Span};
+use crate::ast::{Centre, Expr, ExprKind, Members, Span};
 use crate::diagnostic::codes;
-use crate::segment::{AgeUnit, Quantity, Which};
+use crate::segment::{AgeUnit, LengthUnit, Quantity, Which};
 
 /// The fields that tell what a criterion is. Where several of them stand in one, the first of these leads.
-const CRITERIA: [&str; 31] = [
+const CRITERIA: [&str; 32] = [
     "and",
     "or",
     "not",
     "share",
     "in_list",
+    "location_within",
     "turns",
     "member_of_household",
     "in_segment",
@@ -48,6 +49,9 @@ const CRITERIA: [&str; 31] = [
     "constant",
 ];
 
+/// Units of length.
+const LENGTHS: [(&str, LengthUnit); 2] = [("mile", LengthUnit::Mile), ("km", LengthUnit::Km)];
+
 /// Criteria as JSON. Parentheses are not kept: the tree says what they said.
 pub(super) fn criteria_of(expr: &Expr) -> Json {
     match &expr.kind {
@@ -71,6 +75,17 @@ pub(super) fn criteria_of(expr: &Expr) -> Json {
             }
             fields.extend(on.iter().map(|day| ("on", value_of(day))));
             Json::object(fields)
+        }
+        ExprKind::Near { distance, unit, centre } => {
+            let word = LENGTHS.iter().find(|(_, length)| length == unit).map_or("km", |(word, _)| *word);
+            let far = Json::object([("count", number_of(&distance.text)), ("unit", Json::text(word))]);
+            let of = match centre {
+                Centre::Zip(zip) => Json::object([("zip", Json::text(&zip.text))]),
+                Centre::Point { north, east } => {
+                    Json::object([("latitude", number_of(&north.text)), ("longitude", number_of(&east.text))])
+                }
+            };
+            Json::object([("location_within", far), ("of", of)])
         }
         ExprKind::InList { file, by } => {
             Json::object([("in_list", Json::text(&file.text)), ("by", Json::text(&by.name))])
@@ -182,6 +197,7 @@ impl Reader {
             Some("no") => self.has(&mut fields, true),
             Some("anniversary") => self.anniversary(&mut fields),
             Some("share") => self.share(&mut fields),
+            Some("location_within") => self.near(&mut fields),
             Some("in_list") => {
                 let file = fields.take("in_list").and_then(|file| self.text(file, "a file"));
                 let by = fields.need(self, "by").and_then(|by| self.name(by, "a field"));
@@ -270,6 +286,23 @@ impl Reader {
             percent: percent?,
             at_least,
         })
+    }
+
+    fn near(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {
+        let mut far = fields.take("location_within").and_then(|far| self.object(far, "a distance"))?;
+        let distance = far.need(self, "count").and_then(|count| self.number(count, "a distance"));
+        let unit = far.need(self, "unit").and_then(|unit| self.one_of(unit, "a unit of length", &LENGTHS));
+        far.finish(self);
+        let mut of = fields.need(self, "of").and_then(|of| self.object(of, "a place"))?;
+        let centre = if of.first_of(&["zip"]).is_some() {
+            of.take("zip").and_then(|zip| self.text(zip, "a ZIP code")).map(Centre::Zip)
+        } else {
+            let north = of.need(self, "latitude").and_then(|north| self.number(north, "degrees"));
+            let east = of.need(self, "longitude").and_then(|east| self.number(east, "degrees"));
+            north.zip(east).map(|(north, east)| Centre::Point { north, east })
+        };
+        of.finish(self);
+        Some(ExprKind::Near { distance: distance?, unit: unit?, centre: centre? })
     }
 
     fn anniversary(&mut self, fields: &mut Fields<'_>) -> Option<ExprKind> {

@@ -57,6 +57,7 @@ impl<'s> Words<'s> {
             | ExprKind::Nobody
             | ExprKind::Name(_)
             | ExprKind::InList { .. }
+            | ExprKind::Near { .. }
             | ExprKind::Sample { .. }
             | ExprKind::Bad => {}
             ExprKind::Rank { by, among, .. } => {

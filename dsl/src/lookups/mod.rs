@@ -53,6 +53,11 @@ pub trait Lookups {
     /// It cannot be had.
     fn hierarchy(&self, system: CodeSystem) -> Result<Option<Arc<Hierarchy>>, Refusal>;
 
+    /// Whether there is a dataset that could hold something; without one nothing was ever imported for sure.
+    fn has_dataset(&self) -> bool {
+        true
+    }
+
     /// Where ZIP codes lie; none when that was never imported.
     ///
     /// # Errors

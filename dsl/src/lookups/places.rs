@@ -8,6 +8,9 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::sha256_hex;
 use crate::schema::is_stored_zip;
 
@@ -25,7 +28,7 @@ pub fn distance_km(one: (f64, f64), other: (f64, f64)) -> f64 {
     2.0 * EARTH_RADIUS_KM * a.sqrt().min(1.0).asin()
 }
 
-/// Centroids of ZIP codes. Two of the same contents are equal.
+/// Centroids of ZIP codes. Two of the same contents are equal; cheap to clone.
 #[derive(Clone)]
 pub struct Places {
     /// Ascending.
@@ -106,6 +109,18 @@ impl Places {
     #[must_use]
     pub fn sha256(&self) -> &str {
         &self.sha256
+    }
+}
+
+impl Serialize for Places {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.document)
+    }
+}
+
+impl<'de> Deserialize<'de> for Places {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_document(String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

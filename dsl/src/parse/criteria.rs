@@ -68,7 +68,7 @@ impl Parser<'_> {
 
     fn unary(&mut self) -> Expr {
         let start = self.peek().span;
-        if self.ahead(word("not")) && !self.ahead(received_ahead) && !later::criterion(self) {
+        if self.ahead(word("not")) && !self.ahead(received_ahead) {
             let _ = self.take(word("not"));
             let inner = self.deeper(Self::unary).unwrap_or_else(|| self.bad(start));
             return Expr { kind: ExprKind::Not(Box::new(inner)), span: self.span_from(start) };
@@ -104,15 +104,15 @@ impl Parser<'_> {
         if let Some(open) = self.take(sign("(")) {
             return self.group(open);
         }
-        if later::criterion(self) {
-            self.skip();
-            return None;
-        }
         if self.take(word("everyone")).is_some() {
             return Some(ExprKind::Everyone);
         }
         if self.take(word("nobody")).is_some() {
             return Some(ExprKind::Nobody);
+        }
+        // `within` also stands in sequences.
+        if self.ahead(words("location", "within")) {
+            return self.near();
         }
         if self.at_quantity() {
             return self.number_of();

@@ -6,7 +6,7 @@
 use nom::Parser as _;
 
 use super::Parser;
-use super::leaf::{word, words};
+use super::leaf::word;
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, codes};
 
@@ -36,18 +36,6 @@ pub(super) fn declaration(parser: &mut Parser<'_>) -> bool {
 
 fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool {
     parser.ahead(leaf)
-}
-
-/// Criteria of later versions, at the start of a criterion.
-pub(super) fn criterion(parser: &mut Parser<'_>) -> bool {
-    let p = &*parser;
-    let (what, tokens, help) = if any(words("location", "within"), p) {
-        ("`location within`", 2, "list the ZIP codes: `zip in (\"02139\", …)`")
-    } else {
-        return false;
-    };
-    report(parser, what, tokens, help);
-    true
 }
 
 /// Tests of later versions, seen from behind a field's name.

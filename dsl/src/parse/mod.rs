@@ -14,6 +14,7 @@ mod later;
 pub(crate) use later::field_against_field;
 mod leaf;
 mod measures;
+mod places;
 mod ranks;
 mod records;
 mod references;

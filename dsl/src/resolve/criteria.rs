@@ -27,6 +27,7 @@ impl<'a> Resolver<'a> {
             ExprKind::Attribute { .. }
             | ExprKind::Age { .. }
             | ExprKind::InList { .. }
+            | ExprKind::Near { .. }
             | ExprKind::Turns { .. }
             | ExprKind::Anniversary { .. }
             | ExprKind::Has { .. }
@@ -71,6 +72,7 @@ impl<'a> Resolver<'a> {
                 self.note_dates(&test, expr.span, false);
                 Some(Logic::Leaf(test))
             }
+            ExprKind::Near { distance, unit, centre } => self.lives_near(distance, *unit, centre, expr.span),
             ExprKind::InList { file, by } => self.in_list(file, by, expr.span).map(lift),
             ExprKind::Turns { age, window } => self.turns(age, window, expr.span),
             ExprKind::Anniversary { field, window } => self.anniversary(field, window, expr.span),
@@ -166,6 +168,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Age { .. }
             | ExprKind::Turns { .. }
             | ExprKind::InList { .. }
+            | ExprKind::Near { .. }
             | ExprKind::Anniversary { .. }
             | ExprKind::Has { .. }
             | ExprKind::DaysCovered { .. }

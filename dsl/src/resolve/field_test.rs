@@ -301,7 +301,7 @@ impl<'a> Resolver<'a> {
                 "`=`, `<`, `>=`, `between`, windows such as `in last 90 days`"
             }
             FieldType::Categories => "`has any of (...)`, `has all of (...)`, `has none of (...)`",
-            FieldType::Point => "only `is known` and `is missing` in this version",
+            FieldType::Point => "`location within 25 miles of ...`, `is known`, `is missing`",
         };
         let message =
             format!("`{}` is {} and does not have this test", field.name, super::operands::a_type(field.ty));

@@ -24,6 +24,7 @@ mod lints;
 mod measures;
 mod numbers;
 mod operands;
+mod places;
 mod ranks;
 mod records;
 mod references;

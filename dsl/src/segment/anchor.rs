@@ -167,7 +167,7 @@ impl ContactTest {
                 sequence.selectors().for_each(|selector| of_selector(selector, &mut anchors));
             }
             // Their own tests are UNKNOWN each by itself; windows of entry begin on one day, and amounts count from one, for all.
-            Self::Reference(_) | Self::Rank(_) | Self::Household(_) | Self::Sample(_) => {}
+            Self::Reference(_) | Self::Rank(_) | Self::Household(_) | Self::Sample(_) | Self::Near(_) => {}
         }
         let mut fields: Vec<&str> = anchors.into_iter().filter_map(Anchor::field).collect();
         fields.sort_unstable();
@@ -201,7 +201,7 @@ impl ContactTest {
             Self::Sequence(sequence) => {
                 sequence.selectors_mut().for_each(|selector| each_of_selector(selector, take));
             }
-            Self::Reference(_) | Self::Rank(_) | Self::Household(_) | Self::Sample(_) => {}
+            Self::Reference(_) | Self::Rank(_) | Self::Household(_) | Self::Sample(_) | Self::Near(_) => {}
         }
     }
 }

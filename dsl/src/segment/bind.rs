@@ -195,6 +195,7 @@ impl Binder<'_> {
                 on.as_mut().map_or(Ok(()), |on| self.anchor(on))?;
                 self.number_test(test)
             }
+            ContactTest::Near(_) => Ok(()),
             ContactTest::Anniversary { window, .. } | ContactTest::Turns { window, .. } => {
                 self.window(window)
             }

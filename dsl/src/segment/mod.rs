@@ -9,6 +9,7 @@ mod amount;
 mod anchor;
 mod bind;
 mod household;
+mod near;
 mod rank;
 mod reference;
 mod sequence;
@@ -25,6 +26,7 @@ pub use anchor::{Anchor, Shift, Start};
 pub(crate) use anchor::{moved, shifted};
 pub use bind::{BindError, BoundSegment, ParamValues};
 pub use household::{HOUSEHOLD_ID, Household};
+pub use near::{LengthUnit, Near};
 pub use rank::{End, Rank, Size};
 pub use reference::{Asks, Reference, Stage};
 pub use sequence::{Event, Link, RECORDS_MAX, Relation, SameField, Sequence};
@@ -189,6 +191,8 @@ pub enum ContactTest {
         /// Where the day must fall; not in hours or minutes.
         window: Window,
     },
+    /// The contact lives within a distance of a place; UNKNOWN when it is not known where.
+    Near(Near),
     /// The yearly return of a date falls into the window; UNKNOWN when the date is missing.
     Anniversary {
         /// A contact field of type date.

@@ -14,6 +14,7 @@ mod field;
 mod gate;
 mod household;
 mod interval;
+mod place;
 mod ranks;
 mod reads;
 mod record;
@@ -259,6 +260,10 @@ fn contact_test(
             let age = age(*unit, on.as_ref(), contact, clock);
             age.map_or(Truth::Unknown, |age| field::number_test(age, test, clock))
         }
+        ContactTest::Near(near) => match place::kilometres(near, contact) {
+            Some(far) => Truth::of(far <= near.km()),
+            None => Truth::Unknown,
+        },
         ContactTest::Turns { age, window } => gate::turns(contact, *age, window, clock),
         ContactTest::Anniversary { field: name, window } => {
             match field::value(&contact.fields, name).and_then(|date| time::value_day(date, clock)) {

@@ -82,6 +82,12 @@ impl Reads {
     fn contact_test(&mut self, test: &ContactTest, schema: &Schema) {
         match test {
             ContactTest::Field(test) => self.contact.extend(fields_of(test)),
+            ContactTest::Near(near) => {
+                self.contact.insert("location".to_owned());
+                if near.places.is_some() {
+                    self.contact.insert("zip".to_owned());
+                }
+            }
             ContactTest::Age { .. } | ContactTest::Turns { .. } => {
                 self.contact.extend(["birth_date".to_owned(), "deceased_on".to_owned()]);
             }

@@ -398,6 +398,12 @@ impl Teller<'_> {
                 let age = super::age(*unit, on.as_ref(), self.contact, self.clock);
                 self.born(Some(named(name, age.map(|age| age.to_string()))))
             }
+            ContactTest::Near(near) => {
+                let far = super::place::kilometres(near, self.contact);
+                let far = named("distance in km", far.map(|far| format!("{far:.3}")));
+                let zip = near.places.is_some().then(|| contact_fact("zip"));
+                self.facts([contact_fact("location")].into_iter().chain(zip).chain([far]))
+            }
             ContactTest::Turns { .. } => self.born(None),
             ContactTest::Anniversary { field, .. } => self.facts([contact_fact(field)]),
             ContactTest::Has(selector)

@@ -21,6 +21,7 @@ fn rows_of_test(snapshot: &Snapshot, test: &ContactTest) -> u64 {
         ContactTest::Field(_)
         | ContactTest::Age { .. }
         | ContactTest::Turns { .. }
+        | ContactTest::Near(_)
         | ContactTest::Sample(_)
         | ContactTest::Anniversary { .. } => snapshot.contacts(),
         ContactTest::Has(selector)

@@ -4,9 +4,10 @@ use chrono::NaiveDate;
 use datafusion::common::{Result, exec_err, internal_datafusion_err, internal_err};
 use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, col, lit};
 use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::lookups::Places;
 use hyperseg_dsl::schema::{Class, Field, FieldType};
 use hyperseg_dsl::segment::{
-    AgeUnit, Anchor, Cmp, CodePattern, CodeSet, Duration, DurationUnit, FieldTest, NumberTest, Operand,
+    AgeUnit, Anchor, Cmp, CodePattern, CodeSet, Duration, DurationUnit, FieldTest, Near, NumberTest, Operand,
     Shift, Test, Window,
 };
 use hyperseg_dsl::value::{Value, days_since_epoch, pack_date};
@@ -17,7 +18,7 @@ use super::time::{Stretch, after, before, fixed_day, stretch};
 use super::{bounds, literal, number, relation};
 use crate::functions::{
     Against, ListOf, Reported, Returns, Shifts, TextTest, Turns, age_at, age_test, anniversary,
-    anniversary_between, list_test, local_day, shifted_day, text, turns,
+    anniversary_between, has_place, list_test, local_day, near, shifted_day, text, turns,
 };
 
 /// Whether the age on a day lies in one of these ranges, as an expression over the demographic columns.
@@ -54,6 +55,16 @@ pub(super) fn turns_test(age: u32, window: &Window, place: &Place<'_>) -> Result
     };
     let bound = |day: Option<NaiveDate>| day.map(days_since_epoch);
     Ok(turns(Turns { age, first: bound(first), last: bound(last) }, col("birth_date"), col("deceased_on")))
+}
+
+/// Whether a contact lives within a distance of a place; the ZIP is read when there is a table to look it up in.
+pub(super) fn near_test(of: &Near) -> Expr {
+    near(of, col("location_lat"), col("location_lon"), of.places.as_ref().map(|_| col("zip")))
+}
+
+/// Whether a contact is placed by the ZIP.
+pub(super) fn placed_by_zip(places: &Places) -> Expr {
+    col("location_lat").is_null().and(has_place(places, col("zip")))
 }
 
 /// A test of a field among these.

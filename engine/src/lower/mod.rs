@@ -10,6 +10,7 @@ mod fields;
 mod gates;
 mod households;
 mod in_lists;
+mod places;
 mod records;
 mod references;
 mod scans;
@@ -20,6 +21,7 @@ mod time;
 use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::lookups::Places;
 use hyperseg_dsl::schema::{Class, FieldType, Schema};
 use hyperseg_dsl::segment::{
     Cmp, ContactTest, Criteria, Criterion, FieldTest, Logic, NumberTest, Operand, Segment, Stage, Test, Which,
@@ -70,12 +72,16 @@ impl Lowering<'_> {
         if self.number_only {
             criteria.sort_by_key(|criterion| cost::rows(self.tables.snapshot(), &criterion.test));
         }
-        let inputs = criteria
+        let mut inputs = criteria
             .into_iter()
             .map(|criterion| self.criterion(&criterion.label, &criterion.test))
             .collect::<Result<Vec<_>>>()?;
-        let stops = self.number_only;
-        let criteria = node(Operation::Criteria { stops }, segment.name.clone(), Vec::new(), inputs);
+        let table = segment.criteria.iter().find_map(|criterion| places::table_of(&criterion.test));
+        if let Some(table) = table {
+            inputs.push(self.placed_by_zip(table)?);
+        }
+        let operation = Operation::Criteria { stops: self.number_only, placed: table.is_some() };
+        let criteria = node(operation, segment.name.clone(), Vec::new(), inputs);
         if self.stages.is_empty() {
             return Ok(criteria);
         }
@@ -84,6 +90,16 @@ impl Lowering<'_> {
             inputs.push(self.set(&stage.test, Some(&format!("stage {}", stage.name)))?);
         }
         Ok(node(Operation::ByStage, String::new(), Vec::new(), inputs))
+    }
+
+    /// Who has no location and a ZIP with a place.
+    fn placed_by_zip(&self, table: &Places) -> Result<LogicalPlan> {
+        let Some(location) = self.schema().contact_field("location") else {
+            return internal_err!("the schema has no location");
+        };
+        let scan = self.tables.contact_scan(location.class, &[])?.build()?;
+        let predicate = fields::placed_by_zip(table);
+        Ok(node(Operation::FieldSet, "placed by ZIP".to_owned(), vec![predicate], vec![scan]))
     }
 
     /// A criterion under its own label.
@@ -168,6 +184,10 @@ impl Lowering<'_> {
             Logic::Leaf(ContactTest::Field(test)) => {
                 self.schema().contact_field(&test.field).map(|field| field.class)
             }
+            Logic::Leaf(ContactTest::Near(_)) => {
+                // Location and ZIP lie in files of one class; a test of the schema says so.
+                self.schema().contact_field("location").map(|field| field.class)
+            }
             Logic::Leaf(ContactTest::Age { .. } | ContactTest::Turns { .. }) => {
                 self.schema().contact_field("birth_date").map(|field| field.class)
             }
@@ -222,6 +242,7 @@ impl Lowering<'_> {
                     Some(on) => fields::age_on(*unit, on, ages, place),
                 }
             }
+            ContactTest::Near(near) => Ok(fields::near_test(near)),
             ContactTest::Turns { age, window } => fields::turns_test(*age, window, place),
             ContactTest::Anniversary { field, window } => fields::anniversary_test(field, window, place),
             ContactTest::Sample(sample) => Ok(in_sample(Share::from(sample), col("contact_id"))),
@@ -300,6 +321,7 @@ impl Lowering<'_> {
             ContactTest::Field(_)
             | ContactTest::Age { .. }
             | ContactTest::Turns { .. }
+            | ContactTest::Near(_)
             | ContactTest::Sample(_)
             | ContactTest::Anniversary { .. } => {
                 internal_err!("a field of no known class")

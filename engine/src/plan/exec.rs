@@ -46,6 +46,11 @@ pub(crate) trait SetOperator: Debug + Send + Sync {
         false
     }
 
+    /// It counts who was placed by the ZIP.
+    fn places_by_zip(&self) -> bool {
+        false
+    }
+
     /// It looks at the inputs of all shards before it answers for one: it gets no streams but [`ShardContext::whole`].
     fn gathers(&self) -> bool {
         false

@@ -8,9 +8,9 @@ use hyperseg_dsl::segment::Stage;
 use super::Engine;
 use super::query::{self, Executed, Wanted, releasable};
 use crate::error::{Error, Result};
-use crate::plan::exec::SetExec;
+use crate::plan::exec::{SetExec, SetOperator};
 use crate::plan::explain;
-use crate::plan::ops::criteria::cumulative;
+use crate::plan::ops::criteria::{PLACED_BY_ZIP, cumulative};
 use crate::plan::ops::gate::MATCHED;
 use crate::plan::ops::stages::{NO_STAGE, in_stage};
 use crate::plan::recipients::{RecipientsExec, arm_counter};
@@ -83,6 +83,7 @@ pub(super) fn count_report(executed: &Executed, request: &Request) -> Result<Cou
     let plan = &executed.planned.physical;
     let missing = || Error::Query { doing: "reporting", kind: "a node is missing" };
     let criteria = node(plan, "CriteriaExec").ok_or_else(missing)?;
+    let placed = operator(&criteria).is_some_and(|operator| operator.places_by_zip());
     let mut removed = Vec::new();
     let mut arms = Vec::new();
     let mut releasable_contacts = None;
@@ -133,6 +134,7 @@ pub(super) fn count_report(executed: &Executed, request: &Request) -> Result<Cou
         segment: request.segment.segment().name.clone(),
         contacts: executed.planned.snapshot.contacts(),
         matched,
+        placed_by_zip: placed.then(|| explain::counter(&criteria, PLACED_BY_ZIP)),
         removed,
         releasable: releasable_contacts,
         arms,
@@ -140,9 +142,14 @@ pub(super) fn count_report(executed: &Executed, request: &Request) -> Result<Cou
     })
 }
 
+fn operator(node: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn SetOperator>> {
+    node.downcast_ref::<SetExec>().map(|set| Arc::clone(set.operator()))
+}
+
 fn gate_reasons(gate: &Arc<dyn ExecutionPlan>) -> Vec<Reason> {
-    let operator = gate.downcast_ref::<SetExec>().map(|set| Arc::clone(set.operator()));
-    operator.and_then(|operator| operator.as_gate().map(|gate| gate.reasons.clone())).unwrap_or_default()
+    operator(gate)
+        .and_then(|operator| operator.as_gate().map(|gate| gate.reasons.clone()))
+        .unwrap_or_default()
 }
 
 fn funnel_report(executed: &Executed, request: &Request) -> Result<FunnelReport> {

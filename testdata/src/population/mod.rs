@@ -164,7 +164,7 @@ const RANGE_CONTACTS: u64 = 16 * people::BLOCK;
 /// Ranges made at once, at density 1. Bounds memory to about 100 bytes × 90 records × 1,024 contacts.
 const RANGES_AT_ONCE: u64 = 4;
 
-/// Writes a population into a folder that is empty or does not exist.
+/// Writes a population into a folder that is empty or does not exist, and into its folder `lookups` where its ZIP codes lie.
 ///
 /// # Errors
 /// A folder that holds something, options out of range, a disk that does not take the files.
@@ -172,6 +172,9 @@ pub fn generate(dir: &Path, options: &Options<'_>) -> Result<Summary, GenerateEr
     let schema = Schema::built_in();
     let frame = frame(options, &schema)?;
     prepare(dir)?;
+    let lookups = dir.join("lookups");
+    std::fs::create_dir(&lookups).map_err(GenerateError::Io)?;
+    std::fs::write(lookups.join("zip.csv"), places::centroids()).map_err(GenerateError::Io)?;
     let shapes = Shapes::new(&schema);
     let names = std::iter::once("contacts").chain(Kind::ALL.iter().map(|kind| kind.name()));
     let mut files: Vec<TableFile> = names.map(|name| TableFile::new(dir, name, options.format)).collect();

@@ -25,6 +25,17 @@ pub(super) struct Place {
     pub(super) asian: u32,
 }
 
+/// The centroids of all ZIP codes as CSV, as `import zip` reads it.
+pub(super) fn centroids() -> String {
+    let mut lines: Vec<String> = PLACES
+        .iter()
+        .map(|(_, place)| format!("{},{},{}\n", place.zip, place.latitude, place.longitude))
+        .collect();
+    lines.sort();
+    lines.dedup();
+    format!("zip,lat,lon\n{}", lines.concat())
+}
+
 /// Draws the place of a household.
 pub(super) fn place(dice: &mut Dice) -> Place {
     dice.weighted(PLACES)

@@ -72,6 +72,8 @@ pub const OPERATORS: &[&str] = &[
     "max",
     "median",
     "min",
+    "near a point",
+    "near a zip",
     "nobody",
     "not followed by",
     "not followed by, open",
@@ -307,6 +309,10 @@ impl Found {
                     self.logic(among, &mut |found, test| found.contact_test(test));
                 }
             }
+            ContactTest::Near(near) => self.add(match near.zip {
+                Some(_) => "near a zip",
+                None => "near a point",
+            }),
             ContactTest::Sample(_) => self.add("sample"),
             ContactTest::Household(household) => {
                 self.add(if household.all { "all member of household" } else { "any member of household" });

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind, Schema, hidden_value};
 use hyperseg_dsl::segment::{
     Cmp, CodePattern, CodeSet, ContactTest, Criteria, Duration, DurationUnit, FieldTest, Filter, Hidden,
-    ListTest, Logic, NumberTest, Operand, OtherField, Param, Period, Quantity, Reference, Selector, Test,
-    TextOp, Turn, Window,
+    LengthUnit, ListTest, Logic, Near, NumberTest, Operand, OtherField, Param, Period, Quantity, Reference,
+    Selector, Test, TextOp, Turn, Window,
 };
 use hyperseg_dsl::value::{Day, Value};
 
@@ -42,7 +42,8 @@ impl<'w> Maker<'w> {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
-            18..=21 => maker.age(),
+            18..=20 => maker.age(),
+            21 => maker.lives_near(),
             22..=24 => maker.anniversary(),
             25..=37 => Logic::Leaf(ContactTest::Has(maker.selector())),
             38..=43 => maker.count(),
@@ -378,6 +379,26 @@ impl<'w> Maker<'w> {
             .collect();
         let present = if self.dice.percent(90) { self.dice.pick(&present).copied() } else { None };
         present.and_then(|name| self.schema.record(name)).or_else(|| self.dice.pick(&self.schema.records))
+    }
+
+    /// A distance from a ZIP or a point; never one on whose edge a place lies.
+    fn lives_near(&mut self) -> Criteria {
+        let zip = if self.dice.percent(40) { self.dice.pick(&palette::ZIPS).copied() } else { None };
+        let lives =
+            self.dice.pick(&self.world.contacts).and_then(|contact| match contact.fields.get("location") {
+                Some(Value::Point(north, east)) => Some((*north, *east)),
+                _ => None,
+            });
+        let point = lives.unwrap_or_else(|| palette::place(&mut self.dice));
+        let (north, east) = zip.map_or(point, |(_, place)| place);
+        Logic::Leaf(ContactTest::Near(Near {
+            north,
+            east,
+            zip: zip.map(|(zip, _)| zip.to_owned()),
+            distance: self.dice.one(&[0.0, 1.5, 25.0, 300.0, 300.0, 6_000.0, 9_000.0, 11_000.0]),
+            unit: self.dice.pick(&LengthUnit::ALL).copied().unwrap_or(LengthUnit::Km),
+            places: super::lookups().places.map(|places| (*places).clone()),
+        }))
     }
 
     fn share(&mut self) -> Criteria {

@@ -24,6 +24,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::lookups::{InMemory, Places};
 use hyperseg_dsl::schema::{Field, RecordKind, Schema};
 use hyperseg_dsl::semantics::{Contact, Record};
 use hyperseg_dsl::value::Value;
@@ -43,6 +44,13 @@ pub struct World {
     pub clock: Clock,
     /// The present, for consent and suppression.
     pub now_micros: i64,
+}
+
+/// What the text of a random segment refers to: places of some of the ZIP codes that contacts have.
+#[must_use]
+pub fn lookups() -> InMemory {
+    let places = palette::ZIPS.into_iter().map(|(zip, place)| (zip.to_owned(), place)).collect();
+    InMemory { places: Places::new(&places).ok().map(Into::into), ..InMemory::default() }
 }
 
 /// Name of the table of contacts in [`rows`].

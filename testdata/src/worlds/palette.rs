@@ -84,6 +84,26 @@ const PREFIXES: [(CodeSystem, &str); 6] = [
 /// Ages at which rules change.
 const AGES: [u32; 9] = [0, 1, 17, 18, 49, 50, 65, 74, 75];
 
+/// Places in which contacts live and from which distances are measured, on the edges of the globe among them.
+const PLACES: [(f64, f64); 8] = [
+    (42.36, -71.06),
+    (42.36, -71.06),
+    (42.38, -71.12),
+    (40.81, -73.05),
+    (0.0, 0.0),
+    (0.0, 180.0),
+    (0.0, -179.9),
+    (-90.0, 0.0),
+];
+
+/// Centroids of the ZIP codes that contacts have, all but one.
+pub(super) const ZIPS: [(&str, (f64, f64)); 2] =
+    [("02138", (42.377, -71.1256)), ("00501", (40.8133, -73.0476))];
+
+pub(super) fn place(dice: &mut Dice) -> (f64, f64) {
+    dice.one(&PLACES)
+}
+
 /// A value of a field.
 pub(super) fn value(dice: &mut Dice, field: &Field, clock: &Clock) -> Value {
     match field.ty {
@@ -109,7 +129,10 @@ pub(super) fn value(dice: &mut Dice, field: &Field, clock: &Clock) -> Value {
             let count = 1 + dice.below(2);
             Value::Categories((0..count).map(|_| category(dice, field)).collect())
         }
-        FieldType::Point => Value::Point(dice.one(&[42.36, 0.0, -90.0]), dice.one(&[-71.06, 0.0, 180.0])),
+        FieldType::Point => {
+            let (north, east) = place(dice);
+            Value::Point(north, east)
+        }
     }
 }
 

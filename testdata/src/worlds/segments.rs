@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hyperseg_dsl::lookups::{Pin, PinKind};
 use hyperseg_dsl::schema::{Channel, Purpose, Schema};
 use hyperseg_dsl::segment::{
     Arm, Cap, Criteria, Criterion, Duration, DurationUnit, Holdout, Logic, Sample, Segment, Split,
@@ -11,7 +12,7 @@ use hyperseg_dsl::semantics::select_all;
 use super::World;
 use super::criteria::Maker;
 use super::dice::Dice;
-use super::text::criteria_text;
+use super::text::{criteria_text, to_text};
 
 /// How often to draw again for a segment that takes some of the contacts but not all.
 const DRAWS_MAX: u64 = 8;
@@ -63,8 +64,8 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
     let dice = &mut maker.dice;
     // Push needs no address and treatment no grant, so that criteria are seen; the others show the gates.
     let (purpose, channel) = match dice.below(10) {
-        0..=4 => (Purpose::Treatment, Channel::Push),
-        5..=6 => (Purpose::Treatment, Channel::Email),
+        0..=5 => (Purpose::Treatment, Channel::Push),
+        6 => (Purpose::Treatment, Channel::Email),
         7 => (Purpose::Marketing, Channel::Email),
         _ => {
             let purpose = dice.pick(Purpose::ALL).copied().unwrap_or(Purpose::Treatment);
@@ -93,7 +94,7 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
             output.push(name.to_owned());
         }
     }
-    Segment {
+    let mut segment = Segment {
         name: format!("random_{seed}"),
         title: dice.percent(30).then(|| "A \"title\"".to_owned()),
         purpose: Some(purpose),
@@ -110,7 +111,18 @@ fn draw(seed: u64, number: u64, schema: &Schema, world: &World) -> Segment {
         params: maker.params,
         pins: Vec::new(),
         canonical: String::new(),
+    };
+    // As the resolver does: what distances were looked up in.
+    if to_text(&segment).contains("location within") {
+        let places = super::lookups().places.into_iter();
+        let pin = |sha256: &str| Pin {
+            kind: PinKind::Zip,
+            name: "centroids".to_owned(),
+            sha256: sha256.to_owned(),
+        };
+        segment.pins.extend(places.map(|places| pin(places.sha256())));
     }
+    segment
 }
 
 fn seed_text(dice: &mut Dice) -> String {

@@ -224,6 +224,7 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
                     | ContactTest::Observed { .. }
                     | ContactTest::Age { .. }
                     | ContactTest::Turns { .. }
+                    | ContactTest::Near(_)
                     | ContactTest::Anniversary { .. }
                     | ContactTest::Rank(_)
                     | ContactTest::Sample(_)
@@ -270,6 +271,7 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
         ContactTest::Field(_)
         | ContactTest::Age { .. }
         | ContactTest::Turns { .. }
+        | ContactTest::Near(_)
         | ContactTest::Sample(_)
         | ContactTest::Anniversary { .. } => Vec::new(),
     }

@@ -8,7 +8,7 @@ use hyperseg_dsl::schema::{Field, FieldType, Schema};
 use hyperseg_dsl::segment::{
     AgeUnit, Amount, Anchor, Asks, Cmp, CodeSet, ContactTest, Counted, Criteria, Duration, DurationUnit,
     Event, FieldTest, Filter, Link, Logic, NumberTest, Operand, Reference, Relation, Sample, Segment,
-    Selector, Sequence, Shift, Size, Start, Test, TextOp, Which, Window,
+    Selector, Sequence, Shift, Size, Start, Test, TextOp, Window,
 };
 use hyperseg_dsl::semantics::select_all;
 use hyperseg_dsl::value::Value;
@@ -159,6 +159,14 @@ impl Printer {
                 let unit = if *unit == AgeUnit::Months { " in months" } else { "" };
                 let on = on.as_ref().map(|on| format!(" on {}", anchor(on))).unwrap_or_default();
                 format!("age{unit}{on} {}", number_test(test))
+            }
+            ContactTest::Near(near) => {
+                let number = near.distance.to_string();
+                let centre = match &near.zip {
+                    Some(zip) => format!("zip \"{zip}\""),
+                    None => format!("point({}, {})", near.north, near.east),
+                };
+                format!("location within {number} {} of {centre}", near.unit.word(&number))
             }
             ContactTest::Turns { age, window } => format!("turns {age} {}", window_text(window)),
             ContactTest::Anniversary { field, window } => {
@@ -518,7 +526,12 @@ pub fn to_case(world: &World, segment: &Segment) -> String {
     let zone = world.clock.zone.name();
     let _ = write!(text, "```as-of\n{}[{zone}]\n```\n\n", instant(world.clock.as_of_micros));
     let _ = write!(text, "```now\n{}\n```\n\n", instant(world.now_micros));
-    let _ = write!(text, "```segment\n{}```\n", to_text(segment));
+    let source = to_text(segment);
+    if source.contains("location within") {
+        let lines = super::lookups().places.map(|places| places.document().to_owned());
+        let _ = write!(text, "```zip\n{}```\n\n", lines.unwrap_or_default());
+    }
+    let _ = write!(text, "```segment\n{source}```\n");
     let schema = Schema::built_in();
     let Ok(bound) = segment.bind(&BTreeMap::new()) else { return text };
     let mut recipients = BTreeSet::new();

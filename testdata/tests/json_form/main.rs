@@ -41,7 +41,7 @@ fn sources() -> Vec<(String, String, InMemory)> {
     for seed in 0..RANDOM {
         let world = worlds::world(seed);
         let text = worlds::to_text(&worlds::segment(seed, &world));
-        sources.push((format!("random {seed}"), text, InMemory::default()));
+        sources.push((format!("random {seed}"), text, worlds::lookups()));
     }
     sources.retain(|(_, source, _)| to_json(source, &Schema::built_in()).is_ok());
     assert!(sources.len() > 350, "{}", sources.len());

@@ -44,7 +44,8 @@ pub fn loaded() -> &'static Loaded {
 
 /// Reads every Parquet file of a folder.
 pub fn load(dir: &Path) -> Loaded {
-    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let entries =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     entries
         .map(|path| {
             let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();

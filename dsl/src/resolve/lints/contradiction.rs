@@ -93,6 +93,7 @@ impl Facts for ContactTest {
             Self::Age { .. }
             | Self::Aggregate { .. }
             | Self::Turns { .. }
+            | Self::Near(_)
             | Self::Anniversary { .. }
             | Self::Has(_)
             | Self::Observed { .. }

@@ -78,7 +78,10 @@ fn of_test(test: &ContactTest, schema: &Schema) -> Option<Class> {
         ContactTest::Rank(rank) => {
             of_amount(&rank.amount, schema).or_else(|| of_criteria(rank.among.as_ref()?, schema))
         }
-        ContactTest::Age { .. } | ContactTest::Turns { .. } | ContactTest::Sample(_) => None,
+        ContactTest::Age { .. }
+        | ContactTest::Turns { .. }
+        | ContactTest::Near(_)
+        | ContactTest::Sample(_) => None,
         ContactTest::Has(selector)
         | ContactTest::Observed { selector, .. }
         | ContactTest::DaysCovered { selector, .. }

@@ -18,7 +18,12 @@ use crate::sets::ShardSet;
 pub(crate) struct Criteria {
     /// Nothing more is read once nobody is left.
     pub(crate) stops: bool,
+    /// The last input says who is placed by the ZIP; of those who are left it is counted how many.
+    pub(crate) placed: bool,
 }
+
+/// Name of the counter of contacts that are left and were placed by their ZIP.
+pub(crate) const PLACED_BY_ZIP: &str = "placed_by_zip";
 
 /// Name of the counter of contacts left after the criterion at this place.
 pub(crate) fn cumulative(place: usize) -> String {
@@ -31,8 +36,14 @@ impl SetOperator for Criteria {
         "CriteriaExec"
     }
 
+    fn places_by_zip(&self) -> bool {
+        self.placed
+    }
+
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
         let mut so_far = ShardSet::constant(shard.contacts, true);
+        let mut inputs = inputs;
+        let placed = if self.placed { inputs.pop() } else { None };
         for (place, input) in inputs.into_iter().enumerate() {
             so_far = so_far.and(&read_set(input, shard).await?);
             let left = so_far.count_true();
@@ -40,6 +51,10 @@ impl SetOperator for Criteria {
             if self.stops && left == 0 {
                 return Ok(ShardSet::constant(shard.contacts, false));
             }
+        }
+        if let Some(placed) = placed {
+            let placed = read_set(placed, shard).await?;
+            shard.count(PLACED_BY_ZIP, so_far.and(&placed).count_true());
         }
         Ok(so_far)
     }

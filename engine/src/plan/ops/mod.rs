@@ -111,6 +111,8 @@ pub(crate) enum Operation {
     Criteria {
         /// Nothing more is read once nobody is left.
         stops: bool,
+        /// The last input is no criterion: it says who is placed by the ZIP, to be counted among those who are left.
+        placed: bool,
     },
     /// The first input without the others, which are the gates in order.
     Gate(Vec<Reason>),
@@ -274,7 +276,9 @@ impl Operation {
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
             (Self::Rank(place), None) => Arc::new(rank::Rank::new(*place)),
             (Self::Tails(asked), None) => Arc::new(tails::Tails::new(asked.clone())),
-            (Self::Criteria { stops }, None) => Arc::new(criteria::Criteria { stops: *stops }),
+            (Self::Criteria { stops, placed }, None) => {
+                Arc::new(criteria::Criteria { stops: *stops, placed: *placed })
+            }
             (operation, _) => return internal_err!("{} with other expressions", operation.name()),
         };
         Ok(operator)
