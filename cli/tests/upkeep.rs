@@ -76,7 +76,7 @@ fn status_says_what_is_there_and_what_is_left() {
     let name = format!("data/data/{}.parquet", "00000000-0000-4000-8000-000000000000");
     std::fs::copy(stray, world.path(&name)).unwrap();
     let ran = world.run(&["status", "-d", "data"]).expect(0);
-    assert!(ran.out.contains("1 half-written file, 1 data file that no generation names"), "{}", ran.out);
+    assert!(ran.out.contains("1 half-written file, 1 file that no generation names"), "{}", ran.out);
     assert!(ran.out.contains("generation  2 of "), "{}", ran.out);
 }
 

@@ -47,21 +47,27 @@ impl HierarchyBuilder {
     /// Adds that one code lies under another. A code that is said to lie under itself is known, and no more.
     ///
     /// # Errors
-    /// What is wrong, without the codes: one is empty or holds a blank, or there are too many pairs.
+    /// What is wrong, without the codes: one is empty or holds a blank, or there are too many pairs. Nothing of the pair is
+    /// known then.
     pub fn add(&mut self, ancestor: &str, descendant: &str) -> Result<(), String> {
-        let pair = (self.place(ancestor)?, self.place(descendant)?);
+        let (ancestor, descendant) = (self.normal(ancestor)?, self.normal(descendant)?);
         if self.pairs.len() >= PAIRS_MAX {
             return Err(format!("there are more than {PAIRS_MAX} pairs"));
         }
+        let pair = (self.place(ancestor)?, self.place(descendant)?);
         self.pairs.push(pair);
         Ok(())
     }
 
-    fn place(&mut self, code: &str) -> Result<u32, String> {
+    fn normal(&self, code: &str) -> Result<String, String> {
         let code = self.system.normal(code).ok_or("a code is empty")?;
         if code.contains(char::is_whitespace) {
             return Err("a code holds a blank".to_owned());
         }
+        Ok(code)
+    }
+
+    fn place(&mut self, code: String) -> Result<u32, String> {
         let next = u32::try_from(self.places.len()).map_err(|_| "there are too many codes")?;
         Ok(*self.places.entry(code).or_insert(next))
     }
