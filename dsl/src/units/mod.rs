@@ -2,7 +2,7 @@
 //!
 //! In: the unit that a result was reported in, the unit that a criterion asks for, the code of what was measured. Out:
 //! how a number of the one becomes a number of the other, or nothing when it cannot be. Mass and amount of substance
-//! are converted by the molar mass of [what was measured](analytes); everything else by [size alone](atoms).
+//! are converted by the molar mass of what was measured (`analytes`); everything else by size alone (`atoms`).
 //!
 //! A converted number is rounded to 12 significant digits, so that 0.07 g/dL is 70 mg/dL and not a little more. A
 //! number in the unit that is asked for stays as it is.
