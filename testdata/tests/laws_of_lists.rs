@@ -105,7 +105,10 @@ fn the_other_direction_takes_the_other_end() {
 fn others_only_take_places_away() {
     each(|seed, world, segment| {
         let bound = segment.bind(&BTreeMap::new()).unwrap();
-        if !ranks_of(bound.segment(), &world.clock).is_empty() {
+        // Ranks are about everybody, households about who lives together.
+        if !ranks_of(bound.segment(), &world.clock).is_empty()
+            || to_text(segment).contains("member of household")
+        {
             return;
         }
         let schema = Schema::built_in();
