@@ -219,10 +219,20 @@ impl Context {
     }
 
     /// The stages by which the contacts of a segment are counted: those of its file, or the ones that are built in.
-    pub fn stages(&self, engine: &Engine, request: &Request) -> Outcome<Vec<Stage>> {
+    /// The text is checked with what the segment was compiled with; a file of which that cannot be said has no stages to
+    /// count by, rather than others.
+    pub fn stages(&self, place: &str, engine: &Engine, request: &Request) -> Outcome<Vec<Stage>> {
         let snapshot = engine.dataset().snapshot()?;
         let schema = snapshot.schema();
-        let own = hyperseg_dsl::check(&request.source, schema).stages;
+        let lookups = FileLookups::of(&Place::parse(place).file, engine.dataset())?;
+        let checked = hyperseg_dsl::check(&request.source, Known::new(schema, &lookups));
+        if checked.has_errors() {
+            return Err(Failure::new(
+                Exit::Compile,
+                "the stages of the file do not compile any more".to_owned(),
+            ));
+        }
+        let own = checked.stages;
         let stages = if own.is_empty() { Stages::built_in(schema) } else { Some(own) };
         stages.map(|stages| stages.list().to_vec()).ok_or_else(|| {
             Failure::usage("the stages that are built in ask for what this dataset's schema does not have")

@@ -43,6 +43,15 @@ fn files_lie_beside_the_segment() {
     let described = world.run(&["describe", "team/s.seg"]).expect(0).out;
     assert!(described.contains("Sets were closed against file \"lists/zips.csv\""), "{described}");
 
+    // The file's own stages count, also when the text needs another file to compile.
+    world
+        .write("team/staged.seg", "stage near = zip in @\"lists/zips.csv\"\nsegment s where in stage near\n");
+    let funnel = ["funnel", "team/staged.seg", "-d", "data", "--by-stage", "--format", "json"];
+    let found: Value = serde_json::from_str(&world.run(&funnel).expect(0).out).unwrap();
+    let stages = found["stages"]["stages"].as_array().unwrap();
+    assert_eq!((stages.len(), stages[0]["name"].as_str()), (1, Some("near")), "{stages:?}");
+    assert_eq!(stages[0]["contacts"].as_u64(), Some(inline));
+
     refused(&world, "segment s where zip in @\"gone.csv\"\n", "there is no such file");
     refused(&world, "segment s where zip in @\"/etc/passwd\"\n", "relative to the folder");
     refused(&world, "segment s where zip in @\"team\"\n", "it is not a file");

@@ -41,7 +41,8 @@ impl Funnel {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
         let format = context.report_format()?;
         let (engine, request) = context.request(&self.segment, ConsentAge::Unlimited)?;
-        let stages = if self.by_stage { context.stages(&engine, &request)? } else { Vec::new() };
+        let stages =
+            if self.by_stage { context.stages(&self.segment, &engine, &request)? } else { Vec::new() };
         let report = interrupt::block_on(async { Ok(engine.funnel_by_stage(&request, &stages).await?) })?;
         context.report(format, &report, || waterfall(&report), || table(&report))?;
         Ok(Exit::Done)
