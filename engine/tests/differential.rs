@@ -4,7 +4,8 @@
 //! It says which operators the segments used, how often, and how many of their criteria tell contacts apart; one that
 //! none uses is a failure.
 //!
-//! `HYPERSEG_DIFFERENTIAL=1000` tries that many worlds, `HYPERSEG_SEED=7` starts at another seed.
+//! `HYPERSEG_DIFFERENTIAL=1000` tries that many worlds, `HYPERSEG_SEED=7` starts at another seed,
+//! `HYPERSEG_SEGMENTS=100` asks so many segments of each world.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 mod support;
@@ -16,6 +17,9 @@ use support::{Fixture, Layout, compare, difference};
 
 const SEGMENTS_PER_WORLD: u64 = 12;
 
+/// A segment's seed is that of its world times this, and its number.
+const SEGMENTS_PER_WORLD_MAX: u64 = 1_000;
+
 #[test]
 fn the_engine_agrees_with_the_reference() {
     let number = |name: &str, default: u64| {
@@ -23,6 +27,8 @@ fn the_engine_agrees_with_the_reference() {
     };
     let worlds = number("HYPERSEG_DIFFERENTIAL", 12);
     let first = number("HYPERSEG_SEED", 1);
+    let of_each = number("HYPERSEG_SEGMENTS", SEGMENTS_PER_WORLD);
+    assert!(of_each <= SEGMENTS_PER_WORLD_MAX, "at most {SEGMENTS_PER_WORLD_MAX} segments of a world");
     let mut segments = 0;
     let mut telling = 0;
     let mut coverage = Coverage::default();
@@ -30,8 +36,8 @@ fn the_engine_agrees_with_the_reference() {
         let world = world(seed);
         let layout = layouts()[(seed % 6) as usize];
         let fixture = Fixture::new(&world, layout);
-        for number in 0..SEGMENTS_PER_WORLD {
-            let segment = segment(seed * 1_000 + number, &world);
+        for number in 0..of_each {
+            let segment = segment(seed * SEGMENTS_PER_WORLD_MAX + number, &world);
             segments += 1;
             coverage.add(&segment, &world);
             let matched = match compare(&fixture, &world, &segment) {
@@ -58,7 +64,7 @@ fn missing_operators(first: u64, coverage: &mut Coverage) -> u64 {
         }
         let world = world(seed);
         for number in 0..SEGMENTS_PER_WORLD {
-            let segment = segment(seed * 1_000 + number, &world);
+            let segment = segment(seed * SEGMENTS_PER_WORLD_MAX + number, &world);
             let mut criteria = segment.criteria.iter().chain(&segment.exclude);
             if !criteria.any(|criterion| used(&criterion.test).iter().any(|used| missing.contains(used))) {
                 continue;

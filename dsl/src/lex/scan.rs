@@ -35,6 +35,12 @@ pub(super) fn token(input: &str) -> Scanned {
     if let Some(scanned) = text::scan(input) {
         return scanned;
     }
+    // Long lists are half commas: what no name, number or other language's spelling starts with is a sign at once.
+    if input.starts_with(['(', ')', '{', '}', ',', ':', '@', '+', '-', '%'])
+        && let Ok((rest, sign)) = sign(input)
+    {
+        return Scanned::plain(input.len() - rest.len(), TokenKind::Sign(sign));
+    }
     if let Ok((_, word)) = word(input) {
         return Scanned::plain(word.len(), TokenKind::Word(word.to_owned()));
     }

@@ -14,6 +14,9 @@ pub(super) fn scan(input: &str) -> Option<Scanned> {
         '‘' | '’' => &['’', '‘'],
         _ => return None,
     };
+    if let Some(plain) = plain(input) {
+        return Some(plain);
+    }
     let mut text = String::new();
     let mut findings = Vec::new();
     if open != '"' {
@@ -55,6 +58,14 @@ pub(super) fn scan(input: &str) -> Option<Scanned> {
         }
     }
     Some(unterminated(input, input.len(), text, findings))
+}
+
+/// A text in double quotes that holds no escape, as nearly all are.
+fn plain(input: &str) -> Option<Scanned> {
+    let inner = input.strip_prefix('"')?;
+    let end = inner.find(['"', '\\', '\n'])?;
+    let text = inner.get(..end).filter(|_| inner.as_bytes().get(end) == Some(&b'"'))?;
+    Some(Scanned { length: end + 2, kind: Some(TokenKind::Text(text.to_owned())), findings: Vec::new() })
 }
 
 fn unterminated(input: &str, end: usize, text: String, mut findings: Vec<Diagnostic>) -> Scanned {

@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use unicode_normalization::UnicodeNormalization as _;
-
 use super::valuesets::{Patterns, joined};
 use super::{Resolver, Scope};
 use crate::ast::{Ident, Span, Text};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::lookups::{CodeRow, FILE_BYTES_MAX, Pin, PinKind, Problem, Refusal, from_csv, sha256_hex, values};
-use crate::schema::{Field, FieldType, ZIP, is_stored_zip};
+use crate::schema::{Field, FieldType, ZIP, is_stored_zip, normal_text};
 use crate::segment::{CodeSet, Filter, Operand, Test};
 use crate::value::Value;
 
@@ -146,7 +144,7 @@ impl<'a> Resolver<'a> {
                 _ => !is_zip || is_stored_zip(&cell),
             };
             if fits {
-                found.insert(cell.nfc().collect());
+                found.insert(normal_text(&cell));
             } else if wrong.is_some() {
                 more += 1;
             } else {

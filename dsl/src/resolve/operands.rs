@@ -1,7 +1,5 @@
 //! Values in the type that their place asks for.
 
-use unicode_normalization::UnicodeNormalization as _;
-
 use super::anchors::literal_shifted;
 use super::field_test::readable;
 use super::windows::exact;
@@ -9,7 +7,7 @@ use super::{Resolver, Scope};
 use crate::ast::{Span, Value, ValueKind};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::parse::field_against_field;
-use crate::schema::{Field, FieldType, parse_money};
+use crate::schema::{Field, FieldType, normal_text, parse_money};
 use crate::segment::{Duration, Operand, Param, Shift};
 use crate::suggest;
 use crate::value::Value as Typed;
@@ -99,7 +97,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn literal_of_type(&self, ty: FieldType, value: &Value) -> Option<Typed> {
         match (&value.kind, ty) {
             (ValueKind::Text(text), FieldType::Text) => {
-                (!text.is_empty()).then(|| Typed::Text(text.nfc().collect()))
+                (!text.is_empty()).then(|| Typed::Text(normal_text(text)))
             }
             (ValueKind::Number(text), FieldType::Int) => match text.parse::<i64>() {
                 Ok(whole) => Some(Typed::Int(whole)),

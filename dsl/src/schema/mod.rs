@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use codes::CodeSystem;
 pub use money::{format_money, parse_money};
 pub use parse::ExpectedType;
-pub(crate) use parse::{ZIP, is_stored_zip};
+pub(crate) use parse::{ZIP, is_stored_zip, normal_text};
 
 use crate::value::Value;
 

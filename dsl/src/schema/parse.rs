@@ -111,8 +111,13 @@ pub(crate) fn is_stored_zip(text: &str) -> bool {
     text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// The text in NFC. ASCII always is, and long lists are ASCII.
+pub(crate) fn normal_text(text: &str) -> String {
+    if text.is_ascii() { text.to_owned() } else { text.nfc().collect() }
+}
+
 fn text_value(field: &str, text: &str) -> Option<Value> {
-    let normal: String = text.nfc().collect();
+    let normal = normal_text(text);
     if field == ZIP {
         return normal_zip(&normal).map(|zip| Value::Text(zip.to_owned()));
     }

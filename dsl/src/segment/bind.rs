@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use unicode_normalization::UnicodeNormalization as _;
-
 use super::anchor::shifted;
 use super::{
     Amount, Anchor, Asks, ContactTest, Criteria, Criterion, FieldTest, Filter, Logic, NumberTest, Operand,
@@ -133,7 +131,7 @@ impl Segment {
 fn parse_param(ty: &FieldType, text: &str) -> Option<Value> {
     match ty {
         // As literals are read, and as stored text is.
-        FieldType::Text => (!text.is_empty()).then(|| Value::Text(text.nfc().collect())),
+        FieldType::Text => (!text.is_empty()).then(|| Value::Text(crate::schema::normal_text(text))),
         FieldType::Int => text.parse().ok().map(Value::Int),
         FieldType::Number => text.parse().ok().filter(|n: &f64| n.is_finite()).map(Value::Number),
         FieldType::Money => crate::schema::parse_money(text).map(Value::Money),

@@ -2,6 +2,7 @@
 
 mod age;
 mod age_at;
+mod among;
 mod anniversary;
 mod anniversary_between;
 mod list;
@@ -16,6 +17,7 @@ mod turns;
 
 pub(crate) use age::{age_number, age_test};
 pub(crate) use age_at::age_at;
+pub(crate) use among::{Texts, among, as_among};
 pub(crate) use anniversary::{Returns, anniversary};
 pub(crate) use anniversary_between::anniversary_between;
 pub(crate) use list::{ListOf, list_test};

@@ -17,7 +17,7 @@ use super::anchors::Place;
 use super::time::{Stretch, after, before, fixed_day, stretch};
 use super::{bounds, literal, number, relation};
 use crate::functions::{
-    Against, ListOf, Reported, Returns, Shifts, TextTest, Turns, age_at, age_test, anniversary,
+    Against, ListOf, Reported, Returns, Shifts, TextTest, Texts, Turns, age_at, age_test, among, anniversary,
     anniversary_between, has_place, list_test, local_day, near, shifted_day, text, turns,
 };
 
@@ -306,6 +306,13 @@ fn one_of(field: &Field, column: &Expr, operands: &[Operand], clock: &Clock) -> 
             operands.iter().map(|operand| number(operand).map(lit)).collect::<Result<Vec<_>>>()?;
         return Ok(cast(column.clone(), arrow::datatypes::DataType::Float64).in_list(constants, false));
     }
+    if field.ty == FieldType::Text {
+        let texts = operands.iter().map(|operand| match literal(operand)? {
+            Value::Text(text) => Ok(text.as_str()),
+            _ => internal_err!("a text was expected"),
+        });
+        return Ok(among(Texts::new(texts.collect::<Result<Vec<_>>>()?.into_iter()), column.clone()));
+    }
     let mut constants = Vec::with_capacity(operands.len());
     for operand in operands {
         constants.push(comparable(field, column, literal(operand)?)?.1);
@@ -332,11 +339,13 @@ fn pattern_test<'a>(column: &Expr, patterns: impl Iterator<Item = &'a CodePatter
         let code = pattern.code.to_string();
         match pattern.under.then(|| behind_prefix(&code)).flatten() {
             Some(end) => tests.push(column.clone().gt_eq(lit(code)).and(column.clone().lt(lit(end)))),
-            None => exact.push(lit(code)),
+            None => exact.push(code),
         }
     }
-    if !exact.is_empty() {
-        tests.push(column.clone().in_list(exact, false));
+    match exact.as_slice() {
+        [] => {}
+        [code] => tests.push(column.clone().eq(lit(code.as_str()))),
+        _ => tests.push(among(Texts::new(exact.into_iter()), column.clone())),
     }
     tests.into_iter().reduce(Expr::or)
 }

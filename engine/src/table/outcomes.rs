@@ -21,6 +21,8 @@ use datafusion::physical_expr::expressions::{
 };
 use hyperseg_storage::file::{Block, Bounds};
 
+use crate::functions::{Texts, as_among};
+
 /// A set of truth values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Outcomes(u8);
@@ -94,6 +96,11 @@ pub(crate) enum Test {
         column: String,
         constants: Vec<Constant>,
         negated: bool,
+    },
+    /// One of these texts.
+    Among {
+        column: String,
+        texts: Texts,
     },
     IsNull {
         column: String,
@@ -177,6 +184,7 @@ impl Test {
             Self::IsNullOr { column, test } => column == name && test.is_only_of(name),
             Self::Compare { column, .. }
             | Self::In { column, .. }
+            | Self::Among { column, .. }
             | Self::IsNull { column }
             | Self::Precision { column, .. }
             | Self::Flag { column } => column == name,
@@ -209,6 +217,9 @@ impl Test {
             let mut constants = constants.collect::<Option<Vec<_>>>()?;
             constants.sort_by(|a, b| a.compare(b).unwrap_or(Ordering::Equal));
             return Some(Self::In { column: number(list.expr())?, constants, negated: list.negated() });
+        }
+        if let Some((texts, tested)) = as_among(expr) {
+            return Some(Self::Among { column: column(tested)?, texts: texts.clone() });
         }
         if let Some(value) = literal(expr) {
             return match value {
@@ -255,6 +266,10 @@ impl Test {
                 let found = values(block(column), rows, |low, high| contained(low, high, constants));
                 if *negated { found.not() } else { found }
             }
+            Self::Among { column, texts } => values(block(column), rows, |low, high| match (low, high) {
+                (Constant::Text(low), Constant::Text(high)) => Some(texts.contained(low, high)),
+                _ => None,
+            }),
             Self::Precision { column, number } => match block(column) {
                 Some(Block { missing, bounds: Bounds::Int { precisions, .. } }) => {
                     let bit = 1 << number;
@@ -386,6 +401,7 @@ mod tests {
     use hyperseg_storage::file::PageDirectory;
 
     use super::*;
+    use crate::functions::among;
 
     /// Numbers that look random.
     struct Dice(u64);
@@ -438,7 +454,7 @@ mod tests {
             };
         }
         let number = dice.roll(9) as i16;
-        match dice.roll(9) {
+        match dice.roll(10) {
             0 => compare(dice, col("place"), lit(number)),
             1 => col("place").in_list(vec![lit(number), lit(3_i16), lit(4_i16)], dice.roll(2) == 0),
             2 => compare(dice, col("time"), lit(i64::from(number) * 3)),
@@ -449,6 +465,10 @@ mod tests {
                 compare(dice, wide, lit(f64::from(number) / 2.0))
             }
             6 => compare(dice, col("code"), lit(format!("E1{number}"))),
+            8 => {
+                let texts = [number, number + 2].map(|number| format!("E1{number}"));
+                among(Texts::new(texts.into_iter()), col("code"))
+            }
             7 => [col("flag"), col("code").is_not_null(), col("flag").is_null()][number as usize % 3].clone(),
             _ => lit(ScalarValue::Boolean([None, Some(true), Some(false)][number as usize % 3])),
         }

@@ -45,11 +45,13 @@ pub(super) fn record(scribe: &mut Scribe<'_>, dice: &mut Dice, illnesses: &[Illn
 
 fn class(dice: &mut Dice, illnesses: &[Illness]) -> &'static str {
     let burden = u32::try_from(illnesses.len()).unwrap_or(0).min(8);
+    // Heart failure takes people to hospital like no other of these diseases.
+    let heart = if illnesses.iter().any(|illness| illness.tag == Tag::HeartFailure) { 6 } else { 0 };
     dice.weighted(&[
         (72, "ambulatory"),
         (11, "virtual"),
         (8, "emergency"),
-        (2 + burden / 2, "inpatient"),
+        (2 + burden / 2 + heart, "inpatient"),
         (1 + burden / 3, "home"),
         (2, "observation"),
     ])
