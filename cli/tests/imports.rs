@@ -95,3 +95,57 @@ fn an_interrupted_command_leaves_nothing() {
         std::fs::read_dir(world.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["home"]);
 }
+
+#[test]
+fn what_a_contact_said_before_is_found_again() {
+    let world =
+        world(b"contact_id,insurance_type,city\na,commercial,Boston\nb,commercial,Salem\nc,medicaid,Salem\n");
+    let count = |criterion: &str, more: &[&str]| {
+        world.write("s.seg", &format!("segment s where {criterion}\n"));
+        let args = [&["count", "s.seg", "-d", "data", "--format", "json"], more].concat();
+        let ran = world.run(&args).expect(0);
+        serde_json::from_str::<serde_json::Value>(&ran.out).unwrap()["matched"].as_u64().unwrap()
+    };
+    let again = |rows: &str, more: &[&str]| {
+        std::fs::write(world.path("crm/contacts.csv"), rows).unwrap();
+        import(&world, more)
+    };
+    import(&world, &["--changed-at", "2026-01-05"]).expect(0);
+    assert_eq!(count("insurance_type changed in last 1 year", &[]), 0, "the first import changes nothing");
+    assert_eq!(count("insurance_type was commercial in last 1 day", &[]), 2);
+
+    again("contact_id,insurance_type\na,medicaid\n", &["--changed-at", "2026-02-05T09:00"]).expect(0);
+    again("contact_id,city\na,Lowell\nb,Lowell\n", &[]).expect(0);
+    let moved = "insurance_type changed from commercial to medicaid on 2026-02-05";
+    assert_eq!(count(moved, &[]), 1);
+    assert_eq!(count("city changed to \"Lowell\" in last 1 day", &[]), 2);
+    assert_eq!(count("insurance_type was commercial before 2026-02-05", &[]), 2);
+    assert_eq!(count("insurance_type was commercial after 2026-02-05", &[]), 1);
+    // An earlier moment, and an earlier generation, know less.
+    assert_eq!(count(moved, &["--as-of", "2026-02-05T08:00"]), 0);
+    assert_eq!(count("insurance_type was medicaid on 2026-02-05", &["--as-of", "2026-02-05T08:00"]), 1);
+    assert_eq!(count(moved, &["--generation", "2"]), 0);
+    assert_eq!(count(moved, &["--generation", "3"]), 1);
+
+    world.write("s.seg", &format!("segment s where {moved}\n"));
+    let why = world.run(&["why", "s.seg", "--contact", "a", "-d", "data"]).expect(0).out;
+    assert!(
+        why.contains("change of insurance_type: at 2026-02-05T09:00:00Z, from commercial, to medicaid"),
+        "{why}"
+    );
+    let plan = world.run(&["plan", "--analyze", "s.seg", "-d", "data"]).expect(0).out;
+    assert!(plan.contains("HasChangeExec") && plan.contains("contact history (demographic)"), "{plan}");
+
+    // Times do not go back, and not ahead of now.
+    let late = again("contact_id,city\na,Salem\n", &["--changed-at", "2026-02-01"]);
+    late.refused(1, &["2026-02-01T23:59:59", "in the order of their times"]);
+    let early = again("contact_id,city\na,Salem\n", &["--changed-at", "2999-01-01"]);
+    early.refused(1, &["lies ahead"]);
+    again("contact_id,city\na,Salem\n", &["--changed-at", "soon"]).refused(2, &["--changed-at"]);
+    assert_eq!(count("city = \"Salem\"", &[]), 1);
+
+    world.run(&["compact", "-d", "data"]).expect(0);
+    assert_eq!(count(moved, &[]), 1);
+    world.run(&["forget", "--contact", "a", "--yes", "-d", "data"]).expect(0);
+    assert_eq!((count(moved, &[]), count("city changed in last 1 day", &[])), (0, 1));
+}

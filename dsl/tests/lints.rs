@@ -27,6 +27,7 @@ fn ages() -> Vec<Contact> {
         .map(|age| Contact {
             fields: [("birth_date".to_owned(), Value::Date(born(age)))].into(),
             records: vec![],
+            changes: vec![],
         })
         .collect()
 }
@@ -83,6 +84,7 @@ fn windows_without_a_day_take_no_record() {
         .map(|at| Contact {
             fields: [("contact_id".to_owned(), Value::Text("c".to_owned()))].into(),
             records: vec![record(at)],
+            changes: vec![],
         })
         .collect();
     let lengths = [

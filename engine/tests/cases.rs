@@ -30,7 +30,9 @@ fn every_case_holds_on_encrypted_files() {
         let world = World { contacts: case.contacts.clone(), clock: case.clock, now_micros: case.now_micros };
         // Compacting must change nothing: every other case is looked at after it.
         let compacted = run % 2 == 1;
-        let mixed = Layout { shard_contacts: 2, page_rows: 1, corrected: true, ..Layout::default() };
+        // Corrections of contacts would be changes that a case with a history does not know.
+        let corrected = case.contacts.iter().all(|contact| contact.changes.is_empty());
+        let mixed = Layout { shard_contacts: 2, page_rows: 1, corrected, ..Layout::default() };
         for layout in [Layout::default(), Layout { compacted, ..mixed }] {
             let fixture = Fixture::new(&world, layout);
             if let Some(expected) = &case.expected.recipients {

@@ -9,6 +9,8 @@ mod support;
 mod clientele;
 #[path = "scope/economy.rs"]
 mod economy;
+#[path = "scope/history.rs"]
+mod history;
 #[path = "scope/pruning.rs"]
 mod pruning;
 

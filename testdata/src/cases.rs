@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `contacts` | CSV, one column per contact field, empty cell = missing |
 //! | `records KIND` | CSV, `contact_id`, `at` and other fields; `record_id` is numbered when absent |
+//! | `history` | CSV, `contact_id`, `field`, `at`, `old`, `new`: changes of contact fields, which lead to what `contacts` says |
 //! | `as-of` | an instant as `--as-of` takes it; the zone in brackets is the run's, UTC without |
 //! | `now` | the present for consent and suppression; as_of when absent |
 //! | `params` | lines of `name value` |
@@ -24,6 +25,7 @@
 //!
 //! What is not understood is an error, so that no expectation is skipped by a slip of the pen.
 
+mod history;
 mod lookups;
 mod markdown;
 mod table;
@@ -235,6 +237,9 @@ fn case(file: &str, sections: &[&Section]) -> Result<Case, Problem> {
         Some(block) => clock(block, Tz::UTC)?,
         None => return Err((last.line, "the case has no as-of".to_owned())),
     };
+    if let Some(block) = blocks.get("history") {
+        history::changes(block, &schema, clock.zone, &mut contacts)?;
+    }
     let now_micros = match blocks.get("now") {
         Some(block) => self::clock(block, clock.zone)?.as_of_micros,
         None => clock.as_of_micros,
@@ -259,9 +264,10 @@ fn case(file: &str, sections: &[&Section]) -> Result<Case, Problem> {
     })
 }
 
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 16] = [
     "contacts",
     "records KIND",
+    "history",
     "as-of",
     "now",
     "params",

@@ -12,7 +12,7 @@ use hyperseg_dsl::segment::{
     Cmp, ContactTest, Counted, Criteria, Duration, DurationUnit, Logic, NumberTest, Operand, Quantity,
     Segment, Selector, Window,
 };
-use hyperseg_dsl::semantics::{Contact, Record, Truth, evaluate, select, select_all};
+use hyperseg_dsl::semantics::{Change, Contact, Record, Truth, evaluate, select, select_all};
 use hyperseg_dsl::value::{DAY_MICROS, Day, Value, When};
 use hyperseg_testdata::cases;
 use hyperseg_testdata::worlds::{self, World, criteria_text, segment, shrink, to_case, to_text, world};
@@ -301,6 +301,16 @@ fn shifting_everything_changes_nothing() {
                     .records
                     .iter()
                     .map(|record| Record { kind: record.kind.clone(), fields: later_fields(&record.fields) })
+                    .collect(),
+                changes: contact
+                    .changes
+                    .iter()
+                    .map(|change| Change {
+                        field: change.field.clone(),
+                        at_micros: later_micros(change.at_micros),
+                        old: change.old.as_ref().map(later),
+                        new: change.new.as_ref().map(later),
+                    })
                     .collect(),
             };
             assert_eq!(

@@ -192,7 +192,7 @@ fn one_value_is_all_of_them() {
         let Some(record) = view.contact.records.iter().find(|record| record.kind == kind.name) else {
             return;
         };
-        let contact = Contact { fields: view.contact.fields.clone(), records: vec![record.clone()] };
+        let contact = Contact { records: vec![record.clone()], ..view.contact.clone() };
         let view = View { contact: &contact, ..*view };
         let all = selector(&kind.name, &[]);
         let seen = view.count(&Counted::Records, &all) == 1;
@@ -237,6 +237,7 @@ fn name(test: &ContactTest) -> Option<&'static str> {
         | ContactTest::Turns { .. }
         | ContactTest::Near(_)
         | ContactTest::Anniversary { .. }
+        | ContactTest::History(_)
         | ContactTest::Has(_)
         | ContactTest::One { .. }
         | ContactTest::Observed { .. }

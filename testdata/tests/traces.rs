@@ -23,7 +23,8 @@ fn pruned(contact: &Contact, reads: &Reads) -> Contact {
             record.fields.clone().into_iter().filter(|(name, _)| kind.fields.contains(name)).collect();
         Some(Record { kind: record.kind.clone(), fields })
     });
-    Contact { fields, records: records.collect() }
+    let changes = contact.changes.iter().filter(|change| reads.changes.contains(&change.field));
+    Contact { fields, records: records.collect(), changes: changes.cloned().collect() }
 }
 
 fn holds_together(step: &Step) {

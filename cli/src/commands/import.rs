@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
+use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::CodeSystem;
 use hyperseg_storage::dataset::{Dataset, DocumentKind};
 use hyperseg_storage::import::{
@@ -21,6 +22,7 @@ Examples:
   hyperseg import synthea output/csv -d data
   hyperseg import population crm -d data --max-rejects 100 --rejects refused.csv
   hyperseg import population crm -d data --ignore-column loyalty_tier
+  hyperseg import population crm-2026-01-05 -d data --changed-at 2026-01-05
   hyperseg import valueset statins.csv --name statins -d data
   hyperseg import hierarchy snomed.csv --system SNOMED -d data
   hyperseg import zip gazetteer.txt -d data
@@ -30,6 +32,10 @@ ignored by name. Every row read is stored, an update of a record with its id, a 
 deletion (deleted=true), or rejected with file, line and reason; with more rejected rows than
 --max-rejects nothing is stored at all. The same files again change nothing. Rows are encrypted
 before they touch the disk. --format table, json, ndjson or csv.
+
+What a contact field said before is kept with the moment of the import, which segments ask for
+with `changed` and `was`. Files that are imported late say with --changed-at of which moment they
+are; they are imported in the order of these moments.
 
 A value set is CSV (system, code, and perhaps under, exclude, display), a FHIR R4 ValueSet in JSON
 or an OMOP concept set in CSV; segments refer to it by @name. A hierarchy is CSV (ancestor,
@@ -94,6 +100,10 @@ struct From {
     /// Leave out this column, in whichever file it stands; repeat for several.
     #[arg(long = "ignore-column", value_name = "NAME")]
     ignore_columns: Vec<String>,
+    /// Day or moment of the files, when they are imported late: 2026-01-05 or 2026-01-05T09:00. The history of contact
+    /// fields says that they changed then; without it, now.
+    #[arg(long, value_name = "TIME")]
+    changed_at: Option<String>,
 }
 
 impl Import {
@@ -118,8 +128,10 @@ impl Import {
             return Err(Failure::usage(format!("{} is not a directory", from.dir.display())));
         }
         let dataset = context.open()?;
+        let changed_at = from.changed_at.as_deref().map(|text| changed_at(&dataset, text)).transpose()?;
         let spinner = context.terminal.spinner("reading");
         let options = ImportOptions {
+            changed_at_micros: changed_at,
             max_rejects: from.max_rejects,
             rejects_file: from.rejects.clone(),
             ignore_columns: from.ignore_columns.clone(),
@@ -140,6 +152,17 @@ impl Import {
         }
         Ok(Exit::Done)
     }
+}
+
+/// The moment of files, in the zone of the dataset; of today it is now.
+fn changed_at(dataset: &Dataset, text: &str) -> Outcome<i64> {
+    let now = now_micros();
+    let zone = dataset.snapshot()?.zone();
+    let clock = Clock::parse(text, zone).map_err(|what| Failure::usage(format!("--changed-at: {what}")))?;
+    let today = Clock { as_of_micros: now, ..clock }.today();
+    // A day alone means its end, which is not there yet.
+    let is_today = text.split('[').next().is_some_and(|day| day.len() == 10) && clock.today() == today;
+    Ok(if is_today { now } else { clock.as_of_micros })
 }
 
 fn code_system(name: &str) -> Outcome<CodeSystem> {

@@ -163,10 +163,9 @@ fn push_gate(text: &mut String, gate: &TracedGate) {
 }
 
 fn line(row: &Row) -> String {
-    let fields = row
-        .fields
-        .iter()
-        .filter_map(|field| field.value.as_ref().map(|value| format!("{} {}", field.name, shown(value))));
+    let fields = row.fields.iter().map(|field| {
+        format!("{} {}", field.name, field.value.as_deref().map_or("missing".to_owned(), shown))
+    });
     format!("{}: {}", row.record, fields.collect::<Vec<_>>().join(", "))
 }
 

@@ -63,6 +63,8 @@ pub(crate) enum ExprKind {
         field: Ident,
         window: Window,
     },
+    /// `field changed …`, `field was value window`.
+    History(Box<History>),
     /// `has`, or `no` when negated.
     Has {
         negated: bool,
@@ -133,6 +135,34 @@ pub(crate) enum ExprKind {
     },
     /// Could not be read.
     Bad,
+}
+
+/// What is asked of the history of a contact field.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct History {
+    pub(crate) field: Ident,
+    pub(crate) past: Past,
+    pub(crate) window: Window,
+}
+
+/// How a test of a field's history is written.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Past {
+    /// `changed [from value] [to value]`.
+    Changed { from: Option<Value>, to: Option<Value> },
+    /// `was value`.
+    Was(Value),
+}
+
+impl Past {
+    /// The values, in the order in which they are written.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        let (first, second) = match self {
+            Self::Changed { from, to } => (from.as_mut(), to.as_mut()),
+            Self::Was(value) => (Some(value), None),
+        };
+        first.into_iter().chain(second)
+    }
 }
 
 /// How many a rank takes, as written.

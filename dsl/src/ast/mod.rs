@@ -12,8 +12,9 @@ use crate::segment::{Direction, DurationUnit};
 use crate::value::Day;
 
 pub(crate) use expr::{
-    AttributeTest, Centre, Event, Expr, ExprKind, Filter, Measure, Members, Modifier, NumberSet, OneTest,
-    OrderBy, OrderKind, Selector, Set, Side, Size, Step, StepKind, TextTest, Window, WindowKind,
+    AttributeTest, Centre, Event, Expr, ExprKind, Filter, History, Measure, Members, Modifier, NumberSet,
+    OneTest, OrderBy, OrderKind, Past, Selector, Set, Side, Size, Step, StepKind, TextTest, Window,
+    WindowKind,
 };
 pub(crate) use reference::{Reference, Sent};
 

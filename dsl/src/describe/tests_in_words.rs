@@ -5,8 +5,9 @@ use super::windows::{anchor, length, window};
 use super::{Place, listed, logic, words};
 use crate::schema::{FieldType, Schema};
 use crate::segment::{
-    AgeUnit, Aggregate, Amount, Asks, Cmp, ContactTest, Counted, End, Event, FieldTest, Filter, ListTest,
-    Logic, Near, NumberTest, Reference, Relation, Selector, Sequence, Size, Test, TextOp, Tie,
+    AgeUnit, Aggregate, Amount, Asks, Cmp, ContactTest, Counted, End, Event, FieldTest, Filter, History,
+    ListTest, Logic, Near, NumberTest, Operand, Past, Reference, Relation, Selector, Sequence, Size, Test,
+    TextOp, Tie,
 };
 
 /// A test of a contact.
@@ -30,6 +31,7 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
             let verb = if negated { "does not fall" } else { "falls" };
             format!("the anniversary of {} {verb} {}", spaced(field), window(at))
         }
+        ContactTest::History(of) => history(of, negated),
         ContactTest::Has(selector) => {
             format!("there is {} {}", if negated { "no" } else { "some" }, records(selector, "", schema))
         }
@@ -125,6 +127,24 @@ pub(super) fn contact(test: &ContactTest, negated: bool, schema: &Schema) -> Str
                     "it is not so that for every member of their household, themselves included: ({meaning})"
                 ),
             }
+        }
+    }
+}
+
+/// What a field said before.
+fn history(of: &History, negated: bool) -> String {
+    let (name, at) = (spaced(&of.field), window(&of.window));
+    match &of.past {
+        Past::Changed { from, to } => {
+            let verb = if negated { "did not change" } else { "changed" };
+            let behind = |word: &str, it: &Option<Operand>| {
+                it.as_ref().map(|it| format!(" {word} {}", operand(it))).unwrap_or_default()
+            };
+            format!("{name} {verb}{}{} {at}", behind("from", from), behind("to", to))
+        }
+        Past::Was(value) => {
+            let time = if negated { "at no time" } else { "at some time" };
+            format!("{name} was {} {time} {at}", operand(value))
         }
     }
 }

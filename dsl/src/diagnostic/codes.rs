@@ -136,7 +136,7 @@ rules! {
     OUT_OF_RANGE = "HS0402" Error "value out of range":
         "The number lies outside of what can be stored or meant here.";
     WRONG_WINDOW = "HS0403" Error "window that cannot stand here":
-        "A date without a time cannot be tested in hours or minutes; an anniversary needs a window with two ends; `between` takes hours or days, not both; `days covered` and `while observed` need a window in days that has a beginning and does not look ahead.";
+        "A date without a time cannot be tested in hours or minutes; an anniversary needs a window with two ends; `between` takes hours or days, not both; `days covered` and `while observed` need a window in days that has a beginning and does not look ahead. `changed` and `was` look back.";
     EMPTY_TEXT = "HS0404" Error "empty text":
         "An empty text is a missing value, so it equals nothing. Write `is missing` or `is known`.";
     TOO_PRECISE = "HS0405" Error "more decimals than the type has":

@@ -1,10 +1,10 @@
 //! Parts of the tree on one line, spelled the one canonical way.
 
 use crate::ast::{
-    AttributeTest, Centre, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Members, Modifier,
-    Number, NumberSet, OneTest, OrderBy, OrderKind, Param, Reference, Selector, Sent, Set, Size, Stage, Step,
-    StepKind, Text, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window,
-    WindowKind,
+    AttributeTest, Centre, Clause, ClauseKind, Duration, Event, Expr, ExprKind, History, Measure, Members,
+    Modifier, Number, NumberSet, OneTest, OrderBy, OrderKind, Param, Past, Reference, Selector, Sent, Set,
+    Size, Stage, Step, StepKind, Text, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart,
+    ValuesetPartKind, Window, WindowKind,
 };
 use crate::lex::text::quote;
 use crate::segment::{AgeUnit, Cmp, DurationUnit, End, Quantity, TextOp, Tie};
@@ -49,6 +49,7 @@ pub(super) fn expr(expr: &Expr, lists: Lists) -> String {
         ExprKind::InList { file, by } => format!("in list {} by {}", quote(&file.text), by.name),
         ExprKind::Turns { age, window: at } => format!("turns {} {}", age.text, window(at)),
         ExprKind::Anniversary { field, window: at } => format!("{} anniversary {}", field.name, window(at)),
+        ExprKind::History(of) => history(of),
         ExprKind::Has { negated, selector: of, observed } => {
             format!("{}{}{}", has_word(*negated), selector(of, lists), has_tail(*observed))
         }
@@ -125,6 +126,19 @@ pub(super) fn amount(of: &OrderBy, lists: Lists) -> String {
             format!("{} {}.{}", which.word(), selector(of, lists), field.name)
         }
     }
+}
+
+fn history(of: &History) -> String {
+    let past = match &of.past {
+        Past::Changed { from, to } => {
+            let behind = |word: &str, it: &Option<Value>| {
+                it.as_ref().map(|it| format!(" {word} {}", value(it))).unwrap_or_default()
+            };
+            format!("changed{}{}", behind("from", from), behind("to", to))
+        }
+        Past::Was(was) => format!("was {}", value(was)),
+    };
+    format!("{} {past} {}", of.field.name, window(&of.window))
 }
 
 fn reference(of: &Reference) -> String {

@@ -267,6 +267,7 @@ impl Layout<'_> {
             | ExprKind::Nobody
             | ExprKind::Name(_)
             | ExprKind::Anniversary { .. }
+            | ExprKind::History(_)
             | ExprKind::Rank { .. }
             | ExprKind::Sample { .. }
             | ExprKind::Reference(_)
@@ -524,6 +525,7 @@ fn head_end(expr: &Expr) -> usize {
         | ExprKind::Nobody
         | ExprKind::Name(_)
         | ExprKind::Anniversary { .. }
+        | ExprKind::History(_)
         | ExprKind::Sample { .. }
         | ExprKind::Reference(_)
         | ExprKind::Bad => None,

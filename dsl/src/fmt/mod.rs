@@ -78,6 +78,7 @@ pub(crate) fn label(expr: &Expr) -> String {
         | ExprKind::InList { .. }
         | ExprKind::Near { .. }
         | ExprKind::Anniversary { .. }
+        | ExprKind::History(_)
         | ExprKind::Has { .. }
         | ExprKind::DaysCovered { .. }
         | ExprKind::Continuous { .. }

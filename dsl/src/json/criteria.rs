@@ -1,6 +1,7 @@
 //! Criteria: and, or, not and the tests between them.
 
 use super::fields::{Fields, Reader};
+use super::history::history_of;
 use super::ranks::rank_of;
 use super::records::{measure_of, one_of, selector_of};
 use super::references::reference_of;
@@ -14,7 +15,7 @@ use crate::diagnostic::codes;
 use crate::segment::{AgeUnit, LengthUnit, Quantity, Which};
 
 /// The fields that tell what a criterion is. Where several of them stand in one, the first of these leads.
-const CRITERIA: [&str; 32] = [
+const CRITERIA: [&str; 34] = [
     "and",
     "or",
     "not",
@@ -41,6 +42,8 @@ const CRITERIA: [&str; 32] = [
     "has",
     "no",
     "anniversary",
+    "changed",
+    "was",
     "age",
     "field",
     "define",
@@ -106,6 +109,7 @@ pub(super) fn criteria_of(expr: &Expr) -> Json {
         ExprKind::Anniversary { field, window } => {
             Json::object([("anniversary", Json::text(&field.name)), ("window", window_of(window))])
         }
+        ExprKind::History(history) => history_of(history),
         ExprKind::Has { negated, selector, observed } => {
             let mut fields = vec![(if *negated { "no" } else { "has" }, selector_of(selector, &[]))];
             if *observed {
@@ -196,6 +200,8 @@ impl Reader {
             Some("has") => self.has(&mut fields, false),
             Some("no") => self.has(&mut fields, true),
             Some("anniversary") => self.anniversary(&mut fields),
+            Some("changed") => self.changed(&mut fields),
+            Some("was") => self.was(&mut fields),
             Some("share") => self.share(&mut fields),
             Some("location_within") => self.near(&mut fields),
             Some("in_list") => {

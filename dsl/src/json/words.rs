@@ -69,6 +69,11 @@ impl<'s> Words<'s> {
             ExprKind::Attribute { field, test } => self.attribute(scope, &field.name, test),
             ExprKind::Age { on, .. } => on.iter_mut().for_each(|day| self.day(day)),
             ExprKind::Turns { window, .. } | ExprKind::Anniversary { window, .. } => self.window(window),
+            ExprKind::History(history) => {
+                let field = self.schema.contact_field(&history.field.name);
+                history.past.values_mut().for_each(|value| self.value(scope, field, value));
+                self.window(&mut history.window);
+            }
             ExprKind::Has { selector, .. } | ExprKind::Continuous { selector, .. } => self.selector(selector),
             ExprKind::DaysCovered { selector, window, .. } => {
                 self.selector(selector);

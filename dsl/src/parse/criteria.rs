@@ -160,7 +160,10 @@ impl Parser<'_> {
             let test = self.field_test()?;
             return Some(ExprKind::Attribute { field: name, test });
         }
-        if later::field_test(self) {
+        if self.at_history() {
+            return self.history(name);
+        }
+        if later::window(self) {
             self.skip();
             return None;
         }

@@ -34,26 +34,6 @@ pub(super) fn declaration(parser: &mut Parser<'_>) -> bool {
     true
 }
 
-fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool {
-    parser.ahead(leaf)
-}
-
-/// Tests of later versions, seen from behind a field's name.
-pub(super) fn field_test(parser: &mut Parser<'_>) -> bool {
-    let p = &*parser;
-    let (what, tokens, help) = if any(word("changed"), p) {
-        ("`changed`", 1, "")
-    } else if any(word("was"), p) {
-        ("`was`", 1, "")
-    } else if any((word("in"), super::leaf::calendar), p) {
-        return window(parser);
-    } else {
-        return false;
-    };
-    report(parser, what, tokens, help);
-    true
-}
-
 /// `in this month`: reports the `in` that must not stand there, and skips it all.
 fn calendar_with_in(parser: &mut Parser<'_>) -> bool {
     let Ok((_, (_, (turn, period)))) = (word("in"), super::leaf::calendar).parse(parser.rest) else {

@@ -9,6 +9,7 @@ mod adherence;
 mod amounts;
 mod criteria;
 mod file;
+mod history;
 mod households;
 mod later;
 pub(crate) use later::field_against_field;

@@ -101,8 +101,14 @@ impl Parser<'_> {
         let tie = Tie::ALL.into_iter().find(|tie| self.take(word(tie.word())).is_some());
         let test = if self.take(sign(".")).is_some() {
             let field = self.expect(ident, "a field of the record behind `.`")?;
-            if later::field_test(self) {
+            if later::window(self) {
                 self.skip();
+                return None;
+            }
+            if self.at_history() {
+                let help =
+                    "history is kept of the fields of contacts: `insurance_type changed in last 90 days`";
+                self.unexpected_help("a test of the field", Some(help.to_owned()));
                 return None;
             }
             OneTest::Field { field, test: self.field_test()? }

@@ -30,6 +30,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::Near { .. }
             | ExprKind::Turns { .. }
             | ExprKind::Anniversary { .. }
+            | ExprKind::History(_)
             | ExprKind::Has { .. }
             | ExprKind::Measure { .. }
             | ExprKind::One { .. }
@@ -76,6 +77,7 @@ impl<'a> Resolver<'a> {
             ExprKind::InList { file, by } => self.in_list(file, by, expr.span).map(lift),
             ExprKind::Turns { age, window } => self.turns(age, window, expr.span),
             ExprKind::Anniversary { field, window } => self.anniversary(field, window, expr.span),
+            ExprKind::History(history) => self.history(history, expr.span),
             ExprKind::Has { negated, selector, observed } => {
                 let test = if *observed {
                     self.observed(selector, expr.span)?
@@ -170,6 +172,7 @@ impl<'a> Resolver<'a> {
             | ExprKind::InList { .. }
             | ExprKind::Near { .. }
             | ExprKind::Anniversary { .. }
+            | ExprKind::History(_)
             | ExprKind::Has { .. }
             | ExprKind::DaysCovered { .. }
             | ExprKind::Continuous { .. }

@@ -165,7 +165,12 @@ impl<'a> Resolver<'a> {
     }
 
     /// The value that a whole field is compared with; a ZIP must have the form in which ZIPs are stored.
-    fn exact_operand(&mut self, scope: Scope<'a>, field: &Field, value: &'a Value) -> Option<Operand> {
+    pub(super) fn exact_operand(
+        &mut self,
+        scope: Scope<'a>,
+        field: &Field,
+        value: &'a Value,
+    ) -> Option<Operand> {
         let operand = self.operand(scope, field, value)?;
         if let (Scope::Contact, ZIP, Operand::Literal(Typed::Text(zip))) =
             (scope, field.name.as_str(), &operand)

@@ -19,6 +19,7 @@ mod criteria;
 mod declarations;
 mod field_test;
 mod files;
+mod history;
 mod households;
 mod lints;
 mod measures;

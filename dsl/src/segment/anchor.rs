@@ -148,6 +148,7 @@ impl ContactTest {
             Self::Field(test) => of_field(test, &mut anchors),
             Self::Age { on, .. } => anchors.extend(on),
             Self::Turns { window, .. } | Self::Anniversary { window, .. } => anchors.extend(window.anchors()),
+            Self::History(history) => anchors.extend(history.window.anchors()),
             Self::Has(selector)
             | Self::Observed { selector, .. }
             | Self::Continuous { selector, .. }
@@ -183,6 +184,7 @@ impl ContactTest {
             Self::Turns { window, .. } | Self::Anniversary { window, .. } => {
                 window.anchors_mut().into_iter().for_each(take);
             }
+            Self::History(history) => history.window.anchors_mut().into_iter().for_each(take),
             Self::Has(selector)
             | Self::Observed { selector, .. }
             | Self::Continuous { selector, .. }

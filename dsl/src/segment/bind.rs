@@ -197,6 +197,13 @@ impl Binder<'_> {
             ContactTest::Anniversary { window, .. } | ContactTest::Turns { window, .. } => {
                 self.window(window)
             }
+            ContactTest::History(history) => {
+                for operand in history.past.operands_mut() {
+                    self.whole_zip(&history.field, operand)?;
+                    self.operand(operand)?;
+                }
+                self.window(&mut history.window)
+            }
             ContactTest::Has(selector)
             | ContactTest::Observed { selector, .. }
             | ContactTest::Continuous { selector, .. } => self.selector(selector),
@@ -287,9 +294,6 @@ impl Binder<'_> {
 
     /// A parameter that a whole ZIP is compared with has the form of one, as literals must; before it is replaced.
     fn zip(&self, test: &FieldTest) -> Result2 {
-        if test.field != ZIP {
-            return Ok(());
-        }
         let compared = match &test.test {
             Test::Compare(_, operand) => std::slice::from_ref(operand),
             Test::In(operands) => operands.as_slice(),
@@ -303,15 +307,20 @@ impl Binder<'_> {
             | Test::Known
             | Test::Missing => &[],
         };
-        for operand in compared {
-            if let Operand::Param(name) = operand
-                && let Some(Value::Text(text)) = self.params.get(name)
-                && !is_stored_zip(text)
-            {
-                return Err(BindError::Invalid { name: name.clone(), expected: "a ZIP code of five digits" });
-            }
+        compared.iter().try_for_each(|operand| self.whole_zip(&test.field, operand))
+    }
+
+    /// What the field is compared with as a whole.
+    fn whole_zip(&self, field: &str, operand: &Operand) -> Result2 {
+        match operand {
+            Operand::Param(name) if field == ZIP => match self.params.get(name) {
+                Some(Value::Text(text)) if !is_stored_zip(text) => {
+                    Err(BindError::Invalid { name: name.clone(), expected: "a ZIP code of five digits" })
+                }
+                Some(_) | None => Ok(()),
+            },
+            Operand::Param(_) | Operand::Literal(_) => Ok(()),
         }
-        Ok(())
     }
 
     fn anchor(&self, anchor: &mut Anchor) -> Result2 {

@@ -8,6 +8,8 @@ mod adherence;
 mod amount;
 mod anchor;
 mod bind;
+mod codes;
+mod history;
 mod household;
 mod near;
 mod rank;
@@ -16,8 +18,6 @@ mod sequence;
 mod tails;
 mod window;
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 pub use adherence::Observation;
@@ -25,6 +25,8 @@ pub use amount::{Amount, Direction};
 pub use anchor::{Anchor, Shift, Start};
 pub(crate) use anchor::{moved, shifted};
 pub use bind::{BindError, BoundSegment, ParamValues};
+pub use codes::{CodePattern, CodeSet};
+pub use history::{History, Past};
 pub use household::{HOUSEHOLD_ID, Household};
 pub use near::{LengthUnit, Near};
 pub use rank::{End, Rank, Size};
@@ -35,7 +37,7 @@ pub use window::{DurationUnit, Period, Span as Duration, Turn, Window};
 
 use crate::lookups::Pin;
 use crate::schema::{Channel, FieldType, Purpose};
-use crate::value::{Code, Value};
+use crate::value::Value;
 
 /// Kleene logic over leaves of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -297,6 +299,8 @@ pub enum ContactTest {
     Reference(Box<Reference>),
     /// Criteria over all who live with the contact.
     Household(Box<Household>),
+    /// What a field of the contact said before.
+    History(Box<History>),
 }
 
 /// In what an age is counted.
@@ -577,22 +581,4 @@ pub enum NumberTest {
     Range(Operand, Operand),
     /// Equal to one of these.
     In(Vec<Operand>),
-}
-
-/// A closed set of codes: those that a pattern of `include` takes and none of `exclude` does. Never empty.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CodeSet {
-    /// Patterns that bring codes in.
-    pub include: BTreeSet<CodePattern>,
-    /// Patterns that keep codes out; they win.
-    pub exclude: BTreeSet<CodePattern>,
-}
-
-/// One code, or a code with all below it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct CodePattern {
-    /// The code in normal form.
-    pub code: Code,
-    /// Also every code of the same system that starts with it (systems whose hierarchy is the prefix).
-    pub under: bool,
 }

@@ -12,6 +12,7 @@ mod chance;
 mod cover;
 mod field;
 mod gate;
+mod history;
 mod household;
 mod interval;
 mod place;
@@ -54,6 +55,8 @@ pub struct Contact {
     pub fields: Fields,
     /// Records of every kind, in any order.
     pub records: Vec<Record>,
+    /// What imports changed of the fields, in their order; times never go back.
+    pub changes: Vec<Change>,
 }
 
 impl Contact {
@@ -76,12 +79,33 @@ pub struct Record {
     pub fields: Fields,
 }
 
+/// A change of a field of a contact.
+#[derive(Clone, PartialEq)]
+pub struct Change {
+    /// The contact field.
+    pub field: String,
+    /// When it was changed, in microseconds since the epoch.
+    pub at_micros: i64,
+    /// What it said until then; `None` when it was missing.
+    pub old: Option<Value>,
+    /// What it said from then on.
+    pub new: Option<Value>,
+}
+
+impl fmt::Debug for Change {
+    /// Shows of what, never from what to what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Change").field("field", &self.field).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Contact {
     /// Shows how much there is, never what.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Contact")
             .field("fields", &self.fields.len())
             .field("records", &self.records.len())
+            .field("changes", &self.changes.len())
             .finish()
     }
 }
@@ -271,6 +295,7 @@ fn contact_test(
                 None => Truth::Unknown,
             }
         }
+        ContactTest::History(of) => history::history(of, contact, clock),
         ContactTest::Has(selector) => {
             Truth::of(!record::selected(selector, contact, schema, clock).is_empty())
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{GATE_FIELDS, GATE_KINDS};
 use crate::schema::{Channel, Class, RecordKind, Schema};
 use crate::segment::{
-    Amount, CodeSet, ContactTest, Counted, Criteria, FieldTest, Filter, HOUSEHOLD_ID, Logic, Segment,
+    Amount, CodeSet, ContactTest, Counted, Criteria, FieldTest, Filter, HOUSEHOLD_ID, Logic, Past, Segment,
     Selector, Test,
 };
 
@@ -21,6 +21,8 @@ pub struct Reads {
     pub contact: BTreeSet<String>,
     /// The address of the channel: only whether it is known matters.
     pub address: Option<String>,
+    /// Contact fields whose changes are looked at.
+    pub changes: BTreeSet<String>,
     /// Record kinds by name.
     pub records: BTreeMap<String, RecordReads>,
     /// All of this is also looked at of the other members of the contact's household.
@@ -92,6 +94,13 @@ impl Reads {
                 self.contact.extend(["birth_date".to_owned(), "deceased_on".to_owned()]);
             }
             ContactTest::Anniversary { field, .. } => self.contact.extend([field.clone()]),
+            ContactTest::History(history) => {
+                self.changes.insert(history.field.clone());
+                if let Past::Was(_) = history.past {
+                    // What has no change says what it always said.
+                    self.contact.insert(history.field.clone());
+                }
+            }
             ContactTest::Has(selector) => self.selector(selector, &[], schema),
             ContactTest::Observed { selector, by } => {
                 self.selector(selector, &[], schema);

@@ -126,6 +126,24 @@ pub(super) fn first_and_last_day(window: &Window, clock: &Clock) -> Option<(Opti
     Some((day(old)?, day(new)?))
 }
 
+/// First and last instant of a window, where it has them; `None` for windows that the resolver does not let through.
+pub(super) fn first_and_last_instant(window: &Window, clock: &Clock) -> Option<(Option<i64>, Option<i64>)> {
+    let Bounds { old, new } = bounds(window, clock)?;
+    // Days before the calendar have no instants of their own.
+    let start = |day: Day| if day.year() < 1 { i64::MIN } else { clock.start_of_day(day) };
+    let first = match old {
+        Bound::Open => None,
+        Bound::Day(day) => Some(start(day)),
+        Bound::Exact { micros, included } => Some(if included { micros } else { micros.saturating_add(1) }),
+    };
+    let last = match new {
+        Bound::Open => None,
+        Bound::Day(day) => Some(start(day_after(day)).saturating_sub(1)),
+        Bound::Exact { micros, included } => Some(if included { micros } else { micros.saturating_sub(1) }),
+    };
+    Some((first, last))
+}
+
 /// A moment lies in the window. UNKNOWN for a day against hours or minutes.
 pub(super) fn in_window(when: When, window: &Window, clock: &Clock) -> Truth {
     let Some(Bounds { old, new }) = bounds(window, clock) else { return Truth::Unknown };

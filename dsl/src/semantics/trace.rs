@@ -4,6 +4,7 @@
 //! they looked at. Only fields that the segment names are shown.
 
 mod elsewhere;
+mod past;
 mod told;
 
 use std::cmp::Reverse;
@@ -244,6 +245,7 @@ impl Teller<'_> {
             }
             ContactTest::Turns { .. } => self.born(None),
             ContactTest::Anniversary { field, .. } => self.facts([contact_fact(field)]),
+            ContactTest::History(of) => self.history(of),
             ContactTest::Has(selector)
             | ContactTest::DaysCovered { selector, .. }
             | ContactTest::Continuous { selector, .. } => {

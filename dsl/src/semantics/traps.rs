@@ -122,7 +122,7 @@ fn person(cells: &[(&str, &str)]) -> Contact {
     let fields = cells
         .iter()
         .map(|(name, text)| ((*name).to_owned(), schema.contact_field(name).unwrap().parse(text).unwrap()));
-    Contact { fields: fields.collect(), records: Vec::new() }
+    Contact { fields: fields.collect(), records: Vec::new(), changes: Vec::new() }
 }
 
 impl Contact {

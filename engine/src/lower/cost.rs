@@ -31,6 +31,7 @@ fn rows_of_test(snapshot: &Snapshot, test: &ContactTest) -> u64 {
         | ContactTest::DaysCovered { selector, .. }
         | ContactTest::Continuous { selector, .. }
         | ContactTest::Share { selector, .. } => snapshot.records(&selector.record),
+        ContactTest::History(_) => snapshot.contacts() + snapshot.changes(),
         ContactTest::Household(of) => snapshot.contacts() + rows(snapshot, &of.test),
         ContactTest::Reference(of) => {
             let once: u64 =

@@ -8,6 +8,7 @@ mod anchors;
 mod cost;
 mod fields;
 mod gates;
+mod history;
 mod households;
 mod in_lists;
 mod places;
@@ -209,6 +210,7 @@ impl Lowering<'_> {
                 | ContactTest::Share { .. }
                 | ContactTest::Rank(_)
                 | ContactTest::Reference(_)
+                | ContactTest::History(_)
                 | ContactTest::Household(_),
             ) => None,
         }
@@ -257,6 +259,7 @@ impl Lowering<'_> {
             | ContactTest::Share { .. }
             | ContactTest::Rank(_)
             | ContactTest::Reference(_)
+            | ContactTest::History(_)
             | ContactTest::Household(_) => internal_err!("another test among those of contact fields"),
         }
     }
@@ -309,6 +312,7 @@ impl Lowering<'_> {
             ContactTest::Rank(rank) => self.rank(rank, of.label),
             ContactTest::Reference(reference) => self.reference(reference, of.label),
             ContactTest::Household(household) => self.household(household, of.label),
+            ContactTest::History(history) => self.history(history, of.label),
             ContactTest::Share { selector, test, cmp, percent_millis, at_least } => {
                 let operation = Operation::ShareOfRecords(ShareTest {
                     relation: relation(*cmp),

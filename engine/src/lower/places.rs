@@ -21,6 +21,7 @@ pub(super) fn table_of(criteria: &Criteria) -> Option<&Places> {
             | ContactTest::Turns { .. }
             | ContactTest::Sample(_)
             | ContactTest::Anniversary { .. }
+            | ContactTest::History(_)
             | ContactTest::Has(_)
             | ContactTest::Observed { .. }
             | ContactTest::DaysCovered { .. }

@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use hyperseg_dsl::schema::{Class, Field, RecordKind};
-use hyperseg_storage::layout::{contact_schema, known_column, record_schema};
+use hyperseg_storage::layout::{contact_schema, history_schema, known_column, record_schema};
 use hyperseg_storage::{FileEntry, Snapshot};
 
 use crate::sets::Shards;
@@ -70,6 +70,24 @@ impl Tables {
         let files = self.by_shard(|shard| self.snapshot.record_files(&kind.name, shard, classes).collect());
         let source = self.with_dates(files, record_schema(kind), false, dates.iter().copied())?;
         scan_of(&kind.name, source)
+    }
+
+    /// What contact fields of a class said before, in the order of the imports that changed them.
+    pub(crate) fn history_scan(&self, class: Class) -> Result<LogicalPlanBuilder> {
+        let source = Source {
+            schema: history_schema(),
+            shards: self.by_shard(|shard| self.snapshot.history_files(class, shard).collect()),
+            sealed: Arc::clone(&self.sealed),
+            bytes: false,
+            dates: Vec::new(),
+        };
+        scan_of(&format!("history_{}", class.name().replace('.', "_")), source)
+    }
+
+    /// Whether a field of a class has ever changed.
+    pub(crate) fn has_history(&self, class: Class) -> bool {
+        let shards = self.snapshot.shards().iter().zip(0..).map(|(_, shard)| shard);
+        shards.into_iter().any(|shard| self.snapshot.history_files(class, shard).next().is_some())
     }
 
     fn with_dates<'d>(

@@ -91,6 +91,11 @@ impl Stretch {
         matches!(self.days, DayBounds::Within(Some(low), Some(high)) if high < low)
     }
 
+    /// First and last instant, included.
+    pub(super) fn instants(&self) -> (Option<i64>, Option<i64>) {
+        self.instants
+    }
+
     /// Measured in hours or minutes.
     pub(super) fn is_exact(&self) -> bool {
         self.days == DayBounds::Unknown

@@ -5,7 +5,9 @@ use arrow::array::{
     StringArray,
 };
 use hyperseg_dsl::schema::{Field, FieldType};
-use hyperseg_dsl::value::{Code, Value, unpack_date, unpack_time};
+use hyperseg_dsl::semantics::Change;
+use hyperseg_dsl::value::{Code, Value, When, unpack_date, unpack_time};
+use hyperseg_storage::layout::{CHANGED_AT, CHANGED_FIELD, NEW_VALUE, OLD_VALUE};
 
 use crate::error::{Error, Result};
 
@@ -77,6 +79,24 @@ pub(super) fn value(rows: &RecordBatch, field: &Field, row: usize) -> Result<Opt
             known.then(|| Value::Point(latitude.value(row), longitude.value(row)))
         }
     })
+}
+
+/// The change in a row of history; `None` when it is of none of these fields.
+pub(super) fn change<'f>(
+    rows: &RecordBatch,
+    row: usize,
+    mut fields: impl Iterator<Item = &'f Field>,
+) -> Result<Option<Change>> {
+    let names: &StringArray = column(rows, CHANGED_FIELD)?;
+    let Some(field) = fields.find(|field| field.name == names.value(row)) else { return Ok(None) };
+    let said = |name: &str| {
+        let texts: &StringArray = column(rows, name)?;
+        let text = texts.is_valid(row).then(|| texts.value(row));
+        text.map(|text| field.parse(text).map_err(|_| unreadable())).transpose()
+    };
+    let at: &Int64Array = column(rows, CHANGED_AT)?;
+    let Some(When::Instant(at_micros)) = unpack_time(at.value(row)) else { return Err(unreadable()) };
+    Ok(Some(Change { field: field.name.clone(), at_micros, old: said(OLD_VALUE)?, new: said(NEW_VALUE)? }))
 }
 
 /// A column of the type that is stored.

@@ -12,16 +12,18 @@ use arrow::array::{Array, BooleanArray, StringArray, UInt32Array};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, Field};
 use hyperseg_dsl::segment::{ContactTest, Criterion, HOUSEHOLD_ID, Logic, Rank, Segment};
-use hyperseg_dsl::semantics::{Contact, Ranks, Reads, Record, ranks_of, trace_around};
+use hyperseg_dsl::semantics::{Change, Contact, Ranks, Reads, Record, ranks_of, trace_around};
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::audit::{Intent, IntentBody};
 use hyperseg_storage::file::Bounds;
-use hyperseg_storage::layout::{ORDINAL, columns_of, known_column};
+use hyperseg_storage::layout::{
+    CHANGED_AT, CHANGED_FIELD, NEW_VALUE, OLD_VALUE, ORDINAL, columns_of, known_column,
+};
 use hyperseg_storage::{FileEntry, FileId, KeyScope, Snapshot};
 
 use super::Engine;
 use super::query::{self, Wanted, aborted, as_of_text, canonical_hash};
-use super::stored::{column, unreadable, value};
+use super::stored::{change, column, unreadable, value};
 use crate::error::{Error, Result};
 use crate::lower::edge;
 use crate::plan::exec::SetExec;
@@ -87,7 +89,8 @@ async fn told(
     let reads = Reads::of(segment, snapshot.schema());
     let mut fields = found.fields(shard, ordinal, &reads)?;
     fields.insert(CONTACT_ID.to_owned(), Value::Text(contact_id.to_owned()));
-    let contact = Contact { fields, records: found.records(shard, ordinal, &reads)? };
+    let records = found.records(shard, ordinal, &reads)?;
+    let contact = Contact { fields, records, changes: found.changes(shard, ordinal, &reads)? };
     let members = found.members(&contact, (shard, ordinal), &reads)?;
     let members: Vec<&Contact> = members.iter().collect();
     let ranks = found.ranks(request).await?;
@@ -233,7 +236,8 @@ impl Reading<'_> {
             let mut fields = self.fields(shard, ordinal, reads)?;
             let id = self.id(shard, ordinal)?;
             fields.insert(CONTACT_ID.to_owned(), Value::Text(id));
-            members.push(Contact { fields, records: self.records(shard, ordinal, reads)? });
+            let records = self.records(shard, ordinal, reads)?;
+            members.push(Contact { fields, records, changes: self.changes(shard, ordinal, reads)? });
         }
         Ok(members)
     }
@@ -388,6 +392,33 @@ impl Reading<'_> {
             }
         }
         Ok(records)
+    }
+
+    /// The changes of the contact's fields that the segment looks at, in the order of the imports that made them.
+    fn changes(&mut self, shard: u32, ordinal: u32, reads: &Reads) -> Result<Vec<Change>> {
+        let snapshot = Arc::clone(self.snapshot);
+        let fields = || snapshot.schema().contact.iter().filter(|field| reads.changes.contains(&field.name));
+        let classes: BTreeSet<Class> = fields().map(|field| field.class).collect();
+        let columns = [ORDINAL, CHANGED_FIELD, OLD_VALUE, NEW_VALUE, CHANGED_AT];
+        let mut changes = Vec::new();
+        for class in classes {
+            let files: Vec<&FileEntry> = snapshot.history_files(class, shard).collect();
+            let wants = files.iter().map(|entry| (entry.id, columns.map(str::to_owned).to_vec()));
+            let scope = self.arm(wants.collect())?;
+            for entry in files {
+                let rows = self.rows_of(&scope, entry, ordinal)?;
+                if rows.is_empty() {
+                    continue;
+                }
+                for batch in scope.read(&self.engine.dataset, entry, &columns, Some(rows))? {
+                    let batch = batch?;
+                    for row in 0..batch.num_rows() {
+                        changes.extend(change(&batch, row, fields())?);
+                    }
+                }
+            }
+        }
+        Ok(changes)
     }
 
     /// The rows of the blocks that may hold a value, by what the file says of each.

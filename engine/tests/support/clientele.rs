@@ -79,7 +79,7 @@ fn contact(n: usize) -> Contact {
     if every(41) {
         add("email_unsubscribe", "2025-10-03T08:00:00Z", Vec::new());
     }
-    Contact { fields, records }
+    Contact { fields, records, changes: Vec::new() }
 }
 
 pub fn text(text: &str) -> Value {

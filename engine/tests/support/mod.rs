@@ -7,22 +7,28 @@ use std::collections::BTreeMap;
 
 use hyperseg_dsl::Stages;
 use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::schema::Field;
 use hyperseg_dsl::segment::{BoundSegment, Segment, Stage};
-use hyperseg_dsl::semantics::{Contact, Verdict, arm, evaluate, select_all};
+use hyperseg_dsl::semantics::{Change, Contact, Verdict, arm, evaluate, select_all};
 use hyperseg_dsl::value::Value;
 use hyperseg_engine::{ConsentAge, Engine, Guards, Limits, Request};
 use hyperseg_storage::audit::IntentBody;
 use hyperseg_storage::ingest::{ImportOptions, Ingest, TableReport};
 use hyperseg_storage::rows::Builder;
 use hyperseg_storage::{Dataset, InitOptions};
-use hyperseg_testdata::worlds::{CONTACTS, World, rows, to_text};
+use hyperseg_testdata::worlds::{CONTACTS, World, rewound, rounds, rows, to_text};
 use tempfile::TempDir;
 
 /// A dataset in a temporary directory.
 pub struct Fixture {
     pub engine: Engine,
     pub dir: TempDir,
+    /// The world's contacts, with what the dataset knows of their past: corrections are changes, too.
+    pub contacts: Vec<Contact>,
 }
+
+/// When the contacts of a dataset are corrected that held something else before: in front of every change of a world.
+const CORRECTED_MICROS: i64 = 978_307_200_000_000;
 
 /// How a dataset is laid out and read.
 #[derive(Clone, Copy, Debug)]
@@ -65,22 +71,27 @@ impl Fixture {
         };
         let keyring = dir.path().join("keys/keyring");
         let (dataset, _) = Dataset::init(&dir.path().join("data"), &keyring, options).unwrap();
+        let mut seen = world.contacts.clone();
+        let start = rewound(world).contacts;
         for part in 0..layout.imports {
-            let contacts: Vec<Contact> =
-                world.contacts.iter().skip(part).step_by(layout.imports).cloned().collect();
+            let contacts: Vec<Contact> = start.iter().skip(part).step_by(layout.imports).cloned().collect();
             let part = World { contacts, clock: world.clock, now_micros: world.now_micros };
             let mut tables = rows(&part);
             let mut news = None;
             if layout.corrected {
                 let before = earlier(&mut tables);
-                news = Some(import(&dataset, before, part.now_micros));
+                for contact in &part.contacts {
+                    let own = seen.iter_mut().find(|own| own.id() == contact.id()).unwrap();
+                    own.changes.splice(0..0, corrections(contact, &before[CONTACTS]));
+                }
+                news = Some(import(&dataset, before, part.now_micros, CORRECTED_MICROS));
                 let strangers: Vec<String> =
                     part.contacts.iter().map(|contact| format!("gone {}", contact.id())).collect();
                 if !strangers.is_empty() {
                     dataset.forget(&strangers, None).unwrap();
                 }
             }
-            let total = import(&dataset, tables, part.now_micros);
+            let total = import(&dataset, tables, part.now_micros, CORRECTED_MICROS);
             match news {
                 None => assert_eq!(total.read, total.stored, "a world has neither duplicates nor rejects"),
                 Some(before) => {
@@ -89,13 +100,32 @@ impl Fixture {
                 }
             }
         }
+        for round in rounds(world) {
+            let (tables, rows) =
+                (Tables::from([(CONTACTS.to_owned(), round.contacts.clone())]), round.contacts);
+            let total = import(&dataset, tables, world.now_micros, round.at_micros);
+            assert_eq!(total.updated, rows.len() as u64, "every change is one");
+        }
         if layout.compacted {
             let done = dataset.compact(None, None, &|_| {}).unwrap();
             assert!(done.files_after <= done.files_before);
         }
         let limits = Limits { kept_bytes_max: layout.kept_bytes_max, ..Limits::default() };
-        Self { engine: Engine::new(dataset, limits), dir }
+        Self { engine: Engine::new(dataset, limits), dir, contacts: seen }
     }
+}
+
+/// What a contact's correction changes of its fields: from what the row of its id says.
+fn corrections(contact: &Contact, before: &[BTreeMap<String, Value>]) -> Vec<Change> {
+    let row = before.iter().find(|row| row.get("contact_id") == contact.fields.get("contact_id")).unwrap();
+    let schema = hyperseg_dsl::schema::Schema::built_in();
+    let change = |field: &Field| Change {
+        field: field.name.clone(),
+        at_micros: CORRECTED_MICROS,
+        old: row.get(&field.name).cloned(),
+        new: contact.fields.get(&field.name).cloned(),
+    };
+    schema.contact.iter().map(change).filter(|change| change.old != change.new).collect()
 }
 
 type Tables = BTreeMap<String, Vec<BTreeMap<String, Value>>>;
@@ -155,9 +185,13 @@ fn stranger(mut row: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
     row
 }
 
-fn import(dataset: &Dataset, mut tables: Tables, now_micros: i64) -> TableReport {
+fn import(dataset: &Dataset, mut tables: Tables, now_micros: i64, changed_at_micros: i64) -> TableReport {
     let intent = dataset.audit().unwrap().intent(IntentBody::new("import")).unwrap();
-    let mut ingest = Ingest::begin(dataset, intent, ImportOptions::new(now_micros)).unwrap();
+    let options = ImportOptions {
+        changed_at_micros: Some(changed_at_micros),
+        ..ImportOptions::new(now_micros.max(changed_at_micros))
+    };
+    let mut ingest = Ingest::begin(dataset, intent, options).unwrap();
     let schema = ingest.schema().clone();
     let batch = |mut builder: Builder, rows: Vec<BTreeMap<String, Value>>| {
         for row in rows {
@@ -204,8 +238,9 @@ pub fn difference(fixture: &Fixture, world: &World, segment: &Segment) -> Option
 pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u64, String> {
     let bound = segment.bind(&BTreeMap::new()).unwrap();
     let schema = hyperseg_dsl::schema::Schema::built_in();
-    let found = select_all(&bound, &world.contacts, &schema, &world.clock, world.now_micros);
-    let verdicts: Vec<(&Contact, Verdict)> = world.contacts.iter().zip(found).collect();
+    let contacts = &fixture.contacts;
+    let found = select_all(&bound, contacts, &schema, &world.clock, world.now_micros);
+    let verdicts: Vec<(&Contact, Verdict)> = contacts.iter().zip(found).collect();
     let request = request(bound, world.clock, world.now_micros);
     // Some are counted by stage, too.
     let stages = if segment.criteria.len() == 1 { Stages::built_in(&schema) } else { None };

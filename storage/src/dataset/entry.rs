@@ -32,10 +32,11 @@ pub struct FileEntry {
     pub bytes: u64,
     /// SHA-256 of all bytes.
     pub sha256: Digest,
-    /// Smallest `at` of a record file in the packed form of [`hyperseg_dsl::value::pack_time`].
+    /// Smallest `at` of a record file, or `changed_at` of one of history, in the packed form of
+    /// [`hyperseg_dsl::value::pack_time`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_min: Option<i64>,
-    /// Largest `at` of a record file, packed likewise.
+    /// The largest, packed likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_max: Option<i64>,
     /// Leaf columns in the order of the file.

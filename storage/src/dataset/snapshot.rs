@@ -8,6 +8,7 @@ use std::fs::File;
 
 use chrono_tz::Tz;
 use hyperseg_dsl::schema::{Class, Schema};
+use hyperseg_dsl::value::{When, unpack_time};
 use serde::{Deserialize, Serialize};
 
 use super::entry::FileEntry;
@@ -166,6 +167,25 @@ impl Snapshot {
             TableId::Contact | TableId::History => false,
         };
         self.files().iter().filter(of_kind).map(FileEntry::live_rows).sum()
+    }
+
+    /// Files of what contact fields of a class said before, in the order of the imports that changed them.
+    pub fn history_files(&self, class: Class, shard: u32) -> impl Iterator<Item = &FileEntry> {
+        self.files()
+            .iter()
+            .filter(move |file| file.table == TableId::History && file.class == class && file.shard == shard)
+    }
+
+    /// When the latest change of a contact field that is kept was made, in microseconds since the epoch. Of imports by versions
+    /// that did not note it in the manifest nothing is said.
+    #[must_use]
+    pub fn changed_micros_max(&self) -> Option<i64> {
+        let of_history = self.files().iter().filter(|file| file.table == TableId::History);
+        let latest = of_history.filter_map(|file| file.at_max).max()?;
+        match unpack_time(latest)? {
+            When::Instant(micros) => Some(micros),
+            When::Day(_) => None,
+        }
     }
 
     /// Changes of contact fields that are kept.

@@ -35,6 +35,7 @@ use crate::dataset::durable::TEMPORARY;
 use crate::dataset::{ColumnEntry, FileEntry, FooterEntry, Section};
 use crate::disk::{Medium, MediumFile};
 use crate::error::{Error, Result};
+use crate::layout::{AT, CHANGED_AT};
 
 const BUFFER_LEN: usize = 1 << 20;
 
@@ -287,7 +288,9 @@ fn locate(
 
 /// Smallest and largest `at` of record batches.
 pub(crate) fn at_range(batches: &[RecordBatch]) -> Option<(i64, i64)> {
-    let columns = batches.iter().filter_map(|batch| batch.column_by_name("at"));
+    // Of records, or of changes; contacts have neither.
+    let columns =
+        batches.iter().filter_map(|batch| batch.column_by_name(AT).or(batch.column_by_name(CHANGED_AT)));
     let values = columns.filter_map(|column| column.as_primitive_opt::<Int64Type>());
     values
         .filter_map(|values| Some((arrow::compute::min(values)?, arrow::compute::max(values)?)))

@@ -84,6 +84,9 @@ pub(super) fn audited(
         "max_rejects": options.max_rejects,
         "ignored_columns": options.ignore_columns,
     });
+    if let (Some(at), Some(details)) = (options.changed_at_micros, intent.details.as_object_mut()) {
+        details.insert("changed_at_micros".to_owned(), at.into());
+    }
     let intent = dataset.audit()?.intent(intent)?;
     let mut ingest = Ingest::begin(dataset, intent, options)?;
     match body(&mut ingest) {

@@ -115,6 +115,22 @@ pub enum ImportError {
         /// A known name like it.
         suggestion: Option<String>,
     },
+    /// Contacts cannot change later than now.
+    #[error("the files are said to be of {at}, which lies ahead")]
+    ChangesAhead {
+        /// When they would change.
+        at: String,
+    },
+    /// The history of contacts does not go back.
+    #[error(
+        "the files are said to be of {at}, but contacts changed at {latest} already; import files in the order of their times"
+    )]
+    ChangesGoBack {
+        /// When they would change.
+        at: String,
+        /// When they changed last.
+        latest: String,
+    },
     /// The books do not balance; nothing was stored.
     #[error("{table}: {read} rows read, but {accounted} accounted for; nothing was stored, this is a defect")]
     Unbalanced {

@@ -14,7 +14,24 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use hyperseg_dsl::schema::{Field, FieldType};
 use hyperseg_dsl::value::{When, pack_time, unpack_date, unpack_time};
 
+use super::{ImportError, ImportOptions};
+use crate::dataset::Snapshot;
+use crate::error::Result;
 use crate::layout;
+
+/// When the contacts of an import change: never before they did last, so that what a field said can be followed.
+pub(super) fn changed_at(options: &ImportOptions, base: &Snapshot) -> Result<i64> {
+    let (now, latest) = (options.now_micros, base.changed_micros_max());
+    let Some(at) = options.changed_at_micros else { return Ok(latest.map_or(now, |latest| latest.max(now))) };
+    let written = |micros| DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339();
+    if at > now {
+        return Err(ImportError::ChangesAhead { at: written(at) }.into());
+    }
+    match latest.filter(|latest| at < *latest) {
+        Some(latest) => Err(ImportError::ChangesGoBack { at: written(at), latest: written(latest) }.into()),
+        None => Ok(at),
+    }
+}
 
 /// Changes of the fields of one class in one shard.
 pub(super) struct Changes {
@@ -26,14 +43,14 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// Changes that are imported at this moment.
-    pub(super) fn new(now_micros: i64) -> Self {
+    /// Changes that are made at this moment.
+    pub(super) fn new(at_micros: i64) -> Self {
         Self {
             ordinals: UInt32Builder::new(),
             fields: StringBuilder::new(),
             old: StringBuilder::new(),
             new: StringBuilder::new(),
-            at: pack_time(When::Instant(now_micros)),
+            at: pack_time(When::Instant(at_micros)),
         }
     }
 

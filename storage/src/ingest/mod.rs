@@ -113,6 +113,10 @@ pub struct ImportOptions {
     pub memory_budget: u64,
     /// The time now, in microseconds since 1970-01-01T00:00:00Z: when consent became as fresh as the import.
     pub now_micros: i64,
+    /// When the contacts of these files became what the files say, for the history of their fields, in microseconds since the
+    /// epoch: for files that are imported late. Without it they do so now, or with the latest change that is kept when that lies
+    /// ahead. Times of history never go back.
+    pub changed_at_micros: Option<i64>,
 }
 
 impl ImportOptions {
@@ -127,6 +131,7 @@ impl ImportOptions {
             ignore_columns: Vec::new(),
             memory_budget: MEMORY_BUDGET,
             now_micros,
+            changed_at_micros: None,
         }
     }
 }
@@ -137,6 +142,8 @@ pub struct Ingest {
     dataset: Dataset,
     intent: Intent,
     options: ImportOptions,
+    /// When contacts change, in microseconds since the epoch.
+    changed_at: i64,
     transaction: Transaction,
     base: Arc<Snapshot>,
     tables: Vec<Table>,
@@ -160,10 +167,12 @@ impl Ingest {
     /// Starts an import under an audit intent.
     ///
     /// # Errors
-    /// The dataset cannot be read, or another writer is at work.
+    /// The dataset cannot be read, another writer is at work, or the contacts would change before they did last, or later than
+    /// now.
     pub fn begin(dataset: &Dataset, intent: Intent, options: ImportOptions) -> Result<Self> {
         let transaction = dataset.begin()?;
         let base = Arc::clone(transaction.base());
+        let changed_at = history::changed_at(&options, &base)?;
         let hasher = Hasher::of(dataset)?;
         let contacts = base.shards().iter().map(|shard| shard.contacts).collect();
         let mut map = ContactMap::new(contacts, base.shard_contacts());
@@ -177,6 +186,7 @@ impl Ingest {
             waiting: Waiting::new(options.memory_budget)?,
             intent,
             options,
+            changed_at,
             transaction,
             base,
             hasher,

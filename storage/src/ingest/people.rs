@@ -75,7 +75,7 @@ impl Ingest {
         let mut changed = BooleanArray::from(vec![false; ordinals.len()]);
         let mut by_class = Vec::new();
         for (class, before) in &stored {
-            let mut history = Changes::new(self.options.now_micros);
+            let mut history = Changes::new(self.changed_at);
             let mut of_class = BooleanArray::from(vec![false; ordinals.len()]);
             for (field, old) in before.schema_ref().fields().iter().zip(before.columns()) {
                 let Some(new) = now.column_by_name(field.name()).filter(|_| is_field(field.name())) else {

@@ -1,8 +1,11 @@
 //! Contacts that change: the latest values are read wherever they lie, what was said before is kept.
 
 use hyperseg_dsl::schema::Class;
+use hyperseg_storage::Error;
 use hyperseg_storage::audit::IntentBody;
+use hyperseg_storage::dataset::TableId;
 use hyperseg_storage::import::{ImportReport, import_population};
+use hyperseg_storage::ingest::ImportOptions;
 use hyperseg_storage::scope::KeyScope;
 
 use crate::support::{World, all_counts, options};
@@ -198,4 +201,44 @@ fn keys_of_overlays_are_those_of_the_columns_that_are_read() {
     }
     assert!(scope.refused().is_empty());
     intent.complete(serde_json::Value::Null).unwrap();
+}
+
+/// Between which times the changes lie that the dataset keeps, file by file, in microseconds.
+fn times(world: &World) -> Vec<(i64, i64)> {
+    let snapshot = world.dataset.snapshot().unwrap();
+    let files = snapshot.files().iter().filter(|entry| entry.table == TableId::History);
+    files.map(|entry| (entry.at_min.unwrap() / 4, entry.at_max.unwrap() / 4)).collect()
+}
+
+#[test]
+fn files_say_of_when_they_are_and_times_never_go_back() {
+    let world = World::new(1 << 10);
+    let of = |name: &str, city: &str, now_micros: i64, changed_at_micros: Option<i64>| {
+        let folder = world.folder(name, &[("contacts.csv", &format!("contact_id,city\nc1,{city}\n"))]);
+        let options = ImportOptions { changed_at_micros, ..ImportOptions::new(now_micros) };
+        import_population(&world.dataset, &folder, options)
+    };
+    of("a", "Boston", 9_000, Some(1_000)).unwrap();
+    assert_eq!(times(&world), [], "the first import changes nothing");
+    of("b", "Salem", 9_000, Some(2_000)).unwrap();
+    of("c", "Lowell", 9_000, Some(2_000)).unwrap();
+    assert_eq!(times(&world), [(2_000, 2_000), (2_000, 2_000)], "two files of one time, in their order");
+    let refused = |name: &str, at| match of(name, "Lynn", 9_000, Some(at)).unwrap_err() {
+        Error::Import(error) => error.to_string(),
+        other => panic!("{other}"),
+    };
+    assert!(refused("d", 1_999).contains("in the order of their times"));
+    assert!(refused("e", 9_001).contains("lies ahead"));
+    assert_eq!(world.dataset.snapshot().unwrap().changed_micros_max(), Some(2_000));
+    // Now without saying when; then with a clock that has been put back.
+    of("f", "Lynn", 9_000, None).unwrap();
+    of("g", "Salem", 5_000, None).unwrap();
+    assert_eq!(times(&world), [(2_000, 2_000), (2_000, 2_000), (9_000, 9_000), (9_000, 9_000)]);
+    world.dataset.compact(None, None, &|_| {}).unwrap();
+    assert_eq!(times(&world), [(2_000, 9_000)]);
+    let snapshot = world.dataset.snapshot().unwrap();
+    let entry = snapshot.history_files(Class::Demographic, 0).next().unwrap();
+    let said = |row: &[(String, String)]| row.iter().find(|(name, _)| name == "new").unwrap().1.clone();
+    let order: Vec<String> = world.file(entry).iter().map(|(_, row)| said(row)).collect();
+    assert_eq!(order, ["Salem", "Lowell", "Lynn", "Salem"], "in the order of the imports");
 }

@@ -13,7 +13,7 @@ use super::markdown::Block;
 pub(super) fn contacts(block: &Block, schema: &Schema) -> Result<Vec<Contact>, Problem> {
     let mut contacts: Vec<Contact> = Vec::new();
     for (line, fields) in rows(block, |name| schema.contact_field(name))? {
-        let contact = Contact { fields, records: Vec::new() };
+        let contact = Contact { fields, records: Vec::new(), changes: Vec::new() };
         if contact.id().is_empty() || contacts.iter().any(|other| other.id() == contact.id()) {
             return Err((line, "expected a contact_id of its own".to_owned()));
         }

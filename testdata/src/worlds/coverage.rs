@@ -9,8 +9,8 @@ use std::fmt;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{
     AgeUnit, Aggregate, Anchor, Asks, ContactTest, Counted, Criteria, End, FieldTest, Filter, ListTest,
-    Logic, NumberTest, Operand, Quantity, Relation, Segment, Selector, Sequence, Size, Start, Test, TextOp,
-    Turn, Which, Window,
+    Logic, NumberTest, Operand, Past, Quantity, Relation, Segment, Selector, Sequence, Size, Start, Test,
+    TextOp, Turn, Which, Window,
 };
 use hyperseg_dsl::semantics::evaluate_all;
 
@@ -33,6 +33,9 @@ pub const OPERATORS: &[&str] = &[
     "before",
     "bottom number",
     "bottom percent",
+    "changed from",
+    "changed to",
+    "changed",
     "clock of an event",
     "code under",
     "codes without codes",
@@ -100,6 +103,7 @@ pub const OPERATORS: &[&str] = &[
     "turns",
     "unit of a measure",
     "unit",
+    "was",
     "while observed",
     "window: after",
     "window: before",
@@ -243,6 +247,18 @@ impl Found {
             ContactTest::Anniversary { window, .. } => {
                 self.add("anniversary");
                 self.window(window);
+            }
+            ContactTest::History(history) => {
+                match &history.past {
+                    Past::Changed { from, to } => {
+                        self.add("changed");
+                        from.iter().for_each(|_| self.add("changed from"));
+                        to.iter().for_each(|_| self.add("changed to"));
+                    }
+                    Past::Was(_) => self.add("was"),
+                }
+                history.past.operands().for_each(|operand| self.operand(operand));
+                self.window(&history.window);
             }
             ContactTest::Has(selector) => {
                 self.add("has");

@@ -38,7 +38,7 @@ pub(super) struct Maker<'a> {
 impl<'w> Maker<'w> {
     /// Criteria over a contact, nested at most this deep.
     pub(super) fn criteria(&mut self, depth: usize) -> Criteria {
-        self.logic(depth, &mut |maker| match maker.dice.below(93) {
+        self.logic(depth, &mut |maker| match maker.dice.below(98) {
             0 => Logic::True,
             1 => Logic::False,
             2..=17 => maker.contact_field(),
@@ -55,6 +55,7 @@ impl<'w> Maker<'w> {
             78..=80 => maker.household(),
             81..=84 => maker.adherence(),
             85..=88 if !maker.fixed => maker.rank(),
+            93..=97 => maker.history(),
             _ => maker.one(),
         })
     }

@@ -12,6 +12,7 @@ mod anchors;
 pub mod coverage;
 mod criteria;
 mod dice;
+mod history;
 mod households;
 mod measures;
 mod palette;
@@ -29,6 +30,7 @@ use hyperseg_dsl::schema::{Field, RecordKind, Schema};
 use hyperseg_dsl::semantics::{Contact, Record};
 use hyperseg_dsl::value::Value;
 
+pub use history::{Round, rewound, rounds};
 pub use segments::segment;
 pub use shrink::shrink;
 pub use text::{criteria_text, to_case, to_text};
@@ -123,7 +125,7 @@ pub fn world(seed: u64) -> World {
     let rates: BTreeMap<&str, usize> =
         schema.contact.iter().map(|field| (field.name.as_str(), dice.one(&[30, 75, 95]))).collect();
     let mut next_record = 0;
-    let contacts = (0..count)
+    let mut contacts: Vec<Contact> = (0..count)
         .map(|number| {
             let mut fields = BTreeMap::new();
             for field in &schema.contact {
@@ -142,9 +144,10 @@ pub fn world(seed: u64) -> World {
             for kind in &kinds {
                 add_records(dice, kind, &clock, &mut next_record, &mut records);
             }
-            Contact { fields, records }
+            Contact { fields, records, changes: Vec::new() }
         })
         .collect();
+    history::add(dice, &schema, &clock, &mut contacts);
     World { contacts, clock, now_micros }
 }
 

@@ -23,6 +23,7 @@ pub fn shrink(
         let mut smaller = shrinker.contacts();
         smaller |= shrinker.segment_parts();
         smaller |= shrinker.records();
+        smaller |= shrinker.changes();
         smaller |= shrinker.fields();
         if !smaller {
             return (shrinker.world, shrinker.segment);
@@ -95,6 +96,31 @@ impl Shrinker<'_> {
         smaller
     }
 
+    /// Drops the earliest changes of a field: what is left follows from each other.
+    fn changes(&mut self) -> bool {
+        let mut smaller = false;
+        for place in 0..self.world.contacts.len() {
+            let number = |world: &World| world.contacts.get(place).map_or(0, |contact| contact.changes.len());
+            let mut kept = 0;
+            while kept < number(&self.world) {
+                let mut world = self.world.clone();
+                let Some(contact) = world.contacts.get_mut(place) else { break };
+                let field = contact.changes.get(kept).map(|change| change.field.clone());
+                let earliest =
+                    contact.changes.iter().position(|change| Some(&change.field) == field.as_ref());
+                if earliest == Some(kept) {
+                    contact.changes.remove(kept);
+                    if self.accept(Some(world), None) {
+                        smaller = true;
+                        continue;
+                    }
+                }
+                kept += 1;
+            }
+        }
+        smaller
+    }
+
     fn fields(&mut self) -> bool {
         let mut smaller = false;
         for place in 0..self.world.contacts.len() {
@@ -105,6 +131,7 @@ impl Shrinker<'_> {
                 let mut world = self.world.clone();
                 if let Some(contact) = world.contacts.get_mut(place) {
                     contact.fields.remove(&name);
+                    contact.changes.retain(|change| change.field != name);
                 }
                 smaller |= self.accept(Some(world), None);
             }
@@ -226,6 +253,7 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
                     | ContactTest::Turns { .. }
                     | ContactTest::Near(_)
                     | ContactTest::Anniversary { .. }
+                    | ContactTest::History(_)
                     | ContactTest::Rank(_)
                     | ContactTest::Sample(_)
                     | ContactTest::Sequence(_)
@@ -273,6 +301,7 @@ fn simpler(test: &ContactTest) -> Vec<ContactTest> {
         | ContactTest::Turns { .. }
         | ContactTest::Near(_)
         | ContactTest::Sample(_)
+        | ContactTest::History(_)
         | ContactTest::Anniversary { .. } => Vec::new(),
     }
 }

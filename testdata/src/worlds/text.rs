@@ -172,6 +172,7 @@ impl Printer {
             ContactTest::Anniversary { field, window } => {
                 format!("{field} anniversary {}", window_text(window))
             }
+            ContactTest::History(history) => super::history::text(history),
             ContactTest::Has(selector) => format!("has {}", self.selector(selector)),
             ContactTest::Count { counted, selector, test } => {
                 format!("count({}) {}", self.counted(counted, selector), number_test(test))
@@ -412,7 +413,7 @@ fn number_test_in(test: &NumberTest, unit: Option<&str>) -> String {
     }
 }
 
-fn window_text(window: &Window) -> String {
+pub(super) fn window_text(window: &Window) -> String {
     match window {
         Window::InLast(span) => format!("in last {}", duration(*span)),
         Window::InNext(span) => format!("in next {}", duration(*span)),
@@ -466,7 +467,7 @@ fn list(values: &[Operand]) -> String {
     values.iter().map(operand).collect::<Vec<_>>().join(", ")
 }
 
-fn operand(operand: &Operand) -> String {
+pub(super) fn operand(operand: &Operand) -> String {
     match operand {
         Operand::Param(name) => format!("${name}"),
         Operand::Literal(value) => literal(value),
@@ -510,6 +511,13 @@ fn type_name(ty: FieldType) -> &'static str {
     }
 }
 
+/// An instant as it is read again.
+pub(super) fn instant(micros: i64) -> String {
+    DateTime::from_timestamp_micros(micros)
+        .unwrap_or(DateTime::<Utc>::MIN_UTC)
+        .to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
 /// A file for the case corpus, with what the reference says.
 #[must_use]
 pub fn to_case(world: &World, segment: &Segment) -> String {
@@ -518,11 +526,7 @@ pub fn to_case(world: &World, segment: &Segment) -> String {
         let head = if table == CONTACTS { "contacts".to_owned() } else { format!("records {table}") };
         let _ = write!(text, "```{head}\n{}```\n\n", csv_text(&rows));
     }
-    let instant = |micros| {
-        DateTime::from_timestamp_micros(micros)
-            .unwrap_or(DateTime::<Utc>::MIN_UTC)
-            .to_rfc3339_opts(SecondsFormat::AutoSi, true)
-    };
+    let _ = write!(text, "{}", super::history::block(world));
     let zone = world.clock.zone.name();
     let _ = write!(text, "```as-of\n{}[{zone}]\n```\n\n", instant(world.clock.as_of_micros));
     let _ = write!(text, "```now\n{}\n```\n\n", instant(world.now_micros));

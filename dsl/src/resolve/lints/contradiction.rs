@@ -95,6 +95,7 @@ impl Facts for ContactTest {
             | Self::Turns { .. }
             | Self::Near(_)
             | Self::Anniversary { .. }
+            | Self::History(_)
             | Self::Has(_)
             | Self::Observed { .. }
             | Self::DaysCovered { .. }

@@ -75,6 +75,7 @@ fn of_test(test: &ContactTest, schema: &Schema) -> Option<Class> {
     match test {
         ContactTest::Field(test) => of_field(&test.field, schema),
         ContactTest::Anniversary { field, .. } => of_field(field, schema),
+        ContactTest::History(history) => of_field(&history.field, schema),
         ContactTest::Rank(rank) => {
             of_amount(&rank.amount, schema).or_else(|| of_criteria(rank.among.as_ref()?, schema))
         }

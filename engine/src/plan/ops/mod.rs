@@ -9,6 +9,7 @@ pub(crate) mod extreme;
 pub(crate) mod extreme_day;
 pub(crate) mod field_set;
 pub(crate) mod gate;
+pub(crate) mod held;
 pub(crate) mod household;
 pub(crate) mod interval;
 pub(crate) mod logic;
@@ -76,6 +77,11 @@ pub(crate) enum Operation {
     PlacedRecord(Placed),
     /// The days on which selected records last. Expressions: the filter, the end, the days of supply, whether it is over.
     DaysCovered(Cover),
+    /// Some selected change of a contact field exists. Expressions: the filter.
+    HasChange,
+    /// What a contact field that has changed held in a stretch of time. Expressions: the filter, whether the old value is the one
+    /// asked for, whether the new one is.
+    Held(held::Span),
     /// Who was not under observation. Inputs: rows of coverage, rows of each kind that shows that a contact was seen.
     NotObserved(Unobserved),
     /// Where contacts stand among others. Inputs: amounts, and who competes.
@@ -135,6 +141,8 @@ impl Operation {
             Self::ShareOfRecords(_) => "ShareOfRecords",
             Self::PlacedRecord(_) => "PlacedRecord",
             Self::DaysCovered(_) => "DaysCovered",
+            Self::HasChange => "HasChange",
+            Self::Held(_) => "Held",
             Self::NotObserved(_) => "NotObserved",
             Self::RecordChain(_) => "RecordChain",
             Self::ConsentBlocks(_) => "ConsentBlocks",
@@ -166,7 +174,9 @@ impl Operation {
             | Self::CountDistinct(..)
             | Self::Measure(..)
             | Self::ExtremeDay { .. }
+            | Self::HasChange
             | Self::ShareOfRecords(_) => &["ord"],
+            Self::Held(_) => &["ord", "changed_at"],
             Self::ExtremeRecord(_) | Self::PlacedRecord(_) => &["ord", "at", "recorded_at"],
             Self::DaysCovered(_) => &["ord", "at"],
             Self::ConsentBlocks(_) => &["ord", "at", "decision", "end"],
@@ -208,6 +218,8 @@ impl Operation {
             | Self::RecordChain(_)
             | Self::PlacedRecord(_)
             | Self::DaysCovered(_)
+            | Self::HasChange
+            | Self::Held(_)
             | Self::NotObserved(_)
             | Self::ConsentBlocks(_) => true,
             Self::Narrow
@@ -241,6 +253,9 @@ impl Operation {
         if let Self::DaysCovered(cover) = self {
             return Ok(Arc::new(cover::DaysCovered { cover: cover.clone(), asked }));
         }
+        if let Self::Held(span) = self {
+            return Ok(Arc::new(held::Held { span: *span, asked }));
+        }
         let mut asked = asked.into_iter();
         let first = asked.next();
         let second = asked.next();
@@ -251,6 +266,7 @@ impl Operation {
         let operator: Arc<dyn SetOperator> = match (self, first) {
             (Self::FieldSet, None) => Arc::new(field_set::FieldSet),
             (Self::HasRecord, None) => Arc::new(record_set::HasRecord),
+            (Self::HasChange, None) => Arc::new(held::HasChange),
             (Self::CountRecords(test), None) => Arc::new(record_set::CountRecords { test: test.clone() }),
             (Self::CountDistinct(same, test), Some(value)) => {
                 Arc::new(distinct::CountDistinct { value, same: *same, test: test.clone() })
