@@ -89,11 +89,11 @@ impl DayRanges {
     /// The answers for dates that are all fully known.
     fn whole(&self, dates: &Int32Array) -> Result<BooleanArray> {
         let constant = |day: i32| Int32Array::new_scalar(day.saturating_mul(4));
-        Ok(match self.0.as_slice() {
-            &[(low, high)] if low == high => eq(dates, &constant(low))?,
-            &[(i32::MIN, high)] => lt_eq(dates, &constant(high))?,
-            &[(low, i32::MAX)] => gt_eq(dates, &constant(low))?,
-            &[(low, high)] => and(&gt_eq(dates, &constant(low))?, &lt_eq(dates, &constant(high))?)?,
+        Ok(match *self.0.as_slice() {
+            [(low, high)] if low == high => eq(dates, &constant(low))?,
+            [(i32::MIN, high)] => lt_eq(dates, &constant(high))?,
+            [(low, i32::MAX)] => gt_eq(dates, &constant(low))?,
+            [(low, high)] => and(&gt_eq(dates, &constant(low))?, &lt_eq(dates, &constant(high))?)?,
             _ => BooleanArray::from_unary(dates, |packed| self.judge(packed >> 2, packed >> 2) == Some(true)),
         })
     }
