@@ -8,7 +8,7 @@
 //! | number | `Float64` | finite |
 //! | money | `Int64` | hundredths |
 //! | bool | `Boolean` | |
-//! | date | `Int32` | [`hyperseg_dsl::value::pack_date`] |
+//! | date | `Int32` | [`hyperseg_dsl::value::pack_date`], [`hyperseg_dsl::value::pack_partial`] |
 //! | time | `Int64` | [`hyperseg_dsl::value::pack_time`] |
 //! | code | `Utf8` | `SYSTEM:code` in normal form |
 //! | categories | `List<Int16>` | places, in the source's order |

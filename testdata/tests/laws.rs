@@ -13,7 +13,7 @@ use hyperseg_dsl::segment::{
     Segment, Selector, Window,
 };
 use hyperseg_dsl::semantics::{Change, Contact, Record, Truth, evaluate, select, select_all};
-use hyperseg_dsl::value::{DAY_MICROS, Day, Value, When};
+use hyperseg_dsl::value::{DAY_MICROS, Day, PartialDate, Value, When};
 use hyperseg_testdata::cases;
 use hyperseg_testdata::worlds::{self, World, criteria_text, segment, shrink, to_case, to_text, world};
 
@@ -245,6 +245,12 @@ fn later_day(day: Day) -> Day {
     day.checked_add_days(Days::new(CYCLE_DAYS)).unwrap()
 }
 
+fn later_partial(date: PartialDate) -> PartialDate {
+    let text = date.to_string();
+    let year: i32 = text[..4].parse().unwrap();
+    PartialDate::parse(&format!("{}{}", year + 400, &text[4..])).unwrap()
+}
+
 fn later_micros(micros: i64) -> i64 {
     micros + DAY_MICROS * i64::try_from(CYCLE_DAYS).unwrap()
 }
@@ -252,6 +258,7 @@ fn later_micros(micros: i64) -> i64 {
 fn later(value: &Value) -> Value {
     match value {
         Value::Date(day) => Value::Date(later_day(*day)),
+        Value::Partial(date) => Value::Partial(later_partial(*date)),
         Value::Time(When::Day(day)) => Value::Time(When::Day(later_day(*day))),
         Value::Time(When::Instant(micros)) => Value::Time(When::Instant(later_micros(*micros))),
         other => other.clone(),

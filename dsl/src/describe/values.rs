@@ -40,6 +40,7 @@ fn literal(value: &Value) -> String {
         Value::Bool(true) => "true".to_owned(),
         Value::Bool(false) => "false".to_owned(),
         Value::Date(day) => day.to_string(),
+        Value::Partial(date) => date.to_string(),
         Value::Time(crate::value::When::Day(day)) => day.to_string(),
         Value::Time(crate::value::When::Instant(micros)) => {
             match chrono::DateTime::from_timestamp_micros(*micros) {

@@ -8,7 +8,7 @@ use nom::{IResult, Parser};
 
 use super::{TokenKind, short, text};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::value::parse_day;
+use crate::value::{PartialDate, parse_day};
 
 /// What was found at the start of a text. Spans count from its first byte.
 pub(super) struct Scanned {
@@ -95,10 +95,11 @@ fn digits(input: &str) -> Scan<'_, &str> {
     take_while1(|c: char| c.is_ascii_digit()).parse(input)
 }
 
-/// Anything that was meant to be a date: `2026-01-31`, `2026-1-5`, `2026-01-31T09:00`.
+/// Anything that was meant to be a date: `2026-01-31`, `2026-1-5`, `2026-01-31T09:00`, `2026-01`.
 fn date_like(input: &str) -> Scan<'_, &str> {
     let few = |c: char| c.is_ascii_digit();
-    let day = (take_while_m_n(4, 4, few), tag("-"), take_while_m_n(1, 2, few), tag("-"), digits);
+    let month = || (take_while_m_n(4, 4, few), tag("-"), take_while_m_n(1, 2, few));
+    let day = alt((recognize((month(), tag("-"), digits)), recognize(month())));
     let time = pair(
         alt((tag("T"), tag("t"))),
         take_while(|c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '.' | '+' | '-')),
@@ -117,8 +118,11 @@ fn date_token(written: &str) -> Scanned {
     } else {
         format!("`{}` is not a date", short(written))
     };
-    let finding = Diagnostic::new(&codes::BAD_DATE, 0..length, message)
-        .help("write year-month-day with four, two and two digits and no time, e.g. 2026-01-31");
+    let help = match PartialDate::parse(written).map(PartialDate::range) {
+        Some(range) => format!("for the month write a range of days: `in {}..{}`", range.first, range.last),
+        None => "write year-month-day with four, two and two digits and no time, e.g. 2026-01-31".to_owned(),
+    };
+    let finding = Diagnostic::new(&codes::BAD_DATE, 0..length, message).help(help);
     Scanned::plain(length, TokenKind::Bad).with(finding)
 }
 

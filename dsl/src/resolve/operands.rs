@@ -10,7 +10,7 @@ use crate::parse::field_against_field;
 use crate::schema::{Field, FieldType, normal_text, parse_money};
 use crate::segment::{Duration, Operand, Param, Shift};
 use crate::suggest;
-use crate::value::Value as Typed;
+use crate::value::{PartialDate, Value as Typed};
 
 impl<'a> Resolver<'a> {
     /// The value against a field that is not a code; reports what does not fit.
@@ -241,6 +241,7 @@ fn as_number(value: &Typed) -> Option<f64> {
         | Typed::Money(_)
         | Typed::Bool(_)
         | Typed::Date(_)
+        | Typed::Partial(_)
         | Typed::Time(_)
         | Typed::Code(_)
         | Typed::Categories(_)
@@ -325,6 +326,12 @@ fn advice(ty: FieldType, kind: &ValueKind) -> Option<String> {
             if crate::value::parse_day(text).is_some() =>
         {
             Some(format!("write {text} without quotes"))
+        }
+        (FieldType::Date | FieldType::Time, ValueKind::Text(text) | ValueKind::Number(text))
+            if PartialDate::parse(text).is_some() =>
+        {
+            let range = PartialDate::parse(text)?.range();
+            Some(format!("a segment names days; write `in {}..{}`", range.first, range.last))
         }
         (FieldType::Int | FieldType::Number | FieldType::Money, ValueKind::Text(text))
             if number(text).is_some() =>

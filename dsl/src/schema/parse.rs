@@ -10,7 +10,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use unicode_normalization::UnicodeNormalization;
 
 use super::{CodeSystem, Field, FieldType, format_money, parse_money};
-use crate::value::{Code, Value, When, parse_day, parse_when};
+use crate::value::{Code, PartialDate, Value, When, parse_day, parse_when};
 
 /// What a text should have been. It holds nothing of the text, which may be personal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Field {
 
     /// Reads a value of the field.
     ///
-    /// Instants are RFC 3339, dates `YYYY-MM-DD`, codes `SYSTEM:code`, lists of categories joined by `|`, points
+    /// Instants are RFC 3339, dates `YYYY-MM-DD`, or `YYYY-MM` and `YYYY` where no more is known, codes `SYSTEM:code`, lists of categories joined by `|`, points
     /// `latitude,longitude`. The field `zip` takes five digits or ZIP+4, of which it keeps the first five.
     ///
     /// # Errors
@@ -51,7 +51,9 @@ impl Field {
             FieldType::Number => text.parse().ok().filter(|n: &f64| n.is_finite()).map(Value::Number),
             FieldType::Money => parse_money(text).map(Value::Money),
             FieldType::Bool => text.parse().ok().map(Value::Bool),
-            FieldType::Date => parse_day(text).map(Value::Date),
+            FieldType::Date => {
+                parse_day(text).map(Value::Date).or_else(|| PartialDate::parse(text).map(Value::Partial))
+            }
             FieldType::Time => parse_when(text).map(Value::Time),
             FieldType::Code => parse_code(text).map(Value::Code),
             FieldType::Categories => {
@@ -72,6 +74,7 @@ impl Field {
             Value::Money(cents) => format_money(*cents),
             Value::Bool(truth) => truth.to_string(),
             Value::Date(day) | Value::Time(When::Day(day)) => day.format("%Y-%m-%d").to_string(),
+            Value::Partial(date) => date.to_string(),
             Value::Time(When::Instant(micros)) => DateTime::from_timestamp_micros(*micros)
                 .unwrap_or(DateTime::<Utc>::MIN_UTC)
                 .to_rfc3339_opts(SecondsFormat::AutoSi, true),
@@ -94,7 +97,7 @@ impl Field {
             FieldType::Number => "a number",
             FieldType::Money => "an amount with at most two decimals",
             FieldType::Bool => "true or false",
-            FieldType::Date => "a date such as 2026-01-31",
+            FieldType::Date => "a date such as 2026-01-31, or 2026-01 or 2026 where no more is known",
             FieldType::Time => "a date such as 2026-01-31 or an instant such as 2026-01-31T09:30:00Z",
             FieldType::Code => "a code with its system, such as ICD10CM:E11.9",
             FieldType::Categories => "some of the field's categories joined by |",
@@ -173,6 +176,8 @@ mod tests {
             ("risk_score", "0.125"),
             ("income", "50000.10"),
             ("birth_date", "2024-02-29"),
+            ("birth_date", "1950-06"),
+            ("birth_date", "1950"),
             ("spoken_languages", "en|es"),
             ("location", "42.36,-71.06"),
             ("zip", "02138"),
@@ -214,16 +219,25 @@ mod tests {
             ("risk_score", "inf"),
             ("income", "1.234"),
             ("birth_date", "2023-02-29"),
-            ("birth_date", "2023-02"),
+            ("birth_date", "2023-13"),
+            ("birth_date", "2023-00"),
+            ("birth_date", "2023-2"),
+            ("birth_date", "23"),
             ("spoken_languages", "en|"),
             ("location", "91,0"),
             ("location", "nan,0"),
         ] {
             assert_eq!(contact(field, text), None, "{field} {text}");
         }
-        for (field, text) in
-            [("at", "2024-03-01T09:30:00"), ("code", "E11.9"), ("code", "ICD9:250"), ("code", "LOINC:")]
-        {
+        for (field, text) in [
+            ("at", "2024-03-01T09:30:00"),
+            // A record whose time is a month or a year has no place in the order of records.
+            ("at", "2024-03"),
+            ("recorded_at", "2024"),
+            ("code", "E11.9"),
+            ("code", "ICD9:250"),
+            ("code", "LOINC:"),
+        ] {
             assert_eq!(record("lab", field, text), None, "{field} {text}");
         }
     }

@@ -21,12 +21,13 @@ pub(super) fn days(records: &[&Record], clock: &Clock) -> usize {
     days.len()
 }
 
-/// How many different values a field has in the records. A missing value is no value; a number with a comparator
-/// is the number.
+/// How many different values a field has in the records. A missing value is no value, and neither is a date that is not
+/// fully known, which may be the same day as any other; a number with a comparator is the number.
 pub(super) fn distinct(records: &[&Record], field: &str, clock: &Clock) -> usize {
     let mut found: Vec<&Value> = Vec::new();
     for record in records {
         if let Some(value) = value(&record.fields, field)
+            && !matches!(value, Value::Partial(_))
             && !found.iter().any(|other| same(other, value, clock))
         {
             found.push(value);

@@ -8,7 +8,7 @@ use super::time::value_day;
 use super::{Contact, Record, gate, record};
 use crate::clock::Clock;
 use crate::schema::{FieldType, Schema, format_money};
-use crate::segment::{AgeUnit, Amount, Counted, Direction};
+use crate::segment::{Amount, Counted, Direction};
 use crate::value::{Value, day_from_epoch, days_since_epoch};
 
 /// The amount of a contact; `None` when it is UNKNOWN. `first` says which comes first where records tie.
@@ -21,9 +21,10 @@ pub(super) fn amount(
 ) -> Option<Made> {
     match of {
         Amount::Field { field, .. } => value(&contact.fields, field).and_then(|found| number(found, clock)),
-        Amount::Age(AgeUnit::Years) => gate::age(contact, clock.today()).map(|age| Made::Whole(age.into())),
-        Amount::Age(AgeUnit::Months) => {
-            gate::age_in_months(contact, clock.today()).map(|age| Made::Whole(age.into()))
+        Amount::Age(unit) => {
+            // One that can be several is no amount.
+            let ages = gate::ages(*unit, contact, clock.today())?;
+            (ages.start() == ages.end()).then(|| Made::Whole((*ages.start()).into()))
         }
         Amount::Count { counted, selector } => {
             let records = record::selected(selector, contact, schema, clock);
@@ -92,7 +93,9 @@ fn number(found: &Value, clock: &Clock) -> Option<Made> {
         Value::Date(_) | Value::Time(_) => {
             value_day(found, clock).map(|day| Made::Whole(days_since_epoch(day).into()))
         }
-        Value::Text(_)
+        // Of a date that is not fully known there is no one day.
+        Value::Partial(_)
+        | Value::Text(_)
         | Value::Category(_)
         | Value::Bool(_)
         | Value::Code(_)

@@ -10,7 +10,7 @@ use crate::segment::{Anchor, ContactTest, Operand, Start, shifted};
 use crate::value::{Day, Value};
 
 /// The test with the dates of the contact put in where it counts from them; `None`, which makes it UNKNOWN, when the
-/// contact lacks one.
+/// contact lacks one, or when only the month or the year of one is known.
 pub(super) fn anchored<'t>(
     test: &'t ContactTest,
     contact: &Contact,

@@ -23,6 +23,7 @@ pub(super) fn value<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
         | Value::Money(_)
         | Value::Bool(_)
         | Value::Date(_)
+        | Value::Partial(_)
         | Value::Time(_)
         | Value::Code(_)
         | Value::Point(_, _) => true,
@@ -35,51 +36,69 @@ pub(super) fn field_test(test: &FieldTest, fields: &Fields, clock: &Clock) -> Tr
     match &test.test {
         Test::Known => Truth::of(found.is_some()),
         Test::Missing => Truth::of(found.is_none()),
-        Test::Compare(cmp, operand) => {
-            with(found, |found| compare_field(found, test, fields, *cmp, operand, clock))
-        }
-        Test::CompareField(cmp, other) => with(found, |found| match value(fields, &other.field) {
+        Test::Measured { unit, test: asked } => reported(fields, &test.field, Some(unit))
+            .map_or(Truth::Unknown, |interval| interval_test(interval, asked)),
+        Test::Compare(..)
+        | Test::CompareField(..)
+        | Test::In(_)
+        | Test::Between(..)
+        | Test::Text(..)
+        | Test::Codes(_)
+        | Test::List(..)
+        | Test::Window(_) => match found {
+            Some(found) => of_every(found, |found| value_test(found, test, fields, clock)),
+            None => Truth::Unknown,
+        },
+    }
+}
+
+/// What a test says of a value. Of a date that is not fully known it says what it says of each of its days, and UNKNOWN
+/// where these differ.
+pub(super) fn of_every(found: &Value, says: impl Fn(&Value) -> Truth) -> Truth {
+    let Value::Partial(date) = found else { return says(found) };
+    agreed(date.range().days().map(|day| says(&Value::Date(day))))
+}
+
+/// What all say; UNKNOWN where they differ, and when there are none.
+pub(super) fn agreed(answers: impl IntoIterator<Item = Truth>) -> Truth {
+    let mut answers = answers.into_iter();
+    let Some(first) = answers.next() else { return Truth::Unknown };
+    if answers.all(|other| other == first) { first } else { Truth::Unknown }
+}
+
+/// A test of a value that is known.
+fn value_test(found: &Value, test: &FieldTest, fields: &Fields, clock: &Clock) -> Truth {
+    match &test.test {
+        Test::Compare(cmp, operand) => compare_field(found, test, fields, *cmp, operand, clock),
+        Test::CompareField(cmp, other) => match value(fields, &other.field) {
             // The interval is on the other side.
             Some(_) if is_interval(&other.field, fields) => reported(fields, &other.field, None)
                 .map_or(Truth::Unknown, |interval| {
                     compare_interval(interval, turned(*cmp), &Operand::Literal(found.clone()))
                 }),
-            Some(other) => compare_field(found, test, fields, *cmp, &Operand::Literal(other.clone()), clock),
+            Some(other) => of_every(other, |other| {
+                compare_field(found, test, fields, *cmp, &Operand::Literal(other.clone()), clock)
+            }),
             None => Truth::Unknown,
-        }),
-        Test::In(operands) => with(found, |found| {
-            operands
-                .iter()
-                .map(|operand| compare_field(found, test, fields, Cmp::Eq, operand, clock))
-                .fold(Truth::False, Truth::or)
-        }),
-        Test::Between(low, high) => with(found, |found| {
-            compare_field(found, test, fields, Cmp::Ge, low, clock).and(compare_field(
-                found,
-                test,
-                fields,
-                Cmp::Le,
-                high,
-                clock,
-            ))
-        }),
-        Test::Measured { unit, test: asked } => reported(fields, &test.field, Some(unit))
-            .map_or(Truth::Unknown, |interval| interval_test(interval, asked)),
-        Test::Text(op, operand) => with(found, |found| text_test(found, *op, operand)),
-        Test::Codes(set) => with(found, |found| match found {
+        },
+        Test::In(operands) => operands
+            .iter()
+            .map(|operand| compare_field(found, test, fields, Cmp::Eq, operand, clock))
+            .fold(Truth::False, Truth::or),
+        Test::Between(low, high) => compare_field(found, test, fields, Cmp::Ge, low, clock)
+            .and(compare_field(found, test, fields, Cmp::Le, high, clock)),
+        Test::Text(op, operand) => text_test(found, *op, operand),
+        Test::Codes(set) => match found {
             Value::Code(code) => Truth::of(in_codes(code, set)),
             _ => Truth::Unknown,
-        }),
-        Test::List(how, operands) => with(found, |found| list_test(found, *how, operands)),
-        Test::Window(window) => with(found, |found| {
+        },
+        Test::List(how, operands) => list_test(found, *how, operands),
+        Test::Window(window) => {
             value_when(found).map_or(Truth::Unknown, |when| in_window(when, window, clock))
-        }),
+        }
+        // They do not look at the value by itself.
+        Test::Known | Test::Missing | Test::Measured { .. } => Truth::Unknown,
     }
-}
-
-/// UNKNOWN for a missing value.
-fn with(found: Option<&Value>, then: impl Fn(&Value) -> Truth) -> Truth {
-    found.map_or(Truth::Unknown, then)
 }
 
 /// The number of a result that was reported as `<5.7` is an interval.
@@ -137,7 +156,8 @@ fn compare_value(found: &Value, cmp: Cmp, operand: &Operand, clock: &Clock) -> T
     }
 }
 
-/// `=` says that they are the same: numbers by their size, moments by their local day.
+/// `=` says that they are the same: numbers by their size, moments by their local day. Dates that are not fully known are the
+/// same as nothing: two people who were born in 1950 need not share a birthday.
 pub(super) fn same(one: &Value, other: &Value, clock: &Clock) -> bool {
     compare_value(one, Cmp::Eq, &Operand::Literal(other.clone()), clock).is_true()
 }
@@ -154,6 +174,7 @@ fn number(value: &Value) -> Option<f64> {
         | Value::Money(_)
         | Value::Bool(_)
         | Value::Date(_)
+        | Value::Partial(_)
         | Value::Time(_)
         | Value::Code(_)
         | Value::Categories(_)

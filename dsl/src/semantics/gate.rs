@@ -4,19 +4,20 @@
 //! not known blocks. The engine asks these functions again, contact by contact, before it releases a list.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 use super::Contact;
-use super::field::value;
+use super::field::{agreed, value};
 use super::time::{
     age_on, birthday, first_instant, in_window, last_instant, months_on, not_future, not_past,
 };
 use super::truth::Truth;
 use crate::clock::Clock;
 use crate::schema::{Channel, Purpose};
-use crate::segment::{Cap, Window};
-use crate::value::{Day, Value, When};
+use crate::segment::{AgeUnit, Cap, Window};
+use crate::value::{DateRange, Day, Value, When};
 
 /// Why a contact for whom the criteria are TRUE is left out, in the order in which reasons are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -111,10 +112,10 @@ const ADULT_YEARS: i64 = 18;
 /// What [`judge`] has to know of a contact.
 #[derive(Clone, Debug, Default)]
 pub struct Facts<'a> {
-    /// Date of death, when it is known.
-    pub deceased_on: Option<Day>,
-    /// Date of birth, when it is known.
-    pub birth_date: Option<Day>,
+    /// The days that the date of death can be, when it is known.
+    pub deceased_on: Option<DateRange>,
+    /// The days that the date of birth can be, when it is known.
+    pub birth_date: Option<DateRange>,
     /// An address on the channel is known.
     pub has_address: bool,
     /// Bounces, complaints and cancellations of e-mail.
@@ -235,7 +236,8 @@ pub(super) fn closed(
             !asked.is_some_and(|(purpose, channel)| consented(&facts.consents, purpose, channel, &clock))
         }
         Blocked::Minor => {
-            let age = facts.birth_date.and_then(|born| age_on(born, clock.today()));
+            // Whoever may be younger is taken for younger.
+            let age = facts.birth_date.and_then(|born| age_on(born.last, clock.today()));
             purpose.is_some_and(Purpose::adults_only) && age.is_none_or(|years| years < ADULT_YEARS)
         }
         // Not gates of consent and suppression.
@@ -304,11 +306,8 @@ pub fn capped(
     deliveries.iter().filter(counts).count() >= cap.count as usize
 }
 
-fn date(contact: &Contact, field: &str) -> Option<Day> {
-    match value(&contact.fields, field) {
-        Some(Value::Date(day)) => Some(*day),
-        _ => None,
-    }
+fn date(contact: &Contact, field: &str) -> Option<DateRange> {
+    value(&contact.fields, field).and_then(Value::date_range)
 }
 
 /// Visible and not withdrawn as an error. Machines count here: a bounce is a bounce.
@@ -316,26 +315,40 @@ fn counts(record: &Suppression<'_>, clock: &Clock) -> bool {
     record.status != Some("entered_in_error") && not_future(record.at, clock)
 }
 
-/// Age at the day, or at death when that came first; `None` when unknown.
-pub(super) fn age(contact: &Contact, day: Day) -> Option<i64> {
-    let day = date(contact, "deceased_on").map_or(day, |died: Day| died.min(day));
-    age_on(date(contact, "birth_date")?, day)
-}
-
-/// Completed months on a day, or at death.
-pub(super) fn age_in_months(contact: &Contact, day: Day) -> Option<i64> {
-    let day = date(contact, "deceased_on").map_or(day, |died: Day| died.min(day));
-    months_on(date(contact, "birth_date")?, day)
+/// The completed years or months that the contact can have on a day, or at death when that came first: one, unless the
+/// birth or the death is not known to the day. `None` when that is unknown, or the birth can lie behind the day.
+///
+/// Who was born later is younger and who died later grew older, by no more than one from day to day: every age between the
+/// least and the greatest belongs to some of the days.
+pub(super) fn ages(unit: AgeUnit, contact: &Contact, day: Day) -> Option<RangeInclusive<i64>> {
+    let born = date(contact, "birth_date")?;
+    let died = date(contact, "deceased_on");
+    let until = |died: Option<Day>| died.map_or(day, |died| died.min(day));
+    let completed = match unit {
+        AgeUnit::Years => age_on,
+        AgeUnit::Months => months_on,
+    };
+    let youngest = completed(born.last, until(died.map(|died| died.first)))?;
+    let oldest = completed(born.first, until(died.map(|died| died.last)))?;
+    Some(youngest..=oldest)
 }
 
 /// The day on which the contact completes so many years lies in the window, and in life.
 pub(super) fn turns(contact: &Contact, age: u32, window: &Window, clock: &Clock) -> Truth {
     let Some(born) = date(contact, "birth_date") else { return Truth::Unknown };
-    let day = birthday(born, age);
-    if date(contact, "deceased_on").is_some_and(|died: Day| died < day) {
-        return Truth::False;
-    }
-    in_window(When::Day(day), window, clock)
+    // Of the days on which somebody may have died, the first and the last make all the difference there is.
+    let died: Vec<Option<Day>> = match date(contact, "deceased_on") {
+        Some(died) => vec![Some(died.first), Some(died.last)],
+        None => vec![None],
+    };
+    let says = |born: Day, died: Option<Day>| {
+        let day = birthday(born, age);
+        if died.is_some_and(|died| died < day) {
+            return Truth::False;
+        }
+        in_window(When::Day(day), window, clock)
+    };
+    agreed(born.days().flat_map(|born| died.iter().map(move |died| says(born, *died))))
 }
 
 /// What the consent records say for a channel and a purpose: the decision of the latest moment, a refusal winning

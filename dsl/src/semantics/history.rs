@@ -3,7 +3,7 @@
 //! A field holds a value from one change of it to the next. In front of its first change it held what that one replaced,
 //! without any what it says now, however far one looks back; behind the last one it holds what that one put in.
 
-use super::field::{same, value};
+use super::field::{of_every, same, value};
 use super::time::{first_and_last_instant, in_window};
 use super::{Change, Contact, Truth};
 use crate::clock::Clock;
@@ -61,10 +61,12 @@ fn has_values(of: &History, change: &Change, clock: &Clock) -> bool {
     }
 }
 
-/// The value is the one that is wanted; UNKNOWN when it is missing.
+/// The value is the one that is wanted; UNKNOWN when it is missing, and where not all days of a partial date are.
 fn is(wanted: &Operand, found: Option<&Value>, clock: &Clock) -> Truth {
     match (wanted, found) {
-        (Operand::Literal(wanted), Some(found)) => Truth::of(same(found, wanted, clock)),
+        (Operand::Literal(wanted), Some(found)) => {
+            of_every(found, |found| Truth::of(same(found, wanted, clock)))
+        }
         (Operand::Param(_), _) | (_, None) => Truth::Unknown,
     }
 }

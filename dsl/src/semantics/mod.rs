@@ -29,6 +29,7 @@ mod truth;
 mod traps;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 pub use chance::{arm, held_out, sampled};
 pub use field::Fields;
@@ -281,8 +282,8 @@ fn contact_test(
     match test.as_ref() {
         ContactTest::Field(test) => field::field_test(test, &contact.fields, clock),
         ContactTest::Age { unit, on, test } => {
-            let age = age(*unit, on.as_ref(), contact, clock);
-            age.map_or(Truth::Unknown, |age| field::number_test(age, test, clock))
+            let Some(ages) = ages(*unit, on.as_ref(), contact, clock) else { return Truth::Unknown };
+            field::agreed(ages.map(|age| field::number_test(age, test, clock)))
         }
         ContactTest::Near(near) => match place::kilometres(near, contact) {
             Some(far) => Truth::of(far <= near.km()),
@@ -290,10 +291,12 @@ fn contact_test(
         },
         ContactTest::Turns { age, window } => gate::turns(contact, *age, window, clock),
         ContactTest::Anniversary { field: name, window } => {
-            match field::value(&contact.fields, name).and_then(|date| time::value_day(date, clock)) {
-                Some(date) => time::anniversary(date, window, clock),
-                None => Truth::Unknown,
-            }
+            let returns = |date: &Value| {
+                let day = time::value_day(date, clock);
+                day.map_or(Truth::Unknown, |day| time::anniversary(day, window, clock))
+            };
+            let date = field::value(&contact.fields, name);
+            date.map_or(Truth::Unknown, |date| field::of_every(date, returns))
         }
         ContactTest::History(of) => history::history(of, contact, clock),
         ContactTest::Has(selector) => {
@@ -354,14 +357,11 @@ fn contact_test(
     }
 }
 
-/// Completed years or months on a day, today when there is none.
-fn age(unit: AgeUnit, on: Option<&Anchor>, contact: &Contact, clock: &Clock) -> Option<i64> {
+/// The completed years or months that the contact can have on a day, today when there is none.
+fn ages(unit: AgeUnit, on: Option<&Anchor>, contact: &Contact, clock: &Clock) -> Option<RangeInclusive<i64>> {
     let day = match on {
         None => clock.today(),
         Some(on) => anchor::day(on, clock)?,
     };
-    match unit {
-        AgeUnit::Years => gate::age(contact, day),
-        AgeUnit::Months => gate::age_in_months(contact, day),
-    }
+    gate::ages(unit, contact, day)
 }

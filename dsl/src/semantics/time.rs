@@ -292,17 +292,18 @@ pub(super) fn operand_day(operand: &Operand, clock: &Clock) -> Option<Day> {
     }
 }
 
-/// The local day of a date or moment.
+/// The local day of a date or moment; `None` for a date that is not fully known.
 pub(super) fn value_day(value: &Value, clock: &Clock) -> Option<Day> {
     value_when(value).map(|when| clock.day_of(when))
 }
 
-/// The moment that a date or time holds.
+/// The moment that a date or time holds; `None` for a date that is not fully known.
 pub(super) fn value_when(value: &Value) -> Option<When> {
     match value {
         Value::Date(day) => Some(When::Day(*day)),
         Value::Time(when) => Some(*when),
-        Value::Text(_)
+        Value::Partial(_)
+        | Value::Text(_)
         | Value::Category(_)
         | Value::Int(_)
         | Value::Number(_)

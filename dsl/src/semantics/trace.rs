@@ -234,8 +234,12 @@ impl Teller<'_> {
                     AgeUnit::Years => "age",
                     AgeUnit::Months => "age in months",
                 };
-                let age = super::age(*unit, on.as_ref(), self.contact, self.clock);
-                self.born(Some(named(name, age.map(|age| age.to_string()))))
+                let ages = super::ages(*unit, on.as_ref(), self.contact, self.clock);
+                let words = ages.map(|ages| match ages.into_inner() {
+                    (youngest, oldest) if youngest == oldest => youngest.to_string(),
+                    (youngest, oldest) => format!("{youngest} to {oldest}"),
+                });
+                self.born(Some(named(name, words)))
             }
             ContactTest::Near(near) => {
                 let far = super::place::kilometres(near, self.contact);

@@ -17,10 +17,12 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use hyperseg_dsl::segment::AgeUnit;
-use hyperseg_dsl::value::{pack_date, unpack_date};
+use hyperseg_dsl::value::{pack_date, unpack_date, unpack_date_range};
+
+use super::dates::{agreed, any_partial};
 
 /// Whether the age in years lies in one of the inclusive ranges; null when the birth date is missing or lies behind
-/// the day.
+/// the day, and when dates that are not known to the day leave it open.
 pub(crate) fn age_test(
     unit: AgeUnit,
     today: NaiveDate,
@@ -33,7 +35,8 @@ pub(crate) fn age_test(
         .call(vec![birth_date, deceased_on])
 }
 
-/// The age itself, as a whole number; null when the birth date is missing or lies behind the day.
+/// The age itself, as a whole number; null when the birth date is missing or lies behind the day, and when dates that are not
+/// known to the day leave several open.
 pub(crate) fn age_number(unit: AgeUnit, today: NaiveDate, birth_date: Expr, deceased_on: Expr) -> Expr {
     let signature = Signature::any(2, Volatility::Immutable);
     ScalarUDF::from(AgeNumber { signature, unit, today: pack_date(today) })
@@ -67,9 +70,10 @@ impl ScalarUDFImpl for AgeNumber {
         let (Some(birth), Some(death)) = (dates(birth), dates(death)) else {
             return internal_err!("age takes two dates");
         };
+        let Some(today) = unpack_date(self.today) else { return internal_err!("an age on no day") };
         let ages = birth.iter().zip(death).map(|(born, died)| {
-            let on = died.map_or(self.today, |died| died.min(self.today));
-            completed(self.unit, unpack_date(born?)?, unpack_date(on)?)
+            let (youngest, oldest) = ages(self.unit, born?, died, today)?;
+            (youngest == oldest).then_some(youngest)
         });
         Ok(ColumnarValue::Array(Arc::new(ages.collect::<Int32Array>())))
     }
@@ -117,10 +121,8 @@ impl AgeTest {
     }
 
     /// Of one contact.
-    fn one(&self, born: i32, died: i32) -> Option<bool> {
-        let years = completed(self.unit, unpack_date(born)?, unpack_date(died.min(self.today))?)?;
-        let years = u32::try_from(years).ok()?;
-        Some(self.ages.iter().any(|&(low, high)| low <= years && years <= high))
+    fn one(&self, born: i32, died: Option<i32>) -> Option<bool> {
+        holds(&self.ages, ages(self.unit, born, died, unpack_date(self.today)?)?)
     }
 }
 
@@ -159,8 +161,8 @@ impl ScalarUDFImpl for AgeTest {
             Some(nulls) => born.values() & nulls.inner(),
             None => born.values().clone(),
         };
-        let (holds, known) = if death.null_count() < death.len() {
-            self.with_the_dead(birth, death, &holds, &known)
+        let (holds, known) = if death.null_count() < death.len() || any_partial(birth) {
+            self.one_by_one(birth, death, &holds, &known)
         } else {
             (holds, known)
         };
@@ -170,8 +172,8 @@ impl ScalarUDFImpl for AgeTest {
 }
 
 impl AgeTest {
-    /// The answers with those of contacts who have died worked out one by one.
-    fn with_the_dead(
+    /// The answers with those of contacts who have died, or whose birth is not known to the day, worked out one by one.
+    fn one_by_one(
         &self,
         birth: &Int32Array,
         death: &Int32Array,
@@ -184,12 +186,18 @@ impl AgeTest {
             builder
         };
         let (mut holds, mut known) = (copy(holds), copy(known));
-        for row in death
+        let dead = death
             .nulls()
-            .map_or_else(|| (0..death.len()).collect::<Vec<_>>(), |nulls| nulls.valid_indices().collect())
-        {
+            .map_or_else(|| (0..death.len()).collect::<Vec<_>>(), |nulls| nulls.valid_indices().collect());
+        let born_some_day: Vec<usize> = if any_partial(birth) {
+            (0..birth.len()).filter(|&row| birth.value(row) & 3 != 0 && death.is_null(row)).collect()
+        } else {
+            Vec::new()
+        };
+        for row in dead.into_iter().chain(born_some_day) {
             if birth.is_valid(row) {
-                let answer = self.one(birth.value(row), death.value(row));
+                let died = death.is_valid(row).then(|| death.value(row));
+                let answer = self.one(birth.value(row), died);
                 known.set_bit(row, answer.is_some());
                 holds.set_bit(row, answer == Some(true));
             }
@@ -200,6 +208,30 @@ impl AgeTest {
 
 fn dates(array: &ArrayRef) -> Option<&Int32Array> {
     array.as_any().downcast_ref()
+}
+
+/// The least and the greatest age that somebody can have on a day, or at death when that came first: they differ where a date is
+/// not known to the day. Every age between the two is that of some days.
+pub(super) fn ages(unit: AgeUnit, born: i32, died: Option<i32>, on: NaiveDate) -> Option<(i32, i32)> {
+    let born = unpack_date_range(born)?;
+    let (earliest_end, latest_end) = match died {
+        Some(died) => {
+            let died = unpack_date_range(died)?;
+            (died.first.min(on), died.last.min(on))
+        }
+        None => (on, on),
+    };
+    let youngest = completed(unit, born.last, earliest_end)?;
+    if born.first == born.last && earliest_end == latest_end {
+        return Some((youngest, youngest));
+    }
+    Some((youngest, completed(unit, born.first, latest_end)?))
+}
+
+/// Whether all ages from the least to the greatest lie in one of the inclusive ranges; `None` where only some do.
+pub(super) fn holds(ranges: &[(u32, u32)], (youngest, oldest): (i32, i32)) -> Option<bool> {
+    let in_ranges = |age: u32| ranges.iter().any(|&(low, high)| low <= age && age <= high);
+    agreed((youngest..=oldest).map(|age| u32::try_from(age).is_ok_and(in_ranges)))
 }
 
 /// Years or months between two dates.

@@ -10,12 +10,12 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use hyperseg_dsl::segment::AgeUnit;
-use hyperseg_dsl::value::{day_from_epoch, unpack_date};
+use hyperseg_dsl::value::day_from_epoch;
 
-use super::age::completed;
+use super::age::{ages, holds};
 
 /// The test as a Boolean expression over two packed dates and days since 1970-01-01; null when the birth date or the
-/// day is missing, or the birth lies behind the day.
+/// day is missing, the birth lies behind the day, or dates that are not known to the day leave it open.
 pub(crate) fn age_at(unit: AgeUnit, ages: Vec<(u32, u32)>, dates: [Expr; 2], day: Expr) -> Expr {
     let signature = Signature::any(3, Volatility::Immutable);
     let [birth_date, deceased_on] = dates;
@@ -31,13 +31,7 @@ struct AgeAt {
 
 impl AgeAt {
     fn holds(&self, born: i32, died: Option<i32>, day: i32) -> Option<bool> {
-        let day = day_from_epoch(day)?;
-        let day = match died {
-            Some(died) => unpack_date(died)?.min(day),
-            None => day,
-        };
-        let age = u32::try_from(completed(self.unit, unpack_date(born)?, day)?).ok()?;
-        Some(self.ages.iter().any(|&(low, high)| low <= age && age <= high))
+        holds(&self.ages, ages(self.unit, born, died, day_from_epoch(day)?)?)
     }
 }
 

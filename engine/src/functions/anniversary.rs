@@ -1,5 +1,6 @@
 //! `anniversary(date)`: a yearly return of the date falls into a range of days.
 
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
@@ -10,7 +11,9 @@ use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use hyperseg_dsl::value::{day_from_epoch, unpack_date};
+use hyperseg_dsl::value::{day_from_epoch, unpack_date_range};
+
+use super::dates::agreed;
 
 /// Range of days in which a return must fall, both ends included, as days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +22,8 @@ pub(crate) struct Returns {
     pub(crate) last: i32,
 }
 
-/// TRUE when a year after the date's own has its return in the range; null when the date is missing.
+/// TRUE when a year after the date's own has its return in the range; null when the date is missing, and when
+/// the days that it can be differ in it.
 pub(crate) fn anniversary(returns: Returns, date: Expr) -> Expr {
     let signature = Signature::any(1, Volatility::Immutable);
     ScalarUDF::from(Anniversary { signature, returns, days: Days::default() }).call(vec![date])
@@ -81,14 +85,21 @@ impl ScalarUDFImpl for Anniversary {
         let range = day_from_epoch(self.returns.first).zip(day_from_epoch(self.returns.last));
         let Some((first, last)) = range else { return internal_err!("a range beyond the calendar") };
         let days = self.days.get(first, last);
-        let answer = |packed: i32| {
-            let day = usize::try_from((packed >> 2) - Days::FIRST).ok().filter(|_| packed & 3 == 0);
+        // Months and years are many days, and few of them different.
+        let mut partial: HashMap<i32, Option<bool>> = HashMap::new();
+        let each =
+            |packed: i32| agreed(unpack_date_range(packed)?.days().map(|day| returns(day, first, last)));
+        let mut answer = |packed: i32| {
+            if packed & 3 != 0 {
+                return *partial.entry(packed).or_insert_with(|| each(packed));
+            }
+            let day = usize::try_from((packed >> 2) - Days::FIRST).ok();
             match day.and_then(|day| days.get(day)) {
                 Some(answer) => Some(*answer),
-                None => unpack_date(packed).map(|date| returns(date, first, last)),
+                None => each(packed),
             }
         };
-        let answers = dates.iter().map(|date| date.and_then(answer));
+        let answers = dates.iter().map(|date| date.and_then(&mut answer));
         Ok(ColumnarValue::Array(Arc::new(answers.collect::<BooleanArray>())))
     }
 }

@@ -8,12 +8,13 @@ use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use hyperseg_dsl::value::{day_from_epoch, unpack_date};
+use hyperseg_dsl::value::{day_from_epoch, unpack_date_range};
 
 use super::anniversary::returns;
+use super::dates::agreed;
 
 /// TRUE when a year after the date's own has its return in the range, both ends included and given as days since
-/// 1970-01-01; null when one of the three is missing.
+/// 1970-01-01; null when one of the three is missing, and when the days that the date can be differ in it.
 pub(crate) fn anniversary_between(date: Expr, first: Expr, last: Expr) -> Expr {
     let signature = Signature::any(3, Volatility::Immutable);
     ScalarUDF::from(AnniversaryBetween { signature }).call(vec![date, first, last])
@@ -46,7 +47,8 @@ impl ScalarUDFImpl for AnniversaryBetween {
         };
         let rows = dates.iter().zip(first.iter()).zip(last.iter());
         let answers = rows.map(|((date, first), last)| {
-            Some(returns(unpack_date(date?)?, day_from_epoch(first?)?, day_from_epoch(last?)?))
+            let (first, last) = (day_from_epoch(first?)?, day_from_epoch(last?)?);
+            agreed(unpack_date_range(date?)?.days().map(|day| returns(day, first, last)))
         });
         Ok(ColumnarValue::Array(Arc::new(answers.collect::<BooleanArray>())))
     }

@@ -5,6 +5,7 @@ mod age_at;
 mod among;
 mod anniversary;
 mod anniversary_between;
+mod dates;
 mod list;
 mod local_day;
 mod near;
@@ -15,11 +16,17 @@ mod shifted_day;
 mod text;
 mod turns;
 
+#[cfg(test)]
+mod partial_tests;
+
 pub(crate) use age::{age_number, age_test};
 pub(crate) use age_at::age_at;
 pub(crate) use among::{Texts, among, as_among};
 pub(crate) use anniversary::{Returns, anniversary};
 pub(crate) use anniversary_between::anniversary_between;
+pub(crate) use dates::{
+    DateTest, DayRanges, Side, date_between, date_order, date_test, days_of, is_full, known_day,
+};
 pub(crate) use list::{ListOf, list_test};
 pub(crate) use local_day::local_day;
 pub(crate) use near::{has_place, near};
@@ -28,4 +35,4 @@ pub(crate) use reported::{Against, Reported};
 pub(crate) use sample::in_sample;
 pub(crate) use shifted_day::{Shifts, shifted_day};
 pub(crate) use text::{TextTest, text};
-pub(crate) use turns::{Turns, turns};
+pub(crate) use turns::turns;

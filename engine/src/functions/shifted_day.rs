@@ -64,7 +64,7 @@ fn in_months(day: NaiveDate, months: i64) -> i64 {
     found.map_or(CALENDAR.1, |found| i64::from(days_since_epoch(found)))
 }
 
-/// The day as an expression, null when the date is missing.
+/// The day as an expression, null when the date is missing or not known to the day.
 pub(crate) fn shifted_day(shifts: Shifts, date: Expr) -> Expr {
     let signature = Signature::any(1, Volatility::Immutable);
     ScalarUDF::from(ShiftedDay { signature, shifts }).call(vec![date])

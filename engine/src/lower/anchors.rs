@@ -1,15 +1,17 @@
 //! Days that depend on the contact: columns of their dates beside the rows, and windows between them.
 
 use chrono::NaiveDate;
-use datafusion::common::{Column, Result, ScalarValue};
-use datafusion::logical_expr::{Expr, Operator, binary_expr, col, lit};
+use datafusion::common::{Column, Result, ScalarValue, internal_err};
+use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, FieldType, Schema};
 use hyperseg_dsl::segment::{Anchor, ContactTest, Start, Window};
 use hyperseg_dsl::value::days_since_epoch;
 
 use super::time::{Stretch, after, before, fixed_day};
-use crate::functions::{Shifts, local_day, shifted_day};
+use super::{Lowering, node};
+use crate::functions::{Shifts, date_between, is_full, local_day, shifted_day};
+use crate::plan::ops::Operation;
 use crate::table::beside;
 
 /// Where tests are evaluated: when it is, and which dates of the contact lie in the columns of the scan itself.
@@ -25,8 +27,19 @@ pub(super) struct Place<'a> {
 enum End {
     Open,
     Day(NaiveDate),
-    /// Days since 1970-01-01; null where the contact lacks the date.
+    /// Days since 1970-01-01; null where the contact lacks the date, or it is not known to the day.
     OfContact(Expr),
+}
+
+impl End {
+    /// As days since 1970-01-01.
+    fn number(&self) -> Option<Expr> {
+        match self {
+            Self::Open => None,
+            Self::Day(day) => Some(lit(days_since_epoch(*day))),
+            Self::OfContact(day) => Some(day.clone()),
+        }
+    }
 }
 
 impl Place<'_> {
@@ -84,11 +97,12 @@ impl Place<'_> {
     /// not. Ends that do not depend on it stay tests of the column, for whole blocks.
     pub(super) fn in_window(&self, column: &Expr, ty: FieldType, window: &Window) -> Result<Option<Expr>> {
         let Some((low, high)) = self.ends(window)? else { return Ok(None) };
-        let day = self.day_of(column, ty);
-        let fixed = |low, high| {
-            let stretch = Stretch::days(self.clock, low, high);
-            if ty == FieldType::Time { stretch.time_test(column) } else { stretch.date_test(column) }
-        };
+        if ty == FieldType::Date {
+            // Together: a date that is not fully known may lie on either side of both ends.
+            return Ok(Some(date_between(column.clone(), low.number(), high.number())));
+        }
+        let day = self.local_day(column);
+        let fixed = |low, high| Stretch::days(self.clock, low, high).time_test(column);
         let low = match low {
             End::Open => None,
             End::Day(low) => Some(fixed(Some(low), None)),
@@ -108,24 +122,19 @@ impl Place<'_> {
         let Some((low, high)) = self.ends(window)? else { return Ok(None) };
         let (at, end) = (col("at"), col("end"));
         let mut tests = Vec::new();
-        let number = |end: &End| match end {
-            End::Open => None,
-            End::Day(day) => Some(lit(days_since_epoch(*day))),
-            End::OfContact(day) => Some(day.clone()),
-        };
-        if let (Some(low), Some(high)) = (number(&low), number(&high)) {
+        if let (Some(low), Some(high)) = (low.number(), high.number()) {
             // Without a day it has none in common with anything.
             tests.push(low.lt_eq(high));
         }
         match high {
             End::Open => {}
             End::Day(high) => tests.push(Stretch::days(self.clock, None, Some(high)).time_test(&at)),
-            End::OfContact(high) => tests.push(self.day_of(&at, FieldType::Time).lt_eq(high)),
+            End::OfContact(high) => tests.push(self.local_day(&at).lt_eq(high)),
         }
         let lasts = match low {
             End::Open => None,
             End::Day(low) => Some(Stretch::days(self.clock, Some(low), None).time_test(&end)),
-            End::OfContact(low) => Some(self.day_of(&end, FieldType::Time).gt_eq(low)),
+            End::OfContact(low) => Some(self.local_day(&end).gt_eq(low)),
         };
         tests.extend(lasts.map(|lasts| end.clone().is_null().or(lasts)));
         Ok(Some(tests))
@@ -133,27 +142,47 @@ impl Place<'_> {
 
     /// Both ends of a window that depends on the contact, as days since 1970-01-01.
     pub(super) fn day_bounds(&self, window: &Window) -> Result<Option<(Option<Expr>, Option<Expr>)>> {
-        let number = |end| match end {
-            End::Open => None,
-            End::Day(day) => Some(lit(days_since_epoch(day))),
-            End::OfContact(day) => Some(day),
-        };
-        Ok(self.ends(window)?.map(|(low, high)| (number(low), number(high))))
+        Ok(self.ends(window)?.map(|(low, high)| (low.number(), high.number())))
     }
 
-    fn day_of(&self, column: &Expr, ty: FieldType) -> Expr {
-        if ty == FieldType::Time {
-            local_day(self.clock.zone, column.clone())
-        } else {
-            binary_expr(column.clone(), Operator::BitwiseShiftRight, lit(2_i32))
-        }
+    fn local_day(&self, column: &Expr) -> Expr {
+        local_day(self.clock.zone, column.clone())
     }
 
-    /// The test of a contact, UNKNOWN where a date is missing that it counts from.
+    /// The test of a contact, UNKNOWN where a date is missing that it counts from, or not known to the day.
     pub(super) fn where_known(&self, test: &ContactTest, expr: Expr) -> Expr {
-        let known = test.dates_of_contact().into_iter().map(|field| self.date(field).is_not_null());
+        let full = |field| self.date(field).is_not_null().and(is_full(self.date(field)));
+        let known = test.dates_of_contact().into_iter().map(full);
         let Some(known) = known.reduce(Expr::and) else { return expr };
         let unknown = lit(ScalarValue::Boolean(None));
         known.clone().and(expr).or((!known).and(unknown))
+    }
+}
+
+impl Lowering<'_> {
+    /// Those of whom every one of these dates is known to the day.
+    pub(super) fn days_known(&self, fields: &[&str]) -> Result<LogicalPlan> {
+        let mut by_class: Vec<(Class, Expr)> = Vec::new();
+        for name in fields {
+            let class = self.contact_field(name)?.class;
+            let full = is_full(col(*name));
+            match by_class.iter_mut().find(|(known, _)| *known == class) {
+                Some((_, test)) => *test = test.clone().and(full),
+                None => by_class.push((class, full)),
+            }
+        }
+        let mut sets = Vec::with_capacity(by_class.len());
+        for (class, test) in by_class {
+            let scan = self.tables.contact_scan(class, &[])?.build()?;
+            sets.push(node(Operation::FieldSet, class.name().to_owned(), vec![test], vec![scan]));
+        }
+        match (sets.pop(), sets.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (Some(last), false) => {
+                sets.push(last);
+                Ok(node(Operation::And, String::new(), Vec::new(), sets))
+            }
+            (None, _) => internal_err!("no date to count from"),
+        }
     }
 }

@@ -2,23 +2,22 @@
 
 use chrono::NaiveDate;
 use datafusion::common::{Result, exec_err, internal_datafusion_err, internal_err};
-use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, col, lit};
+use datafusion::logical_expr::{Expr, cast, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::lookups::Places;
 use hyperseg_dsl::schema::{Class, Field, FieldType};
 use hyperseg_dsl::segment::{
-    AgeUnit, Anchor, Cmp, CodePattern, CodeSet, Duration, DurationUnit, FieldTest, Near, NumberTest, Operand,
-    Shift, Test, Window,
+    AgeUnit, Anchor, Cmp, CodePattern, CodeSet, FieldTest, Near, NumberTest, Operand, Test, Window,
 };
-use hyperseg_dsl::value::{Value, days_since_epoch, pack_date};
+use hyperseg_dsl::value::{Value, days_since_epoch};
 use hyperseg_storage::layout::known_column;
 
 use super::anchors::Place;
-use super::time::{Stretch, after, before, fixed_day, stretch};
+use super::time::{Stretch, after, before, day, fixed_day, stretch};
 use super::{bounds, literal, number, relation};
 use crate::functions::{
-    Against, ListOf, Reported, Returns, Shifts, TextTest, Texts, Turns, age_at, age_test, among, anniversary,
-    anniversary_between, has_place, list_test, local_day, near, shifted_day, text, turns,
+    Against, DayRanges, ListOf, Reported, Returns, Side, TextTest, Texts, age_at, age_test, among, anniversary,
+    anniversary_between, date_order, date_test, has_place, list_test, local_day, near, text, turns,
 };
 
 /// Whether the age on a day lies in one of these ranges, as an expression over the demographic columns.
@@ -37,24 +36,15 @@ pub(super) fn age_on(unit: AgeUnit, on: &Anchor, ages: Vec<(u32, u32)>, place: &
 /// Whether the day on which an age is completed lies in a window.
 pub(super) fn turns_test(age: u32, window: &Window, place: &Place<'_>) -> Result<Expr> {
     let clock = place.clock;
+    let dates = || [col("birth_date"), col("deceased_on")];
     if let Some((first, last)) = place.day_bounds(window)? {
-        let alive = Turns { age, first: None, last: None };
-        let years = Duration { count: age, unit: DurationUnit::Year };
-        let day = || shifted_day(Shifts(vec![Shift { back: false, length: years }]), col("birth_date"));
-        let first = first.map(|first| day().gt_eq(first));
-        let last = last.map(|last| day().lt_eq(last));
-        let alive = turns(alive, col("birth_date"), col("deceased_on"));
-        return Ok(std::iter::once(alive)
-            .chain(first)
-            .chain(last)
-            .reduce(Expr::and)
-            .unwrap_or_else(|| lit(true)));
+        return Ok(turns(age, dates(), first, last));
     }
     let Some((first, last)) = stretch(window, clock)?.day_bounds() else {
         return exec_err!("a birthday in a window of hours");
     };
-    let bound = |day: Option<NaiveDate>| day.map(days_since_epoch);
-    Ok(turns(Turns { age, first: bound(first), last: bound(last) }, col("birth_date"), col("deceased_on")))
+    let bound = |day: Option<NaiveDate>| day.map(|day| lit(days_since_epoch(day)));
+    Ok(turns(age, dates(), bound(first), bound(last)))
 }
 
 /// Whether a contact lives within a distance of a place; the ZIP is read when there is a table to look it up in.
@@ -109,7 +99,10 @@ pub(super) fn field_test(test: &FieldTest, fields: &[Field], place: &Place<'_>) 
                 .iter()
                 .find(|field| field.name == other.field)
                 .ok_or_else(|| internal_datafusion_err!("a field that the schema does not have"))?;
-            let (left, right) = (in_common(field, other, clock), in_common(other, field, clock));
+            if is_moment(field) && is_moment(other) {
+                return Ok(date_order(relation(*cmp), side(field, clock), side(other, clock)));
+            }
+            let (left, right) = (in_common(field, other), in_common(other, field));
             // At most one of the two can be an interval: they are not the same field.
             let (value, relation, against) = if is_result(other, fields) {
                 (other, relation(turned(*cmp)), left.clone())
@@ -130,6 +123,10 @@ pub(super) fn field_test(test: &FieldTest, fields: &[Field], place: &Place<'_>) 
         }
         Test::Between(low, high) => {
             let column = col(&field.name);
+            if field.ty == FieldType::Date {
+                // Together: it may be open on which side of each bound a date lies, and not whether it lies between them.
+                return Ok(date_test(DayRanges::between(Some(day(low)?), Some(day(high)?)), column));
+            }
             let asked = || NumberTest::Range(low.clone(), high.clone());
             let both = compare(field, &column, Cmp::Ge, low, clock)?.and(compare(
                 field,
@@ -147,14 +144,27 @@ pub(super) fn field_test(test: &FieldTest, fields: &[Field], place: &Place<'_>) 
     }
 }
 
-/// A field in the form in which it can be compared with another one: moments and dates as local days.
-fn in_common(field: &Field, other: &Field, clock: &Clock) -> Expr {
+/// A field in the form in which it can be compared with another one.
+fn in_common(field: &Field, other: &Field) -> Expr {
     let column = col(&field.name);
     match (field.ty, other.ty) {
-        (FieldType::Time, _) => local_day(clock.zone, column),
-        (FieldType::Date, FieldType::Time) => binary_expr(column, Operator::BitwiseShiftRight, lit(2_i32)),
         (FieldType::Int, FieldType::Number) => cast(column, arrow::datatypes::DataType::Float64),
         _ => column,
+    }
+}
+
+/// A date or time.
+fn is_moment(field: &Field) -> bool {
+    matches!(field.ty, FieldType::Date | FieldType::Time)
+}
+
+/// A date, or the local day of a moment, as one side of a comparison.
+fn side(field: &Field, clock: &Clock) -> (Side, Expr) {
+    let column = col(&field.name);
+    if field.ty == FieldType::Date {
+        (Side::Date, column)
+    } else {
+        (Side::Day, local_day(clock.zone, column))
     }
 }
 
@@ -230,8 +240,10 @@ fn known(field: &Field) -> Expr {
 
 fn compare(field: &Field, column: &Expr, cmp: Cmp, operand: &Operand, clock: &Clock) -> Result<Expr> {
     let constant = literal(operand)?;
-    if let (FieldType::Time, Value::Date(day)) = (field.ty, constant) {
-        return compare_days(column, cmp, *day, clock);
+    match (field.ty, constant) {
+        (FieldType::Time, Value::Date(day)) => return compare_days(column, cmp, *day, clock),
+        (FieldType::Date, Value::Date(day)) => return compare_dates(column, cmp, *day),
+        _ => {}
     }
     let (column, constant) = comparable(field, column, constant)?;
     Ok(plain(column, cmp, constant))
@@ -261,6 +273,19 @@ fn compare_days(column: &Expr, cmp: Cmp, day: NaiveDate, clock: &Clock) -> Resul
     })
 }
 
+/// A date against a date.
+fn compare_dates(column: &Expr, cmp: Cmp, day: NaiveDate) -> Result<Expr> {
+    let within = |low, high| date_test(DayRanges::between(low, high), column.clone());
+    Ok(match cmp {
+        Cmp::Eq => within(Some(day), Some(day)),
+        Cmp::Ne => !within(Some(day), Some(day)),
+        Cmp::Lt => within(None, Some(before(day)?)),
+        Cmp::Le => within(None, Some(day)),
+        Cmp::Gt => within(Some(after(day)?), None),
+        Cmp::Ge => within(Some(day), None),
+    })
+}
+
 /// Column and constant in a form in which they can be compared.
 fn comparable(field: &Field, column: &Expr, constant: &Value) -> Result<(Expr, Expr)> {
     let column = column.clone();
@@ -279,7 +304,6 @@ fn comparable(field: &Field, column: &Expr, constant: &Value) -> Result<(Expr, E
         (FieldType::Number, Value::Int(int)) => lit(*int as f64),
         (FieldType::Money, Value::Money(cents)) => lit(*cents),
         (FieldType::Bool, Value::Bool(flag)) => lit(*flag),
-        (FieldType::Date, Value::Date(day)) => lit(pack_date(*day)),
         (FieldType::Code, Value::Code(code)) => lit(code.to_string()),
         (_, _) => return internal_err!("a constant of another type than its field"),
     };
@@ -312,6 +336,10 @@ fn one_of(field: &Field, column: &Expr, operands: &[Operand], clock: &Clock) -> 
             _ => internal_err!("a text was expected"),
         });
         return Ok(among(Texts::new(texts.collect::<Result<Vec<_>>>()?.into_iter()), column.clone()));
+    }
+    if field.ty == FieldType::Date {
+        let days = operands.iter().map(day).collect::<Result<Vec<_>>>()?;
+        return Ok(date_test(DayRanges::of(days.into_iter()), column.clone()));
     }
     let mut constants = Vec::with_capacity(operands.len());
     for operand in operands {

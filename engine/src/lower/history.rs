@@ -1,9 +1,9 @@
 //! Tests of what a contact field said before: a leaf over the changes of the field's class, beside what the field says now
 //! where it never changed.
 
-use datafusion::common::{Result, internal_datafusion_err, internal_err};
+use datafusion::common::{Result, ScalarValue, internal_datafusion_err, internal_err};
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, col, lit, when};
 use hyperseg_dsl::schema::{Field, FieldType};
 use hyperseg_dsl::segment::{Cmp, ContactTest, FieldTest, History, Logic, Operand, Past, Test};
 use hyperseg_dsl::value::Value;
@@ -55,7 +55,7 @@ impl Lowering<'_> {
         if !self.tables.has_history(class) {
             return self.set(&says, Some(&name));
         }
-        let asked = vec![is_value(OLD_VALUE, of.ty, value)?, is_value(NEW_VALUE, of.ty, value)?];
+        let asked = vec![held_value(OLD_VALUE, of.ty, value)?, held_value(NEW_VALUE, of.ty, value)?];
         let held = self.changes(Operation::Held(span), of, Vec::new(), asked, of.field.clone())?;
         let any = self.changes(Operation::HasChange, of, Vec::new(), Vec::new(), of.field.clone())?;
         let never = node(Operation::Not, "never changed".to_owned(), Vec::new(), vec![any]);
@@ -104,4 +104,14 @@ fn is_value(column: &str, ty: FieldType, operand: &Operand) -> Result<Expr> {
         (_, _) => return internal_err!("a value of another type than the field"),
     };
     Ok(col(column).eq(lit(text)))
+}
+
+/// The same, and null for a date of which only the month or year is known when the day that is asked for lies in it.
+fn held_value(column: &str, ty: FieldType, operand: &Operand) -> Result<Expr> {
+    let is_value = is_value(column, ty, operand)?;
+    let Value::Date(_) = literal(operand)? else { return Ok(is_value) };
+    let day = Field::render(literal(operand)?);
+    // A month and a year are written as the beginning of their days.
+    let parts = day.match_indices('-').filter_map(|(end, _)| day.get(..end)).map(lit).collect();
+    when(col(column).in_list(parts, false), lit(ScalarValue::Boolean(None))).otherwise(is_value)
 }

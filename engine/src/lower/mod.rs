@@ -23,9 +23,9 @@ use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::lookups::Places;
-use hyperseg_dsl::schema::{Class, FieldType, Schema};
+use hyperseg_dsl::schema::{Class, Schema};
 use hyperseg_dsl::segment::{
-    Cmp, ContactTest, Criteria, Criterion, FieldTest, Logic, NumberTest, Operand, Segment, Stage, Test, Which,
+    Cmp, ContactTest, Criteria, Criterion, Logic, NumberTest, Operand, Segment, Stage, Which,
 };
 use hyperseg_dsl::value::Value;
 
@@ -264,22 +264,14 @@ impl Lowering<'_> {
         }
     }
 
-    /// A test of records; UNKNOWN for contacts without a date that it counts from.
+    /// A test of records; UNKNOWN for contacts without a date that it counts from, or where that is not known to the day.
     fn leaf(&self, leaf: &ContactTest, label: Option<&str>) -> Result<LogicalPlan> {
         let dates = leaf.dates_of_contact();
         if dates.is_empty() {
             return self.records(leaf, &Leaf { label, dates: &dates });
         }
-        let known = |field: &&str| {
-            let ty = FieldType::Date;
-            let test = FieldTest { field: (*field).to_owned(), ty, test: Test::Known };
-            Logic::Leaf(ContactTest::Field(test))
-        };
-        let known: Vec<Criteria> = dates.iter().map(known).collect();
-        let inputs = vec![
-            self.records(leaf, &Leaf { label: None, dates: &dates })?,
-            self.set(&Logic::And(known), None)?,
-        ];
+        let inputs =
+            vec![self.records(leaf, &Leaf { label: None, dates: &dates })?, self.days_known(&dates)?];
         let label = label.map_or_else(|| dates.join(", "), str::to_owned);
         Ok(node(Operation::WhereKnown, label, Vec::new(), inputs))
     }
@@ -388,6 +380,7 @@ fn number(operand: &Operand) -> Result<f64> {
         | Value::Money(_)
         | Value::Bool(_)
         | Value::Date(_)
+        | Value::Partial(_)
         | Value::Time(_)
         | Value::Code(_)
         | Value::Categories(_)

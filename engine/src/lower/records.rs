@@ -167,13 +167,12 @@ impl Lowering<'_> {
 
     /// How records, days or values are counted.
     pub(super) fn counting(&self, counted: &Counted, test: CountTest) -> (Operation, Vec<Expr>) {
-        let days = Sameness::Day(self.clock.zone);
+        let zone = self.clock.zone;
         match counted {
             Counted::Records => (Operation::CountRecords(test), vec![]),
-            Counted::Days => (Operation::CountDistinct(days, test), vec![col("at")]),
+            Counted::Days => (Operation::CountDistinct(Sameness::Day(zone), test), vec![col("at")]),
             Counted::Distinct { field, ty } => {
-                let same = if *ty == FieldType::Time { days } else { Sameness::Value };
-                (Operation::CountDistinct(same, test), vec![col(field)])
+                (Operation::CountDistinct(Sameness::of(*ty, zone), test), vec![col(field)])
             }
         }
     }

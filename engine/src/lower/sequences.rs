@@ -2,7 +2,6 @@
 
 use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;
-use hyperseg_dsl::schema::FieldType;
 use hyperseg_dsl::segment::{Duration, DurationUnit, Relation as Written, SameField, Sequence};
 
 use super::{Leaf, Lowering, node};
@@ -44,7 +43,7 @@ impl Lowering<'_> {
     }
 
     fn sameness(&self, same: &SameField) -> Sameness {
-        if same.ty == FieldType::Time { Sameness::Day(self.clock.zone) } else { Sameness::Value }
+        Sameness::of(same.ty, self.clock.zone)
     }
 }
 

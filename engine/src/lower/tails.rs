@@ -1,13 +1,13 @@
 //! The list as a whole: who comes first, one for each value, at most so many.
 
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
-use datafusion::logical_expr::{Expr, LogicalPlan, Operator, binary_expr, col, lit, when};
+use datafusion::logical_expr::{Expr, LogicalPlan, col, lit, when};
 use hyperseg_dsl::schema::{Class, Field, FieldType};
 use hyperseg_dsl::segment::{Aggregate, Amount, Counted, Direction, Rank, Segment};
 use hyperseg_dsl::semantics::Edge;
 
 use super::{Lowering, node};
-use crate::functions::{age_number, local_day};
+use crate::functions::{age_number, known_day, local_day};
 use crate::plan::amounts::{AmountsNode, Making, real_of};
 use crate::plan::chance::Share;
 use crate::plan::ops::Operation;
@@ -27,10 +27,10 @@ impl Lowering<'_> {
         if let Some(by) = by {
             inputs.push(self.amount(&by.amount, by.direction)?);
         }
-        let one_per = segment.one_per.as_ref().map(|one_per| {
-            let moment = one_per.ty == FieldType::Time;
-            (one_per.field.clone(), if moment { Sameness::Day(self.clock.zone) } else { Sameness::Value })
-        });
+        let one_per = segment
+            .one_per
+            .as_ref()
+            .map(|one_per| (one_per.field.clone(), Sameness::of(one_per.ty, self.clock.zone)));
         let asked = Asked {
             one_per,
             sample: segment.sample.as_ref().map(Share::from),
@@ -62,7 +62,7 @@ impl Lowering<'_> {
         Ok(node(Operation::Rank(place), label, Vec::new(), inputs))
     }
 
-    fn contact_field(&self, name: &str) -> Result<&Field> {
+    pub(super) fn contact_field(&self, name: &str) -> Result<&Field> {
         let field = self.schema().contact_field(name);
         field.ok_or_else(|| internal_datafusion_err!("a field that the schema does not have"))
     }
@@ -82,13 +82,12 @@ impl Lowering<'_> {
             }
             Amount::Count { counted, selector } => {
                 let (scan, filter) = self.selected(selector, &[])?;
-                let days = Sameness::Day(self.clock.zone);
+                let zone = self.clock.zone;
                 let (making, value) = match counted {
                     Counted::Records => (Making::Count, None),
-                    Counted::Days => (Making::CountDistinct(days), Some(col("at"))),
+                    Counted::Days => (Making::CountDistinct(Sameness::Day(zone)), Some(col("at"))),
                     Counted::Distinct { field, ty } => {
-                        let same = if *ty == FieldType::Time { days } else { Sameness::Value };
-                        (Making::CountDistinct(same), Some(col(field)))
+                        (Making::CountDistinct(Sameness::of(*ty, zone)), Some(col(field)))
                     }
                 };
                 (making, std::iter::once(filter).chain(value).collect(), scan)
@@ -117,12 +116,12 @@ impl Lowering<'_> {
         Ok(AmountsNode { making, exprs, input }.into_plan())
     }
 
-    /// The value of a field as a number: dates and times as their local day.
+    /// The value of a field as a number: dates and times as their local day, which dates that are not fully known do not have.
     fn number_of(&self, field: &Field) -> Result<Expr> {
         let column = col(&field.name);
         Ok(match field.ty {
             FieldType::Int | FieldType::Number | FieldType::Money => column,
-            FieldType::Date => binary_expr(column, Operator::BitwiseShiftRight, lit(2_i32)),
+            FieldType::Date => known_day(column),
             FieldType::Time => local_day(self.clock.zone, column),
             FieldType::Text
             | FieldType::Category

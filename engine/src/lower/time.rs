@@ -5,10 +5,10 @@ use datafusion::common::{Result, ScalarValue, exec_datafusion_err, internal_data
 use datafusion::logical_expr::{Expr, Operator, binary_expr, lit};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::segment::{Anchor, Duration, DurationUnit, Operand, Period, Start, Turn, Window};
-use hyperseg_dsl::value::{Value, When, pack_date, pack_time};
+use hyperseg_dsl::value::{Value, When, pack_time};
 
 use super::literal;
-use crate::functions::Shifts;
+use crate::functions::{DayRanges, Shifts, date_test};
 
 /// A stretch of time: bounds for moments known to the instant and for those known to the day, all included.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -128,13 +128,11 @@ impl Stretch {
         instant.or(day)
     }
 
-    /// The exact test of a packed date; null when it is missing, or when the stretch is measured in hours.
+    /// The exact test of a packed date; null when it is missing, when it may lie in the stretch or not, and when the stretch is
+    /// measured in hours.
     pub(super) fn date_test(&self, column: &Expr) -> Expr {
         match self.days {
-            DayBounds::Within(low, high) => {
-                let pack = |day: NaiveDate| lit(pack_date(day));
-                within(column, low.map(pack), high.map(pack))
-            }
+            DayBounds::Within(low, high) => date_test(DayRanges::between(low, high), column.clone()),
             DayBounds::Unknown => unknown(),
         }
     }

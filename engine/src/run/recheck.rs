@@ -12,7 +12,7 @@ use arrow::array::{
 use arrow::datatypes::Int32Type;
 use hyperseg_dsl::schema::{Channel, Class, Purpose, RecordKind};
 use hyperseg_dsl::semantics::{Consent, Delivery, Facts, Suppression, capped, judge};
-use hyperseg_dsl::value::{Day, unpack_date, unpack_time};
+use hyperseg_dsl::value::{DateRange, unpack_date_range, unpack_time};
 use hyperseg_storage::layout::ORDINAL;
 use hyperseg_storage::{Dataset, KeyScope, Snapshot};
 
@@ -131,8 +131,12 @@ impl<'a> Recheck<'a> {
         if blocked > 0 { Err(Error::Recheck { contacts: blocked }) } else { Ok(()) }
     }
 
-    /// Dates of death and birth of the recipients. The files of a shard hold its contacts in order, one row each.
-    fn dates(&self, shard: u32, recipients: &Recipients<'_>) -> Result<Vec<(Option<Day>, Option<Day>)>> {
+    /// The days that death and birth of the recipients can be. The files of a shard hold its contacts in order, one row each.
+    fn dates(
+        &self,
+        shard: u32,
+        recipients: &Recipients<'_>,
+    ) -> Result<Vec<(Option<DateRange>, Option<DateRange>)>> {
         let names: &[&str] =
             if self.purpose.adults_only() { &["deceased_on", "birth_date"] } else { &["deceased_on"] };
         let mut first = 0_u64;
@@ -333,9 +337,9 @@ fn number(column: &Int64Array, row: usize) -> Option<i64> {
     column.is_valid(row).then(|| column.value(row))
 }
 
-fn date(batch: &RecordBatch, name: &str, row: usize) -> Result<Option<Day>> {
+fn date(batch: &RecordBatch, name: &str, row: usize) -> Result<Option<DateRange>> {
     let dates: &Int32Array = column(batch, name)?;
-    dates.is_valid(row).then(|| unpack_date(dates.value(row)).ok_or_else(unreadable)).transpose()
+    dates.is_valid(row).then(|| unpack_date_range(dates.value(row)).ok_or_else(unreadable)).transpose()
 }
 
 fn column<'b, A: 'static>(batch: &'b RecordBatch, name: &str) -> Result<&'b A> {

@@ -1,4 +1,4 @@
-//! Stored columns of the list in the form people read: categories by name, dates as ISO 8601, money with two
+//! Stored columns of the list in the form people read: categories by name, dates as ISO 8601 as far as they are known, money with two
 //! decimals, codes as `SYSTEM:code`, lists joined by `|`, points as `latitude,longitude`.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSchema};
 use hyperseg_dsl::schema::{Field, FieldType, Schema};
-use hyperseg_dsl::value::{Value, unpack_date, unpack_time};
+use hyperseg_dsl::value::{Value, unpack_date_value, unpack_time};
 
 use crate::error::{Error, Result};
 
@@ -73,8 +73,7 @@ fn texts(rows: &RecordBatch, field: &Field) -> Result<StringArray> {
         }
         FieldType::Date => {
             let column: &Int32Array = stored(rows, name)?;
-            let day = |row: usize| column.is_valid(row).then(|| unpack_date(column.value(row))).flatten();
-            each(&|row| day(row).map(Value::Date))
+            each(&|row| column.is_valid(row).then(|| unpack_date_value(column.value(row))).flatten())
         }
         FieldType::Time => {
             let column: &Int64Array = stored(rows, name)?;

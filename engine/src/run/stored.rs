@@ -6,7 +6,7 @@ use arrow::array::{
 };
 use hyperseg_dsl::schema::{Field, FieldType};
 use hyperseg_dsl::semantics::Change;
-use hyperseg_dsl::value::{Code, Value, When, unpack_date, unpack_time};
+use hyperseg_dsl::value::{Code, Value, When, unpack_date_value, unpack_time};
 use hyperseg_storage::layout::{CHANGED_AT, CHANGED_FIELD, NEW_VALUE, OLD_VALUE};
 
 use crate::error::{Error, Result};
@@ -53,8 +53,8 @@ pub(super) fn value(rows: &RecordBatch, field: &Field, row: usize) -> Result<Opt
         }
         FieldType::Date => {
             let column: &Int32Array = column(rows, name)?;
-            let day = || unpack_date(column.value(row)).map(Value::Date).ok_or_else(unreadable);
-            column.is_valid(row).then(day).transpose()?
+            let date = || unpack_date_value(column.value(row)).ok_or_else(unreadable);
+            column.is_valid(row).then(date).transpose()?
         }
         FieldType::Time => {
             let column: &Int64Array = column(rows, name)?;

@@ -13,15 +13,17 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
+use chrono::{Datelike, NaiveDate};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{
     BinaryExpr, CastExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, Literal, NotExpr,
 };
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
+use hyperseg_dsl::value::{day_from_epoch, days_since_epoch};
 use hyperseg_storage::file::{Block, Bounds};
 
-use crate::functions::{Texts, as_among};
+use crate::functions::{DateTest, DayRanges, Texts, as_among};
 
 /// A set of truth values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +118,11 @@ pub(crate) enum Test {
         column: String,
         number: u8,
     },
+    /// A date lies in some ranges of days.
+    Date {
+        column: String,
+        ranges: DayRanges,
+    },
     /// A Boolean column.
     Flag {
         column: String,
@@ -187,6 +194,7 @@ impl Test {
             | Self::Among { column, .. }
             | Self::IsNull { column }
             | Self::Precision { column, .. }
+            | Self::Date { column, .. }
             | Self::Flag { column } => column == name,
             Self::Constant(_) => true,
             Self::Opaque => false,
@@ -220,6 +228,11 @@ impl Test {
         }
         if let Some((texts, tested)) = as_among(expr) {
             return Some(Self::Among { column: column(tested)?, texts: texts.clone() });
+        }
+        if let Some(function) = expr.downcast_ref::<ScalarFunctionExpr>() {
+            let date_test = function.fun().inner().downcast_ref::<DateTest>()?;
+            let column = column(function.args().first()?)?;
+            return Some(Self::Date { column, ranges: date_test.ranges.clone() });
         }
         if let Some(value) = literal(expr) {
             return match value {
@@ -278,6 +291,7 @@ impl Test {
                 Some(block) if block.missing == rows => Outcomes::UNKNOWN,
                 Some(_) | None => Outcomes::ALL,
             },
+            Self::Date { column, ranges } => dates(block(column), rows, ranges),
             Self::Flag { column } => {
                 values(block(column), rows, |low, high| compare(low, high, Operator::Eq, &Constant::Int(1)))
             }
@@ -304,6 +318,33 @@ fn values(
     let judged = bounds.and_then(|(low, high)| judge(&low, &high));
     let (can_be_true, can_be_false) = judged.unwrap_or((true, true));
     Outcomes::of(can_be_true, can_be_false, block.missing > 0)
+}
+
+/// Outcomes over the dates of a block. Bounds are those of first days: a month or year reaches beyond the greatest, at most
+/// as far as one that starts there, since months and years that start later end later.
+fn dates(block: Option<&Block>, rows: u32, ranges: &DayRanges) -> Outcomes {
+    let Some(block) = block else { return Outcomes::ALL };
+    if block.missing == rows {
+        return Outcomes::UNKNOWN;
+    }
+    let Bounds::Int { min, max, precisions } = block.bounds else { return Outcomes::ALL };
+    let (Ok(min), Ok(max)) = (i32::try_from(min), i32::try_from(max)) else { return Outcomes::ALL };
+    let partial = precisions & !1 != 0;
+    let Some(last) = (if partial { end_of_year(max >> 2) } else { Some(max >> 2) }) else {
+        return Outcomes::ALL;
+    };
+    let judged = ranges.judge(min >> 2, last);
+    Outcomes::of(
+        judged != Some(false),
+        judged != Some(true),
+        block.missing > 0 || partial && judged.is_none(),
+    )
+}
+
+/// The last day of the year in which a day lies.
+fn end_of_year(day: i32) -> Option<i32> {
+    let year = day_from_epoch(day)?.year();
+    NaiveDate::from_ymd_opt(year, 12, 31).map(days_since_epoch)
 }
 
 /// Whether a comparison can be TRUE, and FALSE, for values between these.
@@ -390,7 +431,8 @@ mod tests {
     use std::collections::HashMap;
 
     use arrow::array::{
-        Array, ArrayRef, BooleanArray, Float64Array, Int16Array, Int64Array, RecordBatch, StringArray,
+        Array, ArrayRef, BooleanArray, Float64Array, Int16Array, Int32Array, Int64Array, RecordBatch,
+        StringArray,
     };
     use arrow::datatypes::{Field, Schema};
     use datafusion::common::DFSchema;
@@ -398,10 +440,11 @@ mod tests {
     use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
     use datafusion::logical_expr::{Expr, binary_expr, cast, col, lit};
     use datafusion::physical_expr::create_physical_expr;
+    use hyperseg_dsl::value::{PartialDate, pack_date, pack_partial};
     use hyperseg_storage::file::PageDirectory;
 
     use super::*;
-    use crate::functions::among;
+    use crate::functions::{among, date_test};
 
     /// Numbers that look random.
     struct Dice(u64);
@@ -427,11 +470,47 @@ mod tests {
             Arc::new(value(6).iter().map(|v| v.map(|v| v as f64 / 2.0)).collect::<Float64Array>());
         let codes: ArrayRef =
             Arc::new(value(5).iter().map(|v| v.map(|v| format!("E1{v}"))).collect::<StringArray>());
+        let dates: ArrayRef = Arc::new(value(40).iter().map(|v| v.map(date)).collect::<Int32Array>());
         let flags: ArrayRef = Arc::new(value(2).iter().map(|v| v.map(|v| v > 1)).collect::<BooleanArray>());
-        let columns = [("place", places), ("time", times), ("real", reals), ("code", codes), ("flag", flags)];
+        let columns = [
+            ("place", places),
+            ("time", times),
+            ("real", reals),
+            ("code", codes),
+            ("flag", flags),
+            ("date", dates),
+        ];
         let fields = columns.iter().map(|(name, values)| Field::new(*name, values.data_type().clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         RecordBatch::try_new(schema, columns.into_iter().map(|(_, values)| values).collect()).unwrap()
+    }
+
+    /// The days around a new year, and the months and years that start among them; a value is turned into the same date always.
+    fn date(number: u64) -> i32 {
+        let partial = |text: &str| pack_partial(PartialDate::parse(text).unwrap());
+        match number % 14 {
+            3 => partial("1999-12"),
+            5 => partial("2000-01"),
+            7 => partial("2000"),
+            9 => partial("2000-02"),
+            11 => partial("1999"),
+            _ => pack_date(day(number)),
+        }
+    }
+
+    fn day(number: u64) -> NaiveDate {
+        NaiveDate::from_ymd_opt(1999, 12, 1).unwrap() + chrono::Days::new(number * 2)
+    }
+
+    fn ranges(dice: &mut Dice) -> DayRanges {
+        let (one, other) = (dice.roll(240), dice.roll(240));
+        match dice.roll(5) {
+            0 => DayRanges::between(None, Some(day(one))),
+            1 => DayRanges::between(Some(day(one)), None),
+            2 => DayRanges::of((0..dice.roll(40)).map(|step| day(one) + chrono::Days::new(step))),
+            3 => DayRanges::of([day(one), day(other), day(one) + chrono::Days::new(1)].into_iter()),
+            _ => DayRanges::between(Some(day(one.min(other))), Some(day(one.max(other)))),
+        }
     }
 
     fn expr(dice: &mut Dice, depth: u64) -> Expr {
@@ -454,7 +533,8 @@ mod tests {
             };
         }
         let number = dice.roll(9) as i16;
-        match dice.roll(10) {
+        match dice.roll(12) {
+            9 | 10 => date_test(ranges(dice), col("date")),
             0 => compare(dice, col("place"), lit(number)),
             1 => col("place").in_list(vec![lit(number), lit(3_i16), lit(4_i16)], dice.roll(2) == 0),
             2 => compare(dice, col("time"), lit(i64::from(number) * 3)),

@@ -12,7 +12,7 @@ use arrow::array::{
 use arrow::datatypes::{Float64Type, Int16Type, Int32Type, Int64Type};
 use chrono::{DateTime, SecondsFormat, Utc};
 use hyperseg_dsl::schema::{Field, FieldType};
-use hyperseg_dsl::value::{When, pack_time, unpack_date, unpack_time};
+use hyperseg_dsl::value::{When, pack_time, unpack_date_value, unpack_time};
 
 use super::{ImportError, ImportOptions};
 use crate::dataset::Snapshot;
@@ -108,7 +108,9 @@ fn text(field: &Field, column: &ArrayRef, row: usize) -> Option<Option<String>> 
             format!("{sign}{}.{:02}", size / 100, size % 100)
         }
         FieldType::Bool => column.as_boolean_opt()?.value(row).to_string(),
-        FieldType::Date => unpack_date(column.as_primitive_opt::<Int32Type>()?.value(row))?.to_string(),
+        FieldType::Date => {
+            Field::render(&unpack_date_value(column.as_primitive_opt::<Int32Type>()?.value(row))?)
+        }
         FieldType::Time => match unpack_time(column.as_primitive_opt::<Int64Type>()?.value(row))? {
             When::Day(day) => day.to_string(),
             When::Instant(micros) => {

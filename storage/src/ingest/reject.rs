@@ -25,7 +25,7 @@ pub enum Reason {
     RaggedRow,
     /// A byte that is not UTF-8.
     NotUtf8,
-    /// Not a calendar day `YYYY-MM-DD`.
+    /// Not a calendar day `YYYY-MM-DD`, month `YYYY-MM` or year `YYYY`.
     BadDate,
     /// Not a day and not an RFC 3339 instant.
     BadTime,
@@ -88,8 +88,8 @@ impl Reason {
         match self {
             Self::RaggedRow => "the row has not as many cells as the header",
             Self::NotUtf8 => "a byte is not UTF-8",
-            Self::BadDate => "not a date YYYY-MM-DD",
-            Self::BadTime => "neither a date YYYY-MM-DD nor an RFC 3339 time with offset",
+            Self::BadDate => "not a date YYYY-MM-DD, YYYY-MM or YYYY",
+            Self::BadTime => "neither a full date YYYY-MM-DD nor an RFC 3339 time with offset",
             Self::BadInt => "not a whole number in range",
             Self::BadNumber => "not a finite number in range",
             Self::BadMoney => "not an amount with at most two decimals",

@@ -13,7 +13,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field as ArrowField};
 use chrono::NaiveDate;
 use hyperseg_dsl::schema::{Field, FieldType};
-use hyperseg_dsl::value::{Day, Value, When, pack_date, pack_time};
+use hyperseg_dsl::value::{Day, Value, When, pack_date, pack_partial, pack_time};
 
 use crate::ingest::Reason;
 
@@ -242,6 +242,7 @@ impl ColumnEncoder {
             (Data::Money(column), Value::Money(cents)) => column.append_value(*cents),
             (Data::Bool(column), Value::Bool(truth)) => column.append_value(*truth),
             (Data::Date(column), Value::Date(day)) => column.append_value(pack_date(*day)),
+            (Data::Date(column), Value::Partial(date)) => column.append_value(pack_partial(*date)),
             (Data::Time(column), Value::Time(when)) => {
                 if !packable(*when) {
                     return false;
@@ -303,7 +304,7 @@ pub(crate) fn has_form(field: &Field) -> bool {
     field.name == "zip"
 }
 
-/// `YYYY-MM-DD`, quickly.
+/// `YYYY-MM-DD`, quickly; a date of which less is known goes the slow way.
 pub(crate) fn iso_day(bytes: &[u8]) -> Option<Day> {
     let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = bytes else { return None };
     let year = number(&[y0, y1, y2, y3])?;

@@ -10,7 +10,7 @@
 //! | int, number | integers, floats |
 //! | money | decimals, integers |
 //! | bool | boolean |
-//! | date | Date32 |
+//! | date | Date32 (full dates; strings also months and years) |
 //! | time | timestamps with a zone (instants), Date32 (days) |
 //! | any | strings in the text form of the field; the null type |
 

@@ -99,7 +99,7 @@ pub(crate) const fn expected(ty: FieldType) -> &'static str {
         FieldType::Number | FieldType::Point => "a number",
         FieldType::Money => "money (a decimal)",
         FieldType::Bool => "true or false",
-        FieldType::Date => "a date (Date32)",
+        FieldType::Date => "a date (Date32, or text where only months or years are known)",
         FieldType::Time => "a time (a timestamp with the zone UTC, or Date32 for days)",
         FieldType::Code => "a code (text, SYSTEM:code)",
         FieldType::Categories => "categories (text, joined by |)",
@@ -281,6 +281,7 @@ fn flat_value(field: &str, value: &Value, column: &str) -> Option<Value> {
         | Value::Money(_)
         | Value::Bool(_)
         | Value::Date(_)
+        | Value::Partial(_)
         | Value::Time(_)
         | Value::Code(_)
         | Value::Categories(_) => (field == column).then(|| value.clone()),

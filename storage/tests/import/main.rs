@@ -5,6 +5,7 @@ mod bad_input;
 mod direct;
 mod lookups;
 mod operations;
+mod partial_dates;
 mod people;
 mod population;
 mod shards;

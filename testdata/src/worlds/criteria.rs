@@ -263,6 +263,7 @@ impl<'w> Maker<'w> {
         };
         match value {
             Value::Time(when) => Value::Date(self.world.clock.day_of(when)),
+            Value::Partial(date) => Value::Date(palette::day_near(&mut self.dice, date)),
             Value::Int(n) if self.dice.percent(10) => {
                 Value::Number(f64::from(i32::try_from(n).unwrap_or(0)) + 0.5)
             }
@@ -280,6 +281,7 @@ impl<'w> Maker<'w> {
             Value::Bool(_) => Some(FieldType::Bool),
             Value::Date(_) => Some(FieldType::Date),
             Value::Category(_)
+            | Value::Partial(_)
             | Value::Time(_)
             | Value::Code(_)
             | Value::Categories(_)

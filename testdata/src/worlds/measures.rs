@@ -130,6 +130,7 @@ fn number(value: &Value) -> Option<f64> {
         | Value::Category(_)
         | Value::Bool(_)
         | Value::Date(_)
+        | Value::Partial(_)
         | Value::Time(_)
         | Value::Code(_)
         | Value::Categories(_)

@@ -136,7 +136,8 @@ pub fn world(seed: u64) -> World {
                     _ => rate,
                 };
                 if dice.percent(rate) {
-                    fields.insert(field.name.clone(), palette::value(dice, field, &clock));
+                    let value = palette::value(dice, field, &clock);
+                    fields.insert(field.name.clone(), palette::as_known(dice, value));
                 }
             }
             fields.insert("contact_id".to_owned(), Value::Text(contact_id(dice, number)));
@@ -252,7 +253,10 @@ fn set(dice: &mut Dice, field: &Field, clock: &Clock, fields: &mut BTreeMap<Stri
             // Grants without limits must occur, or nobody would be left for marketing.
             "scope" => Value::Text(dice.one(&["all", "all", "newsletter"]).to_owned()),
             "decision" if dice.percent(70) => Value::Category("grant".to_owned()),
-            _ => palette::value(dice, field, clock),
+            _ => {
+                let value = palette::value(dice, field, clock);
+                palette::as_known(dice, value)
+            }
         };
         fields.insert(field.name.clone(), value);
     }

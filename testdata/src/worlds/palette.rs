@@ -5,7 +5,7 @@ use chrono::{Datelike, Days, Months};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{CodeSystem, Field, FieldType};
 use hyperseg_dsl::segment::{Duration, DurationUnit};
-use hyperseg_dsl::value::{Code, Day, Value, When};
+use hyperseg_dsl::value::{Code, Day, PartialDate, Value, When};
 
 use super::dice::Dice;
 
@@ -134,6 +134,29 @@ pub(super) fn value(dice: &mut Dice, field: &Field, clock: &Clock) -> Value {
             Value::Point(north, east)
         }
     }
+}
+
+/// The value, or of a date sometimes only its month or year.
+pub(super) fn as_known(dice: &mut Dice, value: Value) -> Value {
+    let Value::Date(day) = value else { return value };
+    let length = match dice.below(16) {
+        0 | 1 => "2026-01".len(),
+        2 => "2026".len(),
+        _ => return value,
+    };
+    day.to_string().get(..length).and_then(PartialDate::parse).map_or(value, Value::Partial)
+}
+
+/// A day that a date can be, or one next to those.
+pub(super) fn day_near(dice: &mut Dice, date: PartialDate) -> Day {
+    let range = date.range();
+    let day = match dice.below(4) {
+        0 => range.first.pred_opt(),
+        1 => range.last.succ_opt(),
+        2 => Some(range.first),
+        _ => Some(range.last),
+    };
+    day.unwrap_or(range.first)
 }
 
 /// A unit in which something is measured; those that can be converted into each other meet.

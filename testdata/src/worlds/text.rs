@@ -485,6 +485,7 @@ fn literal(value: &Value) -> String {
         | Value::Money(_)
         | Value::Bool(_)
         | Value::Date(_)
+        | Value::Partial(_)
         | Value::Time(_)
         | Value::Categories(_)
         | Value::Point(_, _) => Field::render(value),

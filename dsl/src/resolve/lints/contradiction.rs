@@ -200,7 +200,8 @@ fn number(value: &Value) -> Option<f64> {
         Value::Int(whole) | Value::Money(whole) => Some(*whole as f64),
         Value::Number(number) => Some(*number),
         Value::Date(day) => Some(f64::from(days_since_epoch(*day))),
-        Value::Text(_)
+        Value::Partial(_)
+        | Value::Text(_)
         | Value::Category(_)
         | Value::Bool(_)
         | Value::Time(_)
@@ -218,6 +219,7 @@ fn name(value: &Value) -> Option<String> {
         | Value::Number(_)
         | Value::Money(_)
         | Value::Date(_)
+        | Value::Partial(_)
         | Value::Time(_)
         | Value::Code(_)
         | Value::Categories(_)

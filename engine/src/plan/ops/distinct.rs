@@ -20,6 +20,7 @@ use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::TryStreamExt;
+use hyperseg_dsl::schema::FieldType;
 use hyperseg_storage::bits::packed;
 use hyperseg_storage::layout::ORDINAL;
 
@@ -36,6 +37,27 @@ pub(crate) enum Sameness {
     Value,
     /// They are moments on one local day of this zone.
     Day(Tz),
+    /// They are dates known to the day, and equal. One that is not is the same as nothing, as if it were missing.
+    Date,
+}
+
+impl Sameness {
+    /// Of values of a field of this type.
+    pub(crate) fn of(ty: FieldType, zone: Tz) -> Self {
+        match ty {
+            FieldType::Time => Self::Day(zone),
+            FieldType::Date => Self::Date,
+            FieldType::Text
+            | FieldType::Category
+            | FieldType::Int
+            | FieldType::Number
+            | FieldType::Money
+            | FieldType::Bool
+            | FieldType::Code
+            | FieldType::Categories
+            | FieldType::Point => Self::Value,
+        }
+    }
 }
 
 /// Contacts by the number of different values.
@@ -98,19 +120,21 @@ pub(crate) async fn distinct_counts(
 /// Numbers that are equal for equal values and different for different ones.
 pub(super) struct Keys {
     days: Option<LocalDays>,
+    /// Numbers are packed dates.
+    dates: bool,
     texts: HashMap<String, u64>,
 }
 
 impl Keys {
     pub(super) fn new(same: Sameness) -> Self {
         let days = match same {
-            Sameness::Value => None,
+            Sameness::Value | Sameness::Date => None,
             Sameness::Day(zone) => Some(LocalDays::new(zone)),
         };
-        Self { days, texts: HashMap::new() }
+        Self { days, dates: same == Sameness::Date, texts: HashMap::new() }
     }
 
-    /// Calls `take` with row and key of every value that is there.
+    /// Calls `take` with row and key of every value that is there and can be the same as another.
     pub(super) fn each(&mut self, values: &ArrayRef, mut take: impl FnMut(usize, u64)) -> Result<()> {
         let known = (0..values.len()).filter(|&row| values.is_valid(row));
         match values.data_type() {
@@ -129,7 +153,9 @@ impl Keys {
             }
             DataType::Int32 => {
                 let values: &Int32Array = typed(values)?;
-                known.for_each(|row| take(row, i64::from(values.value(row)).cast_unsigned()));
+                known
+                    .filter(|&row| !self.dates || values.value(row) & 3 == 0)
+                    .for_each(|row| take(row, i64::from(values.value(row)).cast_unsigned()));
             }
             DataType::Int16 => {
                 let values: &Int16Array = typed(values)?;

@@ -33,7 +33,8 @@ pub(in crate::run) fn by_chance(segment: &Segment, rows: &RecordBatch) -> Result
     if wrong > 0 { Err(Error::Recheck { contacts: wrong }) } else { Ok(()) }
 }
 
-/// The values of which each may stand once in the list, among the rows of a shard; those that are missing apart.
+/// The values of which each may stand once in the list, among the rows of a shard; those that are missing, and dates that are
+/// not fully known, apart.
 pub(in crate::run) fn values(
     segment: &Segment,
     rows: &RecordBatch,
@@ -44,10 +45,12 @@ pub(in crate::run) fn values(
     let field = schema.contact_field(&one_per.field).ok_or_else(unreadable)?;
     let mut found = Vec::with_capacity(rows.num_rows());
     for row in 0..rows.num_rows() {
-        found.extend(value(rows, field, row)?.map(|value| match value {
+        found.extend(value(rows, field, row)?.and_then(|value| match value {
             // The same when they lie on one local day.
-            Value::Time(when) => clock.day_of(when).to_string(),
-            other => Field::render(&other),
+            Value::Time(when) => Some(clock.day_of(when).to_string()),
+            // The same as nothing.
+            Value::Partial(_) => None,
+            other => Some(Field::render(&other)),
         }));
     }
     Ok(found)

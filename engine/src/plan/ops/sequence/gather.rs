@@ -7,11 +7,11 @@ use arrow::datatypes::DataType;
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::TryStreamExt;
-use hyperseg_dsl::value::{days_since_epoch, unpack_date};
 use hyperseg_storage::layout::{AT, ORDINAL};
 
 use super::calendar::Moment;
 use super::{Chain, Contacts, IDENTITY};
+use crate::functions::days_of;
 use crate::plan::exec::{ShardContext, column};
 use crate::plan::ops::days::LocalDays;
 use crate::plan::ops::distinct::{Keys, Sameness};
@@ -222,7 +222,7 @@ pub(super) async fn gather(
     Ok(records)
 }
 
-/// A value of a column of dates or times.
+/// A value of a column of dates or times; a date that is not known to the day starts no clock.
 fn moment(values: &ArrayRef, row: usize, days: &mut LocalDays) -> Result<Option<Moment>> {
     if values.is_null(row) {
         return Ok(None);
@@ -234,9 +234,10 @@ fn moment(values: &ArrayRef, row: usize, days: &mut LocalDays) -> Result<Option<
         },
         DataType::Int32 => {
             let date = values.as_any().downcast_ref::<Int32Array>().map(|dates| dates.value(row));
-            let day = date.and_then(unpack_date);
-            let day = day.ok_or_else(|| internal_datafusion_err!("a date of unknown precision"))?;
-            Ok(Some(Moment::on(days_since_epoch(day))))
+            let days = date.and_then(days_of);
+            let (first, last) =
+                days.ok_or_else(|| internal_datafusion_err!("a date of unknown precision"))?;
+            Ok((first == last).then(|| Moment::on(first)))
         }
         _ => internal_err!("a clock that is no time"),
     }
