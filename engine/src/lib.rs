@@ -21,8 +21,9 @@ mod table;
 
 pub use error::{Error, ErrorKind, Result};
 pub use report::{
-    ArmCount, CountReport, Counters, CriterionReport, FunnelReport, PlanReport, Reason, Receipt, Removed,
-    ScopeReport, StageReport, StagesReport, UnlockedColumn, WhyReport,
+    ArmCount, CountReport, Counters, CriterionReport, FunnelReport, PlanReport, PortfolioPlace,
+    PortfolioReport, PortfolioSegment, PortfolioWhyReport, Reason, Receipt, Removed, ScopeReport,
+    SegmentPlan, SegmentTrace, StageReport, StagesReport, TakenBy, UnlockedColumn, WhyReport,
 };
-pub use request::{ConsentAge, Guards, Limits, Request};
+pub use request::{ConsentAge, Guards, Limits, PortfolioRequest, Request};
 pub use run::{Engine, Recipients};

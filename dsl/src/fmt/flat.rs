@@ -2,9 +2,9 @@
 
 use crate::ast::{
     AttributeTest, Centre, Clause, ClauseKind, Duration, Event, Expr, ExprKind, Measure, Members, Modifier,
-    Number, NumberSet, OneTest, OrderBy, OrderKind, Param, Reference, Selector, Sent, Set, Size, Stage, Step,
-    StepKind, Text, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind, Window,
-    WindowKind,
+    Number, NumberSet, OneTest, OrderBy, OrderKind, Param, Portfolio, Reference, Selector, Sent, Set, Size,
+    Stage, Step, StepKind, Text, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart, ValuesetPartKind,
+    Window, WindowKind,
 };
 use crate::lex::text::quote;
 use crate::segment::{AgeUnit, Cmp, DurationUnit, End, Quantity, TextOp, Tie};
@@ -445,6 +445,12 @@ pub(super) fn clause(clause: &Clause) -> String {
 pub(super) fn stage_head(of: &Stage) -> String {
     let title = of.title.as_ref().map(|title| format!(" {}", quote(&title.text)));
     format!("stage {}{} =", of.name.name, title.unwrap_or_default())
+}
+
+/// What stands in front of the segments of a portfolio.
+pub(super) fn portfolio_head(of: &Portfolio) -> String {
+    let title = of.title.as_ref().map(|title| format!(" {}", quote(&title.text)));
+    format!("portfolio {}{} =", of.name.name, title.unwrap_or_default())
 }
 
 /// A parameter's declaration.

@@ -13,6 +13,7 @@ mod amounts;
 mod criteria;
 mod fields;
 mod file;
+mod portfolios;
 mod ranks;
 mod read;
 mod records;

@@ -20,20 +20,6 @@ fn report(parser: &mut Parser<'_>, what: &str, tokens: usize, help: &str) {
     parser.report(if help.is_empty() { finding } else { finding.help(help) });
 }
 
-/// `portfolio`.
-pub(super) fn declaration(parser: &mut Parser<'_>) -> bool {
-    let what = match parser.peek().word() {
-        Some("portfolio") => "`portfolio`",
-        _ => return false,
-    };
-    report(parser, what, 1, "");
-    parser.skip();
-    while !(parser.at_end() || parser.at_declaration() && parser.peek().first_on_line) {
-        parser.skip();
-    }
-    true
-}
-
 fn any<'t, T>(leaf: impl super::leaf::Leaf<'t, T>, parser: &Parser<'t>) -> bool {
     parser.ahead(leaf)
 }

@@ -15,6 +15,7 @@ pub(crate) use later::field_against_field;
 mod leaf;
 mod measures;
 mod places;
+mod portfolios;
 mod ranks;
 mod records;
 mod references;

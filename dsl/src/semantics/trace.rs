@@ -4,6 +4,7 @@
 //! they looked at. Only fields that the segment names are shown.
 
 mod elsewhere;
+mod portfolio;
 mod told;
 
 use std::cmp::Reverse;
@@ -473,6 +474,7 @@ impl Teller<'_> {
             Blocked::NoConsent => rows("consent"),
             Blocked::Minor => self.facts([self.fact("birth_date")]),
             Blocked::Excluded
+            | Blocked::Taken
             | Blocked::FrequencyCap
             | Blocked::OnePer
             | Blocked::NotSampled

@@ -23,6 +23,7 @@ pub(crate) mod sequence;
 pub(crate) mod share;
 pub(crate) mod stages;
 pub(crate) mod tails;
+pub(crate) mod taken;
 pub(crate) mod unobserved;
 mod where_known;
 mod without;
@@ -105,6 +106,8 @@ pub(crate) enum Operation {
         /// They hold for all of them, rather than for any.
         all: bool,
     },
+    /// Whom the segment at this place of the portfolio has taken. Without inputs.
+    Taken(usize),
     /// Everyone or nobody.
     Constant(bool),
     /// The top-level criteria: and, with a count after each.
@@ -148,6 +151,7 @@ impl Operation {
             Self::Household { all: true } => "AllOfHousehold",
             Self::Household { all: false } => "AnyOfHousehold",
             Self::ByStage => "ByStage",
+            Self::Taken(_) => "Taken",
             Self::Constant(_) => "Constant",
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
@@ -181,6 +185,7 @@ impl Operation {
             | Self::Without
             | Self::Household { .. }
             | Self::ByStage
+            | Self::Taken(_)
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_)
@@ -219,6 +224,7 @@ impl Operation {
             | Self::Without
             | Self::Household { .. }
             | Self::ByStage
+            | Self::Taken(_)
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_)
