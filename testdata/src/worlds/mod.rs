@@ -15,6 +15,7 @@ mod dice;
 mod households;
 mod measures;
 mod palette;
+mod portfolios;
 mod references;
 mod segments;
 mod sequences;
@@ -29,6 +30,7 @@ use hyperseg_dsl::schema::{Field, RecordKind, Schema};
 use hyperseg_dsl::semantics::{Contact, Record};
 use hyperseg_dsl::value::Value;
 
+pub use portfolios::{portfolio, shrink_portfolio};
 pub use segments::segment;
 pub use shrink::shrink;
 pub use text::{criteria_text, to_case, to_text};
