@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`Engine`] answers a [`Request`]; what it tells is in [`CountReport`], [`FunnelReport`], [`PlanReport`] and, with
-//! a list, [`Receipt`]. Before the first key is unwrapped an intent is durable in the dataset's audit log; before the
+//! a list, [`Receipt`]; a [`PortfolioRequest`] asks about several segments that share contacts. Before the first key is unwrapped an intent is durable in the dataset's audit log; before the
 //! first recipient can be read its release record is.
 
 mod error;

@@ -317,6 +317,19 @@ pub(super) fn spool(executed: &Executed, report: &CountReport, list: &List) -> R
 }
 
 impl List {
+    /// A list of these ids, all in one shard, by itself.
+    #[cfg(test)]
+    pub(super) fn of(ids: &[&str], ordinals: &[u32]) -> Self {
+        let schema = Arc::new(ArrowSchema::new(vec![Field::new("contact_id", DataType::Utf8, true)]));
+        let column = Arc::new(StringArray::from(ids.to_vec()));
+        Self {
+            pieces: RecordBatch::try_new(Arc::clone(&schema), vec![column]).into_iter().collect(),
+            schema,
+            members: Vec::new(),
+            ordinals: vec![(0, UInt32Array::from(ordinals.to_vec()))],
+        }
+    }
+
     /// Ids of its contacts, ascending.
     pub(super) fn ids(&self) -> Result<Vec<&str>> {
         let columns = self.pieces.iter().map(ids).collect::<Result<Vec<_>>>()?;

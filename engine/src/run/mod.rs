@@ -6,6 +6,8 @@ mod digest;
 mod gate_tests;
 mod list;
 mod portfolio;
+#[cfg(test)]
+mod portfolio_tests;
 mod query;
 mod recheck;
 mod render;

@@ -5,6 +5,7 @@
 //! checked row by row, checked against the others, and sealed.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use hyperseg_dsl::segment::Stage;
 
@@ -14,6 +15,7 @@ use super::query::{self, Executed, Planned, Wanted, aborted, releasable};
 use super::within::Within;
 use super::{Engine, why_portfolio};
 use crate::error::{Error, Result};
+use crate::plan::ops::taken::TakenCell;
 use crate::report::{CountReport, FunnelReport, PortfolioReport, PortfolioWhyReport, Reason, SegmentPlan};
 use crate::request::{Guards, PortfolioRequest, Request};
 
@@ -169,7 +171,7 @@ async fn planned(
     }
     let mut all = Vec::with_capacity(requests.len());
     for (one, within) in requests.into_iter().zip(Within::all(request)) {
-        let snapshot = std::sync::Arc::clone(&snapshot);
+        let snapshot = Arc::clone(&snapshot);
         let planned = query::plan_within(engine, &one, wanted, stages, snapshot, Some(within)).await?;
         all.push((one, planned));
     }
@@ -221,7 +223,8 @@ async fn run(engine: &Engine, request: &PortfolioRequest, guards: Guards) -> Res
             let named = |error| of_segment(error, &one.segment.segment().name);
             lists.push(list::prepared(engine, one, done, *header, guards).map_err(named)?);
         }
-        apart(executed.iter().map(|(_, done, _)| &done.planned).zip(lists.iter().map(|(_, list)| list)))?;
+        let taken = executed.iter().map(|(_, done, _)| done.planned.taken());
+        apart(taken.zip(lists.iter().map(|(_, list)| list)))?;
         let sealed = executed.iter().zip(&lists);
         let sealed = sealed.map(|((_, done, _), (report, list))| list::spool(done, report, list));
         let sealed = sealed.collect::<Result<Vec<_>>>()?;
@@ -259,11 +262,10 @@ fn of_segment(error: Error, segment: &str) -> Error {
 
 /// Nobody is on two lists, and nobody is on one whom a higher segment has taken without listing: whom it holds back. The
 /// first is said by the ids of the rows, as they would be written.
-fn apart<'a>(lists: impl Iterator<Item = (&'a Planned, &'a List)>) -> Result<()> {
+pub(super) fn apart<'a>(lists: impl Iterator<Item = (Vec<Arc<TakenCell>>, &'a List)>) -> Result<()> {
     let mut seen: HashSet<&str> = HashSet::new();
     let mut wrong = 0_u64;
-    for (planned, list) in lists {
-        let taken = planned.within.as_ref().map(Within::taken).unwrap_or_default();
+    for (taken, list) in lists {
         let is_taken = |(shard, ordinal): &(usize, usize)| {
             taken.iter().any(|taken| {
                 // Whom a higher segment has taken is known, or nobody is released.

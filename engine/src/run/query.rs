@@ -27,6 +27,7 @@ use crate::plan::chance::Chance;
 use crate::plan::exec::SetExec;
 use crate::plan::explain;
 use crate::plan::gate_rule::GateRule;
+use crate::plan::ops::taken::TakenCell;
 use crate::plan::planner::SegmentPlanner;
 use crate::plan::session::session;
 use crate::report::{Reason, ScopeReport, UnlockedColumn};
@@ -311,6 +312,11 @@ impl Planned {
 }
 
 impl Planned {
+    /// Whom the segments in front of this one in the portfolio take, as far as they have run.
+    pub(super) fn taken(&self) -> Vec<Arc<TakenCell>> {
+        self.within.as_ref().map(Within::taken).unwrap_or_default()
+    }
+
     /// Tells the lower segments of the portfolio whom this one takes: those whom its list is made of, held back or not. The
     /// plan was executed.
     pub(super) fn hand_over(&self) -> Result<()> {
