@@ -8,8 +8,8 @@ use hyperseg_dsl::Stages;
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::schema::Purpose;
-use hyperseg_dsl::segment::{BoundSegment, Segment, Stage};
-use hyperseg_engine::{ConsentAge, Engine, Limits, Request};
+use hyperseg_dsl::segment::{Segment, Stage};
+use hyperseg_engine::{ConsentAge, Engine, Limits, PortfolioRequest, Request};
 use hyperseg_storage::dataset::{Dataset, DatasetId};
 use hyperseg_storage::keyring::{Keyring, Unlock};
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::lookups::FileLookups;
 use crate::output::{self, Format, Table};
 use crate::secret;
-use crate::segment_file::{Place, Source};
+use crate::segment_file::{Chosen, Place, Source};
 use crate::settings::{Environment, Settings};
 use crate::terminal::Terminal;
 
@@ -30,6 +30,15 @@ pub struct Context {
     pub settings: Settings,
     pub environment: Environment,
     pub terminal: Terminal,
+}
+
+/// What is asked of the engine.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// About a segment.
+    Segment(Box<Request>),
+    /// About a portfolio.
+    Portfolio(Box<PortfolioRequest>),
 }
 
 /// The present, microseconds since the epoch.
@@ -185,47 +194,49 @@ impl Context {
         self.terminal.out(&rendered)
     }
 
-    /// Compiles and binds the segment at a place against a dataset.
-    pub fn bind(&self, place: &Place, dataset: &Dataset) -> Outcome<(Source, BoundSegment)> {
-        let source = Source::read(&place.file)?;
-        let (snapshot, lookups) = (dataset.snapshot()?, FileLookups::of(&place.file, dataset)?);
-        let segments = source.compile(Known::new(snapshot.schema(), &lookups), &self.terminal)?;
-        let mut segment = source.select(segments, place.segment.as_deref())?;
-        self.settle_purpose(&mut segment)?;
-        let bound = segment
-            .bind(&self.globals.param_values()?)
-            .map_err(|problem| Failure::usage(format!("{}: {problem}", segment.name)))?;
-        Ok((source, bound))
-    }
-
-    /// Everything that a question to the engine needs.
-    pub fn request(&self, place: &str, consent_age_max: ConsentAge) -> Outcome<(Engine, Request)> {
+    /// Everything that a question to the engine needs, about the segment or portfolio at a place.
+    pub fn question(&self, place: &str, consent_age_max: ConsentAge) -> Outcome<(Engine, Question)> {
         let place = Place::parse(place);
         let dataset = self.open()?;
         let snapshot = dataset.snapshot()?;
-        let (source, segment) = self.bind(&place, &dataset)?;
+        let source = Source::read(&place.file)?;
+        let lookups = FileLookups::of(&place.file, &dataset)?;
+        let checked = source.compile(Known::new(snapshot.schema(), &lookups), &self.terminal)?;
+        let chosen = source.select(checked, place.segment.as_deref())?;
         let clock = self.clock(snapshot.zone())?;
-        // The process asks once: nothing is worth keeping for a later question.
-        let engine = Engine::new(dataset, Limits { kept_bytes_max: 0, ..Limits::default() });
-        let request = Request {
-            source: source.text,
-            segment,
-            clock,
-            now_micros: now_micros(),
-            actor: self.actor(),
-            consent_age_max,
-        };
-        Ok((engine, request))
+        let (given, now_micros, actor) = (self.globals.param_values()?, now_micros(), self.actor());
+        let refused = |name: &str, problem| Failure::usage(format!("{name}: {problem}"));
+        match chosen {
+            Chosen::Segment(mut segment) => {
+                self.settle_purpose(&mut segment)?;
+                let bound = segment.bind(&given).map_err(|problem| refused(&segment.name, problem))?;
+                // The process asks once: nothing is worth keeping for a later question.
+                let engine = Engine::new(dataset, Limits { kept_bytes_max: 0, ..Limits::default() });
+                let source = source.text;
+                let request = Request { source, segment: bound, clock, now_micros, actor, consent_age_max };
+                Ok((engine, Question::Segment(Box::new(request))))
+            }
+            Chosen::Portfolio(mut portfolio) => {
+                portfolio.segments.iter_mut().try_for_each(|segment| self.settle_purpose(segment))?;
+                let bound = portfolio.bind(&given).map_err(|problem| refused(&portfolio.name, problem))?;
+                // Criteria that several segments share are answered once.
+                let engine = Engine::new(dataset, Limits::default());
+                let (source, portfolio) = (source.text, bound);
+                let request =
+                    PortfolioRequest { source, portfolio, clock, now_micros, actor, consent_age_max };
+                Ok((engine, Question::Portfolio(Box::new(request))))
+            }
+        }
     }
 
     /// The stages by which the contacts of a segment are counted: those of its file, or the ones that are built in.
     /// The text is checked with what the segment was compiled with; a file of which that cannot be said has no stages to
     /// count by, rather than others.
-    pub fn stages(&self, place: &str, engine: &Engine, request: &Request) -> Outcome<Vec<Stage>> {
+    pub fn stages(&self, place: &str, engine: &Engine, source: &str) -> Outcome<Vec<Stage>> {
         let snapshot = engine.dataset().snapshot()?;
         let schema = snapshot.schema();
         let lookups = FileLookups::of(&Place::parse(place).file, engine.dataset())?;
-        let checked = hyperseg_dsl::check(&request.source, Known::new(schema, &lookups));
+        let checked = hyperseg_dsl::check(source, Known::new(schema, &lookups));
         if checked.has_errors() {
             return Err(Failure::new(
                 Exit::Compile,

@@ -1,4 +1,4 @@
-//! Segment files, text or JSON form: `FILE`, `FILE:segment`, or `-` for standard input.
+//! Segment files, text or JSON form: `FILE`, `FILE:name` of a segment or portfolio, or `-` for standard input.
 
 use std::io::{IsTerminal, Read};
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use hyperseg_dsl::diagnostic::{self, Severity};
 use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::segment::Segment;
+use hyperseg_dsl::{Checked, Portfolio};
 
 use crate::failure::{Exit, Failure, Outcome};
 use crate::terminal::Terminal;
@@ -13,12 +14,12 @@ use crate::terminal::Terminal;
 /// Longest segment file.
 const SOURCE_BYTES_MAX: u64 = hyperseg_dsl::SOURCE_BYTES_MAX as u64;
 
-/// Where a segment is written.
+/// Where a segment or portfolio is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// File, or `-`.
     pub file: String,
-    /// Segment within it.
+    /// Segment or portfolio within it; the two share one namespace.
     pub segment: Option<String>,
 }
 
@@ -29,6 +30,15 @@ pub struct Source {
     pub name: String,
     /// Its text.
     pub text: String,
+}
+
+/// What a name of a file stands for.
+#[derive(Clone, Debug)]
+pub enum Chosen {
+    /// A segment.
+    Segment(Box<Segment>),
+    /// A portfolio with its segments.
+    Portfolio(Box<Portfolio>),
 }
 
 impl Place {
@@ -77,8 +87,8 @@ impl Source {
         Ok(Self { name, text })
     }
 
-    /// The segments of the text; diagnostics go to standard error, and errors among them end the command.
-    pub fn compile<'a>(&self, known: impl Into<Known<'a>>, terminal: &Terminal) -> Outcome<Vec<Segment>> {
+    /// The segments and portfolios of the text; diagnostics go to standard error, and errors among them end the command.
+    pub fn compile<'a>(&self, known: impl Into<Known<'a>>, terminal: &Terminal) -> Outcome<Checked> {
         let checked = hyperseg_dsl::check(&self.text, known);
         let errors = checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
         if !checked.diagnostics.is_empty() {
@@ -92,33 +102,39 @@ impl Source {
                 format!("{} does not compile: {errors} {plural}", self.name),
             ));
         }
-        Ok(checked.segments)
+        Ok(checked)
     }
 
-    /// The segment that was asked for, or the only one.
-    pub fn select(&self, segments: Vec<Segment>, wanted: Option<&str>) -> Outcome<Segment> {
-        let names: Vec<String> = segments.iter().map(|segment| segment.name.clone()).collect();
-        let mut found = match wanted {
-            Some(name) => segments.into_iter().filter(|segment| segment.name == name).collect::<Vec<_>>(),
-            None => segments,
+    /// The segment or portfolio that was asked for, or the only segment. Of several nothing is chosen by itself, and a
+    /// file with a portfolio holds several.
+    pub fn select(&self, checked: Checked, wanted: Option<&str>) -> Outcome<Chosen> {
+        let Checked { mut segments, mut portfolios, .. } = checked;
+        let of_segments = segments.iter().map(|segment| segment.name.clone());
+        let names: Vec<String> =
+            of_segments.chain(portfolios.iter().map(|portfolio| portfolio.name.clone())).collect();
+        let what = if portfolios.is_empty() { "segment" } else { "segment or portfolio" };
+        let Some(name) = wanted else {
+            return match (segments.pop(), segments.is_empty() && portfolios.is_empty()) {
+                (Some(segment), true) => Ok(Chosen::Segment(Box::new(segment))),
+                (Some(_), false) => {
+                    let several =
+                        if portfolios.is_empty() { "several segments" } else { "segments and portfolios" };
+                    let hints: Vec<String> =
+                        names.iter().map(|name| format!("{}:{name}", self.name)).collect();
+                    Err(Failure::usage(format!("{} holds {several}", self.name))
+                        .hint(format!("say which: {}", hints.join(", "))))
+                }
+                (None, _) => Err(Failure::new(Exit::Compile, format!("{} declares no segment", self.name))),
+            };
         };
-        match (found.pop(), found.is_empty(), wanted) {
-            (Some(segment), true, _) => Ok(segment),
-            (Some(_), false, _) => {
-                let hints: Vec<String> = names.iter().map(|name| format!("{}:{name}", self.name)).collect();
-                Err(Failure::usage(format!("{} holds several segments", self.name))
-                    .hint(format!("say which: {}", hints.join(", "))))
-            }
-            (None, _, Some(name)) => {
-                let failure = Failure::usage(format!("{} has no segment `{name}`", self.name));
-                Err(if names.is_empty() {
-                    failure
-                } else {
-                    failure.hint(format!("it has {}", names.join(", ")))
-                })
-            }
-            (None, _, None) => Err(Failure::new(Exit::Compile, format!("{} declares no segment", self.name))),
+        if let Some(place) = segments.iter().position(|segment| segment.name == name) {
+            return Ok(Chosen::Segment(Box::new(segments.swap_remove(place))));
         }
+        if let Some(place) = portfolios.iter().position(|portfolio| portfolio.name == name) {
+            return Ok(Chosen::Portfolio(Box::new(portfolios.swap_remove(place))));
+        }
+        let failure = Failure::usage(format!("{} has no {what} `{name}`", self.name));
+        Err(if names.is_empty() { failure } else { failure.hint(format!("it has {}", names.join(", "))) })
     }
 }
 

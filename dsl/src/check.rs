@@ -3,6 +3,7 @@
 use crate::diagnostic::{self, Diagnostic};
 use crate::fmt;
 use crate::lookups::Known;
+use crate::portfolio::Portfolio;
 use crate::resolve::resolve;
 use crate::segment::Segment;
 use crate::source::read;
@@ -13,6 +14,8 @@ use crate::stages::Stages;
 pub struct Checked {
     /// The segments without an error, in the order of the text.
     pub segments: Vec<Segment>,
+    /// The portfolios whose segments have no error, in the order of the text.
+    pub portfolios: Vec<Portfolio>,
     /// Everything found, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
     /// The stages that the text declares; none when it has an error.
@@ -31,6 +34,12 @@ impl Checked {
     pub fn segment(&self, name: &str) -> Option<&Segment> {
         self.segments.iter().find(|segment| segment.name == name)
     }
+
+    /// The portfolio of this name, when it has no error. No segment has this name too.
+    #[must_use]
+    pub fn portfolio(&self, name: &str) -> Option<&Portfolio> {
+        self.portfolios.iter().find(|portfolio| portfolio.name == name)
+    }
 }
 
 /// Reads a segment file, text or JSON form, and resolves it against a schema, with or without [`crate::lookups`]. Never fails and
@@ -48,9 +57,10 @@ pub fn check<'a>(source: &str, known: impl Into<Known<'a>>) -> Checked {
         compiled.segment.canonical = fmt::canonical(&parsed.file, compiled.item, &compiled.uses);
         segments.push(compiled.segment);
     }
+    let portfolios = Portfolio::all(&parsed.file, &resolved.portfolios, &segments);
     let mut diagnostics = diagnostic::finish(diagnostics);
     if let Some(pointers) = parsed.pointers {
         pointers.name(&mut diagnostics);
     }
-    Checked { segments, diagnostics, stages }
+    Checked { segments, portfolios, diagnostics, stages }
 }

@@ -59,6 +59,14 @@ pub enum Error {
         /// How many recipients differ.
         contacts: u64,
     },
+    /// The independent check of the lists of a portfolio found contacts that a higher segment has taken.
+    #[error(
+        "refused: the check of the lists of the portfolio found {contacts} contacts that another of its segments has taken; nothing was released"
+    )]
+    Overlap {
+        /// How many.
+        contacts: u64,
+    },
     /// The query needs more memory than its pool has.
     #[error("the query needs more memory than its limit of {limit_bytes} bytes")]
     Memory {
@@ -109,7 +117,7 @@ impl Error {
             }
             Self::FutureAsOf | Self::UnknownContact => ErrorKind::Usage,
             Self::Guard { .. } => ErrorKind::Guard,
-            Self::GateMissing | Self::Recheck { .. } => ErrorKind::Integrity,
+            Self::GateMissing | Self::Recheck { .. } | Self::Overlap { .. } => ErrorKind::Integrity,
             Self::Memory { .. } | Self::Cancelled | Self::Query { .. } => ErrorKind::Runtime,
         }
     }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`Engine`] answers a [`Request`]; what it tells is in [`CountReport`], [`FunnelReport`], [`PlanReport`] and, with
-//! a list, [`Receipt`]. Before the first key is unwrapped an intent is durable in the dataset's audit log; before the
+//! a list, [`Receipt`]; a [`PortfolioRequest`] asks about several segments that share contacts. Before the first key is unwrapped an intent is durable in the dataset's audit log; before the
 //! first recipient can be read its release record is.
 
 mod error;
@@ -21,8 +21,9 @@ mod table;
 
 pub use error::{Error, ErrorKind, Result};
 pub use report::{
-    ArmCount, CountReport, Counters, CriterionReport, FunnelReport, PlanReport, Reason, Receipt, Removed,
-    ScopeReport, StageReport, StagesReport, UnlockedColumn, WhyReport,
+    ArmCount, CountReport, Counters, CriterionReport, FunnelReport, PlanReport, PortfolioPlace,
+    PortfolioReport, PortfolioSegment, PortfolioWhyReport, Reason, Receipt, Removed, ScopeReport,
+    SegmentPlan, SegmentTrace, StageReport, StagesReport, TakenBy, UnlockedColumn, WhyReport,
 };
-pub use request::{ConsentAge, Guards, Limits, Request};
+pub use request::{ConsentAge, Guards, Limits, PortfolioRequest, Request};
 pub use run::{Engine, Recipients};

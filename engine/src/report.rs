@@ -28,6 +28,17 @@ pub struct ArmCount {
     pub contacts: u64,
 }
 
+/// Contacts that would be on the list, or compete for it, had not a higher segment of the portfolio taken them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenBy {
+    /// The segment that has taken them.
+    pub segment: String,
+    /// Run id of its audit record.
+    pub run_id: String,
+    /// How many contacts.
+    pub contacts: u64,
+}
+
 /// Answer of `count`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountReport {
@@ -45,6 +56,10 @@ pub struct CountReport {
     pub placed_by_zip: Option<u64>,
     /// What the gates removed, in waterfall order. Empty when the segment has no purpose and channel.
     pub removed: Vec<Removed>,
+    /// Those removed as `taken` by the segment of the portfolio that has taken them, one entry per higher segment; empty for
+    /// a segment by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<TakenBy>,
     /// Contacts that a run would release; `None` when the segment lacks purpose or channel.
     pub releasable: Option<u64>,
     /// Those contacts by the arm of the segment's `split`, in its order; empty without one, and where only the number
@@ -202,7 +217,8 @@ pub struct Receipt {
     pub purpose: Purpose,
     /// Channel of the release.
     pub channel: Channel,
-    /// SHA-256 of the canonical text, hex.
+    /// SHA-256 of the canonical text, hex; for a list of a portfolio that of all its segments in their order and of which of
+    /// them this is.
     pub segment_sha256: String,
     /// The segment in English.
     pub description: String,
@@ -216,6 +232,12 @@ pub struct Receipt {
     pub matched: u64,
     /// What the gates removed, in waterfall order.
     pub removed: Vec<Removed>,
+    /// The portfolio that the list is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portfolio: Option<PortfolioPlace>,
+    /// Those removed as `taken` by the segment of the portfolio that has taken them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<TakenBy>,
     /// Rows of the list.
     pub released: u64,
     /// The rows by the arm of the segment's `split`, in its order; empty without one.
@@ -236,4 +258,96 @@ pub struct Receipt {
     pub consent_max_age_hours: Option<u32>,
     /// What the run looked at.
     pub scope: ScopeReport,
+}
+
+/// What a portfolio is, and which of its segments this is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortfolioPlace {
+    /// Name of the portfolio.
+    pub name: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// SHA-256 of its canonical text, which holds every segment, hex.
+    pub sha256: String,
+    /// Place of this segment among its segments, from 1.
+    pub place: u64,
+    /// Its segments in the order in which they take contacts.
+    pub segments: Vec<PortfolioSegment>,
+}
+
+/// A segment of a portfolio.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortfolioSegment {
+    /// Its name.
+    pub segment: String,
+    /// SHA-256 of its own canonical text, hex.
+    pub sha256: String,
+    /// Why contacts are approached.
+    pub purpose: Option<Purpose>,
+    /// How contacts are approached.
+    pub channel: Option<Channel>,
+    /// Parameters that were bound, as text.
+    pub params: BTreeMap<String, String>,
+}
+
+/// Answer of `count` or `funnel` about a portfolio.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortfolioReport<R> {
+    /// Name of the portfolio.
+    pub portfolio: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// Contacts in the dataset.
+    pub contacts: u64,
+    /// Contacts that a run would release, all lists together; each is on one.
+    pub releasable: u64,
+    /// Contacts that are kept back for comparison, all segments together.
+    pub held_back: u64,
+    /// The segments in their order.
+    pub segments: Vec<R>,
+}
+
+/// Plan of a segment of a portfolio.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentPlan {
+    /// Name of the segment.
+    pub segment: String,
+    /// Its plan.
+    #[serde(flatten)]
+    pub plan: PlanReport,
+}
+
+/// Answer of `why` about a portfolio.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PortfolioWhyReport {
+    /// Run id of the audit record.
+    pub run_id: String,
+    /// Name of the portfolio.
+    pub portfolio: String,
+    /// The contact that was asked for.
+    pub contact_id: String,
+    /// Instant and zone.
+    pub clock: Clock,
+    /// The segment that takes the contact; `None` when none does.
+    pub taken_by: Option<String>,
+    /// That segment keeps the contact back for comparison: it is on no list.
+    pub held_back: bool,
+    /// What the reference semantics found, by segment in their order.
+    pub segments: Vec<SegmentTrace>,
+    /// Columns unlocked.
+    pub columns: Vec<UnlockedColumn>,
+    /// Ids of the class keys that wrapped them.
+    pub key_ids: Vec<String>,
+}
+
+/// What a segment of a portfolio says of a contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SegmentTrace {
+    /// Name of the segment.
+    pub segment: String,
+    /// The higher segment that has taken the contact.
+    pub taken_by: Option<String>,
+    /// What the reference semantics found.
+    #[serde(flatten)]
+    pub trace: Trace,
 }

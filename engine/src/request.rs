@@ -1,5 +1,6 @@
 //! What a caller asks for.
 
+use hyperseg_dsl::BoundPortfolio;
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::segment::BoundSegment;
 
@@ -20,6 +21,38 @@ pub struct Request {
     pub consent_age_max: ConsentAge,
 }
 
+/// One question about a whole portfolio: its segments look from one moment.
+#[derive(Clone, Debug)]
+pub struct PortfolioRequest {
+    /// Text of the portfolio with its segments, for the audit records.
+    pub source: String,
+    /// The portfolio.
+    pub portfolio: BoundPortfolio,
+    /// The run's clock.
+    pub clock: Clock,
+    /// The present, microseconds since the epoch; gates look at the later of this and the clock.
+    pub now_micros: i64,
+    /// On whose behalf the principal acts, for the audit records.
+    pub actor: Option<String>,
+    /// How old consent data may be for a release.
+    pub consent_age_max: ConsentAge,
+}
+
+impl PortfolioRequest {
+    /// The same question about each segment by itself, in their order.
+    pub(crate) fn each(&self) -> Vec<Request> {
+        let one = |segment: &BoundSegment| Request {
+            source: self.source.clone(),
+            segment: segment.clone(),
+            clock: self.clock,
+            now_micros: self.now_micros,
+            actor: self.actor.clone(),
+            consent_age_max: self.consent_age_max,
+        };
+        self.portfolio.segments().iter().map(one).collect()
+    }
+}
+
 /// How old consent data may be when a list is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsentAge {
@@ -35,7 +68,7 @@ impl Default for ConsentAge {
     }
 }
 
-/// Bounds on the size of a list; outside them nothing is released.
+/// Bounds on the size of a list, of each list of a portfolio; outside them nothing is released.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Guards {
     /// Fewest recipients.

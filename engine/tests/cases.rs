@@ -7,9 +7,10 @@ mod support;
 use std::path::Path;
 
 use hyperseg_dsl::schema::Schema;
-use hyperseg_engine::Guards;
-use hyperseg_testdata::cases::load;
+use hyperseg_engine::{Guards, Recipients};
+use hyperseg_testdata::cases::{Shared, load};
 use hyperseg_testdata::worlds::World;
+use support::portfolios::{compare_portfolio, portfolio_request, solved};
 use support::{Fixture, Layout, arms, difference, ids, request};
 
 #[test]
@@ -47,6 +48,23 @@ fn every_case_holds_on_encrypted_files() {
             }
             let what = difference(&fixture, &world, bound.segment());
             assert_eq!(what, None, "{}, {layout:?}", case.name);
+            if let Some(expected) = &case.expected.shared {
+                let portfolio = checked.portfolios.last().unwrap();
+                let what = compare_portfolio(&fixture, &world, portfolio, &case.params);
+                assert!(what.is_ok(), "{}, {layout:?}: {what:?}", case.name);
+                // What the reference says of everybody is what the case says, so that the engine does, too.
+                let bound = portfolio.bind(&case.params).unwrap();
+                let found = Shared::of(bound.segments(), &world.contacts, &solved(&bound, &world));
+                assert_eq!(expected.difference(&found), "", "{}", case.name);
+                let released = fixture
+                    .engine
+                    .run_portfolio_blocking(&portfolio_request(bound, &world), Guards::default());
+                if let Ok(released) = released {
+                    let named = |list: Recipients| (list.receipt().segment.clone(), ids(list));
+                    let lists: Vec<_> = released.into_iter().map(named).collect();
+                    assert_eq!(lists, expected.lists, "{}, {layout:?}", case.name);
+                }
+            }
         }
         run += 1;
     }

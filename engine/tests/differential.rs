@@ -10,12 +10,17 @@
 
 mod support;
 
-use hyperseg_dsl::segment::Segment;
+use hyperseg_dsl::Portfolio;
+use hyperseg_dsl::segment::{ParamValues, Segment};
 use hyperseg_testdata::worlds::coverage::{Coverage, used};
-use hyperseg_testdata::worlds::{World, segment, shrink, to_case, world};
+use hyperseg_testdata::worlds::{
+    World, portfolio, segment, shrink, shrink_portfolio, to_case, to_text, world,
+};
+use support::portfolios::compare_portfolio;
 use support::{Fixture, Layout, compare, difference};
 
 const SEGMENTS_PER_WORLD: u64 = 12;
+const PORTFOLIOS_PER_WORLD: u64 = 4;
 
 /// A segment's seed is that of its world times this, and its number.
 const SEGMENTS_PER_WORLD_MAX: u64 = 1_000;
@@ -31,6 +36,7 @@ fn the_engine_agrees_with_the_reference() {
     assert!(of_each <= SEGMENTS_PER_WORLD_MAX, "at most {SEGMENTS_PER_WORLD_MAX} segments of a world");
     let mut segments = 0;
     let mut telling = 0;
+    let (mut portfolios, mut contested, mut lost) = (0, 0, 0);
     let mut coverage = Coverage::default();
     for seed in first..first + worlds {
         let world = world(seed);
@@ -46,10 +52,28 @@ fn the_engine_agrees_with_the_reference() {
             };
             telling += u64::from(matched > 0 && matched < world.contacts.len() as u64);
         }
+        for number in 0..PORTFOLIOS_PER_WORLD {
+            let portfolio = portfolio(seed * 1_000 + number, &world);
+            match compare_portfolio(&fixture, &world, &portfolio, &ParamValues::new()) {
+                Ok(taken) => {
+                    portfolios += 1;
+                    contested += u64::from(taken > 0);
+                    lost += taken;
+                }
+                Err(what) => fail_portfolio(seed, number, layout, &world, &portfolio, &what),
+            }
+        }
     }
     let more = missing_operators(first + worlds, &mut coverage);
     eprintln!("{coverage}{more} more segments for operators that were not drawn");
     eprintln!("{segments} segments over {worlds} worlds, {telling} of them select some and not all");
+    eprintln!(
+        "{portfolios} portfolios, in {contested} of them segments lost {lost} contacts to those above them"
+    );
+    assert!(
+        contested * 4 >= portfolios,
+        "too few portfolios that tell anything: {contested} of {portfolios}"
+    );
     assert!(telling * 5 >= segments, "too few segments that tell anything: {telling} of {segments}");
 }
 
@@ -90,6 +114,31 @@ fn fail(seed: u64, number: u64, layout: Layout, world: World, segment: Segment, 
     let still = difference(&Fixture::new(&small, layout), &small, &segment).unwrap_or_default();
     let case = to_case(&small, &segment);
     panic!("seed {seed}, segment {number}, {layout:?}: {what}\nshrunk: {still}\n\n{case}");
+}
+
+/// The same for a portfolio, whose segments are shown one after the other.
+fn fail_portfolio(
+    seed: u64,
+    number: u64,
+    layout: Layout,
+    world: &World,
+    portfolio: &Portfolio,
+    what: &str,
+) -> ! {
+    let differ = |world: &World, portfolio: &Portfolio| {
+        compare_portfolio(&Fixture::new(world, layout), world, portfolio, &ParamValues::new()).err()
+    };
+    let (small, portfolio) =
+        shrink_portfolio(world.clone(), portfolio.clone(), 60, &mut |world, portfolio| {
+            differ(world, portfolio).is_some()
+        });
+    let still = differ(&small, &portfolio).unwrap_or_default();
+    let texts: Vec<String> = portfolio.segments.iter().map(to_text).collect();
+    let case = to_case(&small, &portfolio.segments[0]);
+    panic!(
+        "seed {seed}, portfolio {number}, {layout:?}: {what}\nshrunk: {still}\n\n{}\n\n{case}",
+        texts.join("\n")
+    );
 }
 
 fn layouts() -> [Layout; 6] {

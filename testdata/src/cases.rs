@@ -21,13 +21,17 @@
 //! | `why-not` | lines of `id reason`: `false`, `unknown`, or the name of a [`Blocked`] |
 //! | `arms` | lines of `id arm`: the arms of all recipients |
 //! | `diagnostics` | codes that the text is answered with, one per line, in order |
-//! | `describe` | the description of the segment |
+//! | `describe` | the description of the segment, beside `lists` that of the portfolio |
+//! | `lists` | the last portfolio in the text is run: for each of its segments a line `segment id id …`, its list |
+//! | `left-out` | lines of `segment id reason`; a reason is one of those of `why-not`, or `taken by segment` |
+//! | `taken` | lines of `segment by segment number`: how many contacts of the first the second has taken, where not 0 |
 //!
 //! What is not understood is an error, so that no expectation is skipped by a slip of the pen.
 
 mod history;
 mod lookups;
 mod markdown;
+mod portfolio;
 mod table;
 
 use std::collections::BTreeMap;
@@ -43,6 +47,7 @@ use hyperseg_dsl::segment::ParamValues;
 use hyperseg_dsl::semantics::{Blocked, Contact, Truth, Verdict};
 
 use markdown::{Block, Section};
+pub use portfolio::{LeftOut, Shared};
 
 /// One example with what is expected of it.
 #[derive(Clone, Debug)]
@@ -88,6 +93,8 @@ pub struct Expected {
     pub diagnostics: Option<Vec<String>>,
     /// The description.
     pub describe: Option<String>,
+    /// What the last portfolio makes of the contacts.
+    pub shared: Option<Shared>,
 }
 
 /// Why a contact is not on the list.
@@ -264,7 +271,7 @@ fn case(file: &str, sections: &[&Section]) -> Result<Case, Problem> {
     })
 }
 
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 19] = [
     "contacts",
     "records KIND",
     "history",
@@ -281,6 +288,9 @@ const KNOWN: [&str; 16] = [
     "arms",
     "diagnostics",
     "describe",
+    "lists",
+    "left-out",
+    "taken",
 ];
 
 fn clock(block: &Block, zone: Tz) -> Result<Clock, Problem> {
@@ -304,6 +314,7 @@ fn expected(blocks: &BTreeMap<&str, &Block>) -> Result<Expected, Problem> {
         arms,
         diagnostics: lines("diagnostics"),
         describe: blocks.get("describe").map(|block| block.text.trim().to_owned()),
+        shared: portfolio::expected(blocks)?,
     })
 }
 

@@ -44,6 +44,7 @@ fn source(source: &str) {
     assert_eq!(is_json(&formatted), is_json(source), "formatting changes the form");
     let again = check(&formatted, &schema);
     assert_eq!(again.segments, found.segments, "formatting changes the meaning");
+    assert_eq!(again.portfolios, found.portfolios, "formatting changes the order of a portfolio");
     let Ok(json) = to_json(source, &Schema::built_in()) else {
         panic!("what can be formatted has no JSON form")
     };
@@ -53,6 +54,7 @@ fn source(source: &str) {
             let other = if is_json(source) { check(&text, &schema) } else { check(&json, &schema) };
             assert_eq!(other.has_errors(), found.has_errors(), "one form compiles and the other does not");
             assert_eq!(other.segments.len(), found.segments.len());
+            assert_eq!(other.portfolios.len(), found.portfolios.len());
         }
         // A keyword in parentheses may be a name in the text, and a text is held to less.
         Err(why) => assert!(

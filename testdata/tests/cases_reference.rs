@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use hyperseg_dsl::schema::Schema;
-use hyperseg_dsl::semantics::{arm, select_all};
-use hyperseg_testdata::cases::{self, Case, Reason};
+use hyperseg_dsl::semantics::{arm, select_all, solve};
+use hyperseg_testdata::cases::{self, Case, Reason, Shared};
 
 fn corpus() -> Vec<Case> {
     cases::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")).unwrap()
@@ -37,7 +37,10 @@ fn disagreement(case: &Case, schema: &Schema) -> Option<String> {
         wrong.push_str(&format!("diagnostics: expected {expected:?}, found {codes:?}\n"));
     }
     if let (Some(expected), Some(segment)) = (&case.expected.describe, checked.segments.last()) {
-        let found = hyperseg_dsl::describe(segment, schema);
+        let found = match checked.portfolios.last().filter(|_| case.expected.shared.is_some()) {
+            Some(portfolio) => hyperseg_dsl::describe_portfolio(portfolio, schema),
+            None => hyperseg_dsl::describe(segment, schema),
+        };
         if found.trim() != expected {
             wrong.push_str(&format!("describe: expected {expected:?}, found {found:?}\n"));
         }
@@ -79,6 +82,17 @@ fn disagreement(case: &Case, schema: &Schema) -> Option<String> {
             }
         }
     }
+    if let Some(expected) = &case.expected.shared {
+        match checked.portfolios.last() {
+            None => wrong.push_str(&format!("no portfolio compiles: {:?}\n", checked.diagnostics)),
+            Some(portfolio) => {
+                let bound = portfolio.bind(&case.params).unwrap();
+                let segments = bound.segments();
+                let solved = solve(segments, &case.contacts, schema, &case.clock, case.now_micros);
+                wrong.push_str(&expected.difference(&Shared::of(segments, &case.contacts, &solved)));
+            }
+        }
+    }
     (!wrong.is_empty()).then(|| format!("{}\n{wrong}", case.name))
 }
 
@@ -90,6 +104,7 @@ fn layout_makes_no_difference() {
         assert_eq!(hyperseg_dsl::format(&formatted).unwrap(), formatted, "{}", case.name);
         let formatted = Case { segment: formatted, ..case.clone() };
         assert_eq!(formatted.checked(&schema).segments, case.checked(&schema).segments, "{}", case.name);
+        assert_eq!(formatted.checked(&schema).portfolios, case.checked(&schema).portfolios, "{}", case.name);
     }
 }
 
@@ -103,6 +118,12 @@ fn expectations_name_contacts_of_their_case() {
         }
         for (id, _) in &case.expected.why_not {
             assert!(known(id), "{}: {id}", case.name);
+        }
+        for shared in case.expected.shared.iter() {
+            let listed = shared.lists.iter().flat_map(|(_, ids)| ids);
+            for id in listed.chain(shared.left_out.iter().map(|(_, id, _)| id)) {
+                assert!(known(id), "{}: {id}", case.name);
+            }
         }
     }
 }

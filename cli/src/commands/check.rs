@@ -49,6 +49,7 @@ pub struct Report {
 pub struct FileReport {
     file: String,
     segments: Vec<String>,
+    portfolios: Vec<String>,
     diagnostics: Vec<Located>,
 }
 
@@ -92,6 +93,7 @@ impl Check {
             report.files.push(FileReport {
                 file: source.name.clone(),
                 segments: checked.segments.iter().map(|segment| segment.name.clone()).collect(),
+                portfolios: checked.portfolios.iter().map(|portfolio| portfolio.name.clone()).collect(),
                 diagnostics: checked.diagnostics.into_iter().map(locate).collect(),
             });
         }
@@ -101,8 +103,13 @@ impl Check {
             Format::Table | Format::Ndjson | Format::Csv | Format::Parquet => {}
         }
         let segments: usize = report.files.iter().map(|file| file.segments.len()).sum();
+        let portfolios: usize = report.files.iter().map(|file| file.portfolios.len()).sum();
+        let portfolios = match portfolios {
+            0 => String::new(),
+            number => format!(", {}", counted(number as u64, "portfolio")),
+        };
         context.terminal.say(&format!(
-            "{}, {}, {}, {}",
+            "{}, {}{portfolios}, {}, {}",
             counted(report.files.len() as u64, "file"),
             counted(segments as u64, "segment"),
             counted(report.errors as u64, "error"),

@@ -1,9 +1,9 @@
 //! `count`: how many contacts a run would release, with matched beside it.
 
 use clap::Args;
-use hyperseg_engine::{ConsentAge, CountReport};
+use hyperseg_engine::{ConsentAge, CountReport, PortfolioReport, Reason};
 
-use crate::context::Context;
+use crate::context::{Context, Question};
 use crate::failure::{Exit, Outcome};
 use crate::interrupt;
 use crate::output::{Align, Table, grouped};
@@ -17,16 +17,20 @@ Examples:
 `releasable` is what `run` would release: matched, less everyone whom consent and suppression
 keep out. A segment without purpose and channel only has `matched`. Where a distance is asked for,
 the line below says how many of them have no location and were placed by their ZIP. Every count is an entry of
-the audit log. --format table, json, ndjson or csv.";
+the audit log.
 
-/// Count whom a segment reaches.
+FILE:name of a portfolio counts all of its lists at once: each contact goes to the first segment that
+takes it, `taken before` are those whom the segments above it have. Every segment has an entry of its own
+in the log. --format table, json, ndjson or csv.";
+
+/// Count whom a segment reaches, or the lists of a portfolio.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Count {
-    /// Segment file, FILE:segment for one of several; `-` is standard input.
-    #[arg(value_name = "FILE[:SEGMENT]")]
+    /// Segment file, FILE:name for one of several segments or a portfolio; `-` is standard input.
+    #[arg(value_name = "FILE[:NAME]")]
     segment: String,
-    /// Exit code 7 when nobody is left.
+    /// Exit code 7 when nobody is left, on one list of a portfolio at least.
     #[arg(long)]
     fail_empty: bool,
 }
@@ -34,12 +38,80 @@ pub struct Count {
 impl Count {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
         let format = context.report_format()?;
-        let (engine, request) = context.request(&self.segment, ConsentAge::Unlimited)?;
-        let report = interrupt::block_on(async { Ok(engine.count(&request).await?) })?;
-        context.report(format, &report, || text(&report), || table(&report))?;
-        let left = report.releasable.unwrap_or(report.matched);
-        Ok(if self.fail_empty && left == 0 { Exit::Empty } else { Exit::Done })
+        let (engine, question) = context.question(&self.segment, ConsentAge::Unlimited)?;
+        let empty = match question {
+            Question::Segment(request) => {
+                let report = interrupt::block_on(async { Ok(engine.count(&request).await?) })?;
+                context.report(format, &report, || text(&report), || table(&report))?;
+                report.releasable.unwrap_or(report.matched) == 0
+            }
+            Question::Portfolio(request) => {
+                let report = interrupt::block_on(async { Ok(engine.count_portfolio(&request).await?) })?;
+                let text = || summary(&report, |count| count);
+                context.report(format, &report, text, || portfolio_table(&report))?;
+                report.segments.iter().any(|count| count.releasable == Some(0))
+            }
+        };
+        Ok(if self.fail_empty && empty { Exit::Empty } else { Exit::Done })
     }
+}
+
+/// The lists of a portfolio beside each other.
+pub fn summary<R>(report: &PortfolioReport<R>, count: impl Fn(&R) -> &CountReport) -> String {
+    let right = |name: &'static str| (name, Align::Right);
+    let columns = [
+        (report.portfolio.as_str(), Align::Left),
+        right("matched"),
+        right("taken before"),
+        right("held back"),
+        right("releasable"),
+    ];
+    let mut table = Table::new(&columns);
+    for segment in report.segments.iter().map(count) {
+        let removed = |reason: Reason| {
+            let own = segment.removed.iter().filter(|removed| removed.reason == reason);
+            own.map(|removed| removed.contacts).sum()
+        };
+        table.row([
+            segment.segment.clone(),
+            grouped(segment.matched),
+            grouped(removed(Reason::Taken)),
+            grouped(removed(Reason::Holdout)),
+            grouped(segment.releasable.unwrap_or(0)),
+        ]);
+    }
+    let blank = String::new;
+    table.gap();
+    let (held_back, releasable) = (grouped(report.held_back), grouped(report.releasable));
+    table.row(["together".to_owned(), blank(), blank(), held_back, releasable]);
+    table.row(["in the dataset".to_owned(), blank(), blank(), blank(), grouped(report.contacts)]);
+    table.text()
+}
+
+/// One line per segment and figure.
+fn portfolio_table(report: &PortfolioReport<CountReport>) -> Table {
+    let columns = [("segment", Align::Left), ("figure", Align::Left), ("contacts", Align::Right)];
+    let mut table = Table::new(&columns);
+    for count in &report.segments {
+        for (figure, contacts) in figures(count) {
+            table.row([count.segment.clone(), figure, contacts.to_string()]);
+        }
+    }
+    table
+}
+
+/// The steps at which contacts leave the list; who was taken is counted by who has taken.
+pub fn steps(count: &CountReport) -> Vec<(String, u64)> {
+    let mut steps = Vec::new();
+    for removed in &count.removed {
+        if removed.reason == Reason::Taken {
+            let by = count.taken.iter();
+            steps.extend(by.map(|taken| (format!("taken by {}", taken.segment), taken.contacts)));
+        } else {
+            steps.push((removed.reason.name().to_owned(), removed.contacts));
+        }
+    }
+    steps
 }
 
 fn text(report: &CountReport) -> String {
@@ -63,16 +135,16 @@ fn text(report: &CountReport) -> String {
 /// One line per figure, the gates in their order.
 fn table(report: &CountReport) -> Table {
     let mut table = Table::new(&[("figure", Align::Left), ("contacts", Align::Right)]);
-    table.row(["contacts".to_owned(), report.contacts.to_string()]);
-    table.row(["matched".to_owned(), report.matched.to_string()]);
-    if let Some(placed) = report.placed_by_zip {
-        table.row(["placed_by_zip".to_owned(), placed.to_string()]);
-    }
-    for removed in &report.removed {
-        table.row([removed.reason.name().to_owned(), removed.contacts.to_string()]);
-    }
-    if let Some(releasable) = report.releasable {
-        table.row(["releasable".to_owned(), releasable.to_string()]);
+    for (figure, contacts) in figures(report) {
+        table.row([figure, contacts.to_string()]);
     }
     table
+}
+
+fn figures(report: &CountReport) -> Vec<(String, u64)> {
+    let mut figures = vec![("contacts".to_owned(), report.contacts), ("matched".to_owned(), report.matched)];
+    figures.extend(report.placed_by_zip.map(|placed| ("placed_by_zip".to_owned(), placed)));
+    figures.extend(steps(report));
+    figures.extend(report.releasable.map(|releasable| ("releasable".to_owned(), releasable)));
+    figures
 }

@@ -143,8 +143,10 @@ fn requests(context: &Context, root: &Path) -> Outcome<Vec<Request>> {
 }
 
 fn bind(source: &Source, context: &Context) -> Outcome<BoundSegment> {
-    let segments = source.compile(&hyperseg_dsl::schema::Schema::built_in(), &context.terminal)?;
-    let segment = source.select(segments, None)?;
+    let checked = source.compile(&hyperseg_dsl::schema::Schema::built_in(), &context.terminal)?;
+    let Some(segment) = checked.segments.first() else {
+        return Err(Failure::new(Exit::Compile, format!("{} declares no segment", source.name)));
+    };
     segment.bind(&ParamValues::new()).map_err(|problem| Failure::new(Exit::Compile, problem.to_string()))
 }
 

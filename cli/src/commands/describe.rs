@@ -1,6 +1,7 @@
-//! `describe`: a segment in plain English.
+//! `describe`: a segment or portfolio in plain English.
 
 use clap::Args;
+use hyperseg_dsl::Portfolio;
 use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{BindError, ParamValues, Segment};
@@ -10,32 +11,48 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::lookups::FileLookups;
 use crate::output::{self, Format};
-use crate::segment_file::{Place, Source};
+use crate::segment_file::{Chosen, Place, Source};
 
 const EXAMPLE: &str = "\
 Examples:
   hyperseg describe overdue.seg
   hyperseg describe overdue.seg:reminder --format json
+  hyperseg describe campaign.seg:spring          a portfolio: its order, then each of its segments
 
-The same sentences go into the audit record of every count and every list. Needs a dataset (-d)
+Without a name all segments of the file are described, and of its portfolios the order. The same sentences go into the audit record of every count and every list. Needs a dataset (-d)
 only for segments that refer to stored value sets, hierarchies or places.
 Parameters stand with their values when all have one (--param or default), else as $name.
 --format table or json.";
 
-/// Say in plain English whom a segment takes.
+/// Say in plain English whom a segment takes, or how a portfolio shares contacts out.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Describe {
-    /// Segment file, FILE:segment for one of several; `-` is standard input.
-    #[arg(value_name = "FILE[:SEGMENT]")]
+    /// Segment file, FILE:name for one of several segments or a portfolio; `-` is standard input.
+    #[arg(value_name = "FILE[:NAME]")]
     segment: String,
 }
 
 #[derive(Serialize)]
 struct Description {
-    segment: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    portfolio: Option<String>,
     title: Option<String>,
     description: String,
+}
+
+impl Description {
+    fn of_segment(segment: Segment, schema: &Schema) -> Self {
+        let description = hyperseg_dsl::describe(&segment, schema);
+        Self { segment: Some(segment.name), portfolio: None, title: segment.title, description }
+    }
+
+    fn of_portfolio(portfolio: &Portfolio, description: String) -> Self {
+        let (name, title) = (portfolio.name.clone(), portfolio.title.clone());
+        Self { segment: None, portfolio: Some(name), title, description }
+    }
 }
 
 impl Describe {
@@ -45,22 +62,33 @@ impl Describe {
         let schema = Schema::built_in();
         let source = Source::read(&place.file)?;
         let lookups = FileLookups::lazy(&place.file, context);
-        let mut segments = source.compile(Known::new(&schema, &lookups), &context.terminal)?;
-        // All segments of a file are described unless one is named.
-        if place.segment.is_some() || segments.is_empty() {
-            segments = vec![source.select(segments, place.segment.as_deref())?];
-        }
+        let checked = source.compile(Known::new(&schema, &lookups), &context.terminal)?;
         let given = context.globals.param_values()?;
-        refuse_unknown(&given, &segments)?;
-        let mut described = Vec::with_capacity(segments.len());
-        for segment in segments {
-            let segment = with_values(segment, &given)?;
-            described.push(Description {
-                description: hyperseg_dsl::describe(&segment, &schema),
-                title: segment.title,
-                segment: segment.name,
-            });
-        }
+        // All segments of a file are described unless one is named, and of its portfolios the order.
+        let described = if place.segment.is_some() || checked.segments.is_empty() {
+            match source.select(checked, place.segment.as_deref())? {
+                Chosen::Segment(segment) => {
+                    refuse_unknown(&given, std::slice::from_ref(&*segment))?;
+                    vec![Description::of_segment(with_values(*segment, &given)?, &schema)]
+                }
+                Chosen::Portfolio(mut portfolio) => {
+                    refuse_unknown(&given, &portfolio.segments)?;
+                    let segments = std::mem::take(&mut portfolio.segments).into_iter();
+                    portfolio.segments =
+                        segments.map(|segment| with_values(segment, &given)).collect::<Outcome<_>>()?;
+                    let description = hyperseg_dsl::describe_portfolio(&portfolio, &schema);
+                    vec![Description::of_portfolio(&portfolio, description)]
+                }
+            }
+        } else {
+            refuse_unknown(&given, &checked.segments)?;
+            let of_segment = |segment| Ok(Description::of_segment(with_values(segment, &given)?, &schema));
+            let mut all = checked.segments.into_iter().map(of_segment).collect::<Outcome<Vec<_>>>()?;
+            all.extend(checked.portfolios.iter().map(|portfolio| {
+                Description::of_portfolio(portfolio, hyperseg_dsl::describe_order(portfolio))
+            }));
+            all
+        };
         let text = match format {
             Format::Json => output::json(&described)?,
             Format::Table | Format::Ndjson | Format::Csv | Format::Parquet | Format::Sarif => {

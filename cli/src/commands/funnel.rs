@@ -1,9 +1,10 @@
 //! `funnel`: the waterfall, criterion by criterion and gate by gate.
 
 use clap::Args;
-use hyperseg_engine::{ConsentAge, FunnelReport, StagesReport};
+use hyperseg_engine::{ConsentAge, FunnelReport, PortfolioReport, StagesReport};
 
-use crate::context::Context;
+use super::count::{steps, summary};
+use crate::context::{Context, Question};
 use crate::failure::{Exit, Outcome};
 use crate::interrupt;
 use crate::output::{Align, Table, bar, counted, grouped};
@@ -18,7 +19,10 @@ For every criterion by itself: for how many contacts it is TRUE, FALSE, and UNKN
 something it asks for is missing; `remaining` have it and all before it TRUE. Then whom consent
 and suppression keep out, each contact under the first reason that holds, and what cap, one per,
 sample, limit and holdout take away; a split shows its arms. --by-stage divides those who matched:
-each is in the first stage whose criteria are TRUE. --format table, json, ndjson or csv.";
+each is in the first stage whose criteria are TRUE.
+
+FILE:name of a portfolio shows its segments in their order. Behind consent and suppression stands whom
+the segments above have taken, counted by which of them has. --format table, json, ndjson or csv.";
 
 /// Blocks of a full bar.
 const BAR_WIDTH: usize = 24;
@@ -29,8 +33,8 @@ const LABEL_CHARS_MAX: usize = 64;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Funnel {
-    /// Segment file, FILE:segment for one of several; `-` is standard input.
-    #[arg(value_name = "FILE[:SEGMENT]")]
+    /// Segment file, FILE:name for one of several segments or a portfolio; `-` is standard input.
+    #[arg(value_name = "FILE[:NAME]")]
     segment: String,
     /// Count those who match by stage, too: the stages that the file declares, or those that are built in.
     #[arg(long)]
@@ -40,13 +44,47 @@ pub struct Funnel {
 impl Funnel {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
         let format = context.report_format()?;
-        let (engine, request) = context.request(&self.segment, ConsentAge::Unlimited)?;
-        let stages =
-            if self.by_stage { context.stages(&self.segment, &engine, &request)? } else { Vec::new() };
-        let report = interrupt::block_on(async { Ok(engine.funnel_by_stage(&request, &stages).await?) })?;
-        context.report(format, &report, || waterfall(&report), || table(&report))?;
+        let (engine, question) = context.question(&self.segment, ConsentAge::Unlimited)?;
+        let stages = |source: &str| match self.by_stage {
+            true => context.stages(&self.segment, &engine, source),
+            false => Ok(Vec::new()),
+        };
+        match question {
+            Question::Segment(request) => {
+                let stages = stages(&request.source)?;
+                let report =
+                    interrupt::block_on(async { Ok(engine.funnel_by_stage(&request, &stages).await?) })?;
+                context.report(format, &report, || waterfall(&report), || table(&report))?;
+            }
+            Question::Portfolio(request) => {
+                let stages = stages(&request.source)?;
+                let report =
+                    interrupt::block_on(async { Ok(engine.funnel_portfolio(&request, &stages).await?) })?;
+                context.report(format, &report, || waterfalls(&report), || portfolio_table(&report))?;
+            }
+        }
         Ok(Exit::Done)
     }
+}
+
+/// The waterfalls of a portfolio's segments in their order, then the lists beside each other.
+fn waterfalls(report: &PortfolioReport<FunnelReport>) -> String {
+    let each: String = report.segments.iter().map(|funnel| waterfall(funnel) + "\n").collect();
+    each + &summary(report, |funnel| &funnel.count)
+}
+
+fn portfolio_table(report: &PortfolioReport<FunnelReport>) -> Table {
+    let mut columns = vec![("segment", Align::Left)];
+    columns.extend(COLUMNS);
+    let mut table = Table::new(&columns);
+    for funnel in &report.segments {
+        for row in rows(funnel) {
+            let [step, label, is_true, is_false, unknown, removed, remaining, unknown_rows] = row;
+            let segment = funnel.count.segment.clone();
+            table.row([segment, step, label, is_true, is_false, unknown, removed, remaining, unknown_rows]);
+        }
+    }
+    table
 }
 
 /// The waterfall for people.
@@ -84,10 +122,9 @@ pub fn waterfall(report: &FunnelReport) -> String {
     table.gap();
     let mut left = count.matched;
     table.row(plain("matched", blank(), line(left)));
-    for removed in &count.removed {
-        left = left.saturating_sub(removed.contacts);
-        let reason = format!("  {}", removed.reason.name());
-        table.row(plain(&reason, grouped(removed.contacts), line(left)));
+    for (step, removed) in steps(count) {
+        left = left.saturating_sub(removed);
+        table.row(plain(&format!("  {step}"), grouped(removed), line(left)));
     }
     if let Some(releasable) = count.releasable {
         table.row(plain("releasable", blank(), line(releasable)));
@@ -131,26 +168,33 @@ fn shortened(label: &str) -> String {
     label.chars().take(LABEL_CHARS_MAX - 1).chain(['…']).collect()
 }
 
+const COLUMNS: [(&str, Align); 8] = [
+    ("step", Align::Left),
+    ("label", Align::Left),
+    ("true", Align::Right),
+    ("false", Align::Right),
+    ("unknown", Align::Right),
+    ("removed", Align::Right),
+    ("remaining", Align::Right),
+    ("unknown_rows", Align::Right),
+];
+
 fn table(report: &FunnelReport) -> Table {
-    let columns = [
-        ("step", Align::Left),
-        ("label", Align::Left),
-        ("true", Align::Right),
-        ("false", Align::Right),
-        ("unknown", Align::Right),
-        ("removed", Align::Right),
-        ("remaining", Align::Right),
-        ("unknown_rows", Align::Right),
-    ];
-    let mut table = Table::new(&columns);
+    let mut table = Table::new(&COLUMNS);
+    rows(report).into_iter().for_each(|row| table.row(row));
+    table
+}
+
+fn rows(report: &FunnelReport) -> Vec<[String; COLUMNS.len()]> {
+    let mut rows = Vec::new();
     let count = &report.count;
     let blank = String::new;
     let plain = |step: &str, label: &str, removed: String, left: u64| {
         [step.to_owned(), label.to_owned(), blank(), blank(), blank(), removed, left.to_string(), blank()]
     };
-    table.row(plain("contacts", "", blank(), count.contacts));
+    rows.push(plain("contacts", "", blank(), count.contacts));
     for criterion in &report.criteria {
-        table.row([
+        rows.push([
             "criterion".to_owned(),
             criterion.label.clone(),
             criterion.is_true.to_string(),
@@ -161,23 +205,23 @@ fn table(report: &FunnelReport) -> Table {
             criterion.unknown_rows.to_string(),
         ]);
     }
-    table.row(plain("matched", "", blank(), count.matched));
+    rows.push(plain("matched", "", blank(), count.matched));
     if let Some(placed) = count.placed_by_zip {
-        table.row(plain("placed_by_zip", "", blank(), placed));
+        rows.push(plain("placed_by_zip", "", blank(), placed));
     }
     let mut left = count.matched;
-    for removed in &count.removed {
-        left = left.saturating_sub(removed.contacts);
-        table.row(plain("removed", removed.reason.name(), removed.contacts.to_string(), left));
+    for (step, removed) in steps(count) {
+        left = left.saturating_sub(removed);
+        rows.push(plain("removed", &step, removed.to_string(), left));
     }
     if let Some(releasable) = count.releasable {
-        table.row(plain("releasable", "", blank(), releasable));
+        rows.push(plain("releasable", "", blank(), releasable));
     }
     for arm in &count.arms {
-        table.row(plain("arm", &arm.arm, blank(), arm.contacts));
+        rows.push(plain("arm", &arm.arm, blank(), arm.contacts));
     }
     for (name, contacts) in report.stages.iter().flat_map(by_stage) {
-        table.row(plain("stage", name.trim_start_matches("stage "), blank(), contacts));
+        rows.push(plain("stage", name.trim_start_matches("stage "), blank(), contacts));
     }
-    table
+    rows
 }

@@ -1,10 +1,10 @@
 //! `plan`: how a segment is answered, and what is unlocked for it.
 
 use clap::Args;
-use hyperseg_engine::{ConsentAge, PlanReport, UnlockedColumn};
+use hyperseg_engine::{ConsentAge, PlanReport, SegmentPlan, UnlockedColumn};
 
 use crate::commands::funnel::waterfall;
-use crate::context::Context;
+use crate::context::{Context, Question};
 use crate::failure::{Exit, Outcome};
 use crate::interrupt;
 use crate::output::{Align, Format, Table, bytes, grouped, json};
@@ -16,14 +16,15 @@ Examples:
 
 Shows the logical and the physical plan and every column whose key the plan asks for; nothing
 else can be decrypted while it runs. With --analyze the plan is carried out, with rows, bytes
-and times of its parts. --format table or json.";
+and times of its parts. The segments of a portfolio have a plan each, in their order; a later one asks
+whom those before it have taken. --format table or json.";
 
 /// Show how a segment is answered and which columns and keys it opens.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Plan {
-    /// Segment file, FILE:segment for one of several; `-` is standard input.
-    #[arg(value_name = "FILE[:SEGMENT]")]
+    /// Segment file, FILE:name for one of several segments or a portfolio; `-` is standard input.
+    #[arg(value_name = "FILE[:NAME]")]
     segment: String,
     /// Carry the plan out and show what it did.
     #[arg(long)]
@@ -33,9 +34,20 @@ pub struct Plan {
 impl Plan {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
         let format = context.format(&[Format::Table, Format::Json])?;
-        let (engine, request) = context.request(&self.segment, ConsentAge::Unlimited)?;
-        let report = interrupt::block_on(async { Ok(engine.plan(&request, self.analyze).await?) })?;
-        let text = if format == Format::Json { json(&report)? } else { text(&report) };
+        let (engine, question) = context.question(&self.segment, ConsentAge::Unlimited)?;
+        let text = match question {
+            Question::Segment(request) => {
+                let report = interrupt::block_on(async { Ok(engine.plan(&request, self.analyze).await?) })?;
+                if format == Format::Json { json(&report)? } else { text(&report) }
+            }
+            Question::Portfolio(request) => {
+                let plans =
+                    interrupt::block_on(async { Ok(engine.plan_portfolio(&request, self.analyze).await?) })?;
+                let each = |plan: &SegmentPlan| format!("Segment {}\n\n{}", plan.segment, text(&plan.plan));
+                let texts = || plans.iter().map(each).collect::<Vec<_>>().join("\n");
+                if format == Format::Json { json(&plans)? } else { texts() }
+            }
+        };
         context.terminal.out(&text)?;
         Ok(Exit::Done)
     }

@@ -1,13 +1,16 @@
-//! `run`: the list of recipients and its receipt.
+//! `run`: the list of recipients and its receipt; for a portfolio all of its lists.
 
+mod portfolio;
+
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hyperseg_engine::{ConsentAge, Engine, Error as EngineError, Guards, Receipt, Request};
+use hyperseg_engine::{ConsentAge, Engine, Error as EngineError, Guards, Receipt, Recipients, Request};
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::{Context, Question};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt;
 use crate::list::{Draft, ListWriter, Written, refuse_existing};
@@ -18,6 +21,7 @@ Examples:
   hyperseg run overdue.seg -d data --out list.csv
   hyperseg run overdue.seg:reminder -d data --out list.ndjson --format ndjson --max 50000
   hyperseg run overdue.seg -d data --dry-run
+  hyperseg run campaign.seg:spring -d data --out spring      a portfolio: one list per segment
 
 The list has contact_id, the address of the segment's channel, the fields of `output` and, when the
 segment splits its list, `arm`, in the order of contact_id. It appears whole beside its receipt, list.csv.receipt.json, after its audit
@@ -28,6 +32,12 @@ CSV follows RFC 4180. A cell that a spreadsheet would take for a formula (first 
 @ tab or carriage return) gets an apostrophe in front, numbers and telephone numbers apart;
 ndjson and parquet hold every value as it is.
 
+FILE:name of a portfolio releases the lists of all its segments, each contact on one of them at most.
+--out names a new directory, which appears whole: spring/SEGMENT.csv (or the ending of --format) with its
+receipt for each segment. Every list has an audit record of its own, which names the portfolio and says how
+many contacts each segment above has taken. The guards hold for each list; when one is held back, none is
+released.
+
 Exit code 4 when purpose, consent or keys do not allow the list, 6 when --min or --max holds it
 back, 7 when it is empty and --fail-empty is given; in each case nothing is released.";
 
@@ -35,10 +45,10 @@ back, 7 when it is empty and --fail-empty is given; in each case nothing is rele
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Run {
-    /// Segment file, FILE:segment for one of several; `-` is standard input.
-    #[arg(value_name = "FILE[:SEGMENT]")]
+    /// Segment file, FILE:name for one of several segments or a portfolio; `-` is standard input.
+    #[arg(value_name = "FILE[:NAME]")]
     segment: String,
-    /// New file for the list.
+    /// New file for the list; for a portfolio a new directory for its lists.
     #[arg(long, value_name = "LIST", required_unless_present = "dry_run")]
     out: Option<PathBuf>,
     /// Count and check the guards; release and write nothing.
@@ -77,11 +87,21 @@ impl Run {
         }
         let age = self.consent_max_age.clone().or_else(|| context.settings.consent_max_age.clone());
         let age = age.as_deref().map_or(Ok(ConsentAge::default()), consent_age)?;
-        let target = self.out.as_deref().map(|path| Target::new(path, context)).transpose()?;
-        let (engine, request) = context.request(&self.segment, age)?;
-        match target {
-            Some(target) if !self.dry_run => self.release(context, &engine, &request, &target),
-            Some(_) | None => self.rehearse(context, &engine, &request),
+        // What is wrong with the names of files is said before the work is done.
+        self.out.as_deref().map_or(Ok(()), refuse_existing)?;
+        let format = self.out.as_deref().map(|path| list_format(path, context)).transpose()?;
+        let (engine, question) = context.question(&self.segment, age)?;
+        match (question, self.out.as_deref().zip(format).filter(|_| !self.dry_run)) {
+            (Question::Segment(request), Some((out, format))) => {
+                let format = format.unwrap_or_else(|| format_of_name(out));
+                self.release(context, &engine, &request, &Target::named(out, format)?)
+            }
+            (Question::Segment(request), None) => self.rehearse(context, &engine, &request),
+            (Question::Portfolio(request), Some((out, format))) => {
+                let format = format.unwrap_or(Format::Csv);
+                self.release_portfolio(context, &engine, &request, out, format)
+            }
+            (Question::Portfolio(request), None) => self.rehearse_portfolio(context, &engine, &request),
         }
     }
 
@@ -98,15 +118,25 @@ impl Run {
         if self.fail_empty && recipients == 0 {
             return Ok(Exit::Empty);
         }
+        self.crossed(recipients, "").map_or(Ok(Exit::Done), Err)
+    }
+
+    /// The guard that would hold a list of so many recipients back; `which` list it is, if there are several.
+    fn crossed(&self, recipients: u64, which: &str) -> Option<Failure> {
         let below = self.min.filter(|&min| recipients < min).map(|min| format!("at least {min}"));
         let above = self.max.filter(|&max| recipients > max).map(|max| format!("at most {max}"));
-        match below.or(above) {
-            Some(bound) => Err(Failure::new(
-                Exit::Guard,
-                format!("{recipients} recipients, but the guard allows {bound}; a run would release nothing"),
-            )),
-            None => Ok(Exit::Done),
-        }
+        let bound = below.or(above)?;
+        let message = format!(
+            "{recipients} recipients, but the guard allows {bound}{which}; a run would release nothing"
+        );
+        Some(Failure::new(Exit::Guard, message))
+    }
+
+    /// The guards of a release.
+    fn guards(&self) -> Guards {
+        // An empty list under --fail-empty is held back before its release, like one below --min.
+        let least = if self.fail_empty { Some(self.min.unwrap_or(0).max(1)) } else { self.min };
+        Guards { recipients_min: least, recipients_max: self.max }
     }
 
     fn release(
@@ -116,10 +146,7 @@ impl Run {
         request: &Request,
         target: &Target,
     ) -> Outcome<Exit> {
-        // An empty list under --fail-empty is held back before its release, like one below --min.
-        let least = if self.fail_empty { Some(self.min.unwrap_or(0).max(1)) } else { self.min };
-        let guards = Guards { recipients_min: least, recipients_max: self.max };
-        let released = release(context, engine, request, guards, target);
+        let released = release(context, engine, request, self.guards(), target);
         let receipt = match released {
             Ok(receipt) => receipt,
             Err(Refusal::Engine(EngineError::Guard { recipients: 0, .. })) if self.fail_empty => {
@@ -161,30 +188,6 @@ pub struct Target {
 }
 
 impl Target {
-    fn new(list: &Path, context: &Context) -> Outcome<Self> {
-        if list == Path::new("-") {
-            return Err(Failure::usage(
-                "a list is not written to standard output: it belongs beside its receipt",
-            )
-            .hint("give --out FILE, e.g. --out list.csv"));
-        }
-        let format = match context.globals.format {
-            Some(format @ (Format::Csv | Format::Ndjson | Format::Parquet)) => format,
-            Some(other @ (Format::Table | Format::Json | Format::Sarif)) => {
-                return Err(Failure::usage(format!(
-                    "a list cannot be written as {}; --format takes csv, ndjson or parquet",
-                    other.name()
-                )));
-            }
-            None => match list.extension().and_then(|ending| ending.to_str()) {
-                Some("ndjson" | "jsonl") => Format::Ndjson,
-                Some("parquet") => Format::Parquet,
-                Some(_) | None => Format::Csv,
-            },
-        };
-        Self::named(list, format)
-    }
-
     /// A list of this name and its receipt beside it; both must be free.
     pub fn named(list: &Path, format: Format) -> Outcome<Self> {
         let mut receipt = list.as_os_str().to_owned();
@@ -193,6 +196,32 @@ impl Target {
         refuse_existing(&target.list)?;
         refuse_existing(&target.receipt)?;
         Ok(target)
+    }
+}
+
+/// The format of a list that is asked for, if one is.
+fn list_format(out: &Path, context: &Context) -> Outcome<Option<Format>> {
+    if out == Path::new("-") {
+        return Err(Failure::usage(
+            "a list is not written to standard output: it belongs beside its receipt",
+        )
+        .hint("give --out FILE, e.g. --out list.csv"));
+    }
+    match context.globals.format {
+        Some(Format::Csv | Format::Ndjson | Format::Parquet) | None => Ok(context.globals.format),
+        Some(other @ (Format::Table | Format::Json | Format::Sarif)) => Err(Failure::usage(format!(
+            "a list cannot be written as {}; --format takes csv, ndjson or parquet",
+            other.name()
+        ))),
+    }
+}
+
+/// The format that a list's name asks for.
+fn format_of_name(list: &Path) -> Format {
+    match list.extension().and_then(|ending| ending.to_str()) {
+        Some("ndjson" | "jsonl") => Format::Ndjson,
+        Some("parquet") => Format::Parquet,
+        Some(_) | None => Format::Csv,
     }
 }
 
@@ -211,19 +240,12 @@ pub fn release(
     let answer = interrupt::block_on(async { Ok(engine.run(request, guards).await) });
     spinner.finish_and_clear();
     let mut recipients = answer?.map_err(Refusal::Engine)?;
-    let mut writer = ListWriter::new(target.format, &recipients.schema(), BufWriter::new(list.file()))?;
-    for batch in recipients.by_ref() {
-        writer.write(&batch.map_err(Refusal::Engine)?)?;
-    }
-    let (_, written) = writer.finish()?;
+    let written = write_list(&mut recipients, target.format, list.file())?;
     let receipt = recipients.receipt().clone();
-    check_rows(&receipt, &written)?;
     let file = target.list.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let document =
-        FileReceipt { file, format: target.format.name(), file_sha256: &written.sha256, receipt: &receipt };
     receipt_file
         .file()
-        .write_all(json(&document)?.as_bytes())
+        .write_all(receipt_text(file, target.format, &written, &receipt)?.as_bytes())
         .map_err(|error| Failure::file("write", &target.receipt, &error))?;
     // The receipt first, so that no list is ever without one; a signal waits until both are there.
     let _whole = interrupt::hold_off();
@@ -236,6 +258,22 @@ pub fn release(
             .into());
     }
     Ok(receipt)
+}
+
+/// Writes the rows of a released list, all of them.
+fn write_list(recipients: &mut Recipients, format: Format, file: &File) -> Result<Written, Refusal> {
+    let mut writer = ListWriter::new(format, &recipients.schema(), BufWriter::new(file))?;
+    for batch in recipients.by_ref() {
+        writer.write(&batch.map_err(Refusal::Engine)?)?;
+    }
+    let (_, written) = writer.finish()?;
+    check_rows(recipients.receipt(), &written)?;
+    Ok(written)
+}
+
+/// The receipt of a list in a file.
+fn receipt_text(file: String, format: Format, written: &Written, receipt: &Receipt) -> Outcome<String> {
+    json(&FileReceipt { file, format: format.name(), file_sha256: &written.sha256, receipt })
 }
 
 /// What was released and what was written must be the same list.

@@ -1,10 +1,11 @@
 //! `why`: what decided whether one contact is on the list of a segment.
 
 use clap::Args;
-use hyperseg_dsl::semantics::{Evidence, Fact, Row, Step, TracedCriterion, TracedGate, Truth};
-use hyperseg_engine::{ConsentAge, Reason, WhyReport};
+use hyperseg_dsl::clock::Clock;
+use hyperseg_dsl::semantics::{Evidence, Fact, Row, Step, Trace, TracedCriterion, TracedGate, Truth};
+use hyperseg_engine::{ConsentAge, PortfolioWhyReport, Reason, SegmentTrace, WhyReport};
 
-use crate::context::Context;
+use crate::context::{Context, Question};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{self, Format};
 
@@ -17,14 +18,17 @@ Every criterion with ✓ TRUE, ✗ FALSE or ? UNKNOWN, the values and records th
 consent and suppression: ✓ open, ✗ closed, and which of the closed ones removes the contact. Only fields that
 the segment names are read and shown. The answer comes from the reference semantics, which share nothing
 with the query engine. That you looked at this contact is an entry of the audit log; what you saw is not.
-An id that the dataset does not have is exit code 2. --format table or json.";
+An id that the dataset does not have is exit code 2.
+
+FILE:name of a portfolio says which of its segments takes the contact, or that none does, and what each of
+them says of it. --format table or json.";
 
 /// Show why a contact is on a list, or is not.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Why {
-    /// Segment file, FILE:segment for one of several; `-` is standard input.
-    #[arg(value_name = "FILE[:SEGMENT]")]
+    /// Segment file, FILE:name for one of several segments or a portfolio; `-` is standard input.
+    #[arg(value_name = "FILE[:NAME]")]
     segment: String,
     /// Id of the contact.
     #[arg(long, value_name = "ID")]
@@ -34,15 +38,22 @@ pub struct Why {
 impl Why {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
         let format = context.format(&[Format::Table, Format::Json])?;
-        let (engine, request) = context.request(&self.segment, ConsentAge::Unlimited)?;
-        let report = engine.why_blocking(&request, &self.contact).map_err(|error| {
+        let (engine, question) = context.question(&self.segment, ConsentAge::Unlimited)?;
+        let refused = |error| {
             let unknown = matches!(error, hyperseg_engine::Error::UnknownContact);
             let failure = Failure::from(error);
             if unknown { failure.hint("ids are compared character by character") } else { failure }
-        })?;
-        let rendered = match format {
-            Format::Json => output::json(&report)?,
-            Format::Table | Format::Ndjson | Format::Csv | Format::Parquet | Format::Sarif => text(&report),
+        };
+        let json = format == Format::Json;
+        let rendered = match question {
+            Question::Segment(request) => {
+                let report = engine.why_blocking(&request, &self.contact).map_err(refused)?;
+                if json { output::json(&report)? } else { text(&report) }
+            }
+            Question::Portfolio(request) => {
+                let report = engine.why_portfolio_blocking(&request, &self.contact).map_err(refused)?;
+                if json { output::json(&report)? } else { portfolio_text(&report) }
+            }
         };
         context.terminal.out(&rendered)?;
         Ok(Exit::Done)
@@ -50,8 +61,28 @@ impl Why {
 }
 
 fn text(report: &WhyReport) -> String {
-    let trace = &report.trace;
-    let mut text = format!("{}: {}\n", report.segment, outcome(report));
+    let outcome = outcome(&report.trace, None);
+    format!("{}: {outcome}\n{}\nmoment: {}\n", report.segment, traced(&report.trace), moment(&report.clock))
+}
+
+/// Who takes the contact, then what each segment says of it.
+fn portfolio_text(report: &PortfolioWhyReport) -> String {
+    let taker = match (&report.taken_by, report.held_back) {
+        (None, _) => "no segment takes the contact".to_owned(),
+        (Some(segment), false) => format!("taken by {segment}, on its list"),
+        (Some(segment), true) => format!("taken by {segment}, held back for comparison and on no list"),
+    };
+    let mut text = format!("{}: {taker}\n", report.portfolio);
+    for SegmentTrace { segment, taken_by, trace } in &report.segments {
+        let outcome = outcome(trace, taken_by.as_deref());
+        text.push_str(&format!("\n{segment}: {outcome}\n{}", traced(trace)));
+    }
+    text.push_str(&format!("\nmoment: {}\n", moment(&report.clock)));
+    text
+}
+
+fn traced(trace: &Trace) -> String {
+    let mut text = String::new();
     for criterion in &trace.criteria {
         text.push('\n');
         push_criterion(&mut text, "", criterion);
@@ -68,21 +99,24 @@ fn text(report: &WhyReport) -> String {
             push_gate(&mut text, gate);
         }
     }
-    text.push_str(&format!("\nmoment: {}\n", moment(report)));
     text
 }
 
-fn moment(report: &WhyReport) -> String {
-    let zone = report.clock.zone;
-    let instant = chrono::DateTime::from_timestamp_micros(report.clock.as_of_micros).unwrap_or_default();
-    instant.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %Z").to_string()
+fn moment(clock: &Clock) -> String {
+    let instant = chrono::DateTime::from_timestamp_micros(clock.as_of_micros).unwrap_or_default();
+    instant.with_timezone(&clock.zone).format("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
-fn outcome(report: &WhyReport) -> String {
-    let trace = &report.trace;
+fn outcome(trace: &Trace, taken_by: Option<&str>) -> String {
     let truths = trace.criteria.iter().map(|criterion| criterion.step.truth);
     match (trace.listed, trace.blocked, truths.fold(Truth::True, Truth::and)) {
         (Some(true), _, _) => "on the list".to_owned(),
+        (_, Some(Reason::Taken), _) => {
+            format!(
+                "not on the list: the criteria hold, but the contact is taken by {}",
+                taken_by.unwrap_or("another segment")
+            )
+        }
         (_, Some(reason), _) => format!("not on the list: the criteria hold, but {}", words(reason)),
         (_, None, Truth::False) => "not on the list: the criteria are FALSE".to_owned(),
         (_, None, Truth::Unknown) => "not on the list: the criteria are UNKNOWN".to_owned(),
@@ -102,6 +136,7 @@ fn words(reason: Reason) -> &'static str {
         Reason::Unsubscribed => "mail was cancelled",
         Reason::NoConsent => "there is no valid consent for channel and purpose",
         Reason::Minor => "the contact is under 18, or of unknown age",
+        Reason::Taken => "the contact is taken by another segment of the portfolio",
         Reason::FrequencyCap => "the contact was approached too often lately",
         Reason::OnePer => "another contact with the same value comes first",
         Reason::OverLimit => "enough other contacts come first",

@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt::Temporary;
 
 /// Only the owner may read what this program writes.
-const MODE: u32 = 0o600;
+pub(super) const MODE: u32 = 0o600;
 
 /// A file on its way to a name that must be free.
 pub struct Draft {
@@ -75,7 +75,7 @@ fn exists(target: &Path) -> Failure {
         .hint("choose another name, or move the old file away")
 }
 
-fn directory(target: &Path) -> &Path {
+pub(super) fn directory(target: &Path) -> &Path {
     match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -96,7 +96,7 @@ fn temporary(target: &Path) -> Outcome<(File, TempPath, Temporary)> {
 }
 
 /// The name is durable only when the directory is.
-fn sync_directory(target: &Path) -> Outcome<()> {
+pub(super) fn sync_directory(target: &Path) -> Outcome<()> {
     File::open(directory(target))
         .and_then(|directory| directory.sync_all())
         .map_err(|error| Failure::file("write", target, &error))

@@ -2,6 +2,7 @@
 
 mod csv;
 mod draft;
+mod folder;
 mod ndjson;
 mod parquet;
 
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 pub use csv::cell;
 pub use draft::{Draft, refuse_existing, replace};
+pub use folder::Folder;
 
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Format;

@@ -78,6 +78,7 @@ pub(crate) enum Item {
     Define(Define),
     Stage(Stage),
     Segment(Segment),
+    Portfolio(Portfolio),
 }
 
 impl Item {
@@ -88,6 +89,7 @@ impl Item {
             Self::Define(item) => item.span,
             Self::Stage(item) => item.span,
             Self::Segment(item) => item.span,
+            Self::Portfolio(item) => item.span,
         }
     }
 }
@@ -160,6 +162,16 @@ pub(crate) struct Segment {
     pub(crate) name: Ident,
     pub(crate) title: Option<Text>,
     pub(crate) clauses: Vec<Clause>,
+    pub(crate) span: Span,
+}
+
+/// `portfolio name [title] = segment { ">" segment }`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Portfolio {
+    pub(crate) name: Ident,
+    pub(crate) title: Option<Text>,
+    /// The first that takes a contact has it.
+    pub(crate) segments: Vec<Ident>,
     pub(crate) span: Span,
 }
 

@@ -4,10 +4,13 @@
 //! go into the audit record, so nothing that the segment tests is left out, long lists of codes and values apart:
 //! those say how many there are. Parameters that are not bound yet show as `$name`.
 
+mod portfolios;
 mod tails;
 mod tests_in_words;
 mod values;
 mod windows;
+
+pub use portfolios::{describe_in_portfolio, describe_order, describe_portfolio};
 
 use crate::lookups::Pin;
 use crate::schema::Schema;

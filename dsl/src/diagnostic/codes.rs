@@ -69,7 +69,7 @@ rules! {
     UNKNOWN_PARAM = "HS0110" Error "unknown parameter":
         "`$name` refers to a `param` of the same file.";
     UNKNOWN_SEGMENT = "HS0121" Error "unknown segment":
-        "`in segment` and `entered segment` are followed by the name of another segment of the same file.";
+        "`in segment` and `entered segment` are followed by the name of another segment of the same file, and a portfolio consists of such.";
     UNKNOWN_STAGE = "HS0122" Error "unknown stage":
         "`in stage` is followed by the name of a stage of the file; where the file declares none, of a stage that is built in: new, at_risk, active, lapsed, booked, engaged, prospect.";
     UNKNOWN_CODE = "HS0131" Error "code that the hierarchy does not have":
@@ -153,7 +153,7 @@ rules! {
         "Every contact of the list is in one arm of a split, so the percentages of the arms make 100%. A holdout is taken first; the arms share what it leaves.";
 
     DUPLICATE_NAME = "HS0501" Error "declared twice":
-        "Within a file each value set, parameter, define and segment has its own name.";
+        "Within a file each value set, parameter, define, stage and segment has its own name. A portfolio cannot have that of a segment: `FILE:name` is one of them.";
     DUPLICATE_CLAUSE = "HS0502" Error "clause written twice":
         "Each clause stands once in a segment. Join criteria with `and`, or list fields with commas.";
     DEFINE_CYCLE = "HS0503" Error "define that needs itself":
@@ -178,6 +178,10 @@ rules! {
         "A file of codes has the headers `system` and `code`, and may have `under`, `exclude` and `display`. A file of values has a column that is called like the field, or just one column. Every value must be one that the field can have: a ZIP code has five digits, and spreadsheets like to drop the zeros in front. Findings tell the line and never what stands on it.";
     NO_ANSWER = "HS0533" Error "lookup that cannot be had":
         "The segment refers to something that lies in the dataset, and that could not be read: no dataset was named, or what is stored is damaged.";
+    REPEATED_SEGMENT = "HS0551" Error "segment twice in a portfolio":
+        "A contact goes to the first segment of a portfolio that takes it, so that a segment has one place in it. It may stand in several portfolios.";
+    PORTFOLIO_SIZE = "HS0552" Error "portfolio with too few or too many segments":
+        "A portfolio decides between segments, so it has at least two of them, and at most 50.";
 
     BAD_JSON = "HS0601" Error "not JSON":
         "A segment file whose first character is a brace is read as JSON (RFC 8259): no comments, no comma behind the last of several, double quotes.";

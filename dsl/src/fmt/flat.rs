@@ -2,8 +2,8 @@
 
 use crate::ast::{
     AttributeTest, Centre, Clause, ClauseKind, Duration, Event, Expr, ExprKind, History, Measure, Members,
-    Modifier, Number, NumberSet, OneTest, OrderBy, OrderKind, Param, Past, Reference, Selector, Sent, Set,
-    Size, Stage, Step, StepKind, Text, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart,
+    Modifier, Number, NumberSet, OneTest, OrderBy, OrderKind, Param, Past, Portfolio, Reference, Selector,
+    Sent, Set, Size, Stage, Step, StepKind, Text, Value, ValueKind, Valueset, ValuesetCode, ValuesetPart,
     ValuesetPartKind, Window, WindowKind,
 };
 use crate::lex::text::quote;
@@ -459,6 +459,12 @@ pub(super) fn clause(clause: &Clause) -> String {
 pub(super) fn stage_head(of: &Stage) -> String {
     let title = of.title.as_ref().map(|title| format!(" {}", quote(&title.text)));
     format!("stage {}{} =", of.name.name, title.unwrap_or_default())
+}
+
+/// What stands in front of the segments of a portfolio.
+pub(super) fn portfolio_head(of: &Portfolio) -> String {
+    let title = of.title.as_ref().map(|title| format!(" {}", quote(&title.text)));
+    format!("portfolio {}{} =", of.name.name, title.unwrap_or_default())
 }
 
 /// A parameter's declaration.

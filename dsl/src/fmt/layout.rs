@@ -5,7 +5,7 @@ use super::flat::{self, Lists};
 use super::writer::Writer;
 use crate::ast::{
     AttributeTest, Clause, ClauseKind, Event, Expr, ExprKind, File, Filter, Item, NumberSet, OneTest,
-    Segment, Selector, Set, Step, ValuesetPartKind,
+    Portfolio, Segment, Selector, Set, Step, ValuesetPartKind,
 };
 use crate::lex::text::quote;
 use crate::segment::Tie;
@@ -47,6 +47,10 @@ impl Layout<'_> {
                 let head_end = stage.title.as_ref().map_or(stage.name.span.end, |title| title.span.end);
                 self.headed(&flat::stage_head(stage), head_end, &stage.body);
             }
+            Item::Portfolio(portfolio) => {
+                self.w.leading(end, 0);
+                self.portfolio(portfolio);
+            }
         }
         self.end_line(next);
     }
@@ -64,6 +68,20 @@ impl Layout<'_> {
             self.w.push(head);
             self.end_line(body.span.start);
             self.conjuncts(body, 1, "");
+        }
+    }
+
+    /// On one line, or broken in front of `>`: a name at the start of a line might be taken for a keyword.
+    fn portfolio(&mut self, portfolio: &Portfolio) {
+        self.w.push(&flat::portfolio_head(portfolio));
+        for (place, segment) in portfolio.segments.iter().enumerate() {
+            let part = if place == 0 { segment.name.clone() } else { format!("> {}", segment.name) };
+            if place > 0 && part.chars().count() + 1 > self.w.room() {
+                self.w.end_line();
+                self.w.start(1, &part);
+            } else {
+                self.w.push(&format!(" {part}"));
+            }
         }
     }
 

@@ -132,11 +132,24 @@ pub(crate) fn declarations(file: &File, item: Option<usize>, uses: &Uses) -> Str
             Item::Segment(it) if uses.segments.contains(&it.name.name) => {
                 lines.push((4, it.name.name.clone(), segment(it)));
             }
-            Item::Valueset(_) | Item::Param(_) | Item::Define(_) | Item::Stage(_) | Item::Segment(_) => {}
+            // Which portfolios a segment stands in is no part of its own meaning.
+            Item::Portfolio(_)
+            | Item::Valueset(_)
+            | Item::Param(_)
+            | Item::Define(_)
+            | Item::Stage(_)
+            | Item::Segment(_) => {}
         }
     }
     lines.sort();
     lines.into_iter().map(|(_, _, text)| text + "\n").collect()
+}
+
+/// The portfolio at this place among the items, on one line; nothing when that is something else.
+pub(crate) fn portfolio(file: &File, item: usize) -> String {
+    let Some(Item::Portfolio(of)) = file.items.get(item) else { return String::new() };
+    let names: Vec<&str> = of.segments.iter().map(|segment| segment.name.as_str()).collect();
+    format!("{} {}", flat::portfolio_head(of), names.join(" > "))
 }
 
 fn segment(of: &Segment) -> String {

@@ -2,6 +2,7 @@
 
 use super::criteria::{bad, conjuncts_of, criteria_of};
 use super::fields::{Fields, Reader};
+use super::portfolios::portfolio_of;
 use super::tails::{limit_of, sample_of, split_of};
 use super::tree::{Json, Node};
 use super::values::{duration_of, number_of, value_of};
@@ -14,7 +15,7 @@ use crate::diagnostic::{Diagnostic, codes};
 /// The version of the form; it grows when a reader of the version before could misread a file.
 pub(super) const VERSION: &str = "1";
 
-const DECLARATIONS: [&str; 5] = ["valueset", "define", "stage", "segment", "param"];
+const DECLARATIONS: [&str; 6] = ["valueset", "define", "stage", "portfolio", "segment", "param"];
 
 /// A file as JSON. Comments are not carried.
 pub(super) fn file_of(file: &File) -> Json {
@@ -31,6 +32,7 @@ pub(super) fn file_of(file: &File) -> Json {
             Json::object(fields)
         }
         Item::Segment(segment) => segment_of(segment),
+        Item::Portfolio(portfolio) => portfolio_of(portfolio),
     });
     Json::object([("hyperseg", number_of(VERSION)), ("declarations", Json::list(declarations))])
 }
@@ -124,6 +126,7 @@ impl Reader {
             Some("param") => self.param(&mut fields).map(Item::Param),
             Some("define") => self.define(&mut fields).map(Item::Define),
             Some("stage") => self.stage(&mut fields).map(Item::Stage),
+            Some("portfolio") => self.portfolio(&mut fields).map(Item::Portfolio),
             Some(_) => self.segment(&mut fields).map(Item::Segment),
             None => {
                 fields.nothing_of(self, &DECLARATIONS);

@@ -14,6 +14,7 @@ mod criteria;
 mod fields;
 mod file;
 mod history;
+mod portfolios;
 mod ranks;
 mod read;
 mod records;

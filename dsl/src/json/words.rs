@@ -37,7 +37,7 @@ pub(super) fn tell_apart(file: &mut File, schema: &Schema) {
                     }
                 }
             }
-            Item::Valueset(_) | Item::Param(_) => {}
+            Item::Valueset(_) | Item::Param(_) | Item::Portfolio(_) => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use nom::combinator::value;
 use super::households::household_ahead;
 use super::leaf::{any_value, ident, number, quantity, sign, text, word, words};
 use super::references::received_ahead;
-use super::{Parser, later};
+use super::{Parser, mistaken};
 use crate::ast::{Expr, ExprKind, Span};
 use crate::diagnostic::codes;
 
@@ -163,7 +163,7 @@ impl Parser<'_> {
         if self.at_history() {
             return self.history(name);
         }
-        if later::window(self) {
+        if mistaken::window(self) {
             self.skip();
             return None;
         }

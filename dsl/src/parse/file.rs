@@ -1,7 +1,7 @@
-//! Declarations: `valueset`, `param`, `define`, `stage`, `segment`.
+//! Declarations: `valueset`, `param`, `define`, `stage`, `segment`, `portfolio`.
 
 use super::leaf::{any_value, ident, sign, text, word};
-use super::{DECLARATIONS, LIST_MAX, Parser, later};
+use super::{DECLARATIONS, LIST_MAX, Parser};
 use crate::ast::{
     Define, Expr, ExprKind, Ident, Item, Param, Span, Stage, Valueset, ValuesetCode, ValuesetPart,
     ValuesetPartKind,
@@ -12,9 +12,6 @@ impl Parser<'_> {
     pub(super) fn file(&mut self) -> Vec<Item> {
         let mut items = Vec::new();
         while !self.at_end() {
-            if later::declaration(self) {
-                continue;
-            }
             let start = self.peek().span;
             let item = match self.peek().word() {
                 Some("valueset") => self.valueset().map(Item::Valueset),
@@ -22,6 +19,7 @@ impl Parser<'_> {
                 Some("define") => self.define().map(Item::Define),
                 Some("stage") => self.stage().map(Item::Stage),
                 Some("segment") => self.segment().map(Item::Segment),
+                Some("portfolio") => self.portfolio().map(Item::Portfolio),
                 _ => {
                     self.outside();
                     None
@@ -44,14 +42,14 @@ impl Parser<'_> {
         let help =
             self.peek().word().and_then(|word| crate::suggest::nearest(word, DECLARATIONS.iter().copied()));
         let help = help.map(|near| format!("did you mean `{near}`?"));
-        self.unexpected_help("`segment`, `stage`, `define`, `param` or `valueset`", help);
+        self.unexpected_help("`segment`, `portfolio`, `stage`, `define`, `param` or `valueset`", help);
         self.skip();
         while !self.at_end() && !self.at_declaration() {
             self.skip();
         }
     }
 
-    fn declared_name(&mut self, of: &str) -> Option<Ident> {
+    pub(super) fn declared_name(&mut self, of: &str) -> Option<Ident> {
         self.expect(ident, &format!("a name for the {of}"))
     }
 

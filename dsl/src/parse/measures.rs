@@ -4,7 +4,7 @@ use nom::branch::alt;
 use nom::combinator::value;
 
 use super::leaf::{aggregate, ident, sign, word, words};
-use super::{Parser, later};
+use super::{Parser, mistaken};
 use crate::ast::{ExprKind, Ident, Measure, Selector, Window};
 use crate::diagnostic::codes;
 use crate::segment::Aggregate;
@@ -97,7 +97,7 @@ impl Parser<'_> {
         }
         self.close(open);
         let mut windows = Vec::new();
-        while self.at_window() || later::window(self) {
+        while self.at_window() || mistaken::window(self) {
             if self.at_window() {
                 windows.push(self.window()?);
             }

@@ -4,7 +4,7 @@ use nom::branch::alt;
 
 use super::leaf::{ident, sign, word, words};
 use super::windows::window_ahead;
-use super::{Parser, later};
+use super::{Parser, mistaken};
 use crate::ast::{Expr, ExprKind, Filter, Ident, Modifier, OneTest, Selector, Span};
 use crate::diagnostic::codes;
 use crate::segment::{Tie, Which};
@@ -101,7 +101,7 @@ impl Parser<'_> {
         let tie = Tie::ALL.into_iter().find(|tie| self.take(word(tie.word())).is_some());
         let test = if self.take(sign(".")).is_some() {
             let field = self.expect(ident, "a field of the record behind `.`")?;
-            if later::window(self) {
+            if mistaken::window(self) {
                 self.skip();
                 return None;
             }
@@ -150,7 +150,7 @@ impl Parser<'_> {
                 self.skip();
                 let of = self.expect(ident, "the kind of record to compare with, behind `as`")?;
                 modifiers.push(Modifier::Same { field, of });
-            } else if !later::window(self) {
+            } else if !mistaken::window(self) {
                 break;
             }
         }

@@ -1,7 +1,7 @@
 //! Tests of one field, of an age, of a count.
 
 use super::leaf::{any_value, cmp, list_test, number, sign, text_op, word, words};
-use super::{Parser, later};
+use super::{Parser, mistaken};
 use crate::ast::{AttributeTest, ExprKind, NumberSet, TextTest};
 use crate::diagnostic::codes;
 use crate::segment::AgeUnit;
@@ -129,7 +129,7 @@ impl Parser<'_> {
     pub(super) fn turns(&mut self) -> Option<ExprKind> {
         self.take(word("turns"))?;
         let age = self.take(number)?;
-        if !self.at_window() && !later::window(self) {
+        if !self.at_window() && !mistaken::window(self) {
             let help = "e.g. `turns 65 in next 90 days`".to_owned();
             self.unexpected_help("a window", Some(help));
             return None;

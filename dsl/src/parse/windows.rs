@@ -5,7 +5,7 @@ use nom::branch::alt;
 use nom::combinator::value;
 
 use super::leaf::{Input, Step, any_value, between_ago_ahead, calendar, number, unit, word, words};
-use super::{Parser, later};
+use super::{Parser, mistaken};
 use crate::ast::{Duration, Span, Window, WindowKind};
 
 /// What a window starts with.
@@ -25,7 +25,7 @@ impl Parser<'_> {
     /// One window; reports and answers `None` when it cannot be read.
     pub(super) fn window(&mut self) -> Option<Window> {
         let start = self.peek().span;
-        if later::window(self) {
+        if mistaken::window(self) {
             return None;
         }
         let kind = if self.take(words("in", "last")).is_some() {

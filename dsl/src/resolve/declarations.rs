@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{DEPTH_MAX, Defined, Resolver, State};
-use crate::ast::{Define, File, Ident, Item, Param, Segment, Span, Stage, Value, ValueKind, Valueset};
+use crate::ast::{
+    Define, File, Ident, Item, Param, Portfolio, Segment, Span, Stage, Value, ValueKind, Valueset,
+};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::schema::FieldType;
 use crate::segment;
@@ -17,6 +19,8 @@ pub(super) struct Declarations<'a> {
     pub(super) defines: BTreeMap<&'a str, &'a Define>,
     pub(super) segments: BTreeMap<&'a str, &'a Segment>,
     pub(super) stages: BTreeMap<&'a str, &'a Stage>,
+    /// None has the name of a segment: `FILE:name` is one thing.
+    pub(super) portfolios: BTreeMap<&'a str, &'a Portfolio>,
     /// Stages in the order of the file.
     pub(super) stage_order: Vec<&'a Stage>,
     /// Parameters in the order of the file.
@@ -31,6 +35,7 @@ impl<'a> Declarations<'a> {
             defines: BTreeMap::new(),
             segments: BTreeMap::new(),
             stages: BTreeMap::new(),
+            portfolios: BTreeMap::new(),
             stage_order: Vec::new(),
             param_order: Vec::new(),
         };
@@ -53,7 +58,18 @@ impl<'a> Declarations<'a> {
                     (&new.name, first, "stage")
                 }
                 Item::Segment(new) if new.name.name.is_empty() => continue,
-                Item::Segment(new) => (&new.name, add(&mut all.segments, &new.name, new), "segment"),
+                Item::Segment(new) => {
+                    let other = all.portfolios.get(new.name.name.as_str()).map(|other| other.name.span);
+                    let first = add(&mut all.segments, &new.name, new);
+                    let what = if first.is_none() { "segment or portfolio" } else { "segment" };
+                    (&new.name, first.or(other), what)
+                }
+                Item::Portfolio(new) => {
+                    let other = all.segments.get(new.name.name.as_str()).map(|other| other.name.span);
+                    let first = add(&mut all.portfolios, &new.name, new);
+                    let what = if first.is_none() { "segment or portfolio" } else { "portfolio" };
+                    (&new.name, first.or(other), what)
+                }
             };
             if let Some(first) = first
                 && findings.len() < super::ERRORS_MAX
@@ -74,7 +90,7 @@ trait Named {
 macro_rules! named {
     ($($ty:ty),+) => { $(impl Named for $ty { fn name_span(&self) -> Span { self.name.span } })+ };
 }
-named!(Valueset, Param, Define, Stage, Segment);
+named!(Valueset, Param, Define, Stage, Segment, Portfolio);
 
 /// Adds a declaration unless its name is taken; then answers where it was.
 fn add<'a, T: Named>(all: &mut BTreeMap<&'a str, &'a T>, name: &'a Ident, new: &'a T) -> Option<Span> {

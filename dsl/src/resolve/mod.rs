@@ -26,6 +26,7 @@ mod measures;
 mod numbers;
 mod operands;
 mod places;
+mod portfolios;
 mod ranks;
 mod records;
 mod references;
@@ -51,6 +52,7 @@ use body::Body;
 pub(crate) use body::{Size, Uses};
 use declarations::Declarations;
 pub(crate) use operands::greater;
+pub(crate) use portfolios::Ordered;
 
 /// How deep criteria may nest once defines are put in.
 const DEPTH_MAX: usize = 128;
@@ -80,6 +82,8 @@ pub(crate) struct Resolved {
     pub(crate) segments: Vec<Compiled>,
     /// All stages of the file with what they use together; none when one has an error.
     pub(crate) stages: Option<(Vec<(Stage, Size)>, Uses)>,
+    /// Portfolios without an error of their own.
+    pub(crate) portfolios: Vec<Ordered>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -120,11 +124,12 @@ pub(crate) fn resolve(file: &ast::File, known: Known<'_>, complete: bool) -> Res
             None => every = false,
         }
     }
+    let portfolios = resolver.all_portfolios(file);
     let fine = complete && every && !resolver.findings.iter().any(Diagnostic::is_error);
     if fine && !segments.is_empty() {
         lints::unused(&resolver.declarations, &uses, &mut resolver.findings);
     }
-    Resolved { segments, stages, diagnostics: resolver.findings }
+    Resolved { segments, stages, portfolios, diagnostics: resolver.findings }
 }
 
 /// The fields that names refer to at a place.

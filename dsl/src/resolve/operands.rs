@@ -6,7 +6,6 @@ use super::windows::exact;
 use super::{Resolver, Scope};
 use crate::ast::{Span, Value, ValueKind};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::parse::field_against_field;
 use crate::schema::{Field, FieldType, normal_text, parse_money};
 use crate::segment::{Duration, Operand, Param, Shift};
 use crate::suggest;
@@ -35,8 +34,12 @@ impl<'a> Resolver<'a> {
             };
             if names_field {
                 self.report(
-                    field_against_field(value.span)
-                        .help("a field is compared with another by `=`, `<` and their like"),
+                    Diagnostic::new(
+                        &codes::NOT_AVAILABLE,
+                        value.span,
+                        "a field as a value is not available here in this version",
+                    )
+                    .help("a field is compared with another by `=`, `<` and their like"),
                 );
                 return None;
             }

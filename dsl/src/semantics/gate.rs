@@ -39,6 +39,8 @@ pub enum Blocked {
     NoConsent,
     /// Under 18, or of unknown age, and the purpose is for adults.
     Minor,
+    /// A higher segment of the portfolio has the contact.
+    Taken,
     /// Approached too often lately.
     FrequencyCap,
     /// Another contact with the same value stays.
@@ -53,7 +55,7 @@ pub enum Blocked {
 
 impl Blocked {
     /// Every reason, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Excluded,
         Self::Deceased,
         Self::NoAddress,
@@ -62,6 +64,7 @@ impl Blocked {
         Self::Unsubscribed,
         Self::NoConsent,
         Self::Minor,
+        Self::Taken,
         Self::FrequencyCap,
         Self::OnePer,
         Self::NotSampled,
@@ -81,6 +84,7 @@ impl Blocked {
             Self::Unsubscribed => "unsubscribed",
             Self::NoConsent => "no_consent",
             Self::Minor => "minor",
+            Self::Taken => "taken",
             Self::FrequencyCap => "frequency_cap",
             Self::OnePer => "one_per",
             Self::NotSampled => "not_sampled",
@@ -242,6 +246,7 @@ pub(super) fn closed(
         }
         // Not gates of consent and suppression.
         Blocked::Excluded
+        | Blocked::Taken
         | Blocked::FrequencyCap
         | Blocked::OnePer
         | Blocked::NotSampled
@@ -403,6 +408,7 @@ pub(super) fn email_only(gate: Blocked) -> bool {
         | Blocked::NoAddress
         | Blocked::NoConsent
         | Blocked::Minor
+        | Blocked::Taken
         | Blocked::FrequencyCap
         | Blocked::OnePer
         | Blocked::NotSampled

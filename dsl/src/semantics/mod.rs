@@ -16,6 +16,7 @@ mod history;
 mod household;
 mod interval;
 mod place;
+mod portfolio;
 mod ranks;
 mod reads;
 mod record;
@@ -36,6 +37,7 @@ pub use field::Fields;
 pub use gate::{
     Blocked, Consent, Delivery, Facts, GATE_FIELDS, GATE_KINDS, Suppression, capped, gate, judge,
 };
+pub use portfolio::{Solved, solve};
 pub use ranks::{Edge, Ranks, ranks_of};
 pub use reads::{Reads, RecordReads};
 pub use trace::{
@@ -161,11 +163,25 @@ pub fn select_all<'c>(
     now_micros: i64,
 ) -> Vec<Verdict> {
     let contacts: Vec<&Contact> = contacts.into_iter().collect();
-    let ranks = Ranks::of(segment.segment(), &contacts, schema, clock);
-    let around = Around { others: &contacts, ranks: &ranks };
-    let one = |contact: &&Contact| select_among(segment, contact, around, schema, clock, now_micros);
-    let mut verdicts: Vec<Verdict> = contacts.iter().map(one).collect();
-    tails::cut(segment.segment(), &contacts, &mut verdicts, schema, clock);
+    select_free(segment, &contacts, &|_| false, schema, clock, now_micros)
+}
+
+/// The same within a portfolio, of which higher segments have taken the contacts at some places.
+fn select_free(
+    segment: &BoundSegment,
+    contacts: &[&Contact],
+    taken: &dyn Fn(usize) -> bool,
+    schema: &Schema,
+    clock: &Clock,
+    now_micros: i64,
+) -> Vec<Verdict> {
+    let ranks = Ranks::of(segment.segment(), contacts, schema, clock);
+    let around = Around { others: contacts, ranks: &ranks };
+    let one = |(place, contact): (usize, &&Contact)| {
+        select_among(segment, contact, around, taken(place), schema, clock, now_micros)
+    };
+    let mut verdicts: Vec<Verdict> = contacts.iter().enumerate().map(one).collect();
+    tails::cut(segment.segment(), contacts, &mut verdicts, schema, clock);
     verdicts
 }
 
@@ -187,17 +203,19 @@ fn select_single(
     clock: &Clock,
     now_micros: i64,
 ) -> Verdict {
-    let mut verdict = [select_among(segment, contact, around, schema, clock, now_micros)];
+    let mut verdict = [select_among(segment, contact, around, false, schema, clock, now_micros)];
     tails::cut(segment.segment(), &[contact], &mut verdict, schema, clock);
     let [verdict] = verdict;
     verdict
 }
 
-/// Criteria, exclusion, gates and cap: what one contact decides, and those who live with it.
+/// Criteria, exclusion, gates and cap: what one contact decides, those who live with it, and whether a higher segment of a
+/// portfolio has taken it.
 fn select_among(
     segment: &BoundSegment,
     contact: &Contact,
     around: Around<'_>,
+    taken: bool,
     schema: &Schema,
     clock: &Clock,
     now_micros: i64,
@@ -212,7 +230,8 @@ fn select_among(
     } else if excluded() {
         Some(Blocked::Excluded)
     } else {
-        gate(contact, segment.purpose, segment.channel, clock, now_micros).or_else(|| {
+        let gate = gate(contact, segment.purpose, segment.channel, clock, now_micros);
+        gate.or_else(|| taken.then_some(Blocked::Taken)).or_else(|| {
             let facts = gate::facts(contact, segment.channel);
             let over = |cap| capped(cap, &facts.deliveries, segment.channel, clock, now_micros);
             segment.cap.as_ref().is_some_and(over).then_some(Blocked::FrequencyCap)

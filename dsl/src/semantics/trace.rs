@@ -5,6 +5,7 @@
 
 mod elsewhere;
 mod past;
+mod portfolio;
 mod told;
 
 use std::cmp::Reverse;
@@ -479,6 +480,7 @@ impl Teller<'_> {
             Blocked::NoConsent => rows("consent"),
             Blocked::Minor => self.facts([self.fact("birth_date")]),
             Blocked::Excluded
+            | Blocked::Taken
             | Blocked::FrequencyCap
             | Blocked::OnePer
             | Blocked::NotSampled

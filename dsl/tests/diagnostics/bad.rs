@@ -276,7 +276,26 @@ pub const BAD: &[(&[&str], &str)] = &[
     (&["HS0402"], "segment s where everyone cap «0» per 1 week"),
     (&["HS0402"], "segment s where everyone cap 3 per «0 days»"),
     (&["HS0502"], "segment s where everyone cap 3 per 1 week «cap» 5 per 1 month"),
-    (&["HS0207"], "«portfolio» p = a > b\nsegment s where everyone"),
+    // portfolios
+    (&["HS0201"], "segment a where everyone portfolio p «a»"),
+    (&["HS0201"], "segment a where everyone portfolio p = a > «3»"),
+    (&["HS0201"], "segment a where everyone portfolio p = a >\n«segment» b where everyone"),
+    (&["HS0121"], "segment a where everyone segment b where everyone portfolio p = a > «c» > b"),
+    (&["HS0551"], "segment a where everyone segment b where everyone portfolio p = a > b > «a»"),
+    (&["HS0552"], "segment a where everyone portfolio «p» \"Title\" = a"),
+    (&["HS0501"], "segment a where everyone segment b where everyone portfolio «a» = a > b"),
+    (
+        &["HS0501"],
+        "portfolio p = a > b segment a where everyone segment b where everyone segment «p» where everyone",
+    ),
+    (
+        &["HS0501"],
+        "portfolio p = a > b portfolio «p» = b > a segment a where everyone segment b where everyone",
+    ),
+    (
+        &["HS0121"],
+        "portfolio p = a > b portfolio q = a > «p» segment a where everyone segment b where everyone",
+    ),
     (&["HS0201"], "segment s where top 5% «income»"),
     (&["HS0201"], "segment s where top 5% by «\"income\"»"),
     (&["HS0402"], "segment s where top «0»% by income"),

@@ -16,8 +16,9 @@ use super::anchors::Place;
 use super::time::{Stretch, after, before, day, fixed_day, stretch};
 use super::{bounds, literal, number, relation};
 use crate::functions::{
-    Against, DayRanges, ListOf, Reported, Returns, Side, TextTest, Texts, age_at, age_test, among, anniversary,
-    anniversary_between, date_order, date_test, has_place, list_test, local_day, near, text, turns,
+    Against, DayRanges, ListOf, Reported, Returns, Side, TextTest, Texts, age_at, age_test, among,
+    anniversary, anniversary_between, date_order, date_test, has_place, list_test, local_day, near, text,
+    turns,
 };
 
 /// Whether the age on a day lies in one of these ranges, as an expression over the demographic columns.

@@ -39,13 +39,14 @@ pub(crate) fn required_reasons(purpose: Purpose, channel: Channel) -> Vec<Reason
 }
 
 impl Lowering<'_> {
-    /// The criteria behind the author's exclusion and every gate that purpose and channel ask for.
+    /// The criteria behind the author's exclusion, every gate that purpose and channel ask for, and what the segments in
+    /// front of it in a portfolio, by these names, have taken.
     pub(crate) fn gate(
         &self,
         segment: &Segment,
-        purpose: Purpose,
-        channel: Channel,
+        (purpose, channel): (Purpose, Channel),
         gate_clock: Clock,
+        higher: &[&str],
     ) -> Result<LogicalPlan> {
         let mut inputs = vec![self.criteria(segment)?];
         let mut reasons = Vec::new();
@@ -58,6 +59,10 @@ impl Lowering<'_> {
         for reason in required_reasons(purpose, channel) {
             inputs.push(present.blocked(reason, purpose, channel)?);
             reasons.push(reason);
+        }
+        for (place, name) in higher.iter().enumerate() {
+            inputs.push(node(Operation::Taken(place), format!("taken by {name}"), Vec::new(), Vec::new()));
+            reasons.push(Reason::Taken);
         }
         if let Some(cap) = &segment.cap {
             inputs.push(present.capped(cap, channel)?);
@@ -94,6 +99,7 @@ impl Lowering<'_> {
                 self.contact_gate(reason, Class::Demographic, adult.is_not_true())
             }
             Reason::Excluded
+            | Reason::Taken
             | Reason::FrequencyCap
             | Reason::OnePer
             | Reason::NotSampled

@@ -17,9 +17,11 @@ use crate::plan::ops::rank::Place;
 use crate::plan::ops::tails::{Asked, Order};
 
 impl Lowering<'_> {
-    /// What the list takes of those whom the gate lets through; the gate itself where that does not depend on others.
-    pub(crate) fn tails(&self, gate: LogicalPlan, segment: &Segment) -> Result<LogicalPlan> {
-        if segment.one_per.is_none() && segment.limit.is_none() {
+    /// What the list takes of those whom the gate lets through; the gate itself where that does not depend on others, and
+    /// there is no sample that has to be taken `here`.
+    pub(crate) fn tails(&self, gate: LogicalPlan, segment: &Segment, here: bool) -> Result<LogicalPlan> {
+        let sampled = here && segment.sample.is_some();
+        if segment.one_per.is_none() && segment.limit.is_none() && !sampled {
             return Ok(gate);
         }
         let by = segment.limit.as_ref().and_then(|limit| limit.by.as_ref());

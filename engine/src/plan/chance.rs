@@ -87,12 +87,11 @@ pub(crate) struct Chance {
     pub(crate) arms: Option<Arms>,
 }
 
-impl From<&Segment> for Chance {
-    fn from(segment: &Segment) -> Self {
-        // Where the list is looked at as a whole, the sample is taken on the way.
-        let here = segment.one_per.is_none() && segment.limit.is_none();
+impl Chance {
+    /// What is left to it where the list is looked at as a `whole`: then the sample is taken on the way.
+    pub(crate) fn of(segment: &Segment, whole: bool) -> Self {
         Self {
-            sample: segment.sample.as_ref().filter(|_| here).map(Share::from),
+            sample: segment.sample.as_ref().filter(|_| !whole).map(Share::from),
             holdout: segment.holdout.as_ref().map(Share::from),
             arms: segment.split.as_ref().map(Arms::from),
         }

@@ -17,7 +17,7 @@ use crate::table::EncryptedScan;
 /// What the gate of a plan must hold.
 #[derive(Clone, Debug)]
 pub(crate) enum GateRule {
-    /// Exactly one gate with at least these reasons, above every scan but those of the list node, which the gate
+    /// Exactly one gate with at least these reasons, each as often as it stands here, above every scan but those of the list node, which the gate
     /// restricts.
     Required(Vec<Reason>),
     /// The plan only counts whom the criteria match; it must have no list node.
@@ -38,7 +38,7 @@ impl PhysicalOptimizerRule for GateRule {
                 [gate] => {
                     found.scans_outside == 0
                         && found.lists <= 1
-                        && reasons.iter().all(|reason| gate.contains(reason))
+                        && reasons.iter().all(|reason| often(reason, gate) >= often(reason, reasons))
                 }
                 _ => false,
             },
@@ -57,6 +57,11 @@ impl PhysicalOptimizerRule for GateRule {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+/// How often a reason stands among others.
+fn often(reason: &Reason, among: &[Reason]) -> usize {
+    among.iter().filter(|other| *other == reason).count()
 }
 
 #[derive(Default)]

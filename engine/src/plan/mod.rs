@@ -17,6 +17,7 @@
 //!         Rows                  selected records
 //!           Filter, TableScan
 //!     FieldSet | RecordSet …    one per gate
+//!     Taken                     one per higher segment of a portfolio
 //! ```
 
 pub(crate) mod amounts;

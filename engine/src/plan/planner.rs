@@ -21,6 +21,7 @@ use super::node::SetNode;
 use super::ops::Operation;
 use super::ops::gate::Gate;
 use super::ops::narrow::Narrow;
+use super::ops::taken::{Taken, TakenCell};
 use super::recipients::{RecipientsExec, RecipientsNode};
 use super::rows::RowsNode;
 use crate::report::Reason;
@@ -38,6 +39,8 @@ pub(crate) struct SegmentPlanner {
     pub(crate) cache: Arc<LeafCache>,
     /// There are fewer shards than threads: what does not depend on each other is worked off at the same time.
     pub(crate) at_once: bool,
+    /// Whom the higher segments of the portfolio take, in their order.
+    pub(crate) taken: Vec<Arc<TakenCell>>,
 }
 
 #[async_trait]
@@ -111,6 +114,14 @@ impl ExtensionPlanner for SetPlanner {
             return self.narrow(node, physical_inputs).map(Some);
         }
         let shards = Arc::clone(&self.of.shards);
+        if let Operation::Taken(place) = &node.operation {
+            let Some(by) = self.of.taken.get(*place) else {
+                return internal_err!("a segment that is not in the portfolio");
+            };
+            let operator = Arc::new(Taken { by: Arc::clone(by) });
+            let plan = SetExec::try_new(operator, node.label.clone(), Vec::new(), shards, None, false)?;
+            return Ok(Some(Arc::new(plan)));
+        }
         if !node.operation.is_leaf() {
             let operator = node.operation.operator(Vec::new())?;
             let inputs = physical_inputs.to_vec();
@@ -161,7 +172,8 @@ impl SetPlanner {
             };
             planned.push(limited.unwrap_or_else(|| Arc::clone(input)));
         }
-        let operator = Arc::new(Gate { reasons: reasons.to_vec(), candidates });
+        let passed = Candidates::new(self.of.shards.len());
+        let operator = Arc::new(Gate { reasons: reasons.to_vec(), candidates, passed });
         let shards = Arc::clone(&self.of.shards);
         // Never at once: the gates ask about those who match, who have to be known.
         Ok(Arc::new(SetExec::try_new(operator, node.label.clone(), planned, shards, None, false)?))

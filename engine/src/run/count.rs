@@ -6,17 +6,18 @@ use datafusion::physical_plan::ExecutionPlan;
 use hyperseg_dsl::segment::Stage;
 
 use super::Engine;
-use super::query::{self, Executed, Wanted, releasable};
+use super::query::{self, Executed, Planned, Wanted, releasable};
 use crate::error::{Error, Result};
 use crate::plan::exec::{SetExec, SetOperator};
 use crate::plan::explain;
 use crate::plan::ops::criteria::{PLACED_BY_ZIP, cumulative};
 use crate::plan::ops::gate::MATCHED;
 use crate::plan::ops::stages::{NO_STAGE, in_stage};
+use crate::plan::ops::taken::taken_counter;
 use crate::plan::recipients::{RecipientsExec, arm_counter};
 use crate::report::{
     ArmCount, CountReport, CriterionReport, FunnelReport, PlanReport, Reason, Removed, StageReport,
-    StagesReport,
+    StagesReport, TakenBy,
 };
 use crate::request::Request;
 
@@ -39,6 +40,16 @@ pub(super) async fn funnel(engine: &Engine, request: &Request, stages: &[Stage])
 
 pub(super) async fn plan(engine: &Engine, request: &Request, analyze: bool) -> Result<PlanReport> {
     let planned = query::plan(engine, request, Wanted::List).await?;
+    plan_report(engine, request, planned, analyze).await
+}
+
+/// The plan as text; with `analyze` it is carried out.
+pub(super) async fn plan_report(
+    engine: &Engine,
+    request: &Request,
+    planned: Planned,
+    analyze: bool,
+) -> Result<PlanReport> {
     let logical = planned.logical.display_indent().to_string();
     let columns = planned.columns_to_unlock();
     if !analyze {
@@ -46,6 +57,7 @@ pub(super) async fn plan(engine: &Engine, request: &Request, analyze: bool) -> R
         return Ok(PlanReport { logical: without_literals(&logical), physical, columns, analyzed: None });
     }
     let executed = planned.execute(engine, request, "plan").await?;
+    executed.planned.hand_over()?;
     let physical = explain::text(&executed.planned.physical, true);
     let report = funnel_report(&executed, request)?;
     complete(executed, &report.count)?;
@@ -68,7 +80,7 @@ fn without_literals(logical: &str) -> String {
     out
 }
 
-fn complete(executed: Executed, report: &CountReport) -> Result<()> {
+pub(super) fn complete(executed: Executed, report: &CountReport) -> Result<()> {
     let body = serde_json::to_value(report).map_err(|_| Error::Query { doing: "reporting", kind: "json" })?;
     executed.intent.complete(body)?;
     Ok(())
@@ -86,13 +98,26 @@ pub(super) fn count_report(executed: &Executed, request: &Request) -> Result<Cou
     let placed = operator(&criteria).is_some_and(|operator| operator.places_by_zip());
     let mut removed = Vec::new();
     let mut arms = Vec::new();
+    let mut taken = Vec::new();
     let mut releasable_contacts = None;
     let mut matched = explain::counter(&criteria, "true");
     if releasable(request).is_some() {
         let gate = node(plan, "GateExec").ok_or_else(missing)?;
         matched = explain::counter(&gate, MATCHED);
         let gates = gate_reasons(&gate);
+        if let Some(within) = &executed.planned.within {
+            for (place, segment) in within.higher().into_iter().enumerate() {
+                let contacts = explain::counter(&gate, &taken_counter(place));
+                let run_id = within.run_of(place);
+                taken.push(TakenBy { segment: segment.to_owned(), run_id, contacts });
+            }
+        }
         for reason in Reason::ALL.into_iter().filter(|reason| gates.contains(reason)) {
+            if reason == Reason::Taken {
+                let contacts = taken.iter().map(|taken| taken.contacts).sum();
+                removed.push(Removed { reason, contacts });
+                continue;
+            }
             removed.push(Removed { reason, contacts: explain::counter(&gate, reason.name()) });
         }
         let mut left = explain::counter(&gate, "true");
@@ -136,6 +161,7 @@ pub(super) fn count_report(executed: &Executed, request: &Request) -> Result<Cou
         matched,
         placed_by_zip: placed.then(|| explain::counter(&criteria, PLACED_BY_ZIP)),
         removed,
+        taken,
         releasable: releasable_contacts,
         arms,
         scope: executed.scope_report(request),
@@ -152,7 +178,7 @@ fn gate_reasons(gate: &Arc<dyn ExecutionPlan>) -> Vec<Reason> {
         .unwrap_or_default()
 }
 
-fn funnel_report(executed: &Executed, request: &Request) -> Result<FunnelReport> {
+pub(super) fn funnel_report(executed: &Executed, request: &Request) -> Result<FunnelReport> {
     let count = count_report(executed, request)?;
     let plan = &executed.planned.physical;
     let criteria = node(plan, "CriteriaExec");
@@ -179,7 +205,11 @@ fn funnel_report(executed: &Executed, request: &Request) -> Result<FunnelReport>
 }
 
 /// Those who match by stage; `None` when nobody asked.
-fn stages_report(executed: &Executed, stages: &[Stage], matched: u64) -> Result<Option<StagesReport>> {
+pub(super) fn stages_report(
+    executed: &Executed,
+    stages: &[Stage],
+    matched: u64,
+) -> Result<Option<StagesReport>> {
     if stages.is_empty() {
         return Ok(None);
     }

@@ -131,6 +131,8 @@ fn a_gate_that_lacks_a_reason_is_refused() {
         assert!(!refused(&GateRule::Required(vec![reason]), &offer, &engine));
     }
     assert!(refused(&GateRule::Required(vec![Reason::Holdout]), &offer, &engine));
+    // A segment of a portfolio asks of each one in front of it whom it has taken.
+    assert!(refused(&GateRule::Required(vec![Reason::Taken]), &offer, &engine));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch, StringArray};
+use arrow::array::{Array, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{concat_batches, interleave_record_batch};
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
@@ -11,7 +11,8 @@ use arrow::ipc::writer::StreamWriter;
 use chrono::{DateTime, Utc};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Channel, Field as SchemaField, Purpose};
-use hyperseg_storage::audit::{ReleaseBody, Released};
+use hyperseg_storage::Digest;
+use hyperseg_storage::audit::{ReleaseBody, Released, Spool};
 use hyperseg_storage::layout::ORDINAL;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
@@ -19,9 +20,10 @@ use zeroize::Zeroizing;
 use super::Engine;
 use super::count::count_report;
 use super::digest::{CanonicalRows, ListDigest};
-use super::query::{self, Executed, Wanted, aborted, releasable};
+use super::query::{self, Executed, Planned, Wanted, aborted, releasable};
 use super::recheck::{Recheck, list};
 use super::render::render;
+use super::within::Within;
 use crate::error::{Error, Result};
 use crate::plan::recipients::ARM;
 use crate::report::{CountReport, Receipt};
@@ -74,24 +76,43 @@ impl Iterator for Recipients {
 
 pub(super) async fn run(engine: &Engine, request: &Request, guards: Guards) -> Result<Recipients> {
     let planned = query::plan(engine, request, Wanted::List).await?;
-    let permitted = if engine.dataset.is_in_the_past() {
+    let header = allowed(engine, request, &planned)?;
+    let executed = planned.execute(engine, request, "run").await?;
+    match prepared(engine, request, &executed, header, guards).and_then(|(report, list)| {
+        let spooled = spool(&executed, &report, &list)?;
+        Ok((report, list, spooled))
+    }) {
+        Ok((report, list, spooled)) => release(engine, request, executed, report, list, spooled, header),
+        Err(error) => Err(aborted(executed.intent, error)),
+    }
+}
+
+/// Purpose and channel of a list that may be released, as far as can be said before a key is unwrapped; who is refused is
+/// recorded.
+pub(super) fn allowed(engine: &Engine, request: &Request, planned: &Planned) -> Result<(Purpose, Channel)> {
+    let allowed = if engine.dataset.is_in_the_past() {
         Err(Error::PastGeneration)
     } else {
         permitted(request, planned.snapshot.consent_imported_micros())
     };
-    let (purpose, channel) = permitted.map_err(|error| planned.refuse(engine, request, "run", error))?;
-    let executed = planned.execute(engine, request, "run").await?;
+    allowed.map_err(|error| planned.refuse(engine, request, "run", error))
+}
+
+/// The list, guarded and checked again.
+pub(super) fn prepared(
+    engine: &Engine,
+    request: &Request,
+    executed: &Executed,
+    (purpose, channel): (Purpose, Channel),
+    guards: Guards,
+) -> Result<(CountReport, List)> {
     // The check decodes again, apart from the query; a panic of a decoder must not pass it by.
     let prepared = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let report = count_report(&executed, request)?;
+        let report = count_report(executed, request)?;
         guard(guards, &report)?;
-        Ok((report, prepare(engine, request, &executed, purpose, channel)?))
+        Ok((report, prepare(engine, request, executed, purpose, channel)?))
     }));
-    let panicked = Error::Query { doing: "checking consent row by row", kind: "panic" };
-    match prepared.unwrap_or(Err(panicked)) {
-        Ok((report, list)) => release(engine, request, executed, report, list, (purpose, channel)),
-        Err(error) => Err(aborted(executed.intent, error)),
-    }
+    prepared.unwrap_or(Err(Error::Query { doing: "checking consent row by row", kind: "panic" }))
 }
 
 /// What can be said before a key is unwrapped: purpose, channel, day and age of the consent data allow a release.
@@ -102,7 +123,7 @@ fn permitted(request: &Request, consent_imported: Option<i64>) -> Result<(Purpos
     Ok(header)
 }
 
-fn not_releasable(request: &Request) -> Error {
+pub(super) fn not_releasable(request: &Request) -> Error {
     let segment = request.segment.segment();
     let what = if segment.purpose.is_none() { "purpose" } else { "channel" };
     Error::NotReleasable { segment: segment.name.clone(), what }
@@ -145,12 +166,14 @@ fn guard(guards: Guards, report: &CountReport) -> Result<()> {
 }
 
 /// A list ready to be spooled.
-struct List {
+pub(super) struct List {
     /// Of [`CHUNK_ROWS`] rows, the last of at most so many.
     pieces: Vec<RecordBatch>,
     schema: SchemaRef,
     /// Bitmap of who is on it: per shard its number, its contacts and its bits, all little-endian.
     members: Vec<u8>,
+    /// The same by shard, as the rows say.
+    ordinals: Vec<(usize, UInt32Array)>,
 }
 
 /// Checks every recipient again, sorts by id and renders.
@@ -182,16 +205,22 @@ fn prepare(
         let values = list::values(segment, &rows, schema, &request.clock)?;
         let contacts = snapshot.shards().get(shard as usize).map_or(0, |shard| shard.contacts);
         let members = members(shard, contacts, &rows);
-        Ok(Some(((Sorted::of(render(&rows, &fields, arms, schema)?)?, values), members)))
+        let ordinals = rows.column_by_name(ORDINAL).and_then(|column| column.as_any().downcast_ref());
+        let ordinals: &UInt32Array =
+            ordinals.ok_or(Error::Query { doing: "sorting the list", kind: "no ordinals" })?;
+        let on_it = (members, (shard as usize, ordinals.clone()));
+        Ok(Some(((Sorted::of(render(&rows, &fields, arms, schema)?)?, values), on_it)))
     });
     let parts = parts.collect::<Result<Vec<_>>>()?;
-    let (parts, members): (Vec<_>, Vec<Vec<u8>>) = parts.into_iter().flatten().unzip();
+    let (parts, on_it): (Vec<_>, Vec<_>) = parts.into_iter().flatten().unzip();
+    let (members, ordinals): (Vec<Vec<u8>>, Vec<_>) = on_it.into_iter().unzip();
     let (parts, values): (Vec<Sorted>, Vec<Vec<String>>) = parts.into_iter().unzip();
     let released = parts.iter().map(|part| part.order.len() as u64).sum();
     list::whole(request.segment.segment(), &values, released)?;
     let columns = fields.iter().copied().chain(arms).map(|name| Field::new(name, DataType::Utf8, true));
     let empty = RecordBatch::new_empty(Arc::new(ArrowSchema::new(columns.collect::<Vec<_>>())));
-    Ok(List { pieces: merged(&parts, empty.schema())?, schema: empty.schema(), members: members.concat() })
+    let pieces = merged(&parts, empty.schema())?;
+    Ok(List { pieces, schema: empty.schema(), members: members.concat(), ordinals })
 }
 
 /// Rendered rows of a shard and their order by id.
@@ -246,9 +275,7 @@ fn merged(parts: &[Sorted], schema: SchemaRef) -> Result<Vec<RecordBatch>> {
 fn members(shard: u32, contacts: u32, rows: &RecordBatch) -> Vec<u8> {
     let mut bits = vec![0_u8; (contacts as usize).div_ceil(8)];
     let ordinals = rows.column_by_name(ORDINAL);
-    if let Some(ordinals) =
-        ordinals.and_then(|column| column.as_any().downcast_ref::<arrow::array::UInt32Array>())
-    {
+    if let Some(ordinals) = ordinals.and_then(|column| column.as_any().downcast_ref::<UInt32Array>()) {
         for &ordinal in ordinals.values() {
             if let Some(byte) = bits.get_mut(ordinal as usize / 8) {
                 *byte |= 1 << (ordinal % 8);
@@ -258,14 +285,16 @@ fn members(shard: u32, contacts: u32, rows: &RecordBatch) -> Vec<u8> {
     [shard.to_le_bytes().as_slice(), &contacts.to_le_bytes(), &bits].concat()
 }
 
-fn release(
-    engine: &Engine,
-    request: &Request,
-    executed: Executed,
-    report: CountReport,
-    list: List,
-    (purpose, channel): (Purpose, Channel),
-) -> Result<Recipients> {
+/// A list on its way: sealed, with its digests, and not yet released.
+pub(super) struct Spooled {
+    spool: Spool,
+    rows: u64,
+    sha256: Digest,
+    merkle_root: Digest,
+}
+
+/// Seals the rows of a list for its run.
+pub(super) fn spool(executed: &Executed, report: &CountReport, list: &List) -> Result<Spooled> {
     let mut spool = executed.intent.spool()?;
     let mut digest = ListDigest::default();
     let pieces: Vec<_> = list
@@ -275,17 +304,57 @@ fn release(
         .collect::<Result<_>>()?;
     for (rows, bytes) in pieces {
         if !digest.push(rows) {
-            let error = Error::Query { doing: "spooling the list", kind: "a piece out of order" };
-            return Err(aborted(executed.intent, error));
+            return Err(Error::Query { doing: "spooling the list", kind: "a piece out of order" });
         }
         spool.write(&bytes)?;
     }
     spool.set_members(&list.members)?;
     let (rows, sha256, merkle_root) = digest.finish();
     if Some(rows) != report.releasable {
-        let error = Error::Query { doing: "spooling the list", kind: "another number of rows than counted" };
-        return Err(aborted(executed.intent, error));
+        return Err(Error::Query { doing: "spooling the list", kind: "another number of rows than counted" });
     }
+    Ok(Spooled { spool, rows, sha256, merkle_root })
+}
+
+impl List {
+    /// A list of these ids, all in one shard, by itself.
+    #[cfg(test)]
+    pub(super) fn of(ids: &[&str], ordinals: &[u32]) -> Self {
+        let schema = Arc::new(ArrowSchema::new(vec![Field::new("contact_id", DataType::Utf8, true)]));
+        let column = Arc::new(StringArray::from(ids.to_vec()));
+        Self {
+            pieces: RecordBatch::try_new(Arc::clone(&schema), vec![column]).into_iter().collect(),
+            schema,
+            members: Vec::new(),
+            ordinals: vec![(0, UInt32Array::from(ordinals.to_vec()))],
+        }
+    }
+
+    /// Ids of its contacts, ascending.
+    pub(super) fn ids(&self) -> Result<Vec<&str>> {
+        let columns = self.pieces.iter().map(ids).collect::<Result<Vec<_>>>()?;
+        Ok(columns.into_iter().flatten().flatten().collect())
+    }
+
+    /// Ordinals of its contacts by shard.
+    pub(super) fn ordinals(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.ordinals
+            .iter()
+            .flat_map(|(shard, ordinals)| ordinals.values().iter().map(|ordinal| (*shard, *ordinal as usize)))
+    }
+}
+
+/// Makes the release durable; only then is there a list to read.
+pub(super) fn release(
+    engine: &Engine,
+    request: &Request,
+    executed: Executed,
+    report: CountReport,
+    list: List,
+    spooled: Spooled,
+    (purpose, channel): (Purpose, Channel),
+) -> Result<Recipients> {
+    let Spooled { spool, rows, sha256, merkle_root } = spooled;
     let segment = request.segment.segment();
     let columns: Vec<String> = list.schema.fields().iter().map(|field| field.name().clone()).collect();
     let receipt = Receipt {
@@ -307,6 +376,8 @@ fn release(
         on_behalf_of: request.actor.clone(),
         matched: report.matched,
         removed: report.removed,
+        portfolio: executed.planned.within.as_ref().map(Within::report),
+        taken: report.taken,
         released: rows,
         arms: report.arms,
         columns,

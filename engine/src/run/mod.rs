@@ -5,11 +5,16 @@ mod digest;
 #[cfg(test)]
 mod gate_tests;
 mod list;
+mod portfolio;
+#[cfg(test)]
+mod portfolio_tests;
 mod query;
 mod recheck;
 mod render;
 mod stored;
 mod why;
+mod why_portfolio;
+mod within;
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};

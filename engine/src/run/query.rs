@@ -20,11 +20,14 @@ use hyperseg_storage::{FileId, KeyScope, Snapshot};
 
 use super::Engine;
 use super::digest::sha256_hex;
+use super::within::Within;
 use crate::error::{Error, Result};
 use crate::lower::{Lowering, Tables, gate_clock, required_reasons};
 use crate::plan::chance::Chance;
+use crate::plan::exec::SetExec;
 use crate::plan::explain;
 use crate::plan::gate_rule::GateRule;
+use crate::plan::ops::taken::TakenCell;
 use crate::plan::planner::SegmentPlanner;
 use crate::plan::session::session;
 use crate::report::{Reason, ScopeReport, UnlockedColumn};
@@ -51,6 +54,8 @@ pub(super) struct Planned {
     pub(super) segment_sha256: String,
     /// The segment in English.
     pub(super) description: String,
+    /// The place of the segment, when a portfolio is solved.
+    pub(super) within: Option<Within>,
     scope: ScopeCell,
     state: SessionState,
 }
@@ -94,6 +99,18 @@ pub(super) async fn plan_on(
     stages: &[Stage],
     snapshot: Arc<Snapshot>,
 ) -> Result<Planned> {
+    plan_within(engine, request, wanted, stages, snapshot, None).await
+}
+
+/// Plans the query against a generation, perhaps as a part of a portfolio.
+pub(super) async fn plan_within(
+    engine: &Engine,
+    request: &Request,
+    wanted: Wanted,
+    stages: &[Stage],
+    snapshot: Arc<Snapshot>,
+    within: Option<Within>,
+) -> Result<Planned> {
     let scope: ScopeCell = Arc::new(OnceLock::new());
     let sealed = Arc::new(Sealed { dataset: engine.dataset.clone(), scope: Arc::clone(&scope) });
     let tables = Tables::new(Arc::clone(&snapshot), sealed);
@@ -103,18 +120,22 @@ pub(super) async fn plan_on(
     let lowered = match releasable(request) {
         None => lowering.criteria(segment).map(|plan| (plan, GateRule::CountsOnly)),
         Some((purpose, channel)) => {
-            let gate =
-                lowering.gate(segment, purpose, channel, gate_clock(&request.clock, request.now_micros));
-            let taken = gate.and_then(|gate| lowering.tails(gate, segment));
+            let higher = within.as_ref().map(Within::higher).unwrap_or_default();
+            let present = gate_clock(&request.clock, request.now_micros);
+            let gate = lowering.gate(segment, (purpose, channel), present, &higher);
+            // Whom the sample leaves out is free for the lower segments: it is taken where the list is.
+            let whole = within.is_some() || segment.one_per.is_some() || segment.limit.is_some();
+            let taken = gate.and_then(|gate| lowering.tails(gate, segment, within.is_some()));
             let plan = taken.and_then(|taken| {
-                let columns = list_columns(&tables, segment, channel, wanted);
+                let columns = list_columns(&tables, segment, channel, wanted, whole);
                 if columns.is_empty() {
                     Ok(taken)
                 } else {
-                    lowering.list(taken, &columns, Chance::from(segment))
+                    lowering.list(taken, &columns, Chance::of(segment, whole))
                 }
             });
             let mut reasons = required_reasons(purpose, channel);
+            reasons.extend(higher.iter().map(|_| Reason::Taken));
             reasons.extend(segment.cap.as_ref().map(|_| Reason::FrequencyCap));
             plan.map(|plan| (plan, GateRule::Required(reasons)))
         }
@@ -126,6 +147,7 @@ pub(super) async fn plan_on(
         shards,
         generation: snapshot.generation(),
         cache: Arc::clone(&engine.cache),
+        taken: within.as_ref().map(Within::taken).unwrap_or_default(),
     };
     let state =
         session(&engine.limits, planner, rule).map_err(|error| query_error("planning", error, engine))?;
@@ -135,9 +157,11 @@ pub(super) async fn plan_on(
         .create_physical_plan(&logical, &state)
         .await
         .map_err(|error| query_error("planning", error, engine))?;
-    let segment_sha256 = canonical_hash(request);
-    let description = hyperseg_dsl::describe(segment, snapshot.schema());
-    Ok(Planned { snapshot, logical, physical, segment_sha256, description, scope, state })
+    let (segment_sha256, description) = match &within {
+        None => (canonical_hash(request), hyperseg_dsl::describe(segment, snapshot.schema())),
+        Some(within) => (within.sha256(), within.description(snapshot.schema())),
+    };
+    Ok(Planned { snapshot, logical, physical, segment_sha256, description, within, scope, state })
 }
 
 /// Fields of the list in order: id, address, output, each once.
@@ -153,9 +177,15 @@ pub(super) fn list_fields(segment: &Segment, channel: Channel) -> Vec<&str> {
 }
 
 /// Stored columns that the list needs, the ordinal last; for numbers alone only chance needs any, the ids.
-fn list_columns(tables: &Tables, segment: &Segment, channel: Channel, wanted: Wanted) -> Vec<String> {
+fn list_columns(
+    tables: &Tables,
+    segment: &Segment,
+    channel: Channel,
+    wanted: Wanted,
+    whole: bool,
+) -> Vec<String> {
     // A sample among steps that look at the whole list is taken there.
-    let sampled = segment.sample.is_some() && segment.one_per.is_none() && segment.limit.is_none();
+    let sampled = segment.sample.is_some() && !whole;
     let thinned = sampled || segment.holdout.is_some();
     let fields = match wanted {
         Wanted::Number if !thinned => return Vec::new(),
@@ -206,6 +236,9 @@ impl Planned {
         let started = Instant::now();
         let body = intent_body(request, &self, action);
         let intent = engine.dataset.audit()?.intent(body)?;
+        if let Some(within) = &self.within {
+            within.begun(&intent.id().to_string());
+        }
         match self.unlocked(engine, &intent).await {
             Ok((scope, shards)) => Ok(Executed { planned: self, intent, scope, shards, started }),
             Err(error) => Err(aborted(intent, error)),
@@ -278,6 +311,37 @@ impl Planned {
     }
 }
 
+impl Planned {
+    /// Whom the segments in front of this one in the portfolio take, as far as they have run.
+    pub(super) fn taken(&self) -> Vec<Arc<TakenCell>> {
+        self.within.as_ref().map(Within::taken).unwrap_or_default()
+    }
+
+    /// Tells the lower segments of the portfolio whom this one takes: those whom its list is made of, held back or not. The
+    /// plan was executed.
+    pub(super) fn hand_over(&self) -> Result<()> {
+        let Some(within) = &self.within else { return Ok(()) };
+        let broken = |kind| Error::Query { doing: "solving the portfolio", kind };
+        let operator = |wanted: &dyn Fn(&SetExec) -> bool| {
+            let is_it = |node: &Arc<dyn ExecutionPlan>| node.downcast_ref::<SetExec>().is_some_and(wanted);
+            let node = explain::find(&self.physical, &is_it)?;
+            Some(Arc::clone(node.downcast_ref::<SetExec>()?.operator()))
+        };
+        let tails = operator(&|set| set.operator().as_tails().is_some());
+        let gate = operator(&|set| set.operator().as_gate().is_some()).ok_or(broken("a node is missing"))?;
+        let shards = self.physical.properties().partitioning.partition_count();
+        let mut taken = Vec::with_capacity(shards);
+        for shard in 0..shards {
+            let of_shard = match tails.as_ref().and_then(|tails| tails.as_tails()) {
+                Some(tails) => tails.kept(shard),
+                None => gate.as_gate().and_then(|gate| gate.passed.of(shard)),
+            };
+            taken.push(of_shard.ok_or(broken("a shard was not worked off"))?.clone());
+        }
+        if within.own().set(taken) { Ok(()) } else { Err(broken("a segment was worked off twice")) }
+    }
+}
+
 impl Executed {
     /// What the query looked at.
     pub(super) fn scope_report(&self, request: &Request) -> ScopeReport {
@@ -316,6 +380,16 @@ pub(super) fn aborted(intent: Intent, error: Error) -> Error {
 fn intent_body(request: &Request, planned: &Planned, action: &'static str) -> IntentBody {
     let segment = request.segment.segment();
     let physical = explain::text(&planned.physical, false);
+    let mut details = serde_json::json!({
+        "segment": segment.name,
+        "plan_sha256": sha256_hex(physical.as_bytes()),
+        "now_micros": request.now_micros,
+        "lookups": segment.pins,
+    });
+    if let (Some(within), Some(details)) = (&planned.within, details.as_object_mut()) {
+        let place = serde_json::to_value(within.report()).unwrap_or_default();
+        details.insert("portfolio".to_owned(), place);
+    }
     IntentBody {
         on_behalf_of: request.actor.clone(),
         purpose: segment.purpose.map(|purpose| purpose.name().to_owned()),
@@ -327,12 +401,7 @@ fn intent_body(request: &Request, planned: &Planned, action: &'static str) -> In
         as_of: Some(as_of_text(request)),
         zone: Some(request.clock.zone.name().to_owned()),
         generation: Some(planned.snapshot.generation()),
-        details: serde_json::json!({
-            "segment": segment.name,
-            "plan_sha256": sha256_hex(physical.as_bytes()),
-            "now_micros": request.now_micros,
-            "lookups": segment.pins,
-        }),
+        details,
         ..IntentBody::new(action)
     }
 }

@@ -12,7 +12,7 @@ use arrow::array::{Array, BooleanArray, StringArray, UInt32Array};
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::schema::{Class, Field};
 use hyperseg_dsl::segment::{ContactTest, Criterion, HOUSEHOLD_ID, Logic, Rank, Segment};
-use hyperseg_dsl::semantics::{Change, Contact, Ranks, Reads, Record, ranks_of, trace_around};
+use hyperseg_dsl::semantics::{Change, Contact, Ranks, Reads, Record, Trace, ranks_of, trace_around};
 use hyperseg_dsl::value::Value;
 use hyperseg_storage::audit::{Intent, IntentBody};
 use hyperseg_storage::file::Bounds;
@@ -22,7 +22,7 @@ use hyperseg_storage::layout::{
 use hyperseg_storage::{FileEntry, FileId, KeyScope, Snapshot};
 
 use super::Engine;
-use super::query::{self, Wanted, aborted, as_of_text, canonical_hash};
+use super::query::{self, Planned, Wanted, aborted, as_of_text, canonical_hash};
 use super::stored::{change, column, unreadable, value};
 use crate::error::{Error, Result};
 use crate::lower::edge;
@@ -84,22 +84,14 @@ async fn told(
     contact_id: &str,
 ) -> Result<WhyReport> {
     let segment = request.segment.segment();
-    let mut found = Reading { engine, snapshot, intent, columns: BTreeMap::new(), key_ids: BTreeSet::new() };
-    let (shard, ordinal) = found.place(contact_id)?.ok_or(Error::UnknownContact)?;
-    let reads = Reads::of(segment, snapshot.schema());
-    let mut fields = found.fields(shard, ordinal, &reads)?;
-    fields.insert(CONTACT_ID.to_owned(), Value::Text(contact_id.to_owned()));
-    let records = found.records(shard, ordinal, &reads)?;
-    let contact = Contact { fields, records, changes: found.changes(shard, ordinal, &reads)? };
-    let members = found.members(&contact, (shard, ordinal), &reads)?;
-    let members: Vec<&Contact> = members.iter().collect();
-    let ranks = found.ranks(request).await?;
-    let (clock, now_micros) = (&request.clock, request.now_micros);
-    let (bound, schema) = (&request.segment, snapshot.schema());
-    let mut trace = trace_around(bound, &contact, &members, &ranks, schema, clock, now_micros);
-    if segment.one_per.is_some() || segment.limit.is_some() {
+    let mut found = Reading::new(engine, snapshot, intent);
+    let place = found.place(contact_id)?.ok_or(Error::UnknownContact)?;
+    let mut trace = found.trace(request, contact_id, place).await?;
+    if depends_on_others(segment) {
         // Whether others come first only the list says.
-        let reason = found.left_out(request, shard, ordinal).await?;
+        let snapshot = Arc::clone(snapshot);
+        let planned = query::plan_on(engine, request, Wanted::Numbers, &[], snapshot).await?;
+        let reason = found.left_out(&planned, place).await?;
         trace.among_others(segment, reason);
     }
     Ok(WhyReport {
@@ -111,6 +103,11 @@ async fn told(
         columns: found.columns.into_values().collect(),
         key_ids: found.key_ids.into_iter().collect(),
     })
+}
+
+/// Whether a contact is on the list depends on who else may be.
+pub(super) fn depends_on_others(segment: &Segment) -> bool {
+    segment.one_per.is_some() || segment.limit.is_some()
 }
 
 /// The request of nothing but a rank.
@@ -131,15 +128,41 @@ fn alone(request: &Request, rank: &Rank, clock: Clock) -> Result<Request> {
 }
 
 /// Reads for one run and keeps what was unlocked.
-struct Reading<'a> {
+pub(super) struct Reading<'a> {
     engine: &'a Engine,
     snapshot: &'a Arc<Snapshot>,
     intent: &'a Intent,
-    columns: BTreeMap<(String, Class, String), UnlockedColumn>,
-    key_ids: BTreeSet<String>,
+    pub(super) columns: BTreeMap<(String, Class, String), UnlockedColumn>,
+    pub(super) key_ids: BTreeSet<String>,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(engine: &'a Engine, snapshot: &'a Arc<Snapshot>, intent: &'a Intent) -> Self {
+        Self { engine, snapshot, intent, columns: BTreeMap::new(), key_ids: BTreeSet::new() }
+    }
 }
 
 impl Reading<'_> {
+    /// What the reference finds of a contact at this shard and ordinal, others for its list apart.
+    pub(super) async fn trace(
+        &mut self,
+        request: &Request,
+        contact_id: &str,
+        (shard, ordinal): (u32, u32),
+    ) -> Result<Trace> {
+        let (bound, schema) = (&request.segment, self.snapshot.schema());
+        let reads = Reads::of(bound.segment(), schema);
+        let mut fields = self.fields(shard, ordinal, &reads)?;
+        fields.insert(CONTACT_ID.to_owned(), Value::Text(contact_id.to_owned()));
+        let records = self.records(shard, ordinal, &reads)?;
+        let contact = Contact { fields, records, changes: self.changes(shard, ordinal, &reads)? };
+        let members = self.members(&contact, (shard, ordinal), &reads)?;
+        let members: Vec<&Contact> = members.iter().collect();
+        let ranks = self.ranks(request).await?;
+        let (clock, now_micros) = (&request.clock, request.now_micros);
+        Ok(trace_around(bound, &contact, &members, &ranks, schema, clock, now_micros))
+    }
+
     fn arm(&mut self, wants: Vec<(FileId, Vec<String>)>) -> Result<Arc<KeyScope>> {
         let scope = KeyScope::arm(&self.engine.dataset, self.snapshot, self.intent, wants)?;
         self.unlocked(&scope);
@@ -181,9 +204,11 @@ impl Reading<'_> {
     }
 
     /// Why the list leaves the contact out, of those reasons that depend on other contacts: the plan is carried out.
-    async fn left_out(&mut self, request: &Request, shard: u32, ordinal: u32) -> Result<Option<Reason>> {
-        let planned =
-            query::plan_on(self.engine, request, Wanted::Numbers, &[], Arc::clone(self.snapshot)).await?;
+    pub(super) async fn left_out(
+        &mut self,
+        planned: &Planned,
+        (shard, ordinal): (u32, u32),
+    ) -> Result<Option<Reason>> {
         let scope = planned.carry_out(self.engine, self.intent).await?;
         self.unlocked(&scope);
         let tails = explain::find(&planned.physical, &|node| {
@@ -194,7 +219,7 @@ impl Reading<'_> {
     }
 
     /// Shard and ordinal of a contact.
-    fn place(&mut self, contact_id: &str) -> Result<Option<(u32, u32)>> {
+    pub(super) fn place(&mut self, contact_id: &str) -> Result<Option<(u32, u32)>> {
         let snapshot = Arc::clone(self.snapshot);
         let shards = || (0_u32..).zip(snapshot.shards()).map(|(shard, _)| shard);
         let files = shards().flat_map(|shard| snapshot.contact_files(Class::Identity, shard));

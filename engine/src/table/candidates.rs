@@ -24,7 +24,7 @@ impl Candidates {
     }
 
     /// Who they are in a shard; everybody as long as nothing was said.
-    pub(super) fn of(&self, shard: usize) -> Option<&BooleanBuffer> {
+    pub(crate) fn of(&self, shard: usize) -> Option<&BooleanBuffer> {
         self.0.get(shard)?.get()
     }
 }

@@ -3,6 +3,8 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
+pub mod portfolios;
+
 use std::collections::BTreeMap;
 
 use hyperseg_dsl::Stages;

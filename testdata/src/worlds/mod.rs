@@ -16,6 +16,7 @@ mod history;
 mod households;
 mod measures;
 mod palette;
+mod portfolios;
 mod references;
 mod segments;
 mod sequences;
@@ -31,6 +32,7 @@ use hyperseg_dsl::semantics::{Contact, Record};
 use hyperseg_dsl::value::Value;
 
 pub use history::{Round, rewound, rounds};
+pub use portfolios::{portfolio, shrink_portfolio};
 pub use segments::segment;
 pub use shrink::shrink;
 pub use text::{criteria_text, to_case, to_text};

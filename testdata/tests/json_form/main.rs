@@ -78,6 +78,7 @@ fn both_forms_say_the_same() {
         let (from_source, from_json, from_text) =
             (check(source, known), check(&json, known), check(&text, known));
         assert_eq!(from_json.segments, from_text.segments, "{name}");
+        assert_eq!(from_json.portfolios, from_text.portfolios, "{name}");
         assert_eq!(without_labels(&from_json.segments), without_labels(&from_source.segments), "{name}");
         let codes = |checked: &hyperseg_dsl::Checked| {
             // What is mixed without parentheses in the text is a tree in JSON, and mixed no more.

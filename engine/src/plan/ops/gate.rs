@@ -7,12 +7,14 @@
 //!
 //! A gate whose answer is UNKNOWN blocks like one that is TRUE; only the author's `exclude` removes TRUE alone.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::common::{Result, internal_err};
 use datafusion::physical_plan::SendableRecordBatchStream;
 
+use super::taken::taken_counter;
 use crate::plan::exec::{SetOperator, ShardContext, read_set};
 use crate::report::Reason;
 use crate::sets::ShardSet;
@@ -25,6 +27,8 @@ pub(crate) struct Gate {
     pub(crate) reasons: Vec<Reason>,
     /// Where the scans of the other inputs learn who matched.
     pub(crate) candidates: Arc<Candidates>,
+    /// Whom it has let through.
+    pub(crate) passed: Candidates,
 }
 
 /// Name of the counter of contacts that match.
@@ -47,17 +51,28 @@ impl SetOperator for Gate {
         if !self.candidates.set(shard.shard as usize, left.clone()) {
             return internal_err!("a gate was asked twice");
         }
+        let mut higher = 0;
         for (reason, input) in self.reasons.iter().zip(inputs) {
+            // Who was taken is counted by the segment that has taken.
+            let counter: Cow<'static, str> = if *reason == Reason::Taken {
+                higher += 1;
+                taken_counter(higher - 1).into()
+            } else {
+                reason.name().into()
+            };
             if left.count_set_bits() == 0 {
                 // Nobody is left to be blocked.
-                shard.count(reason.name(), 0);
+                shard.count(counter, 0);
                 continue;
             }
             let set = read_set(input, shard).await?;
             let blocked = if *reason == Reason::Excluded { set.certain() } else { set.possible() };
             let kept = &left & &!blocked;
-            shard.count(reason.name(), left.count_set_bits() - kept.count_set_bits());
+            shard.count(counter, left.count_set_bits() - kept.count_set_bits());
             left = kept;
+        }
+        if !self.passed.set(shard.shard as usize, left.clone()) {
+            return internal_err!("a gate was asked twice");
         }
         Ok(ShardSet::two_valued(left))
     }

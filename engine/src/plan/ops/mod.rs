@@ -24,6 +24,7 @@ pub(crate) mod sequence;
 pub(crate) mod share;
 pub(crate) mod stages;
 pub(crate) mod tails;
+pub(crate) mod taken;
 pub(crate) mod unobserved;
 mod where_known;
 mod without;
@@ -111,6 +112,8 @@ pub(crate) enum Operation {
         /// They hold for all of them, rather than for any.
         all: bool,
     },
+    /// Whom the segment at this place of the portfolio has taken. Without inputs.
+    Taken(usize),
     /// Everyone or nobody.
     Constant(bool),
     /// The top-level criteria: and, with a count after each.
@@ -156,6 +159,7 @@ impl Operation {
             Self::Household { all: true } => "AllOfHousehold",
             Self::Household { all: false } => "AnyOfHousehold",
             Self::ByStage => "ByStage",
+            Self::Taken(_) => "Taken",
             Self::Constant(_) => "Constant",
             Self::Criteria { .. } => "Criteria",
             Self::Gate(_) => "Gate",
@@ -191,6 +195,7 @@ impl Operation {
             | Self::Without
             | Self::Household { .. }
             | Self::ByStage
+            | Self::Taken(_)
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_)
@@ -231,6 +236,7 @@ impl Operation {
             | Self::Without
             | Self::Household { .. }
             | Self::ByStage
+            | Self::Taken(_)
             | Self::Constant(_)
             | Self::Criteria { .. }
             | Self::Gate(_)

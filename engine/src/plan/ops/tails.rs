@@ -146,6 +146,11 @@ impl Tails {
         found.out.iter().find(|(_, out)| is_in(out)).map(|(reason, _)| *reason)
     }
 
+    /// Whom the list takes in a shard, once the plan was executed.
+    pub(crate) fn kept(&self, shard: usize) -> Option<&BooleanBuffer> {
+        self.found.get()?.get(shard).map(|found| &found.kept)
+    }
+
     async fn all(&self, whole: &Whole, shard: &ShardContext) -> Result<Vec<Found>> {
         let tasks: Vec<_> = (0..whole.shards.len())
             .map(|number| {
