@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
-use hyperseg_dsl::diagnostic::{self, Severity};
+use hyperseg_dsl::diagnostic::{self, Diagnostic, Severity, codes};
 use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::segment::Segment;
 
@@ -80,19 +80,23 @@ impl Source {
     /// The segments of the text; diagnostics go to standard error, and errors among them end the command.
     pub fn compile<'a>(&self, known: impl Into<Known<'a>>, terminal: &Terminal) -> Outcome<Vec<Segment>> {
         let checked = hyperseg_dsl::check(&self.text, known);
-        let errors = checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
-        if !checked.diagnostics.is_empty() {
-            let text = diagnostic::render(&self.text, &self.name, &checked.diagnostics, terminal.color_err());
+        self.tell(&checked.diagnostics, terminal)?;
+        Ok(checked.segments)
+    }
+
+    /// Writes diagnostics to standard error; errors among them end the command.
+    pub fn tell(&self, diagnostics: &[Diagnostic], terminal: &Terminal) -> Outcome<()> {
+        let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+        if !diagnostics.is_empty() {
+            let text = diagnostic::render(&self.text, &self.name, diagnostics, terminal.color_err());
             if errors > 0 { terminal.insist(text.trim_end()) } else { terminal.say(text.trim_end()) }
         }
-        if errors > 0 {
-            let plural = if errors == 1 { "error" } else { "errors" };
-            return Err(Failure::new(
-                Exit::Compile,
-                format!("{} does not compile: {errors} {plural}", self.name),
-            ));
+        if errors == 0 {
+            return Ok(());
         }
-        Ok(checked.segments)
+        let plural = if errors == 1 { "error" } else { "errors" };
+        let failure = format!("{} does not compile: {errors} {plural}", self.name);
+        Err(Failure::new(exit_of(diagnostics), failure))
     }
 
     /// The segment that was asked for, or the only one.
@@ -120,6 +124,12 @@ impl Source {
             (None, _, None) => Err(Failure::new(Exit::Compile, format!("{} declares no segment", self.name))),
         }
     }
+}
+
+/// How a text with these errors ends a command: what is damaged is no mistake of the text.
+pub fn exit_of(diagnostics: &[Diagnostic]) -> Exit {
+    let damaged = diagnostics.iter().any(|found| found.code == codes::DAMAGED.code);
+    if damaged { Exit::Integrity } else { Exit::Compile }
 }
 
 fn limited(from: impl Read, path: &Path) -> Outcome<Vec<u8>> {

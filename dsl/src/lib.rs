@@ -36,4 +36,4 @@ pub use diagnostic::{Diagnostic, render};
 pub use fmt::{format, to_json, to_text};
 pub use json::{JSON_SCHEMA, is_json};
 pub use source::SOURCE_BYTES_MAX;
-pub use stages::{BUILT_IN_STAGES, Stages};
+pub use stages::{BUILT_IN_STAGES, JOURNEY, Stages, check_stages};

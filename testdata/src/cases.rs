@@ -14,6 +14,7 @@
 //! | `file NAME` | a file that the segment names |
 //! | `valueset NAME` | a stored value set, as a CSV file of codes |
 //! | `hierarchy SYSTEM` | lines `ancestor,descendant` |
+//! | `stages` | the stages of the dataset's own |
 //! | `zip` | places of ZIP codes, lines `zip,latitude,longitude` |
 //! | `segment` | source text; the last segment in it is run |
 //! | `recipients` | contact ids in the order of the list, one per line |
@@ -259,7 +260,7 @@ fn case(file: &str, sections: &[&Section]) -> Result<Case, Problem> {
     })
 }
 
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 16] = [
     "contacts",
     "records KIND",
     "as-of",
@@ -269,6 +270,7 @@ const KNOWN: [&str; 15] = [
     "valueset NAME",
     "hierarchy SYSTEM",
     "zip",
+    "stages",
     "segment",
     "recipients",
     "why-not",

@@ -18,7 +18,7 @@ Examples:
   hyperseg describe overdue.seg:reminder --format json
 
 The same sentences go into the audit record of every count and every list. Needs a dataset (-d)
-only for segments that refer to stored value sets, hierarchies or places.
+only for segments that refer to stored value sets, hierarchies, places or the dataset's own stages.
 Parameters stand with their values when all have one (--param or default), else as $name.
 --format table or json.";
 

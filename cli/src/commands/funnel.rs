@@ -32,7 +32,7 @@ pub struct Funnel {
     /// Segment file, FILE:segment for one of several; `-` is standard input.
     #[arg(value_name = "FILE[:SEGMENT]")]
     segment: String,
-    /// Count those who match by stage, too: the stages that the file declares, or those that are built in.
+    /// Count those who match by stage, too: the stages that the file declares, else the dataset's own, else those that are built in.
     #[arg(long)]
     by_stage: bool,
 }
@@ -42,8 +42,13 @@ impl Funnel {
         let format = context.report_format()?;
         let (engine, request) = context.request(&self.segment, ConsentAge::Unlimited)?;
         let stages =
-            if self.by_stage { context.stages(&self.segment, &engine, &request)? } else { Vec::new() };
-        let report = interrupt::block_on(async { Ok(engine.funnel_by_stage(&request, &stages).await?) })?;
+            if self.by_stage { Some(context.stages(&self.segment, &engine, &request)?) } else { None };
+        let report = interrupt::block_on(async {
+            Ok(match &stages {
+                Some(stages) => engine.funnel_by_stage(&request, stages).await?,
+                None => engine.funnel(&request).await?,
+            })
+        })?;
         context.report(format, &report, || waterfall(&report), || table(&report))?;
         Ok(Exit::Done)
     }

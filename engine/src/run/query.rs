@@ -12,6 +12,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, collect_partitioned};
 use futures::FutureExt;
+use hyperseg_dsl::lookups::Pin;
 use hyperseg_dsl::schema::{Channel, Class, Purpose};
 use hyperseg_dsl::segment::{Segment, Stage};
 use hyperseg_storage::audit::{Intent, IntentBody};
@@ -51,6 +52,8 @@ pub(super) struct Planned {
     pub(super) segment_sha256: String,
     /// The segment in English.
     pub(super) description: String,
+    /// What the segment was closed against, and whatever else is asked beside it.
+    pub(super) lookups: Vec<Pin>,
     scope: ScopeCell,
     state: SessionState,
 }
@@ -137,7 +140,8 @@ pub(super) async fn plan_on(
         .map_err(|error| query_error("planning", error, engine))?;
     let segment_sha256 = canonical_hash(request);
     let description = hyperseg_dsl::describe(segment, snapshot.schema());
-    Ok(Planned { snapshot, logical, physical, segment_sha256, description, scope, state })
+    let lookups = segment.pins.clone();
+    Ok(Planned { snapshot, logical, physical, segment_sha256, description, lookups, scope, state })
 }
 
 /// Fields of the list in order: id, address, output, each once.
@@ -331,7 +335,7 @@ fn intent_body(request: &Request, planned: &Planned, action: &'static str) -> In
             "segment": segment.name,
             "plan_sha256": sha256_hex(physical.as_bytes()),
             "now_micros": request.now_micros,
-            "lookups": segment.pins,
+            "lookups": planned.lookups,
         }),
         ..IntentBody::new(action)
     }
