@@ -267,18 +267,20 @@ impl Lowering<'_> {
         if dates.is_empty() {
             return self.records(leaf, &Leaf { label, dates: &dates });
         }
+        let inputs =
+            vec![self.records(leaf, &Leaf { label: None, dates: &dates })?, self.with_dates(&dates)?];
+        let label = label.map_or_else(|| dates.join(", "), str::to_owned);
+        Ok(node(Operation::WhereKnown, label, Vec::new(), inputs))
+    }
+
+    /// Who has all of these dates.
+    fn with_dates(&self, dates: &[&str]) -> Result<LogicalPlan> {
         let known = |field: &&str| {
             let ty = FieldType::Date;
             let test = FieldTest { field: (*field).to_owned(), ty, test: Test::Known };
             Logic::Leaf(ContactTest::Field(test))
         };
-        let known: Vec<Criteria> = dates.iter().map(known).collect();
-        let inputs = vec![
-            self.records(leaf, &Leaf { label: None, dates: &dates })?,
-            self.set(&Logic::And(known), None)?,
-        ];
-        let label = label.map_or_else(|| dates.join(", "), str::to_owned);
-        Ok(node(Operation::WhereKnown, label, Vec::new(), inputs))
+        self.set(&Logic::And(dates.iter().map(known).collect()), None)
     }
 
     fn records(&self, leaf: &ContactTest, of: &Leaf<'_>) -> Result<LogicalPlan> {
