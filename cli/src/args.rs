@@ -7,7 +7,7 @@ use hyperseg_dsl::segment::ParamValues;
 
 use crate::commands::{
     audit, backup, check, codes, compact, count, demo, describe, explain_code, fields, fmt, forget, funnel,
-    gc, generate, import, init, keys, parse, plan, run, status, verify, why,
+    gc, generate, import, init, keys, parse, plan, run, stages, status, verify, why,
 };
 use crate::failure::{Failure, Outcome};
 use crate::output::Format;
@@ -103,6 +103,7 @@ pub enum Command {
     Plan(plan::Plan),
     Fields(fields::Fields),
     Codes(codes::Codes),
+    Stages(stages::Stages),
     Audit(audit::Audit),
     Verify(verify::Verify),
     Status(status::Status),

@@ -8,7 +8,7 @@ use hyperseg_dsl::Stages;
 use hyperseg_dsl::clock::Clock;
 use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::schema::Purpose;
-use hyperseg_dsl::segment::{Segment, Stage};
+use hyperseg_dsl::segment::Segment;
 use hyperseg_engine::{ConsentAge, Engine, Limits, PortfolioRequest, Request};
 use hyperseg_storage::dataset::{Dataset, DatasetId};
 use hyperseg_storage::keyring::{Keyring, Unlock};
@@ -19,7 +19,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::lookups::FileLookups;
 use crate::output::{self, Format, Table};
 use crate::secret;
-use crate::segment_file::{Chosen, Place, Source};
+use crate::segment_file::{Chosen, Place, Source, exit_of};
 use crate::settings::{Environment, Settings};
 use crate::terminal::Terminal;
 
@@ -229,25 +229,29 @@ impl Context {
         }
     }
 
-    /// The stages by which the contacts of a segment are counted: those of its file, or the ones that are built in.
+    /// The stages by which the contacts of a segment are counted: those of its file, else the dataset's, else the ones that
+    /// are built in.
     /// The text is checked with what the segment was compiled with; a file of which that cannot be said has no stages to
     /// count by, rather than others.
-    pub fn stages(&self, place: &str, engine: &Engine, source: &str) -> Outcome<Vec<Stage>> {
+    pub fn stages(&self, place: &str, engine: &Engine, source: &str) -> Outcome<Stages> {
         let snapshot = engine.dataset().snapshot()?;
         let schema = snapshot.schema();
         let lookups = FileLookups::of(&Place::parse(place).file, engine.dataset())?;
         let checked = hyperseg_dsl::check(source, Known::new(schema, &lookups));
         if checked.has_errors() {
-            return Err(Failure::new(
-                Exit::Compile,
-                "the stages of the file do not compile any more".to_owned(),
-            ));
+            let failure = "the stages of the file do not compile any more";
+            return Err(Failure::new(exit_of(&checked.diagnostics), failure));
         }
-        let own = checked.stages;
-        let stages = if own.is_empty() { Stages::built_in(schema) } else { Some(own) };
-        stages.map(|stages| stages.list().to_vec()).ok_or_else(|| {
-            Failure::usage("the stages that are built in ask for what this dataset's schema does not have")
-                .hint("declare stages in the file: stage active = has visit in last 1 year")
+        if !checked.stages.is_empty() {
+            return Ok(checked.stages);
+        }
+        Stages::outside(Known::new(schema, &lookups)).map_err(|refusal| {
+            let exit = if refusal.damaged { Exit::Integrity } else { Exit::Compile };
+            let failure = Failure::new(exit, format!("stages: {}", refusal.what));
+            match refusal.help {
+                Some(help) => failure.hint(help),
+                None => failure,
+            }
         })
     }
 

@@ -8,12 +8,12 @@ use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use hyperseg_dsl::lookups::{FILE_BYTES_MAX, Hierarchy, Lookups, Places, Refusal, StoredCodes};
+use hyperseg_dsl::lookups::{FILE_BYTES_MAX, Hierarchy, Lookups, Places, Refusal, StoredCodes, StoredStages};
 use hyperseg_dsl::schema::CodeSystem;
 use hyperseg_storage::{Dataset, StoredLookups};
 
 use crate::context::Context;
-use crate::failure::Outcome;
+use crate::failure::{Exit, Failure, Outcome};
 
 /// Lookups of one segment file.
 pub struct FileLookups<'a> {
@@ -45,9 +45,22 @@ impl<'a> FileLookups<'a> {
             };
             let opened =
                 context.open().and_then(|dataset| Ok(StoredLookups::new(&dataset, BTreeMap::new())?));
-            opened.map_err(|failure| Refusal::new(failure.message))
+            opened.map_err(|failure| Refusal {
+                damaged: failure.exit == Exit::Integrity,
+                ..Refusal::new(failure.message)
+            })
         };
         self.stored.get_or_init(open).as_ref().map_err(Clone::clone)
+    }
+}
+
+/// A lookup that cannot be had, as a command is told that asked for it by itself.
+pub fn refused(refusal: &Refusal) -> Failure {
+    let exit = if refusal.damaged { Exit::Integrity } else { Exit::Runtime };
+    let failure = Failure::new(exit, refusal.what.clone());
+    match &refusal.help {
+        Some(help) => failure.hint(help.clone()),
+        None => failure,
     }
 }
 
@@ -106,5 +119,9 @@ impl Lookups for FileLookups<'_> {
 
     fn places(&self) -> Result<Option<Arc<Places>>, Refusal> {
         self.stored()?.places()
+    }
+
+    fn stages(&self) -> Result<Option<Arc<StoredStages>>, Refusal> {
+        self.stored()?.stages()
     }
 }

@@ -77,6 +77,7 @@ fn run(cli: Cli, environment: Environment, mut terminal: Terminal) -> Outcome<Ex
         Command::Plan(command) => command.run(&context),
         Command::Fields(command) => command.run(&context),
         Command::Codes(command) => command.run(&context),
+        Command::Stages(command) => command.run(&context),
         Command::Audit(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),
         Command::Status(command) => command.run(&context),

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
-use hyperseg_dsl::diagnostic::{self, Severity};
+use hyperseg_dsl::diagnostic::{self, Diagnostic, Severity, codes};
 use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::segment::Segment;
 use hyperseg_dsl::{Checked, Portfolio};
@@ -90,19 +90,23 @@ impl Source {
     /// The segments and portfolios of the text; diagnostics go to standard error, and errors among them end the command.
     pub fn compile<'a>(&self, known: impl Into<Known<'a>>, terminal: &Terminal) -> Outcome<Checked> {
         let checked = hyperseg_dsl::check(&self.text, known);
-        let errors = checked.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
-        if !checked.diagnostics.is_empty() {
-            let text = diagnostic::render(&self.text, &self.name, &checked.diagnostics, terminal.color_err());
+        self.tell(&checked.diagnostics, terminal)?;
+        Ok(checked)
+    }
+
+    /// Writes diagnostics to standard error; errors among them end the command.
+    pub fn tell(&self, diagnostics: &[Diagnostic], terminal: &Terminal) -> Outcome<()> {
+        let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+        if !diagnostics.is_empty() {
+            let text = diagnostic::render(&self.text, &self.name, diagnostics, terminal.color_err());
             if errors > 0 { terminal.insist(text.trim_end()) } else { terminal.say(text.trim_end()) }
         }
-        if errors > 0 {
-            let plural = if errors == 1 { "error" } else { "errors" };
-            return Err(Failure::new(
-                Exit::Compile,
-                format!("{} does not compile: {errors} {plural}", self.name),
-            ));
+        if errors == 0 {
+            return Ok(());
         }
-        Ok(checked)
+        let plural = if errors == 1 { "error" } else { "errors" };
+        let failure = format!("{} does not compile: {errors} {plural}", self.name);
+        Err(Failure::new(exit_of(diagnostics), failure))
     }
 
     /// The segment or portfolio that was asked for, or the only segment. Of several nothing is chosen by itself, and a
@@ -136,6 +140,12 @@ impl Source {
         let failure = Failure::usage(format!("{} has no {what} `{name}`", self.name));
         Err(if names.is_empty() { failure } else { failure.hint(format!("it has {}", names.join(", "))) })
     }
+}
+
+/// How a text with these errors ends a command: what is damaged is no mistake of the text.
+pub fn exit_of(diagnostics: &[Diagnostic]) -> Exit {
+    let damaged = diagnostics.iter().any(|found| found.code == codes::DAMAGED.code);
+    if damaged { Exit::Integrity } else { Exit::Compile }
 }
 
 fn limited(from: impl Read, path: &Path) -> Outcome<Vec<u8>> {

@@ -1,5 +1,6 @@
 //! The whole way from a text to typed segments.
 
+use crate::ast::File;
 use crate::diagnostic::{self, Diagnostic};
 use crate::fmt;
 use crate::lookups::Known;
@@ -46,12 +47,21 @@ impl Checked {
 /// never panics, whatever the text is: what is wrong is in [`Checked::diagnostics`].
 #[must_use]
 pub fn check<'a>(source: &str, known: impl Into<Known<'a>>) -> Checked {
+    check_with(source, known.into(), |_| Vec::new())
+}
+
+/// The same with findings of one's own on what the file declares.
+pub(crate) fn check_with(source: &str, known: Known<'_>, own: impl Fn(&File) -> Vec<Diagnostic>) -> Checked {
     let parsed = read(source);
     let complete = !parsed.diagnostics.iter().any(Diagnostic::is_error);
-    let resolved = resolve(&parsed.file, known.into(), complete);
+    let resolved = resolve(&parsed.file, known, complete);
     let stages = Stages::of(&parsed.file, &resolved);
     let mut diagnostics = parsed.diagnostics;
     diagnostics.extend(resolved.diagnostics);
+    // What could not be read may be what seems to be missing.
+    if complete {
+        diagnostics.extend(own(&parsed.file));
+    }
     let mut segments = Vec::with_capacity(resolved.segments.len());
     for mut compiled in resolved.segments {
         compiled.segment.canonical = fmt::canonical(&parsed.file, compiled.item, &compiled.uses);

@@ -38,4 +38,4 @@ pub use fmt::{format, to_json, to_text};
 pub use json::{JSON_SCHEMA, is_json};
 pub use portfolio::{BoundPortfolio, PORTFOLIO_SEGMENTS_MAX, Portfolio};
 pub use source::SOURCE_BYTES_MAX;
-pub use stages::{BUILT_IN_STAGES, Stages};
+pub use stages::{BUILT_IN_STAGES, JOURNEY, Stages, check_stages};

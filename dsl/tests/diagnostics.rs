@@ -60,7 +60,7 @@ fn every_code_has_an_example() {
         // The JSON form has tests of its own.
         let elsewhere = limits.contains(&rule.code)
             || rule.code.starts_with("HS06")
-            || ["HS0533", "HS0331"].contains(&rule.code);
+            || ["HS0533", "HS0534", "HS0331", "HS0523", "HS0524"].contains(&rule.code);
         assert!(shown.contains(rule.code) || elsewhere, "{} has no example", rule.code);
     }
 }
@@ -247,6 +247,7 @@ fn a_lookup_that_cannot_be_had_is_no_zero() {
         ("segment s where has condition(code under SNOMED:\"1\")", "HS0533"),
         ("segment s where location within 1 km of zip \"02139\"", "HS0533"),
         ("segment s where location within 1 km of point(1, 2)", "HS0533"),
+        ("segment s where in stage active", "HS0533"),
         ("segment s where zip in @\"zips.csv\"", "HS0531"),
         ("valueset v = file \"codes.csv\"\nsegment s where has condition(code in @v)", "HS0531"),
     ] {
@@ -255,8 +256,13 @@ fn a_lookup_that_cannot_be_had_is_no_zero() {
         assert_eq!((finding.code, found.diagnostics.len()), (code, 1), "{:?}", found.diagnostics);
         assert!(finding.message.contains("no dataset is named"), "{}", finding.message);
         assert!(found.segments.is_empty());
-        // A point can do without a table that was never imported.
-        assert_eq!(check(source, &schema).has_errors(), !source.contains("point"));
+        // A point can do without a table that was never imported, and a dataset without stages of its own.
+        let without = source.contains("point") || source.contains("stage");
+        assert_eq!(check(source, &schema).has_errors(), !without);
+        // What is damaged is damaged, whatever it is.
+        let found = check(source, Known::new(&schema, &lookups::Damaged));
+        let expected = if code == "HS0533" { "HS0534" } else { code };
+        assert_eq!(found.diagnostics.first().unwrap().code, expected, "{source}");
     }
 }
 

@@ -5,7 +5,7 @@
 use hyperseg_dsl::diagnostic::{Severity, codes};
 use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::schema::Schema;
-use hyperseg_dsl::{Checked, check, format};
+use hyperseg_dsl::{Checked, check, check_stages, format};
 
 mod lookups;
 
@@ -60,6 +60,10 @@ fn every_code_has_a_page_that_is_true() {
         let found = match code {
             // Of lookups that cannot be had.
             "HS0533" => check(&wrong, Known::new(&schema, &lookups::Refusing)),
+            // Of a dataset that is damaged.
+            "HS0534" => check(&wrong, Known::new(&schema, &lookups::Damaged)),
+            // Of a file with the stages of a dataset.
+            "HS0523" | "HS0524" => check_stages(&wrong, &schema),
             // Of a dataset in which nothing was imported.
             "HS0331" => check(&wrong, &schema),
             _ => checked(&wrong),

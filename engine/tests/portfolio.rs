@@ -170,7 +170,7 @@ fn what_may_not_be_released_is_refused_before_anything_is_read() {
         ask(&RECALL.replace("purpose treatment channel push where", "purpose treatment where"), &world);
     for error in [
         fixture.engine.count_portfolio_blocking(&listless).unwrap_err(),
-        fixture.engine.funnel_portfolio_blocking(&listless, &[]).unwrap_err(),
+        fixture.engine.funnel_portfolio_blocking(&listless, None).unwrap_err(),
         fixture.engine.plan_portfolio_blocking(&listless, false).unwrap_err(),
         fixture.engine.why_portfolio_blocking(&listless, world.contacts[0].id()).unwrap_err(),
         fixture.engine.run_portfolio_blocking(&listless, Guards::default()).unwrap_err(),

@@ -32,5 +32,5 @@ pub use dataset::{
 pub use error::{Error, ErrorKind, Result};
 pub use file::DataFile;
 pub use keyring::{Keyring, NewSlot, Unlock};
-pub use lookups::StoredLookups;
+pub use lookups::{StoredLookups, refusal};
 pub use scope::{KeyScope, Unlocked};

@@ -1,6 +1,6 @@
 //! What a generation of a dataset knows beside its data, for the compiler of segments.
 //!
-//! In: an open dataset. Out: its stored value sets, hierarchies and places, opened when they are asked for, and the files
+//! In: an open dataset. Out: its stored value sets, hierarchies, places and stages, opened when they are asked for, and the files
 //! that the caller gives. Reading them needs the manifest key only and leaves no audit record of its own: nothing in them is about a
 //! person, and each run says by their SHA-256 which of them its segment was closed against.
 
@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hyperseg_dsl::lookups::{Hierarchy, Lookups, Places, Refusal, StoredCodes};
+use hyperseg_dsl::JOURNEY;
+use hyperseg_dsl::lookups::{Hierarchy, Lookups, Places, Refusal, StoredCodes, StoredStages};
 use hyperseg_dsl::schema::CodeSystem;
 
 use crate::dataset::{Dataset, DocumentKind, Snapshot};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::import::CENTROIDS;
 
 /// Lookups of one generation.
@@ -38,9 +39,18 @@ impl StoredLookups {
     /// Text of a stored document; none when there is none of this kind and name.
     fn text(&self, kind: DocumentKind, name: &str) -> Result<Option<String>, Refusal> {
         let Some(entry) = self.snapshot.document(kind, name) else { return Ok(None) };
-        let contents = self.dataset.document(entry).map_err(|error| Refusal::new(error.to_string()))?;
+        let contents = self.dataset.document(entry).map_err(|error| refusal(&error))?;
         let text = String::from_utf8(contents.to_vec()).map_err(|_| other_form())?;
         Ok(Some(text))
+    }
+}
+
+/// Why something stored cannot be had.
+#[must_use]
+pub fn refusal(error: &Error) -> Refusal {
+    match error.kind() {
+        ErrorKind::Integrity => Refusal::damaged(error.to_string()),
+        ErrorKind::Runtime | ErrorKind::Usage | ErrorKind::Unauthorised => Refusal::new(error.to_string()),
     }
 }
 
@@ -82,6 +92,11 @@ impl Lookups for StoredLookups {
             *known = Some(Arc::new(Places::from_document(text).map_err(|_| other_form())?));
         }
         Ok(known.clone())
+    }
+
+    fn stages(&self) -> Result<Option<Arc<StoredStages>>, Refusal> {
+        let text = self.text(DocumentKind::Stages, JOURNEY)?;
+        Ok(text.map(StoredStages::new).map(Arc::new))
     }
 }
 

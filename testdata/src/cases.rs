@@ -15,6 +15,7 @@
 //! | `file NAME` | a file that the segment names |
 //! | `valueset NAME` | a stored value set, as a CSV file of codes |
 //! | `hierarchy SYSTEM` | lines `ancestor,descendant` |
+//! | `stages` | the stages of the dataset's own |
 //! | `zip` | places of ZIP codes, lines `zip,latitude,longitude` |
 //! | `segment` | source text; the last segment in it is run |
 //! | `recipients` | contact ids in the order of the list, one per line |
@@ -271,7 +272,7 @@ fn case(file: &str, sections: &[&Section]) -> Result<Case, Problem> {
     })
 }
 
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 20] = [
     "contacts",
     "records KIND",
     "history",
@@ -282,6 +283,7 @@ const KNOWN: [&str; 19] = [
     "valueset NAME",
     "hierarchy SYSTEM",
     "zip",
+    "stages",
     "segment",
     "recipients",
     "why-not",

@@ -127,3 +127,26 @@ fn expectations_name_contacts_of_their_case() {
         }
     }
 }
+
+/// Each file of `segments` stands in a case as it is, and takes some of its contacts and not all.
+#[test]
+fn every_example_segment_has_a_case() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("segments");
+    let cases = corpus();
+    let mut files = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|end| end != "seg") {
+            continue;
+        }
+        files += 1;
+        let source = std::fs::read_to_string(&path).unwrap();
+        let own: Vec<&Case> = cases.iter().filter(|case| case.segment == source).collect();
+        assert!(!own.is_empty(), "{} has no case", path.display());
+        for case in own {
+            let recipients = case.expected.recipients.as_ref().map_or(0, Vec::len);
+            assert!(0 < recipients && recipients < case.contacts.len(), "{}", case.name);
+        }
+    }
+    assert!(files >= 31, "{files}");
+}

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::lookups::FileLookups;
 use crate::output::{self, Format, counted};
-use crate::segment_file::Source;
+use crate::segment_file::{Source, exit_of};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -22,7 +22,7 @@ Examples:
 
 Every problem of every file is reported at once, with the place and the nearest right thing.
 Text and JSON form are taken alike. Needs a dataset (-d) only for segments that refer to stored
-value sets, hierarchies or places; CSV files are looked for in the segment file's folder. Exit code 3 when a file does not compile;
+value sets, hierarchies, places or stages; CSV files are looked for in the segment file's folder. Exit code 3 when a file does not compile;
 warnings do not count unless --deny warnings. --format table (or text), json, or sarif (2.1.0) for
 editors and code hosts. `hyperseg explain-code CODE` says more about a finding.";
 
@@ -70,10 +70,14 @@ impl Check {
         let format = context.format(&[Format::Table, Format::Json, Format::Sarif])?;
         let schema = Schema::built_in();
         let mut report = Report { errors: 0, warnings: 0, files: Vec::new() };
+        let mut exit = Exit::Compile;
         for file in &self.files {
             let source = Source::read(file)?;
             let lookups = FileLookups::lazy(file, context);
             let checked = hyperseg_dsl::check(&source.text, Known::new(&schema, &lookups));
+            if exit_of(&checked.diagnostics) == Exit::Integrity {
+                exit = Exit::Integrity;
+            }
             for found in &checked.diagnostics {
                 match found.severity {
                     Severity::Error => report.errors += 1,
@@ -116,7 +120,7 @@ impl Check {
             counted(report.warnings as u64, "warning")
         ));
         if report.errors > 0 || (self.deny.is_some() && report.warnings > 0) {
-            return Err(Failure::silent(Exit::Compile));
+            return Err(Failure::silent(exit));
         }
         Ok(Exit::Done)
     }

@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::lookups::refused;
 use crate::output::{Align, Table, bytes};
+use crate::segment_file::exit_of;
 
 const EXAMPLE: &str = "\
 Examples:
@@ -129,7 +131,7 @@ fn what(exclude: bool, under: bool) -> &'static str {
 }
 
 fn shown(lookups: &StoredLookups, name: &str) -> Outcome<Vec<Row>> {
-    let found = lookups.valueset(name).map_err(|refusal| Failure::new(Exit::Runtime, refusal.what))?;
+    let found = lookups.valueset(name).map_err(|refusal| refused(&refusal))?;
     let Some(codes) = found else {
         let names = lookups.valueset_names();
         let hint = if names.is_empty() {
@@ -158,7 +160,7 @@ fn expanded(lookups: &StoredLookups, wanted: &str) -> Outcome<Vec<Row>> {
     let source = format!("segment s where has condition(code {test})\n");
     let checked = hyperseg_dsl::check(&source, Known::new(&schema, lookups));
     if let Some(finding) = checked.diagnostics.iter().find(|finding| finding.is_error()) {
-        let failure = Failure::new(Exit::Compile, finding.message.clone());
+        let failure = Failure::new(exit_of(&checked.diagnostics), finding.message.clone());
         return Err(match &finding.help {
             Some(help) => failure.hint(help.clone()),
             None => failure,

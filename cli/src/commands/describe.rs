@@ -20,7 +20,7 @@ Examples:
   hyperseg describe campaign.seg:spring          a portfolio: its order, then each of its segments
 
 Without a name all segments of the file are described, and of its portfolios the order. The same sentences go into the audit record of every count and every list. Needs a dataset (-d)
-only for segments that refer to stored value sets, hierarchies or places.
+only for segments that refer to stored value sets, hierarchies, places or the dataset's own stages.
 Parameters stand with their values when all have one (--param or default), else as $name.
 --format table or json.";
 

@@ -36,7 +36,7 @@ pub struct Funnel {
     /// Segment file, FILE:name for one of several segments or a portfolio; `-` is standard input.
     #[arg(value_name = "FILE[:NAME]")]
     segment: String,
-    /// Count those who match by stage, too: the stages that the file declares, or those that are built in.
+    /// Count those who match by stage, too: the stages that the file declares, else the dataset's own, else those that are built in.
     #[arg(long)]
     by_stage: bool,
 }
@@ -46,20 +46,25 @@ impl Funnel {
         let format = context.report_format()?;
         let (engine, question) = context.question(&self.segment, ConsentAge::Unlimited)?;
         let stages = |source: &str| match self.by_stage {
-            true => context.stages(&self.segment, &engine, source),
-            false => Ok(Vec::new()),
+            true => context.stages(&self.segment, &engine, source).map(Some),
+            false => Ok(None),
         };
         match question {
             Question::Segment(request) => {
                 let stages = stages(&request.source)?;
-                let report =
-                    interrupt::block_on(async { Ok(engine.funnel_by_stage(&request, &stages).await?) })?;
+                let report = interrupt::block_on(async {
+                    Ok(match &stages {
+                        Some(stages) => engine.funnel_by_stage(&request, stages).await?,
+                        None => engine.funnel(&request).await?,
+                    })
+                })?;
                 context.report(format, &report, || waterfall(&report), || table(&report))?;
             }
             Question::Portfolio(request) => {
                 let stages = stages(&request.source)?;
-                let report =
-                    interrupt::block_on(async { Ok(engine.funnel_portfolio(&request, &stages).await?) })?;
+                let report = interrupt::block_on(async {
+                    Ok(engine.funnel_portfolio(&request, stages.as_ref()).await?)
+                })?;
                 context.report(format, &report, || waterfalls(&report), || portfolio_table(&report))?;
             }
         }

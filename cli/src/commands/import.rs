@@ -178,6 +178,7 @@ fn lookup(context: &Context, format: Format, report: &LookupReport) -> Outcome<E
         DocumentKind::Valueset => "row",
         DocumentKind::Hierarchy => "code",
         DocumentKind::Zip => "ZIP code",
+        DocumentKind::Stages => "stage",
     };
     let text = || {
         let end = if report.changed { "generation" } else { "nothing new; still generation" };

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod parse;
 pub mod plan;
 pub mod run;
+pub mod stages;
 pub mod status;
 pub mod verify;
 pub mod why;

@@ -200,6 +200,8 @@ impl Members {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OrderBy {
     pub(crate) kind: OrderKind,
+    /// The unit in quotes behind it.
+    pub(crate) unit: Option<Text>,
     pub(crate) span: Span,
 }
 

@@ -12,7 +12,7 @@ mod windows;
 
 pub use portfolios::{describe_in_portfolio, describe_order, describe_portfolio};
 
-use crate::lookups::Pin;
+use crate::lookups::{Pin, PinKind};
 use crate::schema::Schema;
 use crate::segment::{ContactTest, Criteria, Logic, Segment};
 
@@ -45,9 +45,13 @@ pub fn describe(segment: &Segment, schema: &Schema) -> String {
         let fields: Vec<String> = segment.output.iter().map(|field| values::spaced(field)).collect();
         out.push_str(&format!("The list holds the contact's id, the address, {}.\n", listed(&fields, "and")));
     }
-    if !segment.pins.is_empty() {
-        let pins: Vec<String> = segment.pins.iter().map(pin).collect();
-        out.push_str(&format!("Sets were closed against {}.\n", listed(&pins, "and")));
+    let (stages, sets): (Vec<&Pin>, _) = segment.pins.iter().partition(|pin| pin.kind == PinKind::Stages);
+    if !sets.is_empty() {
+        let sets: Vec<String> = sets.into_iter().map(pin).collect();
+        out.push_str(&format!("Sets were closed against {}.\n", listed(&sets, "and")));
+    }
+    if let [stages] = stages.as_slice() {
+        out.push_str(&format!("Stages are those of the dataset (SHA-256 {}).\n", stages.sha256));
     }
     out
 }

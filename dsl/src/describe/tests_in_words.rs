@@ -189,12 +189,13 @@ pub(super) fn amount(of: &Amount, schema: &Schema) -> String {
         Amount::Age(AgeUnit::Years) => "age".to_owned(),
         Amount::Age(AgeUnit::Months) => "age in months".to_owned(),
         Amount::Count { counted, selector } => count_in_words(counted, selector, schema),
-        Amount::Aggregate { function, selector, field, .. } => {
-            made_in_words(*function, selector, field, schema)
+        Amount::Aggregate { function, selector, field, unit, .. } => {
+            converted(made_in_words(*function, selector, field, schema), unit.as_deref())
         }
-        Amount::One { which, selector, field, .. } => {
+        Amount::One { which, selector, field, unit, .. } => {
             let which = which.word();
-            format!("{} of the {which} {}", spaced(field), records(selector, "", schema))
+            let value = converted(spaced(field), unit.as_deref());
+            format!("{value} of the {which} {}", records(selector, "", schema))
         }
     }
 }
@@ -306,6 +307,14 @@ fn fixed(filter: &Filter, field: &str) -> bool {
 
 fn filter(of: &Filter, place: Place) -> String {
     logic(of, place, &field)
+}
+
+/// A number with the unit it is converted into.
+fn converted(number: String, unit: Option<&str>) -> String {
+    match unit {
+        Some(unit) => format!("{number} (in {unit})"),
+        None => number,
+    }
 }
 
 /// A number's test with the unit of the number.

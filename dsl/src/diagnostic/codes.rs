@@ -71,7 +71,7 @@ rules! {
     UNKNOWN_SEGMENT = "HS0121" Error "unknown segment":
         "`in segment` and `entered segment` are followed by the name of another segment of the same file, and a portfolio consists of such.";
     UNKNOWN_STAGE = "HS0122" Error "unknown stage":
-        "`in stage` is followed by the name of a stage of the file; where the file declares none, of a stage that is built in: new, at_risk, active, lapsed, booked, engaged, prospect.";
+        "`in stage` is followed by the name of a stage of the file; where the file declares none, of one of the dataset (`hyperseg stages`), and where that has none, of a stage that is built in: new, at_risk, active, lapsed, booked, engaged, prospect.";
     UNKNOWN_CODE = "HS0131" Error "code that the hierarchy does not have":
         "`under` takes a code with everything that the imported hierarchy has below it. A code that is not in it would stand for itself alone, which is rarely meant: it is likely misspelt, or the hierarchy is that of another edition.";
     UNKNOWN_ZIP = "HS0132" Error "ZIP code without a place":
@@ -172,12 +172,18 @@ rules! {
         "`in segment`, `entered segment` and `in stage` stand for criteria that are declared elsewhere. A stage also needs those in front of it. None can need itself, not even through others.";
     STAGE_PARAM = "HS0522" Error "stage with a parameter":
         "A stage is the same in every run, so it cannot depend on a parameter, not even through a define or a segment.";
+    NOT_A_STAGE = "HS0523" Error "not for the stages of a dataset":
+        "A file of the stages of a dataset holds stages, and the value sets and defines that they use. Whoever uses a stage cannot give its parameters, and does not see its segments.";
+    NO_STAGE = "HS0524" Error "no stage for the dataset":
+        "A file of the stages of a dataset declares at least one. To return to the stages that are built in, `hyperseg stages reset`.";
     UNREADABLE_FILE = "HS0531" Error "file that cannot be read":
         "A file is named relative to the folder of the segment file. It is CSV in UTF-8, of at most 64 MiB and 1,000,000 rows. A segment from standard input has no folder, so it can name none.";
     BAD_FILE = "HS0532" Error "file that holds something else":
         "A file of codes has the headers `system` and `code`, and may have `under`, `exclude` and `display`. A file of values has a column that is called like the field, or just one column. Every value must be one that the field can have: a ZIP code has five digits, and spreadsheets like to drop the zeros in front. Findings tell the line and never what stands on it.";
     NO_ANSWER = "HS0533" Error "lookup that cannot be had":
-        "The segment refers to something that lies in the dataset, and that could not be read: no dataset was named, or what is stored is damaged.";
+        "The segment refers to something that lies in the dataset, and that could not be read: no dataset was named, it does not open with the keys at hand, or what is stored has a form of another version.";
+    DAMAGED = "HS0534" Error "stored lookup that is damaged":
+        "What the segment refers to is stored in the dataset and is not what was written: damaged, changed or missing. Nothing is taken in its place; `hyperseg verify` says what else is damaged, and a backup has it.";
     REPEATED_SEGMENT = "HS0551" Error "segment twice in a portfolio":
         "A contact goes to the first segment of a portfolio that takes it, so that a segment has one place in it. It may stand in several portfolios.";
     PORTFOLIO_SIZE = "HS0552" Error "portfolio with too few or too many segments":

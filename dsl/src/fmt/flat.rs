@@ -116,7 +116,7 @@ fn sample(percent: &Number, seed: &Text) -> String {
 
 /// A number that contacts are ordered by.
 pub(super) fn amount(of: &OrderBy, lists: Lists) -> String {
-    match &of.kind {
+    let number = match &of.kind {
         OrderKind::Field(field) => field.name.clone(),
         OrderKind::Age(unit) => age_head(*unit, None),
         OrderKind::Measure { measure, selector, windows } => {
@@ -125,6 +125,10 @@ pub(super) fn amount(of: &OrderBy, lists: Lists) -> String {
         OrderKind::One { which, selector: of, field } => {
             format!("{} {}.{}", which.word(), selector(of, lists), field.name)
         }
+    };
+    match &of.unit {
+        Some(unit) => format!("{number} {}", quote(&unit.text)),
+        None => number,
     }
 }
 

@@ -12,15 +12,13 @@ const AGES: [(&str, AgeUnit); 2] = [("years", AgeUnit::Years), ("months", AgeUni
 
 /// An amount as JSON.
 pub(super) fn amount_of(amount: &OrderBy) -> Json {
-    match &amount.kind {
-        OrderKind::Field(field) => Json::object([("field", Json::text(&field.name))]),
+    let mut fields = match &amount.kind {
+        OrderKind::Field(field) => vec![("field", Json::text(&field.name))],
         OrderKind::Age(unit) => {
             let name = AGES.iter().find(|(_, known)| known == unit).map_or("years", |(name, _)| *name);
-            Json::object([("age", Json::text(name))])
+            vec![("age", Json::text(name))]
         }
-        OrderKind::Measure { measure, selector, windows } => {
-            Json::object(fields_of_measure(measure, selector, windows))
-        }
+        OrderKind::Measure { measure, selector, windows } => fields_of_measure(measure, selector, windows),
         OrderKind::One { which, selector, field } => {
             let records = selector_of(selector, &[]);
             let mut fields = match which {
@@ -32,9 +30,11 @@ pub(super) fn amount_of(amount: &OrderBy) -> Json {
                 }
             };
             fields.push(("field", Json::text(&field.name)));
-            Json::object(fields)
+            fields
         }
-    }
+    };
+    fields.extend(amount.unit.as_ref().map(|unit| ("unit", Json::text(&unit.text))));
+    Json::object(fields)
 }
 
 impl Reader {
@@ -65,7 +65,12 @@ impl Reader {
                 return None;
             }
         };
+        let unit = fields.take("unit").map(|unit| self.text(unit, "a unit"));
         fields.finish(self);
-        kind.map(|kind| OrderBy { kind, span: json.span })
+        let unit = match unit {
+            Some(unit) => Some(unit?),
+            None => None,
+        };
+        kind.map(|kind| OrderBy { kind, unit, span: json.span })
     }
 }

@@ -8,6 +8,7 @@
 mod codes;
 mod hierarchy;
 mod places;
+mod stages;
 mod table;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ pub(crate) use codes::from_csv;
 pub use codes::{CodeRow, StoredCodes};
 pub use hierarchy::{Hierarchy, HierarchyBuilder};
 pub use places::{EARTH_RADIUS_KM, Places, distance_km};
+pub use stages::StoredStages;
+pub(crate) use stages::WithoutFiles;
 pub(crate) use table::{Problem, values};
 
 use crate::schema::{CodeSystem, Schema};
@@ -63,6 +66,12 @@ pub trait Lookups {
     /// # Errors
     /// It cannot be had.
     fn places(&self) -> Result<Option<Arc<Places>>, Refusal>;
+
+    /// The dataset's own stages; none when those that are built in are in force.
+    ///
+    /// # Errors
+    /// They cannot be had.
+    fn stages(&self) -> Result<Option<Arc<StoredStages>>, Refusal>;
 }
 
 /// Why a lookup has no answer. Nothing of a file's contents may stand in it.
@@ -72,19 +81,27 @@ pub struct Refusal {
     pub what: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// What is stored is not what was written: nothing else may be taken in its place, and no correction of the text helps.
+    pub damaged: bool,
 }
 
 impl Refusal {
     /// Without advice.
     #[must_use]
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), help: None }
+        Self { what: what.into(), help: None, damaged: false }
     }
 
     /// With advice.
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
+    }
+
+    /// Of something that is stored and not what was written.
+    #[must_use]
+    pub fn damaged(what: impl Into<String>) -> Self {
+        Self { damaged: true, ..Self::new(what) }
     }
 }
 
@@ -134,6 +151,10 @@ impl Lookups for Nothing {
     fn places(&self) -> Result<Option<Arc<Places>>, Refusal> {
         Ok(None)
     }
+
+    fn stages(&self) -> Result<Option<Arc<StoredStages>>, Refusal> {
+        Ok(None)
+    }
 }
 
 /// Lookups whose contents the caller holds.
@@ -147,6 +168,8 @@ pub struct InMemory {
     pub hierarchies: BTreeMap<CodeSystem, Arc<Hierarchy>>,
     /// Where ZIP codes lie.
     pub places: Option<Arc<Places>>,
+    /// The dataset's own stages.
+    pub stages: Option<Arc<StoredStages>>,
 }
 
 impl Lookups for InMemory {
@@ -169,6 +192,10 @@ impl Lookups for InMemory {
     fn places(&self) -> Result<Option<Arc<Places>>, Refusal> {
         Ok(self.places.clone())
     }
+
+    fn stages(&self) -> Result<Option<Arc<StoredStages>>, Refusal> {
+        Ok(self.stages.clone())
+    }
 }
 
 /// What a source of a segment is.
@@ -183,6 +210,8 @@ pub enum PinKind {
     Hierarchy,
     /// Where ZIP codes lie.
     Zip,
+    /// The dataset's own stages.
+    Stages,
 }
 
 impl PinKind {
@@ -194,6 +223,7 @@ impl PinKind {
             Self::Valueset => "valueset",
             Self::Hierarchy => "hierarchy",
             Self::Zip => "zip",
+            Self::Stages => "stages",
         }
     }
 }
@@ -204,7 +234,7 @@ impl PinKind {
 pub struct Pin {
     /// What it is.
     pub kind: PinKind,
-    /// What it is called: name of the file or value set, code system, `centroids`.
+    /// What it is called: name of the file or value set, code system, `centroids`, `journey`.
     pub name: String,
     /// SHA-256 in hexadecimal.
     pub sha256: String,

@@ -1,9 +1,9 @@
-//! Numbers that contacts are ordered by: `income`, `age`, `count(email_click) in last 90 days`, `latest lab.value`.
+//! Numbers that contacts are ordered by: `income`, `age`, `count(email_click) in last 90 days`, `latest lab.value "mg/dL"`.
 
 use nom::branch::alt;
 
 use super::Parser;
-use super::leaf::{aggregate, ident, sign, word, words};
+use super::leaf::{aggregate, ident, sign, text, word, words};
 use crate::ast::{OrderBy, OrderKind};
 use crate::segment::{AgeUnit, Which};
 
@@ -34,6 +34,7 @@ impl Parser<'_> {
             self.unexpected_help("a number that contacts are ordered by", Some(example.to_owned()));
             return None;
         };
-        Some(OrderBy { kind, span: self.span_from(start) })
+        let unit = self.take(text);
+        Some(OrderBy { kind, unit, span: self.span_from(start) })
     }
 }

@@ -92,16 +92,6 @@ impl<'a> Resolver<'a> {
 
     /// Reports a window in hours, or one that looks ahead.
     fn past_days(&mut self, window: &Window, what: &str, span: Span) -> Option<()> {
-        if window.anchors().iter().any(|anchor| anchor.field().is_some()) {
-            let message = format!(
-                "{what} in a window that counts from a date of the contact is not available in this version"
-            );
-            self.report(
-                Diagnostic::new(&codes::NOT_AVAILABLE, span, message)
-                    .help("write a date, or `in last 12 months`"),
-            );
-            return None;
-        }
         let message = match window {
             Window::InNext(_) | Window::After(_) | Window::Calendar(Turn::Next, _) => {
                 format!("{what} goes up to today; what lies ahead is not known yet")

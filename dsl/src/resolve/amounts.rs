@@ -10,28 +10,31 @@ use crate::segment::{Amount, Counted, Selector, Window};
 impl<'a> Resolver<'a> {
     /// An amount; `None` after an error.
     pub(super) fn order_amount(&mut self, written: &'a ast::OrderBy) -> Option<Amount> {
-        let span = written.span;
+        let (span, unit) = (written.span, written.unit.as_ref());
         match &written.kind {
             OrderKind::Field(name) => {
+                self.no_unit(unit, &format!("`{}`", name.name));
                 let fields = &self.schema.contact;
                 let field = self.field(Scope::Contact, name)?;
                 let ty = self.orderable(field, fields, name.span)?;
                 self.one_test(span)?;
                 Some(Amount::Field { field: field.name.clone(), ty })
             }
-            OrderKind::Age(unit) => {
+            OrderKind::Age(of) => {
+                self.no_unit(unit, "`age`");
                 self.one_test(span)?;
-                Some(Amount::Age(*unit))
+                Some(Amount::Age(*of))
             }
             OrderKind::Measure { measure, selector, windows } => {
-                self.amount_of_records(measure, selector, windows, span)
+                self.amount_of_records(measure, selector, windows, written)
             }
             OrderKind::One { which, selector, field: name } => {
-                let typed = self.selector(selector, span).and_then(|typed| self.for_all(typed, span));
+                let typed = self.selector(selector, span);
                 // The kind is looked up again so that the field is checked even when the selector has an error.
                 let (kind, field) = self.own_field(selector, name)?;
                 let ty = self.orderable(field, &kind.fields, name.span)?;
-                Some(Amount::One { which: *which, selector: typed?, field: field.name.clone(), ty })
+                let unit = self.unit_behind(unit, kind, field, typed.as_ref())?;
+                Some(Amount::One { which: *which, selector: typed?, field: field.name.clone(), ty, unit })
             }
         }
     }
@@ -41,10 +44,14 @@ impl<'a> Resolver<'a> {
         measure: &'a Measure,
         selector: &'a ast::Selector,
         windows: &'a [ast::Window],
-        span: Span,
+        written: &'a ast::OrderBy,
     ) -> Option<Amount> {
+        let (span, unit) = (written.span, written.unit.as_ref());
         let typed = self.selector(selector, span);
         let more: Vec<Option<Window>> = windows.iter().map(|window| self.window(window, false)).collect();
+        if let Measure::Records | Measure::Days | Measure::Distinct(_) = measure {
+            self.no_unit(unit, "a count");
+        }
         let made: Made = match measure {
             Measure::Records => Some(count_of(Counted::Records)),
             Measure::Days => Some(count_of(Counted::Days)),
@@ -54,8 +61,9 @@ impl<'a> Resolver<'a> {
             }),
             Measure::Values(function, name) => self.own_field(selector, name).and_then(|(kind, field)| {
                 let ty = self.addable(*function, kind, field, name.span)?;
+                let unit = self.unit_behind(unit, kind, field, typed.as_ref())?;
                 let (function, field) = (*function, field.name.clone());
-                let made = move |selector| Amount::Aggregate { function, selector, field, ty };
+                let made = move |selector| Amount::Aggregate { function, selector, field, ty, unit };
                 Some(Box::new(made) as Box<dyn FnOnce(Selector) -> Amount>)
             }),
         };
@@ -67,17 +75,7 @@ impl<'a> Resolver<'a> {
                 lints::windows(&typed.windows, span, &mut self.findings);
             }
         }
-        self.for_all(typed, span).map(made)
-    }
-
-    /// A selector that counts from no date of the contact; reports another.
-    fn for_all(&mut self, selector: Selector, span: Span) -> Option<Selector> {
-        let Some(date) = selector.date_of_contact() else { return Some(selector) };
-        let message =
-            format!("an order by a number that counts from `{date}` is not available in this version");
-        let finding = Diagnostic::new(&codes::NOT_AVAILABLE, span, message);
-        self.report(finding.help("windows that are the same for all contacts are: `in last 1 year`"));
-        None
+        Some(made(typed))
     }
 
     /// The type of a field that contacts can be ordered by; reports another and says which fields do.

@@ -20,7 +20,8 @@ impl<'a> Resolver<'a> {
 
     /// Reports a lookup that gave no answer.
     pub(super) fn refused(&mut self, what: &str, refusal: &Refusal, span: Span) {
-        let finding = Diagnostic::new(&codes::NO_ANSWER, span, format!("{what}: {}", refusal.what));
+        let rule = if refusal.damaged { &codes::DAMAGED } else { &codes::NO_ANSWER };
+        let finding = Diagnostic::new(rule, span, format!("{what}: {}", refusal.what));
         self.report(finding.help_opt(refusal.help.clone()));
     }
 

@@ -47,6 +47,7 @@ use crate::diagnostic::Diagnostic;
 use crate::lookups::{Known, Lookups, Pin, Refusal};
 use crate::schema::{RecordKind, Schema};
 use crate::segment::{CodeSet, Criteria, Param, Segment, Stage};
+use crate::stages::Stages;
 
 use body::Body;
 pub(crate) use body::{Size, Uses};
@@ -101,6 +102,7 @@ pub(crate) fn resolve(file: &ast::File, known: Known<'_>, complete: bool) -> Res
         defines: BTreeMap::new(),
         segments: BTreeMap::new(),
         stages: BTreeMap::new(),
+        stages_outside: None,
         body: Body::default(),
         units: Vec::new(),
         errors: 0,
@@ -182,6 +184,8 @@ struct Resolver<'a> {
     /// Of several segments with one name the first.
     segments: BTreeMap<&'a str, State<Whole>>,
     stages: BTreeMap<&'a str, State<Defined>>,
+    /// Those that hold where the file has none, once they were asked for.
+    stages_outside: Option<Result<Arc<Stages>, Refusal>>,
     /// The declaration whose criteria are being resolved.
     body: Body,
     /// Units that were written, and where, until the records are known whose values they are for.

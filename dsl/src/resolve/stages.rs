@@ -1,9 +1,12 @@
 //! Stages: each stands for its criteria, without those who are in a stage in front of it.
 
+use std::sync::Arc;
+
 use super::body::{Size, Uses};
 use super::{DEPTH_MAX, Defined, Resolver, State};
 use crate::ast::{self, Ident, Span};
 use crate::diagnostic::{Diagnostic, codes};
+use crate::lookups::{Known, Refusal};
 use crate::segment::{Asks, ContactTest, Criteria, Logic, Reference, Stage};
 use crate::stages::Stages;
 use crate::suggest;
@@ -100,28 +103,42 @@ impl<'a> Resolver<'a> {
     }
 
     fn outside_up_to(&mut self, name: &Ident) -> Option<Vec<Defined>> {
-        let Some(stages) = Stages::built_in(self.schema) else {
-            let message = "the stages that are built in ask for what this schema does not have";
-            let finding = Diagnostic::new(&codes::UNKNOWN_STAGE, name.span, message);
-            self.report(
-                finding.help("declare stages in the file: `stage active = has visit in last 1 year`"),
-            );
-            return None;
+        let stages = match self.outside() {
+            Ok(stages) => stages,
+            Err(refusal) => {
+                self.refused(&format!("stage `{}`", crate::lex::short(&name.name)), &refusal, name.span);
+                return None;
+            }
         };
         let names = || stages.list().iter().map(|stage| stage.name.as_str());
         let Some(last) = names().position(|known| known == name.name) else {
             self.unknown_stage(name, "stages", names());
             return None;
         };
-        let uses = Uses { stages_outside: Some(stages.canonical().to_owned()), ..Uses::default() };
+        let uses = Uses {
+            stages_outside: Some(stages.canonical().to_owned()),
+            pins: stages.pins().clone(),
+            ..Uses::default()
+        };
         let of_stage =
             |(stage, size): (&Stage, _)| Defined { criteria: stage.test.clone(), uses: uses.clone(), size };
         Some(stages.list().iter().zip(stages.sizes()).take(last + 1).map(of_stage).collect())
     }
 
+    /// The stages that hold where the file declares none.
+    fn outside(&mut self) -> Result<Arc<Stages>, Refusal> {
+        let known = Known::new(self.schema, self.lookups);
+        let find = || Stages::outside(known).map(Arc::new);
+        self.stages_outside.get_or_insert_with(find).clone()
+    }
+
     fn unknown_stage<'n>(&mut self, name: &Ident, what: &str, names: impl Iterator<Item = &'n str> + Clone) {
         let message = format!("unknown stage `{}`", crate::lex::short(&name.name));
-        let help = suggest::help(&name.name, what, names);
+        let mut help = suggest::help(&name.name, what, names);
+        if !self.lookups.has_dataset() && self.declarations.stage_order.is_empty() {
+            let own = "for the stages of a dataset, name it with -d DIR";
+            help = Some(help.map_or_else(|| own.to_owned(), |help| format!("{help}; {own}")));
+        }
         self.report(Diagnostic::new(&codes::UNKNOWN_STAGE, name.span, message).help_opt(help));
     }
 }

@@ -3,10 +3,10 @@
 use super::field_test::leaf;
 use super::operands::a_type;
 use super::{Resolver, Scope};
-use crate::ast::{AttributeTest, NumberSet, Set, Span, Value, ValueKind};
+use crate::ast::{AttributeTest, NumberSet, Set, Span, Text, Value, ValueKind};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::schema::{Field, FieldType};
-use crate::segment::{CodeSet, FieldTest, Filter, Logic, NumberTest, Operand, Test};
+use crate::schema::{Field, FieldType, RecordKind};
+use crate::segment::{CodeSet, FieldTest, Filter, Logic, NumberTest, Operand, Selector, Test};
 use crate::units::{self, Unit};
 
 /// Units of one test: that of every value, or that of the last one for both ends of a range.
@@ -180,6 +180,36 @@ impl<'a> Resolver<'a> {
             self.units.push((span, text.to_owned()));
         }
         fine.then(|| Some(text.to_owned()))
+    }
+
+    /// Reports a unit behind a number that has none.
+    pub(super) fn no_unit(&mut self, unit: Option<&Text>, what: &str) {
+        if let Some(unit) = unit {
+            let finding = Diagnostic::new(&codes::WRONG_VALUE, unit.span, format!("{what} has no unit"));
+            self.report(finding.help("leave the text behind it out"));
+        }
+    }
+
+    /// The unit that stands behind a number made of values: `Some(None)` when none is written, `None` after a report.
+    pub(super) fn unit_behind(
+        &mut self,
+        unit: Option<&Text>,
+        kind: &'a RecordKind,
+        field: &Field,
+        selector: Option<&Selector>,
+    ) -> Option<Option<String>> {
+        let Some(unit) = unit else { return Some(None) };
+        self.beside_a_unit(Scope::Record(kind), field, unit.span)?;
+        if !self.known_unit(&unit.text, unit.span) {
+            return None;
+        }
+        let before = self.units.len();
+        self.units.push((unit.span, unit.text.clone()));
+        if let Some(selector) = selector {
+            self.units_of(before, &selector.filter);
+        }
+        self.units.truncate(before);
+        Some(Some(unit.text.clone()))
     }
 
     fn known_unit(&mut self, text: &str, span: Span) -> bool {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{AgeUnit, Aggregate, Counted, Selector, Which};
 use crate::schema::FieldType;
 
-/// A number of a contact. UNKNOWN where the text says so: then the contact has no amount.
+/// A number of a contact. UNKNOWN where the text says so, and for a contact without a date that it counts from: then
+/// the contact has no amount.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Amount {
@@ -36,6 +37,8 @@ pub enum Amount {
         field: String,
         /// Its type in the schema.
         ty: FieldType,
+        /// UCUM unit into which values are converted before anything is made of them.
+        unit: Option<String>,
     },
     /// The value that the latest or earliest selected record has. Of several records at the same effective and recorded
     /// time that value which comes first in the order that is asked for. UNKNOWN when none of them has a value that is
@@ -49,6 +52,8 @@ pub enum Amount {
         field: String,
         /// Its type in the schema.
         ty: FieldType,
+        /// UCUM unit into which the value is converted; one that cannot be is no number.
+        unit: Option<String>,
     },
 }
 

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContactTest, Duration, DurationUnit, FieldTest, Filter, Logic, Operand, Selector, Test, Window};
+use super::{
+    Amount, ContactTest, Duration, DurationUnit, FieldTest, Filter, Logic, Operand, Selector, Test, Window,
+};
 use crate::value::Day;
 
 /// A day. The lengths are added or taken away one after the other: months and longer clamped to the end of the month,
@@ -129,14 +131,44 @@ impl Window {
     }
 }
 
-impl Selector {
-    /// The first date of the contact from which it counts.
-    #[must_use]
-    pub fn date_of_contact(&self) -> Option<&str> {
-        let mut anchors = Vec::new();
-        of_selector(self, &mut anchors);
-        anchors.into_iter().find_map(Anchor::field)
+impl Amount {
+    /// From which records it is made; none of a contact field.
+    fn selector(&self) -> Option<&Selector> {
+        match self {
+            Self::Field { .. } | Self::Age(_) => None,
+            Self::Count { selector, .. } | Self::Aggregate { selector, .. } | Self::One { selector, .. } => {
+                Some(selector)
+            }
+        }
     }
+
+    /// The dates of the contact from which it counts, each once.
+    #[must_use]
+    pub fn dates_of_contact(&self) -> Vec<&str> {
+        let mut anchors = Vec::new();
+        if let Some(selector) = self.selector() {
+            of_selector(selector, &mut anchors);
+        }
+        fields_of(anchors)
+    }
+
+    /// Calls `take` with every day that it counts from.
+    pub fn each_anchor_mut(&mut self, take: &mut impl FnMut(&mut Anchor)) {
+        match self {
+            Self::Field { .. } | Self::Age(_) => {}
+            Self::Count { selector, .. } | Self::Aggregate { selector, .. } | Self::One { selector, .. } => {
+                each_of_selector(selector, take);
+            }
+        }
+    }
+}
+
+/// The dates of the contact among these, each once.
+fn fields_of(anchors: Vec<&Anchor>) -> Vec<&str> {
+    let mut fields: Vec<&str> = anchors.into_iter().filter_map(Anchor::field).collect();
+    fields.sort_unstable();
+    fields.dedup();
+    fields
 }
 
 impl ContactTest {
@@ -167,13 +199,10 @@ impl ContactTest {
             Self::Sequence(sequence) => {
                 sequence.selectors().for_each(|selector| of_selector(selector, &mut anchors));
             }
-            // Their own tests are UNKNOWN each by itself; windows of entry begin on one day, and amounts count from one, for all.
+            // Their own tests, and the amount of a rank, are UNKNOWN each by itself; windows of entry begin on one day for all.
             Self::Reference(_) | Self::Rank(_) | Self::Household(_) | Self::Sample(_) | Self::Near(_) => {}
         }
-        let mut fields: Vec<&str> = anchors.into_iter().filter_map(Anchor::field).collect();
-        fields.sort_unstable();
-        fields.dedup();
-        fields
+        fields_of(anchors)
     }
 
     /// Calls `take` with every day that it counts from, not with those of criteria under a name.

@@ -52,8 +52,13 @@ pub(super) fn aggregate(
 }
 
 /// The number that [`aggregate`] tests, for comparing contacts; `None` where it is not one number.
-pub(super) fn exact(function: Aggregate, records: &[&Record], field: &str) -> Option<Made> {
-    let (low, high, _) = made(function, records, field, None)?;
+pub(super) fn exact(
+    function: Aggregate,
+    records: &[&Record],
+    field: &str,
+    unit: Option<&str>,
+) -> Option<Made> {
+    let (low, high, _) = made(function, records, field, unit)?;
     (low.at == high.at && !low.open && !high.open).then_some(low.at)
 }
 

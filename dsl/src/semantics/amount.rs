@@ -3,12 +3,14 @@
 use std::cmp::Ordering;
 
 use super::aggregate::{self, Made};
+use super::anchor::anchored_amount;
 use super::field::value;
+use super::interval::reported;
 use super::time::value_day;
 use super::{Contact, Record, gate, record};
 use crate::clock::Clock;
 use crate::schema::{FieldType, Schema, format_money};
-use crate::segment::{Amount, Counted, Direction};
+use crate::segment::{Aggregate, Amount, Counted, Direction};
 use crate::value::{Value, day_from_epoch, days_since_epoch};
 
 /// The amount of a contact; `None` when it is UNKNOWN. `first` says which comes first where records tie.
@@ -19,7 +21,8 @@ pub(super) fn amount(
     schema: &Schema,
     clock: &Clock,
 ) -> Option<Made> {
-    match of {
+    let of = anchored_amount(of, contact, clock)?;
+    match of.as_ref() {
         Amount::Field { field, .. } => value(&contact.fields, field).and_then(|found| number(found, clock)),
         Amount::Age(unit) => {
             // One that can be several is no amount.
@@ -35,13 +38,14 @@ pub(super) fn amount(
             };
             i128::try_from(count).ok().map(Made::Whole)
         }
-        Amount::Aggregate { function, selector, field, .. } => {
-            aggregate::exact(*function, &record::selected(selector, contact, schema, clock), field)
+        Amount::Aggregate { function, selector, field, unit, .. } => {
+            let records = record::selected(selector, contact, schema, clock);
+            aggregate::exact(*function, &records, field, unit.as_deref())
         }
-        Amount::One { which, selector, field, .. } => {
+        Amount::One { which, selector, field, unit, .. } => {
             let records = record::selected(selector, contact, schema, clock);
             let last = record::chosen(*which, &records, clock);
-            let numbers = last.into_iter().filter_map(|record| exact(record, field, clock));
+            let numbers = last.into_iter().filter_map(|record| exact(record, field, unit.as_deref(), clock));
             numbers.reduce(|best, other| if order(&other, &best, first).is_lt() { other } else { best })
         }
     }
@@ -49,10 +53,18 @@ pub(super) fn amount(
 
 /// An amount for people.
 pub(super) fn in_words(of: &Amount, found: &Made) -> String {
+    let measured = |number: String, unit: &Option<String>| match unit {
+        Some(unit) => format!("{number} {unit}"),
+        None => number,
+    };
     let ty = match of {
-        Amount::Field { ty, .. } | Amount::One { ty, .. } => *ty,
-        Amount::Aggregate { function, ty, .. } => {
-            return aggregate::in_words(*function, *found, *ty);
+        Amount::Field { ty, .. } | Amount::One { ty, unit: None, .. } => *ty,
+        Amount::One { unit: Some(unit), .. } => {
+            let number = aggregate::in_words(Aggregate::Max, *found, FieldType::Number);
+            return format!("{number} {unit}");
+        }
+        Amount::Aggregate { function, ty, unit, .. } => {
+            return measured(aggregate::in_words(*function, *found, *ty), unit);
         }
         Amount::Age(_) | Amount::Count { .. } => FieldType::Int,
     };
@@ -78,8 +90,11 @@ pub(super) fn order(one: &Made, other: &Made, first: Direction) -> Ordering {
     }
 }
 
-/// A value of a record that is a number.
-fn exact(record: &Record, field: &str, clock: &Clock) -> Option<Made> {
+/// A value of a record that is a number, in a unit when one is asked for.
+fn exact(record: &Record, field: &str, unit: Option<&str>, clock: &Clock) -> Option<Made> {
+    if unit.is_some() {
+        return reported(&record.fields, field, unit)?.exact().map(Made::Real);
+    }
     if field == "value" && value(&record.fields, "comparator").is_some() {
         return None;
     }

@@ -6,7 +6,7 @@ use super::Contact;
 use super::field::value;
 use super::time::{operand_day, value_day};
 use crate::clock::Clock;
-use crate::segment::{Anchor, ContactTest, Operand, Start, shifted};
+use crate::segment::{Amount, Anchor, ContactTest, Operand, Start, shifted};
 use crate::value::{Day, Value};
 
 /// The test with the dates of the contact put in where it counts from them; `None`, which makes it UNKNOWN, when the
@@ -21,18 +21,37 @@ pub(super) fn anchored<'t>(
     }
     let mut test = test.clone();
     let mut all_known = true;
-    test.each_anchor_mut(&mut |anchor| {
-        if let Some(field) = anchor.field() {
-            match value(&contact.fields, field).and_then(|date| value_day(date, clock)) {
-                Some(day) => {
-                    let day = shifted(day, &anchor.shifts);
-                    *anchor = Anchor::date(Operand::Literal(Value::Date(day)));
-                }
-                None => all_known = false,
-            }
-        }
-    });
+    test.each_anchor_mut(&mut |anchor| all_known &= put_in(anchor, contact, clock));
     all_known.then_some(Cow::Owned(test))
+}
+
+/// An amount with the dates of the contact put in where it counts from them; `None`, which makes it UNKNOWN, when the
+/// contact lacks one.
+pub(super) fn anchored_amount<'a>(
+    amount: &'a Amount,
+    contact: &Contact,
+    clock: &Clock,
+) -> Option<Cow<'a, Amount>> {
+    if amount.dates_of_contact().is_empty() {
+        return Some(Cow::Borrowed(amount));
+    }
+    let mut amount = amount.clone();
+    let mut all_known = true;
+    amount.each_anchor_mut(&mut |anchor| all_known &= put_in(anchor, contact, clock));
+    all_known.then_some(Cow::Owned(amount))
+}
+
+/// Puts the date of the contact into an anchor that starts at one; says whether the contact has it.
+fn put_in(anchor: &mut Anchor, contact: &Contact, clock: &Clock) -> bool {
+    let Some(field) = anchor.field() else { return true };
+    match value(&contact.fields, field).and_then(|date| value_day(date, clock)) {
+        Some(day) => {
+            let day = shifted(day, &anchor.shifts);
+            *anchor = Anchor::date(Operand::Literal(Value::Date(day)));
+            true
+        }
+        None => false,
+    }
 }
 
 /// The day of an anchor that is none of the contact.

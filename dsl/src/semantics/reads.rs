@@ -161,6 +161,7 @@ impl Reads {
     }
 
     fn amount(&mut self, amount: &Amount, schema: &Schema) {
+        self.contact.extend(amount.dates_of_contact().into_iter().map(str::to_owned));
         match amount {
             Amount::Field { field, .. } => self.contact.extend([field.clone()]),
             Amount::Age(_) => self.contact.extend(["birth_date".to_owned(), "deceased_on".to_owned()]),
@@ -168,11 +169,12 @@ impl Reads {
                 Counted::Records | Counted::Days => self.selector(selector, &[], schema),
                 Counted::Distinct { field, .. } => self.selector(selector, &[field], schema),
             },
-            Amount::Aggregate { selector, field, .. } => {
-                self.selector(selector, &[field, "comparator"], schema);
-            }
-            Amount::One { selector, field, .. } => {
-                self.selector(selector, &[field, "comparator", "recorded_at"], schema);
+            Amount::Aggregate { selector, field, unit, .. } | Amount::One { selector, field, unit, .. } => {
+                let mut fields = vec![field.as_str(), "comparator", "recorded_at"];
+                if unit.is_some() {
+                    fields.extend(["unit", "code"]);
+                }
+                self.selector(selector, &fields, schema);
             }
         }
     }

@@ -338,7 +338,12 @@ pub const BAD: &[(&[&str], &str)] = &[
     (&["HS0301"], "segment s where birth_date < «gender»"),
     (&["HS0301"], "segment s where birth_date < «birth_date»"),
     // days to count from
-    (&["HS0207"], "segment s where everyone limit 5 by «count(visit since birth_date)» desc"),
+    (&["HS0301"], "segment s where everyone limit 5 by income «\"mg/dL\"» desc"),
+    (&["HS0301"], "segment s where top 5% by age «\"mg/dL\"»"),
+    (&["HS0301"], "segment s where top 5% by count(lab) «\"mg/dL\"»"),
+    (&["HS0301"], "segment s where top 5% by sum(bill.amount) in last 1 year «\"mg/dL\"»"),
+    (&["HS0407"], "segment s where everyone limit 5 by latest lab.value «\"mgs/dL\"» desc"),
+    (&["HS0408"], "segment s where top 5 by max(lab.value(code = LOINC:\"4548-4\")) «\"mg/dL\"»"),
     (&["HS0301"], "segment s where has visit since «enrolled»"),
     (&["HS0301"], "segment s where has visit since «recorded_at»"),
     (&["HS0301"], "segment s where has visit from «\"2026-01-01\"» to as_of"),

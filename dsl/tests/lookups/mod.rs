@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hyperseg_dsl::lookups::{Hierarchy, HierarchyBuilder, InMemory, Lookups, Places, Refusal, StoredCodes};
+use hyperseg_dsl::lookups::{
+    Hierarchy, HierarchyBuilder, InMemory, Lookups, Places, Refusal, StoredCodes, StoredStages,
+};
 use hyperseg_dsl::schema::CodeSystem;
 
 /// The files of this folder, a stored value set `statins`, a small hierarchy of SNOMED, places of five ZIP codes.
@@ -28,6 +30,7 @@ pub fn example() -> InMemory {
         )]),
         hierarchies: BTreeMap::from([(CodeSystem::Snomed, Arc::new(snomed(include_str!("snomed.csv"))))]),
         places: Some(Arc::new(Places::from_document(sorted(include_str!("places.csv"))).unwrap())),
+        stages: None,
     }
 }
 
@@ -52,28 +55,38 @@ fn sorted(text: &str) -> String {
 #[derive(Clone, Copy, Debug)]
 pub struct Refusing;
 
-fn refusal() -> Refusal {
-    Refusal::new("no dataset is named").help("name it with -d DIR")
+/// Lookups of a dataset that is damaged.
+#[derive(Clone, Copy, Debug)]
+pub struct Damaged;
+
+macro_rules! refuses {
+    ($lookups:ty, $refusal:expr) => {
+        impl Lookups for $lookups {
+            fn file(&self, _name: &str) -> Result<Arc<str>, Refusal> {
+                Err($refusal)
+            }
+
+            fn valueset(&self, _name: &str) -> Result<Option<Arc<StoredCodes>>, Refusal> {
+                Err($refusal)
+            }
+
+            fn valueset_names(&self) -> Vec<String> {
+                Vec::new()
+            }
+
+            fn hierarchy(&self, _system: CodeSystem) -> Result<Option<Arc<Hierarchy>>, Refusal> {
+                Err($refusal)
+            }
+
+            fn places(&self) -> Result<Option<Arc<Places>>, Refusal> {
+                Err($refusal)
+            }
+
+            fn stages(&self) -> Result<Option<Arc<StoredStages>>, Refusal> {
+                Err($refusal)
+            }
+        }
+    };
 }
-
-impl Lookups for Refusing {
-    fn file(&self, _name: &str) -> Result<Arc<str>, Refusal> {
-        Err(refusal())
-    }
-
-    fn valueset(&self, _name: &str) -> Result<Option<Arc<StoredCodes>>, Refusal> {
-        Err(refusal())
-    }
-
-    fn valueset_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn hierarchy(&self, _system: CodeSystem) -> Result<Option<Arc<Hierarchy>>, Refusal> {
-        Err(refusal())
-    }
-
-    fn places(&self) -> Result<Option<Arc<Places>>, Refusal> {
-        Err(refusal())
-    }
-}
+refuses!(Refusing, Refusal::new("no dataset is named").help("name it with -d DIR"));
+refuses!(Damaged, Refusal::damaged("the file is not what was written"));

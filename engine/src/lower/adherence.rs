@@ -1,7 +1,7 @@
 //! How long records last: days covered, without a gap, under observation.
 
-use datafusion::common::{Result, ScalarValue, exec_err};
-use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
+use datafusion::common::{Result, ScalarValue, exec_err, internal_datafusion_err};
+use datafusion::logical_expr::{Expr, LogicalPlan, Operator, binary_expr, col, lit, when};
 use hyperseg_dsl::segment::{Cmp, Duration, Observation, Selector, Window};
 use hyperseg_dsl::value::{Value, days_since_epoch};
 
@@ -9,6 +9,7 @@ use super::records::not_hidden;
 use super::sequences::reach;
 use super::time::stretch;
 use super::{Leaf, Lowering, node, relation};
+use crate::plan::amounts::{AmountsNode, Making};
 use crate::plan::ops::Operation;
 use crate::plan::ops::cover::{Cover, Covered};
 use crate::plan::ops::share::ShareTest;
@@ -25,9 +26,13 @@ impl Lowering<'_> {
         percent_millis: u32,
         of: &Leaf<'_>,
     ) -> Result<LogicalPlan> {
-        let (first, last) = self.days_of(std::slice::from_ref(window))?;
         let test = ShareTest { relation: relation(cmp), percent_millis, at_least: 0 };
-        self.covered(Covered::Share { first, last, test }, selector, of)
+        let windows = std::slice::from_ref(window);
+        if let Some(ends) = self.days_of_contact(windows)? {
+            return self.covered(Covered::ShareOfContact { test }, selector, ends.into(), of);
+        }
+        let (first, last) = self.days_of(windows)?;
+        self.covered(Covered::Share { first, last, test }, selector, Vec::new(), of)
     }
 
     /// `continuous selector gap D for D`.
@@ -39,12 +44,22 @@ impl Lowering<'_> {
         of: &Leaf<'_>,
     ) -> Result<LogicalPlan> {
         let (first, _) = self.days_of(&[Window::InLast(length)])?;
-        self.covered(Covered::Continuous { first, gap: reach(gap) }, selector, of)
+        self.covered(Covered::Continuous { first, gap: reach(gap) }, selector, Vec::new(), of)
     }
 
-    fn covered(&self, asked: Covered, selector: &Selector, of: &Leaf<'_>) -> Result<LogicalPlan> {
+    fn covered(
+        &self,
+        asked: Covered,
+        selector: &Selector,
+        ends: Vec<LogicalPlan>,
+        of: &Leaf<'_>,
+    ) -> Result<LogicalPlan> {
         let cover = Cover { zone: self.clock.zone, today: self.today(), asked };
-        self.record_leaf(Operation::DaysCovered(cover), selector, self.lasting(selector)?, of)
+        let (scan, filter) = self.selected(selector, of.dates)?;
+        let exprs = std::iter::once(filter).chain(self.lasting(selector)?).collect();
+        let label = of.label.map_or_else(|| selector.record.clone(), str::to_owned);
+        let inputs = std::iter::once(scan).chain(ends).collect();
+        Ok(node(Operation::DaysCovered(cover), label, exprs, inputs))
     }
 
     fn today(&self) -> i32 {
@@ -81,6 +96,40 @@ impl Lowering<'_> {
         Ok((first, last))
     }
 
+    /// The first and the last of the days that windows have in common, up to today, where they depend on the contact; `None`
+    /// where they do not. Whoever lacks a date that they count from has no such days.
+    fn days_of_contact(&self, windows: &[Window]) -> Result<Option<[LogicalPlan; 2]>> {
+        let anchors = windows.iter().flat_map(Window::anchors);
+        let dates: Vec<&str> = anchors.filter_map(|anchor| anchor.field()).collect();
+        let Some(first_date) = dates.first() else { return Ok(None) };
+        let field = self.schema().contact_field(first_date);
+        let class =
+            field.ok_or_else(|| internal_datafusion_err!("a date that the schema does not have"))?.class;
+        let place = self.place(Some(class));
+        let (mut first, mut last) = (None, Some(lit(self.today())));
+        for window in windows {
+            let (from, to) = match place.day_bounds(window)? {
+                Some(of_contact) => of_contact,
+                None => {
+                    let Some((from, to)) = stretch(window, &self.clock)?.day_bounds() else {
+                        return exec_err!("days in a window of hours");
+                    };
+                    let number = |day| lit(days_since_epoch(day));
+                    (from.map(number), to.map(number))
+                }
+            };
+            first = farther(first, from, Operator::GtEq)?;
+            last = farther(last, to, Operator::LtEq)?;
+        }
+        let number = |day: Option<Expr>| -> Result<LogicalPlan> {
+            let Some(day) = day else { return exec_err!("a window without a beginning") };
+            let input = self.tables.contact_scan(class, &dates)?.build()?;
+            let exprs = vec![lit(true), day];
+            Ok(AmountsNode { making: Making::Value, exprs, input, known: None }.into_plan())
+        };
+        Ok(Some([number(first)?, number(last)?]))
+    }
+
     /// `has selector while observed`: UNKNOWN rather than FALSE for those who were not.
     pub(super) fn observed(
         &self,
@@ -88,19 +137,31 @@ impl Lowering<'_> {
         by: &Observation,
         of: &Leaf<'_>,
     ) -> Result<LogicalPlan> {
-        let (first, last) = self.days_of(&selector.windows)?;
+        let ends = self.days_of_contact(&selector.windows)?;
+        let days = if ends.is_some() { None } else { Some(self.days_of(&selector.windows)?) };
         let mut inputs = Vec::with_capacity(1 + by.contacts.len());
         for (place, selector) in by.selectors().enumerate() {
             let (scan, filter) = self.selected(selector, &[])?;
             let columns: &[&str] = if place == 0 { &["at", "end", "ord"] } else { &["at", "ord"] };
             inputs.push(RowsNode::plan(filter, columns.iter().map(|&name| name.to_owned()).collect(), scan)?);
         }
+        inputs.extend(ends.into_iter().flatten());
         let zone = self.clock.zone;
-        let operation = Operation::NotObserved(Unobserved { zone, today: self.today(), first, last });
+        let operation = Operation::NotObserved(Unobserved { zone, today: self.today(), days });
         let unobserved = node(operation, "observation".to_owned(), Vec::new(), inputs);
         let own = Leaf { label: None, dates: of.dates };
         let has = self.record_leaf(Operation::HasRecord, selector, vec![], &own)?;
         let label = of.label.map_or_else(|| selector.record.clone(), str::to_owned);
         Ok(node(Operation::Or, label, Vec::new(), vec![has, unobserved]))
     }
+}
+
+/// Of two days the one that stands so to the other; null where one is.
+fn farther(one: Option<Expr>, other: Option<Expr>, stands: Operator) -> Result<Option<Expr>> {
+    let (one, other) = match (one, other) {
+        (Some(one), Some(other)) => (one, other),
+        (one, other) => return Ok(one.or(other)),
+    };
+    let wins = binary_expr(one.clone(), stands, other.clone());
+    Ok(Some(when(wins.clone(), one).when(!wins, other).end()?))
 }

@@ -6,6 +6,7 @@ use hyperseg_dsl::schema::{Class, Field, FieldType};
 use hyperseg_dsl::segment::{Aggregate, Amount, Counted, Direction, Rank, Segment};
 use hyperseg_dsl::semantics::Edge;
 
+use super::fields::reported;
 use super::{Lowering, node};
 use crate::functions::{age_number, known_day, local_day};
 use crate::plan::amounts::{AmountsNode, Making, real_of};
@@ -71,6 +72,8 @@ impl Lowering<'_> {
 
     /// A number for each contact.
     pub(super) fn amount(&self, amount: &Amount, first: Direction) -> Result<LogicalPlan> {
+        let dates = amount.dates_of_contact();
+        let dates = dates.as_slice();
         let (making, exprs, input) = match amount {
             Amount::Field { field, .. } => {
                 let field = self.contact_field(field)?;
@@ -83,7 +86,7 @@ impl Lowering<'_> {
                 (Making::Value, vec![lit(true), age], scan)
             }
             Amount::Count { counted, selector } => {
-                let (scan, filter) = self.selected(selector, &[])?;
+                let (scan, filter) = self.selected(selector, dates)?;
                 let zone = self.clock.zone;
                 let (making, value) = match counted {
                     Counted::Records => (Making::Count, None),
@@ -94,18 +97,21 @@ impl Lowering<'_> {
                 };
                 (making, std::iter::once(filter).chain(value).collect(), scan)
             }
-            Amount::Aggregate { function, selector, field, .. } => {
-                let (scan, filter) = self.selected(selector, &[])?;
-                let asked = self.measured(selector, field, None)?;
+            Amount::Aggregate { function, selector, field, unit, .. } => {
+                let (scan, filter) = self.selected(selector, dates)?;
+                let asked = self.measured(selector, field, unit.as_deref())?;
                 (Making::Measure(*function), std::iter::once(filter).chain(asked).collect(), scan)
             }
-            Amount::One { which, selector, field, .. } => {
-                let (scan, filter) = self.selected(selector, &[])?;
+            Amount::One { which, selector, field, unit, .. } => {
+                let (scan, filter) = self.selected(selector, dates)?;
                 let kind = self.kind(&selector.record)?;
                 let own = kind.field(field);
                 let own =
                     own.ok_or_else(|| internal_datafusion_err!("a field that the kind does not have"))?;
-                let mut value = self.number_of(own)?;
+                let mut value = match unit {
+                    Some(_) => reported(field, &kind.fields, unit.as_deref()).number(field),
+                    None => self.number_of(own)?,
+                };
                 if field == "value" && kind.field("comparator").is_some() {
                     // A result such as `<5.7` is no number.
                     value = when(col("comparator").is_null(), value).end()?;
@@ -115,7 +121,8 @@ impl Lowering<'_> {
                 (Making::Extreme { extreme, greatest }, vec![filter, value], scan)
             }
         };
-        Ok(AmountsNode { making, exprs, input }.into_plan())
+        let known = if dates.is_empty() { None } else { Some(self.days_known(dates)?) };
+        Ok(AmountsNode { making, exprs, input, known }.into_plan())
     }
 
     /// The value of a field as a number: dates and times as their local day, which dates that are not fully known do not have.

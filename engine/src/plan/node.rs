@@ -24,7 +24,7 @@ pub(crate) struct SetNode {
     pub(crate) label: String,
     /// Expressions over the first input.
     pub(crate) exprs: Vec<Expr>,
-    /// Inputs: a scan for leaves, rows for leaves with several, sets for the others.
+    /// Inputs: a scan for leaves, perhaps with numbers of contacts behind it, rows for leaves with several, sets for the others.
     pub(crate) inputs: Vec<LogicalPlan>,
 }
 
@@ -73,7 +73,7 @@ impl UserDefinedLogicalNodeCore for SetNode {
 
     /// Leaves need the columns their expressions and their fold name; nodes over sets or rows need whole ones.
     fn necessary_children_exprs(&self, _output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
-        let needed = |input: &LogicalPlan| -> Vec<usize> {
+        let needed = |(place, input): (usize, &LogicalPlan)| -> Vec<usize> {
             let schema = input.schema();
             let columns = self.operation.columns();
             if let Operation::Tails(asked) = &self.operation
@@ -82,7 +82,8 @@ impl UserDefinedLogicalNodeCore for SetNode {
                 let wanted = |name: &str| name == ORDINAL || asked.columns().contains(&name);
                 return (0..schema.fields().len()).filter(|&at| wanted(schema.field(at).name())).collect();
             }
-            if !self.operation.is_leaf() || self.operation.reads_rows() {
+            // What comes behind the scan of a leaf is needed whole, too.
+            if !self.operation.is_leaf() || self.operation.reads_rows() || place > 0 {
                 return (0..schema.fields().len()).collect();
             }
             let mut indices: Vec<usize> =
@@ -94,6 +95,6 @@ impl UserDefinedLogicalNodeCore for SetNode {
             indices.dedup();
             indices
         };
-        Some(self.inputs.iter().map(needed).collect())
+        Some(self.inputs.iter().enumerate().map(needed).collect())
     }
 }

@@ -88,7 +88,7 @@ impl ExtensionPlanner for SetPlanner {
             };
             return Ok(Some(Arc::new(scan.selecting(&filter, &rows.columns(), &[])?)));
         }
-        if let (Some(amounts), [scan], [logical]) =
+        if let (Some(amounts), [scan, known @ ..], [logical, ..]) =
             (node.as_any().downcast_ref::<AmountsNode>(), physical_inputs, logical_inputs)
         {
             let mut exprs = Vec::with_capacity(amounts.exprs.len());
@@ -97,7 +97,8 @@ impl ExtensionPlanner for SetPlanner {
             }
             let (scan, asked) = selecting(amounts.making.columns(), scan, &exprs)?;
             let shards = Arc::clone(&self.of.shards);
-            let plan = AmountsExec::try_new(amounts.making.clone(), asked, scan, shards)?;
+            let plan =
+                AmountsExec::try_new(amounts.making.clone(), asked, scan, known.first().cloned(), shards)?;
             return Ok(Some(Arc::new(plan)));
         }
         let Some(node) = node.as_any().downcast_ref::<SetNode>() else { return Ok(None) };
@@ -136,9 +137,9 @@ impl ExtensionPlanner for SetPlanner {
         }
         let (inputs, asked) = match physical_inputs {
             rows if node.operation.reads_rows() => (rows.to_vec(), Vec::new()),
-            [scan] => {
+            [scan, ends @ ..] if ends.is_empty() || node.operation.asks_for_ends() => {
                 let (scan, asked) = push_down(&node.operation, scan, &exprs)?;
-                (vec![scan], asked)
+                (std::iter::once(scan).chain(ends.iter().cloned()).collect(), asked)
             }
             _ => return internal_err!("{} over other than one scan", node.operation.name()),
         };

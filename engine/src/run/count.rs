@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::physical_plan::ExecutionPlan;
+use hyperseg_dsl::Stages;
 use hyperseg_dsl::segment::Stage;
 
 use super::Engine;
@@ -29,8 +30,10 @@ pub(super) async fn count(engine: &Engine, request: &Request) -> Result<CountRep
     Ok(report)
 }
 
-pub(super) async fn funnel(engine: &Engine, request: &Request, stages: &[Stage]) -> Result<FunnelReport> {
-    let planned = query::plan_by_stage(engine, request, Wanted::Numbers, stages).await?;
+pub(super) async fn funnel(engine: &Engine, request: &Request, by: Option<&Stages>) -> Result<FunnelReport> {
+    let stages = by.map(Stages::list).unwrap_or_default();
+    let mut planned = query::plan_by_stage(engine, request, Wanted::Numbers, stages).await?;
+    planned.names(by);
     let executed = planned.execute(engine, request, "funnel").await?;
     let mut report = funnel_report(&executed, request)?;
     report.stages = stages_report(&executed, stages, report.count.matched)?;

@@ -19,7 +19,7 @@ mod within;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
-use hyperseg_dsl::segment::Stage;
+use hyperseg_dsl::Stages;
 use hyperseg_storage::Dataset;
 use tokio::runtime::Runtime;
 
@@ -67,15 +67,16 @@ impl Engine {
     /// # Errors
     /// As [`Engine::count`].
     pub async fn funnel(&self, request: &Request) -> Result<FunnelReport> {
-        count::funnel(self, request, &[]).await
+        count::funnel(self, request, None).await
     }
 
-    /// The waterfall, and those who match by stage: each contact is in the first stage whose criteria are TRUE.
+    /// The waterfall, and those who match by stage: each contact is in the first stage whose criteria are TRUE. The audit
+    /// record names what the stages were closed against, too.
     ///
     /// # Errors
     /// As [`Engine::count`].
-    pub async fn funnel_by_stage(&self, request: &Request, stages: &[Stage]) -> Result<FunnelReport> {
-        count::funnel(self, request, stages).await
+    pub async fn funnel_by_stage(&self, request: &Request, stages: &Stages) -> Result<FunnelReport> {
+        count::funnel(self, request, Some(stages)).await
     }
 
     /// The plan of a run, or of a count when the segment lacks purpose or channel; executed when `analyze` is set.
@@ -125,7 +126,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::count`].
-    pub fn funnel_by_stage_blocking(&self, request: &Request, stages: &[Stage]) -> Result<FunnelReport> {
+    pub fn funnel_by_stage_blocking(&self, request: &Request, stages: &Stages) -> Result<FunnelReport> {
         self.block_on(self.funnel_by_stage(request, stages))
     }
 

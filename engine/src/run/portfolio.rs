@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use hyperseg_dsl::Stages;
 use hyperseg_dsl::segment::Stage;
 
 use super::count::{complete, count_report, funnel_report, plan_report, stages_report};
@@ -43,10 +44,12 @@ impl Engine {
     pub async fn funnel_portfolio(
         &self,
         request: &PortfolioRequest,
-        stages: &[Stage],
+        by: Option<&Stages>,
     ) -> Result<PortfolioReport<FunnelReport>> {
+        let stages = by.map(Stages::list).unwrap_or_default();
         let mut reports = Vec::new();
-        for (request, planned) in planned(self, request, Wanted::Numbers, stages).await? {
+        for (request, mut planned) in planned(self, request, Wanted::Numbers, stages).await? {
+            planned.names(by);
             let executed = planned.execute(self, &request, "funnel").await?;
             executed.planned.hand_over()?;
             let mut report = funnel_report(&executed, &request)?;
@@ -114,9 +117,9 @@ impl Engine {
     pub fn funnel_portfolio_blocking(
         &self,
         request: &PortfolioRequest,
-        stages: &[Stage],
+        by: Option<&Stages>,
     ) -> Result<PortfolioReport<FunnelReport>> {
-        self.block_on(self.funnel_portfolio(request, stages))
+        self.block_on(self.funnel_portfolio(request, by))
     }
 
     /// [`Engine::plan_portfolio`] for callers without an async runtime.

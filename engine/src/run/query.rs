@@ -12,6 +12,8 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, collect_partitioned};
 use futures::FutureExt;
+use hyperseg_dsl::Stages;
+use hyperseg_dsl::lookups::Pin;
 use hyperseg_dsl::schema::{Channel, Class, Purpose};
 use hyperseg_dsl::segment::{Segment, Stage};
 use hyperseg_storage::audit::{Intent, IntentBody};
@@ -56,6 +58,8 @@ pub(super) struct Planned {
     pub(super) description: String,
     /// The place of the segment, when a portfolio is solved.
     pub(super) within: Option<Within>,
+    /// What the segment was closed against, and whatever else is asked beside it.
+    pub(super) lookups: Vec<Pin>,
     scope: ScopeCell,
     state: SessionState,
 }
@@ -161,7 +165,8 @@ pub(super) async fn plan_within(
         None => (canonical_hash(request), hyperseg_dsl::describe(segment, snapshot.schema())),
         Some(within) => (within.sha256(), within.description(snapshot.schema())),
     };
-    Ok(Planned { snapshot, logical, physical, segment_sha256, description, within, scope, state })
+    let lookups = segment.pins.clone();
+    Ok(Planned { snapshot, logical, physical, segment_sha256, description, within, lookups, scope, state })
 }
 
 /// Fields of the list in order: id, address, output, each once.
@@ -206,6 +211,15 @@ fn list_columns(
 }
 
 impl Planned {
+    /// Names in the audit record what stages were closed against, too.
+    pub(super) fn names(&mut self, stages: Option<&Stages>) {
+        for pin in stages.into_iter().flat_map(Stages::pins) {
+            if !self.lookups.contains(pin) {
+                self.lookups.push(pin.clone());
+            }
+        }
+    }
+
     /// Columns that the plan unlocks, before any key is.
     pub(super) fn columns_to_unlock(&self) -> Vec<UnlockedColumn> {
         let mut files: BTreeMap<(String, Class, String), BTreeSet<FileId>> = BTreeMap::new();
@@ -384,7 +398,7 @@ fn intent_body(request: &Request, planned: &Planned, action: &'static str) -> In
         "segment": segment.name,
         "plan_sha256": sha256_hex(physical.as_bytes()),
         "now_micros": request.now_micros,
-        "lookups": segment.pins,
+        "lookups": planned.lookups,
     });
     if let (Some(within), Some(details)) = (&planned.within, details.as_object_mut()) {
         let place = serde_json::to_value(within.report()).unwrap_or_default();

@@ -246,8 +246,12 @@ pub fn compare(fixture: &Fixture, world: &World, segment: &Segment) -> Result<u6
     let request = request(bound, world.clock, world.now_micros);
     // Some are counted by stage, too.
     let stages = if segment.criteria.len() == 1 { Stages::built_in(&schema) } else { None };
+    let funnel = match &stages {
+        Some(stages) => fixture.engine.funnel_by_stage_blocking(&request, stages),
+        None => fixture.engine.funnel_blocking(&request),
+    };
     let stages = stages.map(|stages| stages.list().to_vec()).unwrap_or_default();
-    let funnel = match fixture.engine.funnel_by_stage_blocking(&request, &stages) {
+    let funnel = match funnel {
         Ok(funnel) => funnel,
         Err(error) => return Err(format!("the engine failed: {error}")),
     };

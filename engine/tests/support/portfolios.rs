@@ -48,7 +48,7 @@ pub fn compare_portfolio(
             _ => Err("a segment without a list takes contacts".to_owned()),
         };
     }
-    let funnel = engine.funnel_portfolio_blocking(&request, &[]);
+    let funnel = engine.funnel_portfolio_blocking(&request, None);
     let funnel = funnel.map_err(|error| format!("the funnel failed: {error}"))?;
     let mut lost = 0;
     for (place, report) in funnel.segments.iter().enumerate() {

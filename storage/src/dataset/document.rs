@@ -6,6 +6,7 @@
 //! sets, hierarchies, places), and **nothing about persons**: whoever opens the manifest opens them, and reading one
 //! leaves no audit record of its own; what a segment took from them is in that of its run.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 
@@ -42,11 +43,13 @@ pub enum DocumentKind {
     Hierarchy,
     /// Where ZIP codes lie; there is one.
     Zip,
+    /// The stages of the dataset's own; there is one.
+    Stages,
 }
 
 impl DocumentKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Valueset, Self::Hierarchy, Self::Zip];
+    pub const ALL: [Self; 4] = [Self::Valueset, Self::Hierarchy, Self::Zip, Self::Stages];
 
     /// Name, as JSON has it.
     #[must_use]
@@ -55,6 +58,7 @@ impl DocumentKind {
             Self::Valueset => "valueset",
             Self::Hierarchy => "hierarchy",
             Self::Zip => "zip",
+            Self::Stages => "stages",
         }
     }
 }
@@ -246,6 +250,41 @@ impl Dataset {
     }
 }
 
+/// What became of a document that was to be done without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RemovedDocument {
+    /// Whether a new generation was made; not when there was no such document.
+    pub changed: bool,
+    /// Generation that does without it.
+    pub generation: u64,
+}
+
+impl Dataset {
+    /// Does without a document from a new generation on, under an audit record; older generations keep it as long as they are
+    /// kept. Without such a document nothing is made.
+    ///
+    /// # Errors
+    /// Another writer is at work, or the disk fails.
+    pub fn remove_document(
+        &self,
+        kind: DocumentKind,
+        name: &str,
+        intent: IntentBody,
+    ) -> Result<RemovedDocument> {
+        let intent = self.audit()?.intent(intent)?;
+        let transaction = self.begin()?;
+        let removed = transaction.remove_document(kind, name);
+        let contents = removed.as_ref().map(|entry| entry.contents);
+        let changed = removed.is_some();
+        let generation =
+            if changed { transaction.commit(&intent)?.generation() } else { transaction.base().generation() };
+        intent.complete(json!({
+            "kind": kind.name(), "name": name, "removed": contents, "changed": changed, "generation": generation,
+        }))?;
+        Ok(RemovedDocument { changed, generation })
+    }
+}
+
 impl Snapshot {
     /// Sealed documents, by kind and name.
     #[must_use]
@@ -260,9 +299,16 @@ impl Snapshot {
     }
 }
 
-/// The documents of the next generation: those of the base with new ones in the place of their namesakes.
-pub(super) fn replaced(base: &[DocumentEntry], new: &[DocumentEntry]) -> Result<Vec<DocumentEntry>> {
-    let stays = |old: &&DocumentEntry| !new.iter().any(|new| (new.kind, &new.name) == (old.kind, &old.name));
+/// The documents of the next generation: those of the base without the removed ones, with new ones in the place of their
+/// namesakes.
+pub(super) fn replaced(
+    base: &[DocumentEntry],
+    new: &[DocumentEntry],
+    removed: &HashSet<DocumentId>,
+) -> Result<Vec<DocumentEntry>> {
+    let stays = |old: &&DocumentEntry| {
+        !removed.contains(&old.id) && !new.iter().any(|new| (new.kind, &new.name) == (old.kind, &old.name))
+    };
     let mut all: Vec<DocumentEntry> = base.iter().filter(stays).chain(new).cloned().collect();
     all.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     if all.len() > DOCUMENTS_MAX {

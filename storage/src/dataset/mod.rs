@@ -30,7 +30,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use document::{DOCUMENT_BYTES_MAX, DocumentEntry, DocumentKind, StoredDocument};
+pub use document::{DOCUMENT_BYTES_MAX, DocumentEntry, DocumentKind, RemovedDocument, StoredDocument};
 pub use entry::{ColumnEntry, FileEntry};
 pub(crate) use entry::{FooterEntry, Section, WrappedKey};
 pub use id::{DatasetId, DocumentId, FileId, TableId};

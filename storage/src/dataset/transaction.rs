@@ -59,6 +59,8 @@ struct State {
     /// Contacts, by shard and ordinal, that are forgotten.
     forgotten: Vec<(u32, u32)>,
     documents: Vec<DocumentEntry>,
+    /// Documents of the base that the next snapshot does without.
+    removed_documents: HashSet<DocumentId>,
     shards: Option<Vec<ShardInfo>>,
     consent_imported_micros: Option<i64>,
 }
@@ -231,6 +233,13 @@ impl Transaction {
         Ok(true)
     }
 
+    /// Does without the document of the base of this kind and name, and gives it; none when there is none.
+    pub fn remove_document(&self, kind: DocumentKind, name: &str) -> Option<DocumentEntry> {
+        let entry = self.base.document(kind, name)?.clone();
+        self.state().removed_documents.insert(entry.id);
+        Some(entry)
+    }
+
     /// Columns that a file of this table and class has.
     fn columns(&self, table: &TableId, class: Class) -> Result<SchemaRef> {
         let schema = self.base.schema();
@@ -382,7 +391,7 @@ impl Transaction {
             key_uses: self.dataset.keyring().uses(&base.key_uses),
             files,
             forgotten,
-            documents: document::replaced(&base.documents, &state.documents)?,
+            documents: document::replaced(&base.documents, &state.documents, &state.removed_documents)?,
         };
         check_shards(&next, base)?;
         Ok(next)

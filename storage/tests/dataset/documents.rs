@@ -169,3 +169,46 @@ fn a_dataset_without_the_directory_gets_it() {
     assert_eq!(store(&world, "a", "one"), (true, 3));
     assert!(world.dataset.backup(&world.dir.with_file_name("copy"), None, &|_| {}).is_ok());
 }
+
+#[test]
+fn what_is_done_without_stays_in_older_generations() {
+    let world = World::filled();
+    store(&world, "a", "one");
+    store(&world, "b", "two");
+    let remove = |name: &str| {
+        world
+            .dataset
+            .remove_document(KIND, name, IntentBody::new("reset"))
+            .map(|done| (done.changed, done.generation))
+    };
+    assert_eq!(remove("c").unwrap(), (false, 4), "nothing to do without");
+    assert_eq!(remove("a").unwrap(), (true, 5));
+    assert_eq!(remove("a").unwrap(), (false, 5));
+    let snapshot = world.dataset.snapshot().unwrap();
+    assert!(snapshot.document(KIND, "a").is_none() && snapshot.document(KIND, "b").is_some());
+    assert_eq!(contents(&world.dataset.at(4).unwrap(), "a"), "one");
+    assert!(world.dataset.at(4).unwrap().remove_document(KIND, "b", IntentBody::new("reset")).is_err());
+    assert!(world.dataset.verify(None, None, &|_| {}).unwrap().is_sound());
+
+    // Stored again, it is another document of the same name; collected, the old one goes.
+    assert_eq!(store(&world, "a", "one"), (true, 6));
+    world.dataset.remove_document(KIND, "a", IntentBody::new("reset")).unwrap();
+    let left = || fs::read_dir(world.dir.join("sealed")).unwrap().count();
+    assert_eq!(left(), 3);
+    world.dataset.collect(Keep { newest: 1, since_micros: i64::MAX }, false, None).unwrap();
+    assert_eq!(left(), 1, "only `b` is named by a generation that is kept");
+    assert!(world.reopen().unwrap().verify(None, None, &|_| {}).unwrap().is_sound());
+
+    // What is damaged can be done without, and every kind is handled alike.
+    for kind in DocumentKind::ALL {
+        let stored = world.dataset.store_document(kind, "x", b"contents", IntentBody::new("import")).unwrap();
+        let snapshot = world.dataset.snapshot().unwrap();
+        let entry = snapshot.document(kind, "x").unwrap();
+        assert_eq!((stored.changed, entry.contents), (true, stored.contents));
+        fs::write(world.dir.join(entry.file_name()), b"other").unwrap();
+        assert_eq!(world.dataset.document(entry).unwrap_err().kind(), ErrorKind::Integrity, "{kind}");
+        assert!(!world.dataset.verify(None, None, &|_| {}).unwrap().is_sound());
+        assert!(world.dataset.remove_document(kind, "x", IntentBody::new("reset")).unwrap().changed);
+        assert!(world.dataset.verify(None, None, &|_| {}).unwrap().is_sound(), "{kind}");
+    }
+}

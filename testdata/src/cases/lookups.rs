@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyperseg_dsl::lookups::{HierarchyBuilder, InMemory, Places, StoredCodes};
+use hyperseg_dsl::lookups::{HierarchyBuilder, InMemory, Places, StoredCodes, StoredStages};
 use hyperseg_dsl::schema::CodeSystem;
 
 use super::Problem;
@@ -16,6 +16,9 @@ pub(super) fn take(block: &Block, lookups: &mut InMemory) -> Result<bool, Proble
         ("zip", "") => {
             let text: String = lines(block).map(|(_, line)| format!("{line}\n")).collect();
             lookups.places = Some(Arc::new(Places::from_document(text).map_err(wrong)?));
+        }
+        ("stages", "") => {
+            lookups.stages = Some(Arc::new(StoredStages::new(block.text.as_str())));
         }
         ("file", name) if !name.is_empty() => {
             lookups.files.insert(name.to_owned(), block.text.as_str().into());

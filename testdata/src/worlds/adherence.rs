@@ -82,10 +82,6 @@ impl Maker<'_> {
         loop {
             let params = self.params.len();
             let window = self.window(false);
-            if window.anchors().iter().any(|anchor| anchor.field().is_some()) {
-                self.params.truncate(params);
-                continue;
-            }
             match window {
                 Window::InLast(_)
                 | Window::BetweenAgo(_, _)

@@ -3,10 +3,11 @@
 use hyperseg_dsl::schema::{Field, FieldType, RecordKind};
 use hyperseg_dsl::segment::{
     AgeUnit, Aggregate, Amount, ContactTest, Counted, Criteria, Direction, End, Limit, Logic, OnePer, Order,
-    Rank, Selector, Size, Which,
+    Rank, Size, Which,
 };
 
 use super::criteria::Maker;
+use super::palette;
 
 impl<'w> Maker<'w> {
     /// A limit that often cuts, over few contacts.
@@ -61,35 +62,31 @@ impl<'w> Maker<'w> {
                         Counted::Distinct { field: field.name.clone(), ty: field.ty }
                     }
                 };
-                let selector = self.for_all(kind);
+                let selector = self.selector_of(kind, 30);
                 Some(Amount::Count { counted, selector })
             }
             6..=7 => {
                 let (kind, field) =
                     self.field_of(|ty| matches!(ty, FieldType::Int | FieldType::Number | FieldType::Money))?;
                 let function = self.dice.pick(&Aggregate::ALL).copied()?;
-                let selector = self.for_all(kind);
-                Some(Amount::Aggregate { function, selector, field: field.name.clone(), ty: field.ty })
+                let selector = self.selector_of(kind, 30);
+                let unit = self.unit_of(kind, field);
+                Some(Amount::Aggregate { function, selector, field: field.name.clone(), ty: field.ty, unit })
             }
             _ => {
                 let (kind, field) = self.field_of(ordered)?;
                 let which = if self.dice.percent(60) { Which::Latest } else { Which::Earliest };
-                let selector = self.for_all(kind);
-                Some(Amount::One { which, selector, field: field.name.clone(), ty: field.ty })
+                let selector = self.selector_of(kind, 30);
+                let unit = self.unit_of(kind, field);
+                Some(Amount::One { which, selector, field: field.name.clone(), ty: field.ty, unit })
             }
         }
     }
 
-    /// A selector that counts from no date of the contact.
-    fn for_all(&mut self, kind: &RecordKind) -> Selector {
-        loop {
-            let params = self.params.len();
-            let selector = self.selector_of(kind, 30);
-            if selector.date_of_contact().is_none() {
-                return selector;
-            }
-            self.params.truncate(params);
-        }
+    /// A unit for a field that has one beside it, half of the time.
+    pub(super) fn unit_of(&mut self, kind: &RecordKind, field: &Field) -> Option<String> {
+        let has_unit = kind.field("unit").is_some() && field.ty == FieldType::Number;
+        (has_unit && self.dice.percent(50)).then(|| palette::unit(&mut self.dice))
     }
 
     /// A field of some of the types, of a kind that the world mostly has records of.

@@ -8,9 +8,9 @@ use std::fmt;
 
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{
-    AgeUnit, Aggregate, Anchor, Asks, ContactTest, Counted, Criteria, End, FieldTest, Filter, ListTest,
-    Logic, NumberTest, Operand, Past, Quantity, Relation, Segment, Selector, Sequence, Size, Start, Test,
-    TextOp, Turn, Which, Window,
+    AgeUnit, Aggregate, Amount, Anchor, Asks, ContactTest, Counted, Criteria, End, FieldTest, Filter,
+    ListTest, Logic, NumberTest, Operand, Past, Quantity, Relation, Segment, Selector, Sequence, Size, Start,
+    Test, TextOp, Turn, Which, Window,
 };
 use hyperseg_dsl::semantics::evaluate_all;
 
@@ -53,6 +53,7 @@ pub const OPERATORS: &[&str] = &[
     "day: shifted back",
     "day: shifted forward",
     "days covered",
+    "days of the contact covered",
     "earliest",
     "ends with",
     "entered segment",
@@ -89,6 +90,8 @@ pub const OPERATORS: &[&str] = &[
     "place",
     "range",
     "rank among",
+    "rank by a number from a date of the contact",
+    "rank in a unit",
     "same field",
     "sample",
     "sequence",
@@ -105,6 +108,7 @@ pub const OPERATORS: &[&str] = &[
     "unit",
     "was",
     "while observed",
+    "while observed from a date of the contact",
     "window: after",
     "window: before",
     "window: between ago",
@@ -289,10 +293,16 @@ impl Found {
             }
             ContactTest::Observed { selector, .. } => {
                 self.add("while observed");
+                if selector.windows.iter().any(of_contact) {
+                    self.add("while observed from a date of the contact");
+                }
                 self.selector(selector);
             }
             ContactTest::DaysCovered { selector, window, .. } => {
                 self.add("days covered");
+                if of_contact(window) {
+                    self.add("days of the contact covered");
+                }
                 self.window(window);
                 self.selector(selector);
             }
@@ -320,6 +330,14 @@ impl Found {
                     (End::Bottom, Size::Number(_)) => "bottom number",
                     (End::Bottom, Size::PercentMillis(_)) => "bottom percent",
                 });
+                if !rank.amount.dates_of_contact().is_empty() {
+                    self.add("rank by a number from a date of the contact");
+                }
+                if let Amount::Aggregate { unit: Some(_), .. } | Amount::One { unit: Some(_), .. } =
+                    rank.amount
+                {
+                    self.add("rank in a unit");
+                }
                 if let Some(among) = &rank.among {
                     self.add("rank among");
                     self.logic(among, &mut |found, test| found.contact_test(test));
@@ -496,4 +514,9 @@ impl Found {
             self.add(if shift.back { "day: shifted back" } else { "day: shifted forward" });
         }
     }
+}
+
+/// The window counts from a date of the contact.
+fn of_contact(window: &Window) -> bool {
+    window.anchors().iter().any(|anchor| anchor.field().is_some())
 }

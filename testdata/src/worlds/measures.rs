@@ -50,8 +50,7 @@ impl Maker<'_> {
         let Some(function) = self.dice.pick(&Aggregate::ALL).copied() else { return Logic::True };
         let selector = self.selector_of(kind, 30);
         let test = self.measured(function, kind, field);
-        let has_unit = kind.field("unit").is_some() && field.ty == FieldType::Number;
-        let unit = if has_unit && self.dice.percent(50) { Some(palette::unit(&mut self.dice)) } else { None };
+        let unit = self.unit_of(kind, field);
         let (field, ty) = (field.name.clone(), field.ty);
         Logic::Leaf(ContactTest::Aggregate { function, selector, field, ty, unit, test })
     }

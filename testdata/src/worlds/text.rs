@@ -254,11 +254,11 @@ impl Printer {
             Amount::Age(AgeUnit::Years) => "age".to_owned(),
             Amount::Age(AgeUnit::Months) => "age in months".to_owned(),
             Amount::Count { counted, selector } => format!("count({})", self.counted(counted, selector)),
-            Amount::Aggregate { function, selector, field, .. } => {
-                format!("{}({})", function.name(), self.field_of(selector, field))
+            Amount::Aggregate { function, selector, field, unit, .. } => {
+                format!("{}({}){}", function.name(), self.field_of(selector, field), in_unit(unit))
             }
-            Amount::One { which, selector, field, .. } => {
-                format!("{} {} .{field}", which.word(), self.selector(selector))
+            Amount::One { which, selector, field, unit, .. } => {
+                format!("{} {} .{field}{}", which.word(), self.selector(selector), in_unit(unit))
             }
         }
     }
@@ -574,4 +574,9 @@ fn csv_text(rows: &[BTreeMap<String, Value>]) -> String {
         let _ = writer.write_record(names.iter().map(cell));
     }
     writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+}
+
+/// The unit behind a number.
+fn in_unit(unit: &Option<String>) -> String {
+    unit.as_ref().map(|unit| format!(" {unit:?}")).unwrap_or_default()
 }

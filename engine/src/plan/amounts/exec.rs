@@ -17,7 +17,7 @@ use datafusion::physical_plan::{
 use super::fold::fold;
 use super::node::Making;
 use super::{Amounts, KEY_BYTES};
-use crate::plan::exec::ShardContext;
+use crate::plan::exec::{ShardContext, read_set};
 use crate::sets::Shards;
 
 /// Physical plan of amounts.
@@ -27,21 +27,26 @@ pub(crate) struct AmountsExec {
     /// Over the rows of the input, whose filter is in the scan.
     exprs: Vec<Arc<dyn PhysicalExpr>>,
     input: Arc<dyn ExecutionPlan>,
+    /// Who has an amount at all.
+    known: Option<Arc<dyn ExecutionPlan>>,
     shards: Arc<Shards>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl AmountsExec {
-    /// Amounts over a scan that selects the rows.
+    /// Amounts over a scan that selects the rows, of the contacts of a set when there is one.
     pub(crate) fn try_new(
         making: Making,
         exprs: Vec<Arc<dyn PhysicalExpr>>,
         input: Arc<dyn ExecutionPlan>,
+        known: Option<Arc<dyn ExecutionPlan>>,
         shards: Arc<Shards>,
     ) -> Result<Self> {
-        if input.properties().partitioning.partition_count() != shards.len() {
-            return internal_err!("amounts expect one partition per shard");
+        for input in std::iter::once(&input).chain(&known) {
+            if input.properties().partitioning.partition_count() != shards.len() {
+                return internal_err!("amounts expect one partition per shard");
+            }
         }
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new(Amounts::schema()),
@@ -50,13 +55,14 @@ impl AmountsExec {
             Boundedness::Bounded,
         ));
         let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self { making, exprs, input, shards, properties, metrics })
+        Ok(Self { making, exprs, input, known, shards, properties, metrics })
     }
 
     fn over(&self, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        let Some(input) = children.into_iter().next() else { return internal_err!("amounts without a scan") };
+        let mut children = children.into_iter();
+        let Some(input) = children.next() else { return internal_err!("amounts without a scan") };
         let (making, exprs) = (self.making.clone(), self.exprs.clone());
-        Ok(Arc::new(Self::try_new(making, exprs, input, Arc::clone(&self.shards))?))
+        Ok(Arc::new(Self::try_new(making, exprs, input, children.next(), Arc::clone(&self.shards))?))
     }
 }
 
@@ -76,11 +82,11 @@ impl ExecutionPlan for AmountsExec {
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
+        vec![false; 1 + usize::from(self.known.is_some())]
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
+        std::iter::once(&self.input).chain(&self.known).collect()
     }
 
     fn replace_children(
@@ -112,12 +118,17 @@ impl ExecutionPlan for AmountsExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let shard = ShardContext::of("AmountsExec", partition, &self.shards, &context, &self.metrics)?;
+        let known = self.known.as_ref().map(|known| known.execute(partition, Arc::clone(&context)));
+        let known = known.transpose()?;
         let input = self.input.execute(partition, context)?;
         let (making, exprs) = (self.making.clone(), self.exprs.clone());
         let answer = async move {
             // The keys twice: as they are, and as the row that carries them.
             shard.reservation.try_grow(shard.contacts * 2 * KEY_BYTES)?;
-            let amounts = fold(&making, &exprs, input, &shard).await?.present(&shard);
+            let mut amounts = fold(&making, &exprs, input, &shard).await?.present(&shard);
+            if let Some(known) = known {
+                amounts = amounts.of(&read_set(known, &shard).await?);
+            }
             amounts.to_batch(shard.shard)
         };
         let stream = futures::stream::once(answer);

@@ -70,6 +70,12 @@ impl Amounts {
         Self { known, ..self }
     }
 
+    /// Those of the contacts for whom the set is TRUE.
+    fn of(self, set: &ShardSet) -> Self {
+        let known = &self.known & set.certain();
+        Self { known, ..self }
+    }
+
     /// Schema of the row that carries them.
     pub(crate) fn schema() -> SchemaRef {
         Arc::clone(&SCHEMA)

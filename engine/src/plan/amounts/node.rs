@@ -52,6 +52,8 @@ pub(crate) struct AmountsNode {
     /// The filter of the rows first.
     pub(crate) exprs: Vec<Expr>,
     pub(crate) input: LogicalPlan,
+    /// Who has an amount at all: a set of contacts, everyone when there is none.
+    pub(crate) known: Option<LogicalPlan>,
 }
 
 impl AmountsNode {
@@ -74,7 +76,7 @@ impl UserDefinedLogicalNodeCore for AmountsNode {
     }
 
     fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.input]
+        std::iter::once(&self.input).chain(&self.known).collect()
     }
 
     fn schema(&self) -> &DFSchemaRef {
@@ -90,12 +92,13 @@ impl UserDefinedLogicalNodeCore for AmountsNode {
     }
 
     fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        let input = inputs.into_iter().next();
+        let mut inputs = inputs.into_iter();
+        let input = inputs.next();
         let input = input.ok_or_else(|| internal_datafusion_err!("amounts without their scan"))?;
-        Ok(Self { making: self.making.clone(), exprs, input })
+        Ok(Self { making: self.making.clone(), exprs, input, known: inputs.next() })
     }
 
-    /// The columns that the expressions and the making name.
+    /// The columns that the expressions and the making name; of the set all.
     fn necessary_children_exprs(&self, _output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
         let schema = self.input.schema();
         let columns = self.making.columns();
@@ -106,6 +109,7 @@ impl UserDefinedLogicalNodeCore for AmountsNode {
         }
         indices.sort_unstable();
         indices.dedup();
-        Some(vec![indices])
+        let known = self.known.iter().map(|known| (0..known.schema().fields().len()).collect());
+        Some(std::iter::once(indices).chain(known).collect())
     }
 }

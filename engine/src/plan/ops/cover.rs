@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::{Array, BooleanArray, BooleanBufferBuilder, Int32Array, Int64Array, RecordBatch};
 use async_trait::async_trait;
 use chrono_tz::Tz;
-use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use hyperseg_dsl::clock::Clock;
@@ -20,7 +20,7 @@ use super::per_contact::PerContact;
 use super::sequence::Reach;
 use super::sequence::calendar::Calendar;
 use super::share::{Counts, ShareTest};
-use super::single;
+use crate::plan::amounts::Amounts;
 use crate::plan::exec::{SetOperator, ShardContext, column};
 use crate::sets::ShardSet;
 
@@ -38,6 +38,8 @@ pub(crate) struct Cover {
 pub(crate) enum Covered {
     /// Their share of the days from the first to the last.
     Share { first: i32, last: i32, test: ShareTest },
+    /// Their share of the days from the first to the last of each contact, which two more inputs tell.
+    ShareOfContact { test: ShareTest },
     /// All days from the first to today, gaps of at most this length aside.
     Continuous { first: i32, gap: Reach },
 }
@@ -71,7 +73,13 @@ impl SetOperator for DaysCovered {
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
         let mut days = LocalDays::new(self.cover.zone);
         let mut calendar = Calendar::new(Clock { as_of_micros: 0, zone: self.cover.zone });
-        let records = PerContact::gather(single(inputs)?, shard, |batch| self.rows(batch, &mut days)).await?;
+        let mut inputs = inputs.into_iter();
+        let Some(rows) = inputs.next() else { return internal_err!("days covered by no records") };
+        let records = PerContact::gather(rows, shard, |batch| self.rows(batch, &mut days)).await?;
+        if let Covered::ShareOfContact { test } = self.cover.asked {
+            let ends = Ends::read(inputs, shard).await?;
+            return Ok(shares(test, &records, &ends, shard.contacts));
+        }
         let nobody = self.answer(&mut Vec::new(), &mut calendar);
         let (mut certain, mut possible) =
             (BooleanBufferBuilder::new(shard.contacts), BooleanBufferBuilder::new(shard.contacts));
@@ -125,22 +133,9 @@ impl DaysCovered {
     fn answer(&self, lasting: &mut [Lasting], calendar: &mut Calendar) -> (bool, bool) {
         lasting.sort_unstable_by_key(|lasting| lasting.from);
         match self.cover.asked {
-            Covered::Share { first, last, test } => {
-                let days = |until: fn(&Lasting) -> i32| {
-                    let (mut days, mut next) = (0_u32, first);
-                    for one in lasting.iter() {
-                        let (from, to) = (one.from.max(next), until(one).min(last));
-                        if from <= to {
-                            days = days.saturating_add(from.abs_diff(to)).saturating_add(1);
-                            next = to.saturating_add(1);
-                        }
-                    }
-                    days
-                };
-                let all = if first <= last { first.abs_diff(last).saturating_add(1) } else { 0 };
-                let certain = days(|lasting| lasting.surely);
-                test.of(Counts { all, certain, possible: days(|lasting| lasting.perhaps) })
-            }
+            Covered::Share { first, last, test } => share(test, (first, last), lasting),
+            // Of nobody in particular nothing is known.
+            Covered::ShareOfContact { .. } => (false, true),
             Covered::Continuous { first, gap } => {
                 let today = self.cover.today;
                 let mut whole = |until: fn(&Lasting) -> i32| {
@@ -150,6 +145,78 @@ impl DaysCovered {
                 (whole(|lasting| lasting.surely), whole(|lasting| lasting.perhaps))
             }
         }
+    }
+}
+
+/// Whether the share of the days from the first to the last on which records last, which stand in order, holds certainly, and
+/// possibly.
+fn share(test: ShareTest, (first, last): (i32, i32), lasting: &[Lasting]) -> (bool, bool) {
+    let days = |until: fn(&Lasting) -> i32| {
+        let (mut days, mut next) = (0_u32, first);
+        for one in lasting {
+            let (from, to) = (one.from.max(next), until(one).min(last));
+            if from <= to {
+                days = days.saturating_add(from.abs_diff(to)).saturating_add(1);
+                next = to.saturating_add(1);
+            }
+        }
+        days
+    };
+    let all = if first <= last { first.abs_diff(last).saturating_add(1) } else { 0 };
+    let certain = days(|lasting| lasting.surely);
+    test.of(Counts { all, certain, possible: days(|lasting| lasting.perhaps) })
+}
+
+/// The same of every contact, over days of its own; UNKNOWN without such days.
+fn shares(test: ShareTest, records: &PerContact<Lasting>, ends: &Ends, contacts: usize) -> ShardSet {
+    let (mut certain, mut possible) =
+        (BooleanBufferBuilder::new(contacts), BooleanBufferBuilder::new(contacts));
+    for ordinal in 0..contacts {
+        let days = ends.of(ordinal);
+        let (is_certain, is_possible) = days.map_or((false, true), |days| share(test, days, &[]));
+        certain.append(is_certain);
+        possible.append(is_possible);
+    }
+    let mut own = Vec::new();
+    for (ordinal, rows) in records.contacts() {
+        let Some(days) = ends.of(ordinal as usize) else { continue };
+        own.clear();
+        own.extend(rows.iter().map(|(_, lasting)| *lasting));
+        own.sort_unstable_by_key(|lasting| lasting.from);
+        let (is_certain, is_possible) = share(test, days, &own);
+        certain.set_bit(ordinal as usize, is_certain);
+        possible.set_bit(ordinal as usize, is_possible);
+    }
+    ShardSet::new(certain.finish(), possible.finish())
+}
+
+/// The first and the last day of a window that depends on the contact.
+pub(super) struct Ends {
+    first: Amounts,
+    last: Amounts,
+}
+
+impl Ends {
+    /// From the two inputs that tell them.
+    pub(super) async fn read(
+        mut inputs: impl Iterator<Item = SendableRecordBatchStream>,
+        shard: &ShardContext,
+    ) -> Result<Self> {
+        let (Some(first), Some(last)) = (inputs.next(), inputs.next()) else {
+            return internal_err!("days of a contact without their ends");
+        };
+        shard.reservation.try_grow(shard.contacts * 2 * size_of::<i128>())?;
+        let (number, contacts) = (shard.shard as usize, shard.contacts);
+        Ok(Self {
+            first: Amounts::read(first, number, contacts).await?,
+            last: Amounts::read(last, number, contacts).await?,
+        })
+    }
+
+    /// Of a contact; `None` for one without a date that they count from.
+    pub(super) fn of(&self, ordinal: usize) -> Option<(i32, i32)> {
+        let day = |amounts: &Amounts| amounts.key(ordinal).and_then(|day| i32::try_from(day).ok());
+        day(&self.first).zip(day(&self.last))
     }
 }
 

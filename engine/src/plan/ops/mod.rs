@@ -38,7 +38,7 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use hyperseg_dsl::segment::Aggregate;
 
 use self::consent::Consent;
-use self::cover::Cover;
+use self::cover::{Cover, Covered};
 use self::distinct::Sameness;
 use self::extreme::Extreme;
 use self::measure::Bounds;
@@ -76,14 +76,15 @@ pub(crate) enum Operation {
     ShareOfRecords(ShareTest),
     /// The record of a place. Expressions: the filter, the test; or the value, and what it says of the number.
     PlacedRecord(Placed),
-    /// The days on which selected records last. Expressions: the filter, the end, the days of supply, whether it is over.
+    /// The days on which selected records last. Inputs: the scan, and the days of each contact where they depend on it. Expressions: the filter, the end, the days of supply, whether it is over.
     DaysCovered(Cover),
     /// Some selected change of a contact field exists. Expressions: the filter.
     HasChange,
     /// What a contact field that has changed held in a stretch of time. Expressions: the filter, whether the old value is the one
     /// asked for, whether the new one is.
     Held(held::Span),
-    /// Who was not under observation. Inputs: rows of coverage, rows of each kind that shows that a contact was seen.
+    /// Who was not under observation. Inputs: rows of coverage, rows of each kind that shows that a contact was seen, and the
+    /// days of each contact where they depend on it.
     NotObserved(Unobserved),
     /// Where contacts stand among others. Inputs: amounts, and who competes.
     Rank(rank::Place),
@@ -207,6 +208,11 @@ impl Operation {
     /// Whether it is a leaf with rows as inputs, rather than one scan.
     pub(crate) fn reads_rows(&self) -> bool {
         matches!(self, Self::RecordChain(_) | Self::NotObserved(_))
+    }
+
+    /// Whether days of each contact come in behind its scan.
+    pub(crate) fn asks_for_ends(&self) -> bool {
+        matches!(self, Self::DaysCovered(Cover { asked: Covered::ShareOfContact { .. }, .. }))
     }
 
     /// Whether it reads records or contacts, rather than sets.

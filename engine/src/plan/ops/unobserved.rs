@@ -13,7 +13,7 @@ use datafusion::common::{Result, internal_err};
 use datafusion::physical_plan::SendableRecordBatchStream;
 use hyperseg_dsl::clock::Clock;
 
-use super::cover::spans;
+use super::cover::{Ends, spans};
 use super::days::LocalDays;
 use super::per_contact::PerContact;
 use super::sequence::Reach;
@@ -27,8 +27,8 @@ pub(crate) struct Unobserved {
     /// Zone of local days.
     pub(crate) zone: Tz,
     pub(crate) today: i32,
-    pub(crate) first: i32,
-    pub(crate) last: i32,
+    /// The first and the last of them; `None` where they depend on the contact, and two more inputs tell them.
+    pub(crate) days: Option<(i32, i32)>,
 }
 
 /// Contacts by whether they were under observation. The first input is coverage, the others show that a contact was seen.
@@ -44,17 +44,26 @@ impl SetOperator for NotObserved {
     }
 
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
-        let Unobserved { zone, today, first, last } = self.days;
-        let nothing_asked = first > last;
+        let Unobserved { zone, today, days: fixed } = self.days;
         let mut possible = BooleanBufferBuilder::new(shard.contacts);
-        possible.append_n(shard.contacts, !nothing_asked);
+        possible.append_n(shard.contacts, false);
         let mut certain = BooleanBufferBuilder::new(shard.contacts);
         certain.append_n(shard.contacts, false);
+        let mut inputs = inputs;
+        let ends = match fixed {
+            // Nothing is asked.
+            Some((first, last)) if first > last => {
+                return Ok(ShardSet::new(certain.finish(), possible.finish()));
+            }
+            Some(_) => None,
+            None => {
+                let ends = inputs.split_off(inputs.len().saturating_sub(2));
+                Some(Ends::read(ends.into_iter(), shard).await?)
+            }
+        };
+        let days_of = |ordinal: usize| fixed.or_else(|| ends.as_ref()?.of(ordinal));
         let mut inputs = inputs.into_iter();
         let Some(coverage) = inputs.next() else { return internal_err!("an observation without coverage") };
-        if nothing_asked {
-            return Ok(ShardSet::new(certain.finish(), possible.finish()));
-        }
         let mut days = LocalDays::new(zone);
         let mut calendar = Calendar::new(Clock { as_of_micros: 0, zone });
         let coverage = PerContact::gather(coverage, shard, |batch| {
@@ -89,13 +98,17 @@ impl SetOperator for NotObserved {
             let mut stretches: Vec<(i32, i32)> =
                 rows.iter().map(|(_, days)| *days).filter(|(from, to)| from <= to).collect();
             stretches.sort_unstable();
-            let whole = spans(stretches.into_iter(), Reach::Days(0), (first, last), &mut calendar);
+            let Some(asked) = days_of(ordinal as usize) else { continue };
+            let whole = spans(stretches.into_iter(), Reach::Days(0), asked, &mut calendar);
             if let Some(known) = seen.get_mut(ordinal as usize) {
-                *known = if whole { (first, last) } else { (i32::MAX, i32::MIN) };
+                *known = if whole { asked } else { (i32::MAX, i32::MIN) };
             }
         }
         for (ordinal, (from, to)) in seen.into_iter().enumerate() {
-            possible.set_bit(ordinal, !(from <= first && to >= last));
+            // Without a day that is asked about, nothing has to be known; without knowing which they are, nothing is.
+            let observed =
+                days_of(ordinal).is_some_and(|(first, last)| first > last || from <= first && to >= last);
+            possible.set_bit(ordinal, !observed);
         }
         Ok(ShardSet::new(certain.finish(), possible.finish()))
     }
