@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hyperseg_benches::{LEAVES, Named, SEGMENTS, WORKLOAD, contacts, engine, request};
@@ -35,6 +35,30 @@ fn compile(criterion: &mut Criterion) {
 fn long_list() -> String {
     let items: Vec<String> = (0..30_000).map(|number| format!("\"{number:05}\"")).collect();
     format!("segment s where zip in ({})", items.join(", "))
+}
+
+/// From the text to the logical plan, before DataFusion's optimizer sees it: parse, resolve, lower.
+fn lower(criterion: &mut Criterion) {
+    const CONTACTS: u64 = 1_000;
+    let Ok(engine) = engine(CONTACTS, 0) else { return };
+    let schema = Schema::built_in();
+    let once = |source: &str| {
+        let started = Instant::now();
+        black_box(hyperseg_dsl::check(black_box(source), &schema));
+        let compiled = started.elapsed();
+        let request = request(&engine, source).ok()?;
+        let plan = engine.plan_blocking(&request, false).ok()?;
+        Some(compiled + Duration::from_micros(plan.times.lower_micros))
+    };
+    let mut group = criterion.benchmark_group("lower");
+    let long = long_list();
+    let sources = SEGMENTS.iter().chain([&REALISTIC]).map(|named| (named.name, named.source));
+    for (name, source) in sources.chain([("list_of_30000", long.as_str())]) {
+        group.sample_size(20).bench_function(name, |bencher| {
+            bencher.iter_custom(|times| (0..times).filter_map(|_| once(source)).sum());
+        });
+    }
+    group.finish();
 }
 
 /// From the text to a physical plan, nothing read: parse, resolve, lower, optimize. The plan is over a small population, since
@@ -132,5 +156,5 @@ fn queries(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, compile, plan, queries, recount);
+criterion_group!(benches, compile, lower, plan, queries, recount);
 criterion_main!(benches);

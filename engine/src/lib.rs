@@ -21,7 +21,7 @@ mod table;
 
 pub use error::{Error, ErrorKind, Result};
 pub use report::{
-    ArmCount, CountReport, Counters, CriterionReport, FunnelReport, PlanReport, PortfolioPlace,
+    ArmCount, CountReport, Counters, CriterionReport, FunnelReport, PlanReport, PlanTimes, PortfolioPlace,
     PortfolioReport, PortfolioSegment, PortfolioWhyReport, Reason, Receipt, Removed, ScopeReport,
     SegmentPlan, SegmentTrace, StageReport, StagesReport, TakenBy, UnlockedColumn, WhyReport,
 };

@@ -178,8 +178,21 @@ pub struct PlanReport {
     pub physical: String,
     /// Columns the plan unlocks.
     pub columns: Vec<UnlockedColumn>,
+    /// What planning took.
+    pub times: PlanTimes,
     /// The funnel, when the plan was executed.
     pub analyzed: Option<FunnelReport>,
+}
+
+/// What the steps from a typed segment to a plan took, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanTimes {
+    /// From the segment to the logical plan.
+    pub lower_micros: u64,
+    /// DataFusion's optimizer.
+    pub optimize_micros: u64,
+    /// From the logical to the physical plan.
+    pub plan_micros: u64,
 }
 
 /// Answer of `why`.

@@ -62,8 +62,12 @@ fn text(report: &PlanReport) -> String {
     );
     if let Some(funnel) = &report.analyzed {
         let counters = &funnel.count.scope.counters;
+        let times = &report.times;
         text.push_str(&format!(
-            "\nCarried out in {} ms: {} files, {} blocks of rows judged, {} ruled out, {} without a doubt; {} pages, {} rows decoded, {} of ciphertext\n\n{}",
+            "\nLowered in {} µs, optimized in {} µs, planned in {} µs\nCarried out in {} ms: {} files, {} blocks of rows judged, {} ruled out, {} without a doubt; {} pages, {} rows decoded, {} of ciphertext\n\n{}",
+            grouped(times.lower_micros),
+            grouped(times.optimize_micros),
+            grouped(times.plan_micros),
             counters.elapsed_ms,
             grouped(counters.files_read),
             grouped(counters.blocks),

@@ -55,16 +55,23 @@ pub(super) async fn plan_report(
 ) -> Result<PlanReport> {
     let logical = planned.logical.display_indent().to_string();
     let columns = planned.columns_to_unlock();
+    let times = planned.times;
     if !analyze {
         let physical = explain::text(&planned.physical, false);
-        return Ok(PlanReport { logical: without_literals(&logical), physical, columns, analyzed: None });
+        return Ok(PlanReport {
+            logical: without_literals(&logical),
+            physical,
+            columns,
+            times,
+            analyzed: None,
+        });
     }
     let executed = planned.execute(engine, request, "plan").await?;
     executed.planned.hand_over()?;
     let physical = explain::text(&executed.planned.physical, true);
     let report = funnel_report(&executed, request)?;
     complete(executed, &report.count)?;
-    Ok(PlanReport { logical: without_literals(&logical), physical, columns, analyzed: Some(report) })
+    Ok(PlanReport { logical: without_literals(&logical), physical, columns, times, analyzed: Some(report) })
 }
 
 /// Filters and scans print the constants they compare with; names of nodes and tables are enough.

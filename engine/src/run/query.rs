@@ -32,7 +32,7 @@ use crate::plan::gate_rule::GateRule;
 use crate::plan::ops::taken::TakenCell;
 use crate::plan::planner::SegmentPlanner;
 use crate::plan::session::session;
-use crate::report::{Reason, ScopeReport, UnlockedColumn};
+use crate::report::{PlanTimes, Reason, ScopeReport, UnlockedColumn};
 use crate::request::Request;
 use crate::table::{ScopeCell, Sealed, SealedFile};
 
@@ -58,6 +58,7 @@ pub(super) struct Planned {
     pub(super) description: String,
     /// The place of the segment, when a portfolio is solved.
     pub(super) within: Option<Within>,
+    pub(super) times: PlanTimes,
     /// What the segment was closed against, and whatever else is asked beside it.
     pub(super) lookups: Vec<Pin>,
     scope: ScopeCell,
@@ -115,6 +116,12 @@ pub(super) async fn plan_within(
     snapshot: Arc<Snapshot>,
     within: Option<Within>,
 ) -> Result<Planned> {
+    let mut started = Instant::now();
+    let mut lap = || {
+        let micros = started.elapsed().as_micros();
+        started = Instant::now();
+        u64::try_from(micros).unwrap_or(u64::MAX)
+    };
     let scope: ScopeCell = Arc::new(OnceLock::new());
     let sealed = Arc::new(Sealed { dataset: engine.dataset.clone(), scope: Arc::clone(&scope) });
     let tables = Tables::new(Arc::clone(&snapshot), sealed);
@@ -145,6 +152,7 @@ pub(super) async fn plan_within(
         }
     };
     let (logical, rule) = lowered.map_err(|error| query_error("planning", error, engine))?;
+    let lower_micros = lap();
     let shards = tables.shards();
     let planner = SegmentPlanner {
         at_once: shards.len() < engine.threads(),
@@ -156,17 +164,30 @@ pub(super) async fn plan_within(
     let state =
         session(&engine.limits, planner, rule).map_err(|error| query_error("planning", error, engine))?;
     let logical = state.optimize(&logical).map_err(|error| query_error("planning", error, engine))?;
+    let optimize_micros = lap();
     let planner = Arc::clone(state.query_planner());
     let physical = planner
         .create_physical_plan(&logical, &state)
         .await
         .map_err(|error| query_error("planning", error, engine))?;
+    let times = PlanTimes { lower_micros, optimize_micros, plan_micros: lap() };
     let (segment_sha256, description) = match &within {
         None => (canonical_hash(request), hyperseg_dsl::describe(segment, snapshot.schema())),
         Some(within) => (within.sha256(), within.description(snapshot.schema())),
     };
     let lookups = segment.pins.clone();
-    Ok(Planned { snapshot, logical, physical, segment_sha256, description, within, lookups, scope, state })
+    Ok(Planned {
+        snapshot,
+        logical,
+        physical,
+        segment_sha256,
+        description,
+        within,
+        times,
+        lookups,
+        scope,
+        state,
+    })
 }
 
 /// Fields of the list in order: id, address, output, each once.
