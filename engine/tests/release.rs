@@ -15,6 +15,7 @@ mod refusals;
 use std::collections::BTreeSet;
 
 use clientele::{DIABETICS, ask, clientele, expected, log, reopened, rows};
+use hyperseg_dsl::schema::Schema;
 use hyperseg_engine::{ConsentAge, Guards, Receipt};
 use hyperseg_storage::audit::{EntryKind, Grade, ReleaseRecord};
 use sha2::{Digest, Sha256};
@@ -58,6 +59,31 @@ fn verified(fixture: &Fixture) {
     let verification = reopened(fixture).audit().unwrap().verify().unwrap();
     assert_eq!(verification.grade, Grade::Ok, "{:?}", verification.findings);
     assert_eq!(verification.open_runs, 0);
+}
+
+#[test]
+fn dates_come_out_as_the_source_wrote_them() {
+    let mut world = clientele(8);
+    let written = ["1950", "1950-06", "1950-06-15"];
+    for (contact, text) in world.contacts.iter_mut().zip(written) {
+        let field = Schema::built_in().contact_field("birth_date").cloned().unwrap();
+        contact.fields.insert("birth_date".to_owned(), field.parse(text).unwrap());
+    }
+    let fixture = Fixture::new(&world, Layout::default());
+    let source = "segment s purpose treatment channel push where age >= 75 output birth_date";
+    let request = ask(source, &world);
+    let rows = rows(fixture.engine.run_blocking(&request, Guards::default()).unwrap());
+    let mut dates: Vec<&str> = rows.iter().filter_map(|row| row.last()?.as_deref()).collect();
+    dates.sort_unstable();
+    // On 5 January 2026 who was born in 1950 is 75, or 76 already.
+    assert_eq!(dates, written);
+    for (contact, text) in world.contacts.iter().zip(written) {
+        let report = fixture.engine.why_blocking(&request, contact.id()).unwrap();
+        let evidence = report.trace.criteria[0].step.evidence.as_ref().unwrap();
+        let fact = |name: &str| evidence.facts.iter().find(|fact| fact.name == name).unwrap().value.clone();
+        assert_eq!(fact("birth_date").as_deref(), Some(text));
+        assert_eq!(fact("age").as_deref(), Some(if text == "1950" { "75 to 76" } else { "75" }));
+    }
 }
 
 #[test]
