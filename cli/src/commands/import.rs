@@ -240,7 +240,8 @@ fn text(report: &ImportReport) -> String {
     let end = if report.changed {
         format!("generation {}", report.generation)
     } else {
-        format!("nothing new; still generation {}", report.generation)
+        // What was asked again is known to be fresh again, which is a generation of its own.
+        format!("nothing new; generation {}", report.generation)
     };
     format!("{}\n{end}\n", rows(report, grouped).text())
 }
