@@ -124,8 +124,12 @@ fn days_and_values_are_no_more_than_records() {
                 ..all.clone()
             };
             let (values, known) = (distinct(&field.name, field.ty), view.count(&Counted::Records, &known));
+            // A date that is not fully known may be the same as any other and is not counted.
+            let open = view.contact.records.iter().any(|record| {
+                record.kind == kind.name && matches!(record.fields.get(&field.name), Some(Value::Partial(_)))
+            });
             assert!(
-                values <= known && (values > 0) == (known > 0),
+                values <= known && ((values > 0) == (known > 0) || open && values == 0),
                 "seed {seed}: {}.{}",
                 kind.name,
                 field.name
