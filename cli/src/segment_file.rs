@@ -112,7 +112,8 @@ impl Source {
     /// The segment or portfolio that was asked for, or the only segment. Of several nothing is chosen by itself, and a
     /// file with a portfolio holds several.
     pub fn select(&self, checked: Checked, wanted: Option<&str>) -> Outcome<Chosen> {
-        let Checked { mut segments, mut portfolios, .. } = checked;
+        let portfolio = wanted.and_then(|name| checked.portfolio(name));
+        let Checked { mut segments, portfolios, .. } = checked;
         let of_segments = segments.iter().map(|segment| segment.name.clone());
         let names: Vec<String> =
             of_segments.chain(portfolios.iter().map(|portfolio| portfolio.name.clone())).collect();
@@ -134,8 +135,8 @@ impl Source {
         if let Some(place) = segments.iter().position(|segment| segment.name == name) {
             return Ok(Chosen::Segment(Box::new(segments.swap_remove(place))));
         }
-        if let Some(place) = portfolios.iter().position(|portfolio| portfolio.name == name) {
-            return Ok(Chosen::Portfolio(Box::new(portfolios.swap_remove(place))));
+        if let Some(portfolio) = portfolio {
+            return Ok(Chosen::Portfolio(Box::new(portfolio)));
         }
         let failure = Failure::usage(format!("{} has no {what} `{name}`", self.name));
         Err(if names.is_empty() { failure } else { failure.hint(format!("it has {}", names.join(", "))) })

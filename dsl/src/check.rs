@@ -4,7 +4,7 @@ use crate::ast::File;
 use crate::diagnostic::{self, Diagnostic};
 use crate::fmt;
 use crate::lookups::Known;
-use crate::portfolio::Portfolio;
+use crate::portfolio::{Portfolio, PortfolioOrder};
 use crate::resolve::resolve;
 use crate::segment::Segment;
 use crate::source::read;
@@ -15,8 +15,8 @@ use crate::stages::Stages;
 pub struct Checked {
     /// The segments without an error, in the order of the text.
     pub segments: Vec<Segment>,
-    /// The portfolios whose segments have no error, in the order of the text.
-    pub portfolios: Vec<Portfolio>,
+    /// The portfolios without an error of their own, in the order of the text.
+    pub portfolios: Vec<PortfolioOrder>,
     /// Everything found, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
     /// The stages that the text declares; none when it has an error.
@@ -36,10 +36,10 @@ impl Checked {
         self.segments.iter().find(|segment| segment.name == name)
     }
 
-    /// The portfolio of this name, when it has no error. No segment has this name too.
+    /// The portfolio of this name with its segments, when none of it has an error. No segment has this name too.
     #[must_use]
-    pub fn portfolio(&self, name: &str) -> Option<&Portfolio> {
-        self.portfolios.iter().find(|portfolio| portfolio.name == name)
+    pub fn portfolio(&self, name: &str) -> Option<Portfolio> {
+        self.portfolios.iter().find(|portfolio| portfolio.name == name)?.with(&self.segments)
     }
 }
 
@@ -67,10 +67,9 @@ pub(crate) fn check_with(source: &str, known: Known<'_>, own: impl Fn(&File) -> 
         compiled.segment.canonical = fmt::canonical(&parsed.file, compiled.item, &compiled.uses);
         segments.push(compiled.segment);
     }
-    let portfolios = Portfolio::all(&parsed.file, &resolved.portfolios, &segments);
     let mut diagnostics = diagnostic::finish(diagnostics);
     if let Some(pointers) = parsed.pointers {
         pointers.name(&mut diagnostics);
     }
-    Checked { segments, portfolios, diagnostics, stages }
+    Checked { segments, portfolios: resolved.portfolios, diagnostics, stages }
 }

@@ -36,6 +36,6 @@ pub use describe::{describe, describe_in_portfolio, describe_order, describe_por
 pub use diagnostic::{Diagnostic, render};
 pub use fmt::{format, to_json, to_text};
 pub use json::{JSON_SCHEMA, is_json};
-pub use portfolio::{BoundPortfolio, PORTFOLIO_SEGMENTS_MAX, Portfolio};
+pub use portfolio::{BoundPortfolio, PORTFOLIO_SEGMENTS_MAX, Portfolio, PortfolioOrder};
 pub use source::SOURCE_BYTES_MAX;
 pub use stages::{BUILT_IN_STAGES, JOURNEY, Stages, check_stages};

@@ -5,9 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ast::File;
-use crate::fmt;
-use crate::resolve::Ordered;
 use crate::segment::{BindError, BoundSegment, ParamValues, Segment};
 
 /// Most segments of a portfolio.
@@ -27,20 +24,31 @@ pub struct Portfolio {
     pub canonical: String,
 }
 
-impl Portfolio {
-    /// Those of a file whose segments compiled.
-    pub(crate) fn all(file: &File, ordered: &[Ordered], segments: &[Segment]) -> Vec<Self> {
-        let find = |name: &String| segments.iter().find(|segment| segment.name == *name).cloned();
-        let one = |of: &Ordered| {
-            let segments: Vec<Segment> = of.segments.iter().map(find).collect::<Option<_>>()?;
-            let mut canonical = fmt::portfolio(file, of.item);
-            canonical.push('\n');
-            segments.iter().for_each(|segment| canonical.push_str(&segment.canonical));
-            Some(Self { name: of.name.clone(), title: of.title.clone(), segments, canonical })
-        };
-        ordered.iter().filter_map(one).collect()
-    }
+/// A portfolio of a file, by the names of its segments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortfolioOrder {
+    /// Identifier, unique in its file, among segments too.
+    pub name: String,
+    /// Free text behind the name.
+    pub title: Option<String>,
+    /// 2 to [`PORTFOLIO_SEGMENTS_MAX`], each once; the first that takes a contact has it.
+    pub segments: Vec<String>,
+    /// The declaration spelled canonically.
+    pub(crate) canonical: String,
+}
 
+impl PortfolioOrder {
+    /// The portfolio with its segments; `None` when one of them is not among these.
+    pub(crate) fn with(&self, segments: &[Segment]) -> Option<Portfolio> {
+        let find = |name: &String| segments.iter().find(|segment| segment.name == *name).cloned();
+        let segments: Vec<Segment> = self.segments.iter().map(find).collect::<Option<_>>()?;
+        let mut canonical = format!("{}\n", self.canonical);
+        segments.iter().for_each(|segment| canonical.push_str(&segment.canonical));
+        Some(Portfolio { name: self.name.clone(), title: self.title.clone(), segments, canonical })
+    }
+}
+
+impl Portfolio {
     /// Replaces the parameters of every segment by their given or default values; each segment takes those it has.
     ///
     /// # Errors

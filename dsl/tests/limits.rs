@@ -37,6 +37,15 @@ fn many_of_everything_is_answered() {
     // Declarations.
     let defines = numbered(&|n| format!("define d{n} = age > {}", n % 100), "\n", 20_000);
     assert_eq!(codes(&format!("{defines}\nsegment s where d1")), ["HS0901", "HS0909"]);
+    // Portfolios: many names, many of them around one large segment, none of the names known.
+    let names = numbered(&|n| format!("s{n}"), " > ", 100_000);
+    assert!(codes(&format!("portfolio p = {names}\nsegment s where everyone")).contains(&"HS0552"));
+    let zips = numbered(&|n| format!("\"{n:05}\""), ", ", 20_000);
+    let around = numbered(&|n| format!("portfolio p{n} = big > small"), "\n", 10_000);
+    let segments = format!("segment big where zip in ({zips})\nsegment small where everyone");
+    assert_eq!(codes(&format!("{around}\n{segments}")), [] as [&str; 0]);
+    let strangers = numbered(&|n| format!("portfolio p{n} = smal{n} > s{n}"), "\n", 10_000);
+    assert!(codes(&format!("{strangers}\n{segments}")).contains(&"HS0121"));
     let same = repeated("define d = age > 3", "\n", 20_000);
     assert!(codes(&format!("{same}\nsegment s where d")).contains(&"HS0214"));
     let sets = numbered(&|n| format!("valueset v{n} = CPT {{ \"{n}\" }}"), "\n", 10_000);

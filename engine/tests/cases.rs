@@ -67,7 +67,8 @@ fn holds(case: &Case, checked: &Checked, compacted: bool) {
         let what = difference(&fixture, &world, bound.segment());
         assert_eq!(what, None, "{}, {layout:?}", case.name);
         if let Some(expected) = &case.expected.shared {
-            let portfolio = checked.portfolios.last().unwrap();
+            let name = &checked.portfolios.last().unwrap().name;
+            let portfolio = &checked.portfolio(name).unwrap();
             let what = compare_portfolio(&fixture, &world, portfolio, &case.params);
             assert!(what.is_ok(), "{}, {layout:?}: {what:?}", case.name);
             // What the reference says of everybody is what the case says, so that the engine does, too.

@@ -36,7 +36,7 @@ fn ask(source: &str, world: &World) -> PortfolioRequest {
     assert!(!checked.has_errors(), "{:?}", checked.diagnostics);
     PortfolioRequest {
         source: source.to_owned(),
-        portfolio: checked.portfolios.last().unwrap().bind(&ParamValues::new()).unwrap(),
+        portfolio: checked.portfolio("recall").unwrap().bind(&ParamValues::new()).unwrap(),
         clock: world.clock,
         now_micros: world.now_micros,
         actor: Some("the campaign desk".to_owned()),

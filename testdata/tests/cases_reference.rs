@@ -37,8 +37,9 @@ fn disagreement(case: &Case, schema: &Schema) -> Option<String> {
         wrong.push_str(&format!("diagnostics: expected {expected:?}, found {codes:?}\n"));
     }
     if let (Some(expected), Some(segment)) = (&case.expected.describe, checked.segments.last()) {
-        let found = match checked.portfolios.last().filter(|_| case.expected.shared.is_some()) {
-            Some(portfolio) => hyperseg_dsl::describe_portfolio(portfolio, schema),
+        let last = checked.portfolios.last().and_then(|last| checked.portfolio(&last.name));
+        let found = match last.filter(|_| case.expected.shared.is_some()) {
+            Some(portfolio) => hyperseg_dsl::describe_portfolio(&portfolio, schema),
             None => hyperseg_dsl::describe(segment, schema),
         };
         if found.trim() != expected {
@@ -83,7 +84,7 @@ fn disagreement(case: &Case, schema: &Schema) -> Option<String> {
         }
     }
     if let Some(expected) = &case.expected.shared {
-        match checked.portfolios.last() {
+        match checked.portfolios.last().and_then(|last| checked.portfolio(&last.name)) {
             None => wrong.push_str(&format!("no portfolio compiles: {:?}\n", checked.diagnostics)),
             Some(portfolio) => {
                 let bound = portfolio.bind(&case.params).unwrap();

@@ -1,7 +1,6 @@
 //! `describe`: a segment or portfolio in plain English.
 
 use clap::Args;
-use hyperseg_dsl::Portfolio;
 use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::schema::Schema;
 use hyperseg_dsl::segment::{BindError, ParamValues, Segment};
@@ -49,9 +48,9 @@ impl Description {
         Self { segment: Some(segment.name), portfolio: None, title: segment.title, description }
     }
 
-    fn of_portfolio(portfolio: &Portfolio, description: String) -> Self {
-        let (name, title) = (portfolio.name.clone(), portfolio.title.clone());
-        Self { segment: None, portfolio: Some(name), title, description }
+    fn of_portfolio(name: &str, title: Option<&str>, description: String) -> Self {
+        let (name, title) = (Some(name.to_owned()), title.map(str::to_owned));
+        Self { segment: None, portfolio: name, title, description }
     }
 }
 
@@ -77,7 +76,8 @@ impl Describe {
                     portfolio.segments =
                         segments.map(|segment| with_values(segment, &given)).collect::<Outcome<_>>()?;
                     let description = hyperseg_dsl::describe_portfolio(&portfolio, &schema);
-                    vec![Description::of_portfolio(&portfolio, description)]
+                    let (name, title) = (&portfolio.name, portfolio.title.as_deref());
+                    vec![Description::of_portfolio(name, title, description)]
                 }
             }
         } else {
@@ -85,7 +85,8 @@ impl Describe {
             let of_segment = |segment| Ok(Description::of_segment(with_values(segment, &given)?, &schema));
             let mut all = checked.segments.into_iter().map(of_segment).collect::<Outcome<Vec<_>>>()?;
             all.extend(checked.portfolios.iter().map(|portfolio| {
-                Description::of_portfolio(portfolio, hyperseg_dsl::describe_order(portfolio))
+                let (name, title) = (&portfolio.name, portfolio.title.as_deref());
+                Description::of_portfolio(name, title, hyperseg_dsl::describe_order(portfolio))
             }));
             all
         };

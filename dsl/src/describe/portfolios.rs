@@ -1,13 +1,13 @@
 //! Portfolios, and segments as parts of them, in words.
 
 use super::{describe, listed, one_line};
-use crate::portfolio::Portfolio;
+use crate::portfolio::{Portfolio, PortfolioOrder};
 use crate::schema::Schema;
 
 /// Describes a portfolio: the order of its segments, then each of them.
 #[must_use]
 pub fn describe_portfolio(portfolio: &Portfolio, schema: &Schema) -> String {
-    let mut out = describe_order(portfolio);
+    let mut out = order(&portfolio.name, portfolio.title.as_deref(), &names(portfolio));
     for segment in &portfolio.segments {
         out.push_str(&format!("\n{}", describe(segment, schema)));
     }
@@ -16,17 +16,16 @@ pub fn describe_portfolio(portfolio: &Portfolio, schema: &Schema) -> String {
 
 /// Describes the order of a portfolio's segments alone.
 #[must_use]
-pub fn describe_order(portfolio: &Portfolio) -> String {
-    let mut out = portfolio.name.clone();
-    if let Some(title) = &portfolio.title {
-        out.push_str(&format!(": {}", one_line(title)));
-    }
-    out.push_str(&format!(
-        "\nEach contact goes to the first of these that takes it: {}.\n\
-         A segment takes whom it has on its list or holds back; whom it does not take is free for the next.\n",
-        names(portfolio)
-    ));
-    out
+pub fn describe_order(portfolio: &PortfolioOrder) -> String {
+    order(&portfolio.name, portfolio.title.as_deref(), &portfolio.segments.join(", "))
+}
+
+fn order(name: &str, title: Option<&str>, names: &str) -> String {
+    let title = title.map(|title| format!(": {}", one_line(title))).unwrap_or_default();
+    format!(
+        "{name}{title}\nEach contact goes to the first of these that takes it: {names}.\n\
+         A segment takes whom it has on its list or holds back; whom it does not take is free for the next.\n"
+    )
 }
 
 /// Describes the segment at a place of a portfolio, as it is within it; empty when there is none.

@@ -8,7 +8,7 @@ mod flat;
 mod layout;
 mod writer;
 
-use crate::ast::{Clause, ClauseKind, Expr, ExprKind, File, Item, Segment};
+use crate::ast::{Clause, ClauseKind, Expr, ExprKind, File, Item, Portfolio, Segment};
 use crate::diagnostic::{self, Diagnostic};
 use crate::json;
 use crate::resolve::Uses;
@@ -145,9 +145,8 @@ pub(crate) fn declarations(file: &File, item: Option<usize>, uses: &Uses) -> Str
     lines.into_iter().map(|(_, _, text)| text + "\n").collect()
 }
 
-/// The portfolio at this place among the items, on one line; nothing when that is something else.
-pub(crate) fn portfolio(file: &File, item: usize) -> String {
-    let Some(Item::Portfolio(of)) = file.items.get(item) else { return String::new() };
+/// A portfolio, on one line.
+pub(crate) fn portfolio(of: &Portfolio) -> String {
     let names: Vec<&str> = of.segments.iter().map(|segment| segment.name.as_str()).collect();
     format!("{} {}", flat::portfolio_head(of), names.join(" > "))
 }

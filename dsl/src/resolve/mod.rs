@@ -45,6 +45,7 @@ use std::sync::Arc;
 use crate::ast;
 use crate::diagnostic::Diagnostic;
 use crate::lookups::{Known, Lookups, Pin, Refusal};
+use crate::portfolio::PortfolioOrder;
 use crate::schema::{RecordKind, Schema};
 use crate::segment::{CodeSet, Criteria, Param, Segment, Stage};
 use crate::stages::Stages;
@@ -53,7 +54,6 @@ use body::Body;
 pub(crate) use body::{Size, Uses};
 use declarations::Declarations;
 pub(crate) use operands::greater;
-pub(crate) use portfolios::Ordered;
 
 /// How deep criteria may nest once defines are put in.
 const DEPTH_MAX: usize = 128;
@@ -84,7 +84,7 @@ pub(crate) struct Resolved {
     /// All stages of the file with what they use together; none when one has an error.
     pub(crate) stages: Option<(Vec<(Stage, Size)>, Uses)>,
     /// Portfolios without an error of their own.
-    pub(crate) portfolios: Vec<Ordered>,
+    pub(crate) portfolios: Vec<PortfolioOrder>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 

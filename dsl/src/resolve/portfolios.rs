@@ -3,28 +3,20 @@
 use super::Resolver;
 use crate::ast::{self, Ident};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::portfolio::PORTFOLIO_SEGMENTS_MAX;
+use crate::fmt;
+use crate::portfolio::{PORTFOLIO_SEGMENTS_MAX, PortfolioOrder};
 use crate::suggest;
-
-/// A portfolio by the names of its segments, which may have errors of their own.
-pub(crate) struct Ordered {
-    pub(crate) name: String,
-    pub(crate) title: Option<String>,
-    /// In the order in which they take contacts; each once.
-    pub(crate) segments: Vec<String>,
-    /// Place of its declaration among the items of the file.
-    pub(crate) item: usize,
-}
 
 impl Resolver<'_> {
     /// Every portfolio of the file that has no error itself.
-    pub(super) fn all_portfolios(&mut self, file: &ast::File) -> Vec<Ordered> {
+    pub(super) fn all_portfolios(&mut self, file: &ast::File) -> Vec<PortfolioOrder> {
         let mut all = Vec::new();
-        for (item, declaration) in file.items.iter().enumerate() {
+        for declaration in &file.items {
             let ast::Item::Portfolio(written) = declaration else { continue };
             if let Some(segments) = self.portfolio(written) {
                 let title = written.title.as_ref().map(|title| title.text.clone());
-                all.push(Ordered { name: written.name.name.clone(), title, segments, item });
+                let canonical = fmt::portfolio(written);
+                all.push(PortfolioOrder { name: written.name.name.clone(), title, segments, canonical });
             }
         }
         all
@@ -33,7 +25,8 @@ impl Resolver<'_> {
     fn portfolio(&mut self, written: &ast::Portfolio) -> Option<Vec<String>> {
         let mut fine = true;
         let mut segments: Vec<&Ident> = Vec::new();
-        for segment in &written.segments {
+        // Of one with too many, which is an error, the rest says nothing more.
+        for segment in written.segments.iter().take(PORTFOLIO_SEGMENTS_MAX) {
             if let Some(first) = segments.iter().find(|first| first.name == segment.name) {
                 let message = format!("segment `{}` stands twice in this portfolio", segment.name);
                 let finding = Diagnostic::new(&codes::REPEATED_SEGMENT, segment.span, message);
@@ -52,6 +45,9 @@ impl Resolver<'_> {
         let text = name.name.as_str();
         if self.declarations.segments.contains_key(text) {
             return true;
+        }
+        if self.full() {
+            return false;
         }
         let short = crate::lex::short(text);
         let (message, help) = if self.declarations.portfolios.contains_key(text) {

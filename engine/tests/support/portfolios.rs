@@ -38,6 +38,7 @@ pub fn compare_portfolio(
     params: &ParamValues,
 ) -> Result<u64, String> {
     let bound = portfolio.bind(params).unwrap();
+    let world = &World { contacts: fixture.contacts.clone(), ..world.clone() };
     let reference = solved(&bound, world);
     let request = portfolio_request(bound, world);
     let engine = &fixture.engine;
