@@ -241,15 +241,23 @@ impl Planned {
         }
     }
 
+    /// The columns that its scans read, by file.
+    fn wants(&self) -> Vec<(FileId, Vec<String>)> {
+        let mut wants = Vec::new();
+        for scan in explain::scans(&self.physical) {
+            wants.extend(scan.files.iter().map(|file| (file.entry.id, scan.columns.clone())));
+        }
+        wants
+    }
+
     /// Columns that the plan unlocks, before any key is.
     pub(super) fn columns_to_unlock(&self) -> Vec<UnlockedColumn> {
         let mut files: BTreeMap<(String, Class, String), BTreeSet<FileId>> = BTreeMap::new();
-        for scan in explain::scans(&self.physical) {
-            for SealedFile { entry, .. } in &scan.files {
-                for name in &scan.columns {
-                    let column = (entry.table.name().to_owned(), entry.class, name.clone());
-                    files.entry(column).or_default().insert(entry.id);
-                }
+        for (id, columns) in KeyScope::needed(&self.snapshot, self.wants()) {
+            let Some(entry) = self.snapshot.file(id) else { continue };
+            for name in columns {
+                let column = (entry.table.name().to_owned(), entry.class, name);
+                files.entry(column).or_default().insert(id);
             }
         }
         let unlocked = |((table, class, column), files): (_, BTreeSet<FileId>)| UnlockedColumn {
@@ -305,11 +313,7 @@ impl Planned {
         engine: &Engine,
         intent: &Intent,
     ) -> Result<(Arc<KeyScope>, Vec<Vec<RecordBatch>>)> {
-        let mut wants = Vec::new();
-        for scan in explain::scans(&self.physical) {
-            wants.extend(scan.files.iter().map(|file| (file.entry.id, scan.columns.clone())));
-        }
-        let scope = KeyScope::arm(&engine.dataset, &self.snapshot, intent, wants)?;
+        let scope = KeyScope::arm(&engine.dataset, &self.snapshot, intent, self.wants())?;
         if self.scope.set(Arc::clone(&scope)).is_err() {
             return Err(Error::Query { doing: "arming keys", kind: "armed twice" });
         }

@@ -94,6 +94,16 @@ impl KeyScope {
         Self::arm_files(dataset, snapshot, intent, wants, false)
     }
 
+    /// The columns by file that [`KeyScope::arm`] unlocks when these are wanted: those of a file of contacts also in the
+    /// files that hold later values of it.
+    #[must_use]
+    pub fn needed(
+        snapshot: &Snapshot,
+        wants: Vec<(FileId, Vec<String>)>,
+    ) -> BTreeMap<FileId, BTreeSet<String>> {
+        merged(snapshot, wants, true)
+    }
+
     fn arm_files(
         dataset: &Dataset,
         snapshot: &Arc<Snapshot>,
@@ -101,15 +111,7 @@ impl KeyScope {
         wants: Vec<(FileId, Vec<String>)>,
         with_overlays: bool,
     ) -> Result<Arc<Self>> {
-        let mut merged: BTreeMap<FileId, BTreeSet<String>> = BTreeMap::new();
-        for (file, columns) in wants {
-            let overlays = snapshot.file(file).into_iter().flat_map(|entry| overlays(snapshot, entry));
-            for overlay in overlays.filter(|_| with_overlays) {
-                let columns = columns.iter().cloned().chain([layout::ORDINAL.to_owned()]);
-                merged.entry(overlay.id).or_default().extend(columns);
-            }
-            merged.entry(file).or_default().extend(columns);
-        }
+        let merged = merged(snapshot, wants, with_overlays);
         let mut files = HashMap::with_capacity(merged.len());
         let mut log = UnlockedLog::default();
         for (id, columns) in merged {
@@ -265,6 +267,23 @@ impl fmt::Debug for KeyScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyScope").field("unlocked", &self.unlocked).finish_non_exhaustive()
     }
+}
+
+fn merged(
+    snapshot: &Snapshot,
+    wants: Vec<(FileId, Vec<String>)>,
+    with_overlays: bool,
+) -> BTreeMap<FileId, BTreeSet<String>> {
+    let mut merged: BTreeMap<FileId, BTreeSet<String>> = BTreeMap::new();
+    for (file, columns) in wants {
+        let overlays = snapshot.file(file).into_iter().flat_map(|entry| overlays(snapshot, entry));
+        for overlay in overlays.filter(|_| with_overlays) {
+            let columns = columns.iter().cloned().chain([layout::ORDINAL.to_owned()]);
+            merged.entry(overlay.id).or_default().extend(columns);
+        }
+        merged.entry(file).or_default().extend(columns);
+    }
+    merged
 }
 
 /// Files that hold later values of a file of contacts.
