@@ -135,15 +135,18 @@ fn seasons(scribe: &mut Scribe<'_>, dice: &mut Dice, health: &Health, heed: f64)
             50..65 => 0.72,
             _ => 0.95,
         };
+        let code = match age {
+            ..5 => "CVX:161",
+            5..65 => dice.zipf(&[
+                "CVX:150", "CVX:140", "CVX:158", "CVX:171", "CVX:185", "CVX:141", "CVX:186", "CVX:155",
+            ]),
+            _ => dice.zipf(&["CVX:197", "CVX:205", "CVX:168"]),
+        };
         if dice.chance(share * heed) {
-            let code = match age {
-                ..5 => "CVX:161",
-                5..65 => dice.zipf(&[
-                    "CVX:150", "CVX:140", "CVX:158", "CVX:171", "CVX:185", "CVX:141", "CVX:186", "CVX:155",
-                ]),
-                _ => dice.zipf(&["CVX:197", "CVX:205", "CVX:168"]),
-            };
             dose(scribe, dice, health, day, code, 1);
+        } else if dice.percent(50) {
+            // Half of the others were offered it.
+            immunization(scribe, dice, health, day, code, Err("patient_refused"));
         }
         if age >= 1 && dice.chance(0.45 * heed) {
             let code = dice.zipf(&["CVX:309", "CVX:208", "CVX:312", "CVX:300", "CVX:229", "CVX:207"]);
@@ -207,7 +210,22 @@ fn adult(scribe: &mut Scribe<'_>, dice: &mut Dice, health: &Health, heed: f64) {
 }
 
 /// Records a dose, at a visit when one lies within the three weeks after it is due.
+/// A dose that was to be given, and nearly always was.
 fn dose(scribe: &mut Scribe<'_>, dice: &mut Dice, health: &Health, day: i32, code: &str, number: i32) {
+    let reason = dice.weighted(&[(65, "patient_refused"), (15, "immune"), (10, "out_of_stock"), (10, "")]);
+    let given = if dice.percent(5) { Err(reason) } else { Ok(number) };
+    immunization(scribe, dice, health, day, code, given);
+}
+
+/// The number of the dose that was given, or why it was not.
+fn immunization(
+    scribe: &mut Scribe<'_>,
+    dice: &mut Dice,
+    health: &Health,
+    day: i32,
+    code: &str,
+    given: Result<i32, &str>,
+) {
     let person = scribe.person;
     let near = |visit: &&Visit| visit.class == "ambulatory" && (0..21).contains(&(visit.day - day));
     let visit = health.visits.iter().find(near);
@@ -216,16 +234,18 @@ fn dose(scribe: &mut Scribe<'_>, dice: &mut Dice, health: &Health, day: i32, cod
         return;
     }
     let at = scribe.moment(day, dice.range(8 * HOUR_SECONDS, 18 * HOUR_SECONDS));
-    let refused = dice.percent(5);
-    let reason = dice.weighted(&[(65, "patient_refused"), (15, "immune"), (10, "out_of_stock"), (10, "")]);
     let number_known = !dice.percent(14);
-    let row = scribe.at(dice, Kind::Immunization, at, if refused { "not_done" } else { "completed" });
+    let status = if given.is_ok() { "completed" } else { "not_done" };
+    let row = scribe.at(dice, Kind::Immunization, at, status);
     row.text("code", code);
-    if number_known && !refused {
-        row.int("dose", number);
-    }
-    if refused && !reason.is_empty() {
-        row.text("status_reason", reason);
+    match given {
+        Ok(number) if number_known => {
+            row.int("dose", number);
+        }
+        Err(reason) if !reason.is_empty() => {
+            row.text("status_reason", reason);
+        }
+        Ok(_) | Err(_) => {}
     }
     if let Some(visit) = visit {
         row.write("encounter_id", format_args!("{}-E{}", person.id, visit.number));
