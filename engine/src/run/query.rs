@@ -34,7 +34,7 @@ use crate::plan::planner::SegmentPlanner;
 use crate::plan::session::session;
 use crate::report::{PlanTimes, Reason, ScopeReport, UnlockedColumn};
 use crate::request::Request;
-use crate::table::{ScopeCell, Sealed, SealedFile};
+use crate::table::{ScopeCell, Sealed};
 
 /// How much of the plan is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
