@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{BooleanArray, StringArray};
 use arrow::datatypes::DataType;
@@ -23,7 +23,8 @@ pub(crate) struct Texts(Arc<Items>);
 struct Items {
     /// By their bytes, each once.
     ascending: Vec<Arc<str>>,
-    found: HashSet<Arc<str>>,
+    /// The same, to be looked up row by row; made when the first row comes.
+    found: OnceLock<HashSet<Arc<str>>>,
 }
 
 impl Texts {
@@ -31,8 +32,11 @@ impl Texts {
         let mut ascending: Vec<Arc<str>> = texts.map(Into::into).collect();
         ascending.sort_unstable();
         ascending.dedup();
-        let found = ascending.iter().cloned().collect();
-        Self(Arc::new(Items { ascending, found }))
+        Self(Arc::new(Items { ascending, found: OnceLock::new() }))
+    }
+
+    fn found(&self) -> &HashSet<Arc<str>> {
+        self.0.found.get_or_init(|| self.0.ascending.iter().cloned().collect())
     }
 
     /// Whether texts from `low` to `high` can be in the set, and out of it.
@@ -93,7 +97,8 @@ impl ScalarUDFImpl for Among {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let texts = arrays.first().and_then(|array| array.as_any().downcast_ref::<StringArray>());
         let Some(texts) = texts else { return internal_err!("among takes a text") };
-        let answers = texts.iter().map(|text| text.map(|text| self.texts.0.found.contains(text)));
+        let found = self.texts.found();
+        let answers = texts.iter().map(|text| text.map(|text| found.contains(text)));
         Ok(ColumnarValue::Array(Arc::new(answers.collect::<BooleanArray>())))
     }
 }

@@ -40,6 +40,9 @@ impl<'v> From<&'v Value> for Same<'v> {
 
 /// Reports the first value of a list that stands in it twice.
 pub(in crate::resolve) fn values(values: &[(Operand, Span)], findings: &mut Vec<Diagnostic>) {
+    if ascend(values) {
+        return;
+    }
     let mut seen: HashMap<Same<'_>, Span> = HashMap::with_capacity(values.len());
     for (operand, span) in values {
         let Operand::Literal(value) = operand else { continue };
@@ -50,4 +53,12 @@ pub(in crate::resolve) fn values(values: &[(Operand, Span)], findings: &mut Vec<
             return;
         }
     }
+}
+
+/// Every value is a text greater than the one before, as in the long lists that programs write.
+fn ascend(values: &[(Operand, Span)]) -> bool {
+    values.is_sorted_by(|(a, _), (b, _)| match (a, b) {
+        (Operand::Literal(Value::Text(a)), Operand::Literal(Value::Text(b))) => a < b,
+        _ => false,
+    })
 }
