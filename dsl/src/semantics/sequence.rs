@@ -10,7 +10,7 @@ use super::{Contact, Record};
 use crate::clock::Clock;
 use crate::schema::{Field, Schema};
 use crate::segment::{Duration, Event, Link, Relation, SameField, Selector, Sequence};
-use crate::value::When;
+use crate::value::{Value, When};
 
 /// There is a choice of records that serves every link.
 pub(super) fn sequence(sequence: &Sequence, contact: &Contact, schema: &Schema, clock: &Clock) -> Truth {
@@ -70,7 +70,10 @@ fn goes_on<'a>(
             Some(chain)
         }),
         Relation::NotFollowed { or_open } => {
-            let keys = link.same.iter().all(|same| value(&from.fields, &same.field).is_some());
+            // What is the same as nothing, and a date of which only the month is known, does not tell.
+            let keys = link.same.iter().all(|same| {
+                value(&from.fields, &same.field).is_some_and(|known| !matches!(known, Value::Partial(_)))
+            });
             let follower = choice.iter().any(|to| {
                 at(to).is_some_and(|at| {
                     before(start, at, clock) && not_later(start, at, link.within, clock) != Truth::False
