@@ -24,6 +24,7 @@ use hyperseg_storage::FileEntry;
 use hyperseg_storage::audit::{Entry, EntryKind, IntentBody};
 use hyperseg_storage::scope::KeyScope;
 use hyperseg_testdata::worlds::{World, segment};
+use parquet::file::metadata::ParquetMetaData;
 use support::{Fixture, Layout, ids, request};
 
 const WORLDS: u64 = 9;
@@ -106,19 +107,7 @@ fn path(fixture: &Fixture, entry: &FileEntry) -> PathBuf {
 
 /// Overwrites the pages of every column that was not announced and says how many columns those were. Footers stay,
 /// for without them nothing can be said about a file.
-fn garble_all_but(fixture: &Fixture, announced: &BTreeSet<Column>) -> u64 {
-    let dataset = fixture.engine.dataset();
-    let snapshot = dataset.snapshot().unwrap();
-    let intent = dataset.audit().unwrap().intent(IntentBody::new("test")).unwrap();
-    let all = |entry: &FileEntry| {
-        let columns: BTreeSet<&str> = entry.columns.iter().map(|column| column.top_level()).collect();
-        (entry.id, columns.into_iter().map(str::to_owned).collect())
-    };
-    let wants = snapshot.files().iter().map(all).collect();
-    let scope = KeyScope::arm(dataset, &snapshot, &intent, wants).unwrap();
-    // A file is opened with those that hold later values of it, so that none may be garbled yet.
-    let metadata = |entry| std::sync::Arc::clone(scope.open(dataset, entry).unwrap().metadata());
-    let opened: Vec<_> = snapshot.files().iter().map(|entry| (entry, metadata(entry))).collect();
+fn garble_all_but(fixture: &Fixture, opened: &[Opened], announced: &BTreeSet<Column>) -> u64 {
     let mut garbled = 0;
     for (entry, metadata) in opened {
         let mut bytes = std::fs::read(path(fixture, entry)).unwrap();
@@ -137,6 +126,24 @@ fn garble_all_but(fixture: &Fixture, announced: &BTreeSet<Column>) -> u64 {
     garbled
 }
 
+/// A file and what its footer says.
+type Opened = (FileEntry, std::sync::Arc<ParquetMetaData>);
+
+/// Every file, opened before any is garbled: one of contacts opens with those that hold later values of it.
+fn opened(fixture: &Fixture) -> Vec<Opened> {
+    let dataset = fixture.engine.dataset();
+    let snapshot = dataset.snapshot().unwrap();
+    let intent = dataset.audit().unwrap().intent(IntentBody::new("test")).unwrap();
+    let all = |entry: &FileEntry| {
+        let columns: BTreeSet<&str> = entry.columns.iter().map(|column| column.top_level()).collect();
+        (entry.id, columns.into_iter().map(str::to_owned).collect())
+    };
+    let wants = snapshot.files().iter().map(all).collect();
+    let scope = KeyScope::arm(dataset, &snapshot, &intent, wants).unwrap();
+    let metadata = |entry| std::sync::Arc::clone(scope.open(dataset, entry).unwrap().metadata());
+    snapshot.files().iter().map(|entry| (entry.clone(), metadata(entry))).collect()
+}
+
 #[test]
 fn columns_outside_the_scope_are_not_read() {
     let (mut kept, mut garbled) = (0, 0);
@@ -148,12 +155,13 @@ fn columns_outside_the_scope_are_not_read() {
             let asked = request(segment.bind(&Default::default()).unwrap(), world.clock, world.now_micros);
             let list = ids(fixture.engine.run_blocking(&asked, Guards::default()).unwrap());
             let announced = names(&fixture.engine.plan_blocking(&asked, false).unwrap().columns);
-            garbled += garble_all_but(&fixture, &announced);
+            let files = opened(&fixture);
+            garbled += garble_all_but(&fixture, &files, &announced);
             kept += announced.len();
             let again = ids(fixture.engine.run_blocking(&asked, Guards::default()).unwrap());
             assert_eq!(again, list, "seed {seed}, segment {number}");
             // The counterproof: without any of its columns it cannot say who is on the list.
-            garble_all_but(&fixture, &BTreeSet::new());
+            garble_all_but(&fixture, &files, &BTreeSet::new());
             let without = fixture.engine.run_blocking(&asked, Guards::default());
             assert!(without.is_err() || list.is_empty(), "seed {seed}, segment {number}");
         }
@@ -216,6 +224,30 @@ fn a_code_opens_no_file_of_a_class_it_cannot_lie_in() {
     assert_eq!(count.matched, matched);
     assert!(count.scope.columns.iter().all(|it| !it.class.name().starts_with("clinical.sensitive")));
     assert!(fixture.engine.count_blocking(&ask(&source("F"), &world)).is_err(), "its files are gone");
+}
+
+/// Whoever keeps the scope of a query keeps its files open, and its keys.
+#[test]
+fn kept_answers_keep_no_file_open() {
+    let world = world(2);
+    let fixture = Fixture::new(&world, Layout { kept_bytes_max: 1 << 20, ..layout(2) });
+    let open = || {
+        let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+        let files = open.filter_map(|file| std::fs::read_link(file.path()).ok());
+        files.filter(|file| file.starts_with(fixture.dir.path().join("data/data"))).count()
+    };
+    for number in 0..SEGMENTS {
+        let segment = segment(2_000 + number, &world);
+        let asked = request(segment.bind(&Default::default()).unwrap(), world.clock, world.now_micros);
+        fixture.engine.count_blocking(&asked).unwrap();
+        fixture.engine.funnel_blocking(&asked).unwrap();
+        // Threads that were stopped early let go of their files a moment later.
+        let closed = (0..500).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            open() == 0
+        });
+        assert!(closed, "{} files are open after segment {number}", open());
+    }
 }
 
 #[test]

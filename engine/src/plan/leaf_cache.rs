@@ -9,6 +9,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arrow::buffer::{BooleanBuffer, Buffer};
+use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::logical_plan::builder::LogicalTableSource;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use zeroize::Zeroizing;
 
@@ -22,6 +25,33 @@ pub(crate) struct LeafKey {
     pub(crate) exprs: Vec<Expr>,
     pub(crate) inputs: Vec<LogicalPlan>,
 }
+
+impl LeafKey {
+    /// The key of a planned leaf. Its tables stand in it by their names and schemas alone: what is kept must not keep the keys
+    /// and open files of the query that asked first.
+    pub(crate) fn of(operation: &Operation, exprs: &[Expr], inputs: &[&LogicalPlan]) -> Result<Self> {
+        let inputs = inputs.iter().map(|input| detached((*input).clone()));
+        Ok(Self {
+            operation: operation.clone(),
+            exprs: exprs.to_vec(),
+            inputs: inputs.collect::<Result<_>>()?,
+        })
+    }
+}
+
+fn detached(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let detached = plan.transform_down(|node| match node {
+        LogicalPlan::TableScan(mut scan) => {
+            scan.source = Arc::new(LogicalTableSource::new(scan.source.schema()));
+            Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(detached.data)
+}
+
+/// Most leaves whose answers are kept.
+const LEAVES_MAX: usize = 4_096;
 
 /// An answer in one shard.
 #[derive(Debug)]
@@ -94,6 +124,16 @@ struct Kept {
     clock: u64,
 }
 
+impl Kept {
+    /// Forgets the leaf that was used longest ago; `false` when there is none.
+    fn forget_oldest(&mut self) -> bool {
+        let oldest = self.slots.iter().min_by_key(|(_, (_, used, _))| *used).map(|(key, _)| key.clone());
+        let Some((_, _, size)) = oldest.and_then(|key| self.slots.remove(&key)) else { return false };
+        self.bytes = self.bytes.saturating_sub(size);
+        true
+    }
+}
+
 /// Answers of leaves over one dataset.
 #[derive(Debug)]
 pub(crate) struct LeafCache {
@@ -127,7 +167,11 @@ impl LeafCache {
             (Arc::new(slot), now, 0)
         });
         *used = now;
-        Some(Arc::clone(slot))
+        let slot = Arc::clone(slot);
+        if kept.slots.len() > LEAVES_MAX {
+            kept.forget_oldest();
+        }
+        Some(slot)
     }
 
     /// Counts what a slot has taken, and forgets others until all fits.
@@ -139,11 +183,7 @@ impl LeafCache {
         let Some((_, _, size)) = kept.slots.get_mut(&slot.key) else { return };
         *size += bytes;
         kept.bytes += bytes;
-        while kept.bytes > self.bytes_max {
-            let oldest = kept.slots.iter().min_by_key(|(_, (_, used, _))| *used).map(|(key, _)| key.clone());
-            let Some((_, _, size)) = oldest.and_then(|key| kept.slots.remove(&key)) else { return };
-            kept.bytes = kept.bytes.saturating_sub(size);
-        }
+        while kept.bytes > self.bytes_max && kept.forget_oldest() {}
     }
 
     /// Bytes of the answers that are kept.

@@ -130,8 +130,7 @@ impl ExtensionPlanner for SetPlanner {
             let plan = SetExec::try_new(operator, node.label.clone(), inputs, shards, None, at_once)?;
             return Ok(Some(Arc::new(plan)));
         }
-        let inputs = logical_inputs.iter().map(|input| (*input).clone()).collect();
-        let key = LeafKey { operation: node.operation.clone(), exprs: node.exprs.clone(), inputs };
+        let key = LeafKey::of(&node.operation, &node.exprs, logical_inputs)?;
         if let Some(known) = self.leaves().get(&key) {
             return Ok(Some(Arc::clone(known)));
         }
