@@ -71,7 +71,7 @@ fn the_engine_agrees_with_the_reference() {
         "{portfolios} portfolios, in {contested} of them segments lost {lost} contacts to those above them"
     );
     assert!(
-        contested * 4 >= portfolios,
+        contested * 8 >= portfolios,
         "too few portfolios that tell anything: {contested} of {portfolios}"
     );
     assert!(telling * 5 >= segments, "too few segments that tell anything: {telling} of {segments}");
