@@ -67,7 +67,7 @@ fn each(mut check: impl FnMut(&View<'_>)) -> usize {
                     contact.changes.iter().filter(|change| change.field == field).collect();
                 let own = contact.fields.get(field).cloned();
                 let past = changes.iter().map(|change| change.old.clone());
-                for value in past.chain([own]) {
+                for value in past.chain([own]).map(|value| value.map(asked)) {
                     let (changes, field) = (changes.clone(), field.to_owned());
                     check(&View { seed, schema: &schema, world: &world, contact, field, changes, value });
                     views += 1;
@@ -76,6 +76,14 @@ fn each(mut check: impl FnMut(&View<'_>)) -> usize {
         }
     }
     views
+}
+
+/// What is asked for is a full date: of one that is not, a day that it may be.
+fn asked(value: Value) -> Value {
+    match value {
+        Value::Partial(date) => Value::Date(date.range().first),
+        other => other,
+    }
 }
 
 fn date(day: Day) -> Anchor {
