@@ -8,9 +8,9 @@
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -150,34 +150,5 @@ impl Medium {
 
     fn check(&self) -> io::Result<()> {
         if self.is_lost() { Err(io::Error::other(LostWrite)) } else { Ok(()) }
-    }
-}
-
-/// A new file that writes through its medium.
-#[derive(Debug)]
-pub(crate) struct MediumFile {
-    medium: Medium,
-    path: PathBuf,
-    file: File,
-}
-
-impl MediumFile {
-    pub(crate) fn create(medium: &Medium, path: &Path) -> io::Result<Self> {
-        Ok(Self { medium: medium.clone(), path: path.into(), file: medium.create(path)? })
-    }
-
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.medium.sync(&self.path, &self.file)
-    }
-}
-
-impl Write for MediumFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.medium.write(&self.path, &mut self.file, bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -5,7 +5,6 @@
 //! library that could quote one, never enters a message.
 
 use std::io;
-use std::path::PathBuf;
 
 use crate::disk::LostWrite;
 
@@ -31,16 +30,16 @@ pub enum ErrorKind {
 pub enum Error {
     // --- datasets -----------------------------------------------------------------------------------------------
     /// The directory holds no dataset.
-    #[error("{} is not a dataset: it has no readable dataset.json; make one with `hyperseg init`", dir.display())]
+    #[error("{place} is not a dataset: it has no readable dataset.json; make one with `hyperseg init`")]
     NotADataset {
-        /// Directory that was opened.
-        dir: PathBuf,
+        /// Directory or URL that was opened.
+        place: String,
     },
     /// `init` on a directory that has something in it.
-    #[error("{} is not empty; choose a new directory for the dataset", dir.display())]
+    #[error("{place} is not empty; choose a new place for it")]
     NotEmpty {
-        /// Directory that was to be initialised.
-        dir: PathBuf,
+        /// Directory or URL that was to be made.
+        place: String,
     },
     /// A document of a version or shape this program does not know.
     #[error("{file}: {what}; use the version of hyperseg that wrote it, or a newer one")]
@@ -59,10 +58,10 @@ pub enum Error {
         generation: u64,
     },
     /// The directory holds no backup.
-    #[error("{} is not a backup: it has no readable backup.json; make one with `hyperseg backup`", dir.display())]
+    #[error("{place} is not a backup: it has no readable backup.json; make one with `hyperseg backup`")]
     NotABackup {
-        /// Directory that was opened.
-        dir: PathBuf,
+        /// Directory or URL that was opened.
+        place: String,
     },
     /// A restoration would go behind what the anchor has seen.
     #[error(

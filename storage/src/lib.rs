@@ -4,7 +4,7 @@
 //! plain files --import--> rows --ingest--> encrypted Parquet files --commit--> snapshot --scope--> columns of one query
 //! ```
 //!
-//! A [`Dataset`] is a directory that is useless without its [`Keyring`], which lies elsewhere. Only the data keys of
+//! A [`Dataset`] lies in a directory or an object store, and is useless without its [`Keyring`], which lies elsewhere. Only the data keys of
 //! the columns that a [`KeyScope`] names are unwrapped, and only after the [`audit`] log says so durably. There is one
 //! way to write a file, and it encrypts. `docs/` of this crate describes files, keys, audit log and imports.
 
@@ -23,6 +23,7 @@ mod lookups;
 pub mod process;
 pub mod rows;
 pub mod scope;
+pub mod store;
 
 pub use crypto::{Digest, Secret};
 pub use dataset::{
@@ -34,3 +35,4 @@ pub use file::DataFile;
 pub use keyring::{Keyring, NewSlot, Unlock};
 pub use lookups::{StoredLookups, refusal};
 pub use scope::{KeyScope, Unlocked};
+pub use store::Location;

@@ -4,9 +4,6 @@
 //! off: bytes behind it that are no whole record were promised to nobody.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
@@ -14,10 +11,14 @@ use zeroize::Zeroizing;
 
 use super::anchor::Anchor;
 use super::frame::{self, Head, LOG, Tail};
-use super::log::{LOCK, Log, State, open_log, parse};
+use super::log::{Log, State, parse};
 use super::runs::note_run;
 use super::{AuditError, Entry, EntryKind, RunId};
 use crate::error::{Error, Result};
+use crate::store::{After, Appended, Guard, LogFile};
+
+/// How often a record may find its place taken.
+const RACES_MAX: u32 = 64;
 
 impl Log {
     /// Waits for the other writers, then proves the log and repairs it where a crash has left it.
@@ -48,19 +49,12 @@ impl Log {
 
     fn lock_with(&self, anchor: impl FnOnce(&Self) -> Result<Anchor>) -> Result<Locked<'_>> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.medium.is_lost() {
+        if self.store().medium().is_lost() {
             return Err(AuditError::Poisoned.into());
         }
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(self.path(LOCK))
-            .and_then(|lock| lock.lock().map(|()| lock))
-            .map_err(|error| Error::io("lock", LOCK, error))?;
+        let lock = self.wait(true)?;
         let anchor = anchor(self)?;
-        let file = open_log(&self.path(LOG), true)?;
+        let file = self.store().log(true)?.ok_or(AuditError::LogMissing)?;
         let head = state.head.unwrap_or_else(|| frame::start(self.dataset()));
         Ok(Locked { log: self, file, head, anchor, state, _lock: lock })
     }
@@ -69,14 +63,19 @@ impl Log {
 /// The log while nobody else can write it.
 pub(super) struct Locked<'a> {
     pub(super) log: &'a Log,
-    file: File,
+    file: Box<dyn LogFile>,
     head: Head,
     anchor: Anchor,
     state: MutexGuard<'a, State>,
-    _lock: File,
+    _lock: Option<Box<dyn Guard>>,
 }
 
 impl Locked<'_> {
+    /// Records so far.
+    pub(super) const fn records(&self) -> u64 {
+        self.head.records
+    }
+
     /// Remembers a generation of the dataset, if it is the highest so far.
     pub(super) fn anchor_generation(&mut self, generation: u64) -> Result<()> {
         if generation > self.anchor.generation {
@@ -94,22 +93,24 @@ impl Locked<'_> {
         action: &str,
         body: Value,
     ) -> Result<Entry> {
-        let entry = Entry::new(self.log.keyring.principal(), self.head.records, run, kind, action, body);
-        let payload = serde_json::to_vec(&entry)
-            .map(Zeroizing::new)
-            .map_err(|error| Error::io("write", LOG, std::io::Error::from(error)))?;
-        let (frame, after) = frame::encode(self.log.key()?, self.log.dataset(), &self.head, &payload)?;
-        let medium = &self.log.medium;
-        let written = self
-            .file
-            .seek(SeekFrom::Start(self.head.bytes))
-            .and_then(|_| medium.write(&self.log.path(LOG), &mut self.file, &frame));
-        if let Err(error) = written {
-            // What was written of the frame is cut off again; if that fails too, the next append finds a torn tail.
-            let _ = medium.truncate(&self.log.path(LOG), &self.file, self.head.bytes);
-            return Err(Error::io("write", LOG, error));
-        }
-        self.sync()?;
+        let mut tries = 0;
+        let (entry, after) = loop {
+            let principal = self.log.keyring.principal();
+            let entry = Entry::new(principal, self.head.records, run, kind, action, body.clone());
+            let payload = serde_json::to_vec(&entry)
+                .map(Zeroizing::new)
+                .map_err(|error| Error::io("write", LOG, std::io::Error::from(error)))?;
+            let (frame, after) = frame::encode(self.log.key()?, self.log.dataset(), &self.head, &payload)?;
+            match self.file.append(self.head.records, self.head.bytes, &frame)? {
+                Appended::Done => break (entry, after),
+                // Another machine was quicker; the lock of this one does not hold it.
+                Appended::Raced if tries < RACES_MAX => {
+                    tries += 1;
+                    self.catch_up()?;
+                }
+                Appended::Raced => return Err(AuditError::Busy.into()),
+            }
+        };
         self.head = after;
         // Before the log was proven and repaired once, the handle knows nothing yet.
         if let Some(head) = &mut self.state.head {
@@ -122,46 +123,43 @@ impl Locked<'_> {
     fn write_anchor(&mut self) -> Result<()> {
         let anchor =
             Anchor { records: self.head.records, chain: self.head.chain, generation: self.anchor.generation };
-        anchor.write(
-            &self.log.medium,
-            &self.log.keyring.anchor_path(),
-            self.log.key()?,
-            self.log.dataset(),
-        )?;
+        self.log.write_anchor(&anchor)?;
         self.anchor = anchor;
         Ok(())
     }
 
-    fn sync(&mut self) -> Result<()> {
-        let synced = self.log.medium.sync(&self.log.path(LOG), &self.file);
-        synced.map_err(|error| Error::io("sync", LOG, error))
+    fn after(&self) -> Result<After> {
+        let after = self.file.after(self.head.records, self.head.bytes);
+        after.map_err(|error| Error::io("read", LOG, error))
     }
 
     /// Reads what others have appended since, proves it, and on the first time through a handle repairs what a crash
     /// has left.
     fn catch_up(&mut self) -> Result<()> {
         let first = self.state.head.is_none();
-        let length = self.file.metadata().map_err(|error| Error::io("read", LOG, error))?.len();
-        if length < self.head.bytes {
-            self.head = frame::start(self.log.dataset());
-        }
         let anchor = self.anchor;
+        let mut after = self.after()?;
+        if after.is_short {
+            self.head = frame::start(self.log.dataset());
+            after = self.after()?;
+        }
+        let start = if self.head.records == 0 { 0 } else { self.head.bytes };
+        let end = start.saturating_add(after.length);
         let mut fits = (anchor.records > self.head.records).then_some(false);
         if anchor.records == self.head.records {
             fits = Some(anchor.chain == self.head.chain);
         }
         let mut runs = BTreeMap::new();
         let key = self.log.key()?;
-        let (head, tail) =
-            frame::scan(&self.file, length, key, self.log.dataset(), self.head, |head, payload| {
-                if anchor.records == head.records {
-                    fits = Some(anchor.chain == head.chain);
-                }
-                if first {
-                    note_run(&mut runs, &parse(head, payload)?);
-                }
-                Ok(())
-            })?;
+        let (head, tail) = frame::scan(after, key, self.log.dataset(), self.head, |head, payload| {
+            if anchor.records == head.records {
+                fits = Some(anchor.chain == head.chain);
+            }
+            if first {
+                note_run(&mut runs, &parse(head, payload)?);
+            }
+            Ok(())
+        })?;
         if head.records < anchor.records {
             return Err(match tail {
                 Tail::Broken { what, .. } => AuditError::Tampered { record: head.records, what },
@@ -183,10 +181,8 @@ impl Locked<'_> {
             }
             // Nobody was told that this record was written: its writer died before the anchor moved.
             Tail::Torn | Tail::Broken { last: true, .. } => {
-                let cut = self.log.medium.truncate(&self.log.path(LOG), &self.file, head.bytes);
-                cut.map_err(|error| Error::io("write", LOG, error))?;
-                self.sync()?;
-                let body = json!({ "reason": "torn tail", "bytes_cut": length.saturating_sub(head.bytes) });
+                self.file.cut(head.bytes)?;
+                let body = json!({ "reason": "torn tail", "bytes_cut": end.saturating_sub(head.bytes) });
                 self.append(None, EntryKind::Recovered, "audit", body)?;
             }
         }

@@ -1,58 +1,70 @@
 //! A consistent copy of the log: as it stands between two records, with its anchor and the lists it tells of.
 
-use std::fs::File;
-use std::path::Path;
-
-use super::frame::LOG;
-use super::log::{LISTS, LOCK, Log, RUNS};
+use super::frame::{self, LOG};
+use super::log::{LISTS, Log, RUNS, make_directories};
 use super::runs::{list_name, members_name};
-use super::spool;
-use super::{AuditLog, EntryKind};
-use crate::disk::Medium;
+use super::{AuditError, AuditLog, EntryKind};
 use crate::error::{Error, Result};
+use crate::store::{After, Location};
 
 impl AuditLog {
-    /// Copies log, lists and anchor into a directory as they are at one moment; records go on to be written meanwhile,
-    /// and are not in the copy. `copy` copies one file, given its name relative to the dataset and how many of its
-    /// bytes. Gives the number of records.
+    /// Copies log, lists and anchor to a place as they are at one moment; records go on to be written meanwhile,
+    /// and are not in the copy. `copy` copies one file, given its name relative to the dataset. Gives the number of
+    /// records.
     pub(crate) fn copy_to(
         &self,
-        medium: &Medium,
-        target: &Path,
-        anchor_name: &str,
-        mut copy: impl FnMut(&str, Option<u64>) -> Result<()>,
+        target: &Location,
+        anchor_name: &'static str,
+        mut copy: impl FnMut(&str) -> Result<()>,
     ) -> Result<u64> {
-        let log = &self.0;
-        for name in ["audit", RUNS, LISTS] {
-            let made = medium.create_directory(&target.join(name));
-            made.map_err(|error| Error::io("create", name, error))?;
-        }
+        let (log, to) = (&self.0, target.store());
+        make_directories(to)?;
         // Until log and anchor are read nobody writes.
-        let lock = File::open(log.path(LOCK)).map_err(|error| Error::io("lock", LOCK, error))?;
-        lock.lock_shared().map_err(|error| Error::io("lock", LOCK, error))?;
+        let lock = log.wait(false)?;
         let anchor = log.anchor_bytes()?;
-        let length = std::fs::metadata(log.path(LOG)).map_err(|error| Error::io("read", LOG, error))?.len();
+        let after = log.after_start()?;
         drop(lock);
-        copy(LOG, Some(length))?;
-        let path = target.join(anchor_name);
-        let fail = |error| Error::io("write", anchor_name, error);
-        let mut file = medium.create(&path).map_err(fail)?;
-        medium.write(&path, &mut file, &anchor).and_then(|()| medium.sync(&path, &file)).map_err(fail)?;
+        to.copy_log(after)?;
+        to.create(anchor_name, &anchor)?;
 
         // What is copied of the log is read back, under the copied anchor, to see which lists belong to it.
-        let copied = Log::open(medium.clone(), target, &log.keyring).with_anchor(path);
+        let copied = Log::open(target, &log.keyring).with_anchor(anchor_name);
         let reading = copied.read()?;
         for entry in reading.entries.iter().filter(|entry| entry.kind == EntryKind::Release) {
             let Some(run) = entry.run else { continue };
             for name in [list_name(&run), members_name(&run)] {
-                if spool::measure(log, &name)?.is_some() {
-                    copy(&name, None)?;
+                if log.store().look(&name)?.is_some() {
+                    copy(&name)?;
                 }
             }
         }
         for name in [LISTS, RUNS, "audit"] {
-            copied.sync_directory(name)?;
+            to.sync(name)?;
         }
         Ok(reading.entries.len() as u64)
+    }
+
+    /// Copies the log of a backup and its lists to a new place.
+    pub(crate) fn restore_to(
+        &self,
+        target: &Location,
+        mut copy: impl FnMut(&str) -> Result<()>,
+    ) -> Result<()> {
+        let to = target.store();
+        make_directories(to)?;
+        to.copy_log(self.0.after_start()?)?;
+        for name in self.0.names(LISTS)? {
+            copy(&format!("{LISTS}/{name}"))?;
+        }
+        [LISTS, RUNS, "audit"].into_iter().try_for_each(|name| to.sync(name))
+    }
+}
+
+impl Log {
+    /// The whole log, with its header.
+    pub(super) fn after_start(&self) -> Result<After> {
+        let file = self.store().log(false)?.ok_or(AuditError::LogMissing)?;
+        let start = frame::start(self.dataset());
+        file.after(0, start.bytes).map_err(|error| Error::io("read", LOG, error))
     }
 }

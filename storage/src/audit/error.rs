@@ -56,6 +56,17 @@ pub enum AuditError {
     /// Writing to stable storage failed before; what is on the disk is not known.
     #[error("an earlier write to the audit log did not reach the disk; check the disk and start again")]
     Poisoned,
+    /// Other machines write so many records that this one found no place.
+    #[error("other machines write to the audit log all the time; nothing was done, try again")]
+    Busy,
+    /// A run was closed by somebody who took it for dead.
+    #[error(
+        "run {run} was closed meanwhile because its process seemed to be gone; nothing was released, run it again"
+    )]
+    Closed {
+        /// The run.
+        run: RunId,
+    },
     /// No run has an id that begins so.
     #[error("no run has an id that begins with `{prefix}`")]
     UnknownRun {
@@ -100,7 +111,7 @@ impl AuditError {
             | Self::AnchorMissing { .. }
             | Self::AnchorDamaged { .. }
             | Self::ListDamaged { .. } => ErrorKind::Integrity,
-            Self::Poisoned => ErrorKind::Runtime,
+            Self::Poisoned | Self::Busy | Self::Closed { .. } => ErrorKind::Runtime,
             Self::UnknownRun { .. }
             | Self::AmbiguousRun { .. }
             | Self::NotReleased { .. }

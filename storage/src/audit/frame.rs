@@ -10,14 +10,14 @@
 //! In: a file and the place to go on from. Out: the records that prove themselves, in order, and what comes after
 //! them. It can never happen that a record is shown that was not sealed for this place in this log.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::Read;
 
 use zeroize::Zeroizing;
 
 use crate::crypto::{Aad, SEAL_OVERHEAD, SealingKey, Sha256Stream, equal};
 use crate::dataset::DatasetId;
 use crate::error::{Error, Result};
+use crate::store::After;
 
 /// Name of the file in errors.
 pub(super) const LOG: &str = "audit/log";
@@ -85,22 +85,25 @@ pub(super) fn encode(
     Ok((frame, Head { records: head.records.saturating_add(1), chain, bytes }))
 }
 
-/// Reads records from a place up to `length` bytes of the file. `visit` sees each with the place after it.
+/// Reads the records that follow a place. `visit` sees each with the place after it.
 ///
 /// # Errors
-/// The file cannot be read, or `visit` fails. Bytes that prove nothing are no error but a [`Tail`].
+/// They cannot be read, or `visit` fails. Bytes that prove nothing are no error but a [`Tail`].
 pub(super) fn scan(
-    file: &File,
-    length: u64,
+    after: After,
     key: &SealingKey,
     dataset: &DatasetId,
     from: Head,
     mut visit: impl FnMut(&Head, &[u8]) -> Result<()>,
 ) -> Result<(Head, Tail)> {
     let fail = |error| Error::io("read", LOG, error);
-    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let After { bytes: mut reader, length, gap, is_short } = after;
+    // A log that ends before the place we started from has lost what was proven before.
+    if is_short {
+        return Ok((from, Tail::Torn));
+    }
+    let mut left = length;
     if from.records == 0 {
-        reader.seek(SeekFrom::Start(0)).map_err(fail)?;
         let expected = header(dataset);
         if length < expected.len() as u64 {
             return Ok((from, Tail::Broken { what: "the header is cut off", last: false }));
@@ -113,16 +116,13 @@ pub(super) fn scan(
                 Tail::Broken { what: "the header is not the one of this dataset", last: false },
             ));
         }
-    } else {
-        reader.seek(SeekFrom::Start(from.bytes)).map_err(fail)?;
+        left -= expected.len() as u64;
     }
     let mut head = from;
     loop {
-        let left = length.saturating_sub(head.bytes);
         if left == 0 {
-            // A file that ends before the place we started from has lost what was proven before.
-            let tail = if length < head.bytes { Tail::Torn } else { Tail::Whole };
-            return Ok((head, tail));
+            let missing = Tail::Broken { what: "it is missing, and others follow", last: false };
+            return Ok((head, if gap { missing } else { Tail::Whole }));
         }
         if left < LENGTH_LEN {
             return Ok((head, Tail::Torn));
@@ -156,6 +156,7 @@ pub(super) fn scan(
             chain,
             bytes: head.bytes.saturating_add(frame_len),
         };
+        left -= frame_len;
         visit(&head, &payload)?;
     }
 }

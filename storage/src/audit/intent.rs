@@ -10,7 +10,6 @@
 //! An [`Intent`] exists only after its record is on stable storage, a [`Released`] only after the spool and the release
 //! record are. There is no other way to the chunks of a list.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -21,6 +20,7 @@ use super::entry::{Entry, EntryKind, IntentBody, ReleaseBody, ReleaseRecord, Run
 use super::log::Log;
 use super::spool::{self, Chunks, Spool};
 use crate::error::{Error, Result};
+use crate::store::Guard;
 
 /// A run whose intent is on stable storage and whose end is not written yet. Dropped, it ends as aborted.
 #[must_use = "an intent that is dropped ends its run as aborted"]
@@ -31,7 +31,7 @@ pub struct Intent {
     /// Its end is written, or must not be written by this process.
     over: bool,
     /// Held while the run lives, so that no other process closes it.
-    _alive: File,
+    _alive: Box<dyn Guard>,
 }
 
 impl Intent {
@@ -40,7 +40,7 @@ impl Intent {
         let action = body.action;
         let body = to_value(&body)?;
         let mut locked = log.lock()?;
-        let alive = log.claim_run(&id)?;
+        let alive = log.claim_run(&id, locked.records())?;
         match locked.append(Some(id), EntryKind::Intent, action, body) {
             Ok(entry) => Ok(Self { log: Arc::clone(log), entry, id, over: false, _alive: alive }),
             Err(error) => {

@@ -25,7 +25,6 @@ mod runs;
 mod spool;
 mod verify;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use entry::{Entry, EntryKind, IntentBody, ReleaseBody, ReleaseRecord, RunId, SealedFile};
@@ -35,9 +34,9 @@ pub use merkle::MerkleTree;
 pub use spool::{CHUNK_BYTES_MAX, Spool};
 pub use verify::{Finding, Grade, Verification};
 
-use crate::disk::Medium;
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
+use crate::store::Location;
 use frame::Tail;
 use log::Log;
 
@@ -50,35 +49,26 @@ impl AuditLog {
     ///
     /// # Errors
     /// There is a log already, or the disk fails.
-    pub fn create(dataset_dir: &Path, keyring: &Keyring) -> Result<Self> {
-        Ok(Self(Arc::new(Log::create(dataset_dir, keyring)?)))
+    pub fn create(location: impl Into<Location>, keyring: &Keyring) -> Result<Self> {
+        Ok(Self(Arc::new(Log::create(&location.into(), keyring)?)))
     }
 
     /// A handle on the log. Nothing is read or repaired before it is used. Keep it: what it has proven once it does not
     /// prove again.
     #[must_use]
-    pub fn open(dataset_dir: &Path, keyring: &Keyring) -> Self {
-        Self::open_with(Medium::system(), dataset_dir, keyring)
-    }
-
-    pub(crate) fn open_with(medium: Medium, dataset_dir: &Path, keyring: &Keyring) -> Self {
-        Self(Arc::new(Log::open(medium, dataset_dir, keyring)))
+    pub fn open(location: impl Into<Location>, keyring: &Keyring) -> Self {
+        Self(Arc::new(Log::open(&location.into(), keyring)))
     }
 
     /// A handle on a copy of the log that has an anchor of its own.
-    pub(crate) fn open_anchored(
-        medium: Medium,
-        dataset_dir: &Path,
-        keyring: &Keyring,
-        anchor: PathBuf,
-    ) -> Self {
-        Self(Arc::new(Log::open(medium, dataset_dir, keyring).with_anchor(anchor)))
+    pub(crate) fn open_anchored(location: &Location, keyring: &Keyring, anchor: &'static str) -> Self {
+        Self(Arc::new(Log::open(location, keyring).with_anchor(anchor)))
     }
 
     /// How many records and generations the anchor beside the keyring has seen that this copy of the log has not.
     pub(crate) fn lost_behind(&self, keyring: &Keyring) -> Result<(u64, u64)> {
         let own = self.0.anchor()?;
-        let live = Log::open(self.0.medium.clone(), Path::new(""), keyring).anchor();
+        let live = Log::open(self.0.location(), keyring).anchor();
         match live {
             Ok(live) => {
                 Ok((live.records.saturating_sub(own.records), live.generation.saturating_sub(own.generation)))
@@ -91,7 +81,7 @@ impl AuditLog {
     /// Puts the anchor of this copy beside the keyring.
     pub(crate) fn anchor_restored(&self, keyring: &Keyring) -> Result<()> {
         let own = self.0.anchor()?;
-        own.write(&self.0.medium, &keyring.anchor_path(), self.0.key()?, self.0.dataset())
+        own.write(self.0.store().medium(), &keyring.anchor_path(), self.0.key()?, self.0.dataset())
     }
 
     /// Says that the log was restored.

@@ -5,16 +5,14 @@
 //! that share the directory with working locks.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::ErrorKind;
-use std::path::PathBuf;
 
 use serde_json::json;
 
 use super::append::Locked;
 use super::log::{LISTS, Log, RUNS};
 use super::{Entry, EntryKind, RunId};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::store::Guard;
 
 /// How far a run has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,47 +29,25 @@ pub(super) enum RunState {
 }
 
 impl Log {
-    /// File whose lock is held while a run lives.
-    fn run_lock(&self, run: &RunId) -> PathBuf {
-        self.path(&format!("{RUNS}/{run}.lock"))
-    }
-
     /// Whether the process of a run is still there.
     pub(super) fn is_alive(&self, run: &RunId) -> Result<bool> {
-        match File::open(self.run_lock(run)) {
-            Ok(lock) => match lock.try_lock() {
-                Ok(()) => Ok(false),
-                Err(std::fs::TryLockError::WouldBlock) => Ok(true),
-                Err(std::fs::TryLockError::Error(error)) => Err(Error::io("lock", RUNS, error)),
-            },
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io("lock", RUNS, error)),
-        }
+        self.store().is_claimed(&mark_name(run))
     }
 
-    /// Marks a run as alive for as long as the file is open.
-    pub(super) fn claim_run(&self, run: &RunId) -> Result<File> {
-        let fail = |error| Error::io("lock", RUNS, error);
-        let lock = self.medium.create(&self.run_lock(run)).map_err(fail)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(lock),
-            Err(error) => Err(fail(error.into())),
-        }
+    /// Marks a run, whose intent comes after so many records, as alive for as long as the guard lives.
+    pub(super) fn claim_run(&self, run: &RunId, records: u64) -> Result<Box<dyn Guard>> {
+        self.store().claim(&mark_name(run), &records.to_string())
     }
 
     /// Forgets the mark of a run. A mark left behind is removed by the next process.
     pub(super) fn disclaim_run(&self, run: &RunId) {
-        let _ = self.medium.remove(&self.run_lock(run));
+        let _ = self.store().remove(&mark_name(run));
     }
 
     /// Removes what a run without a release has spooled.
     pub(super) fn remove_spool(&self, run: &RunId) -> Result<()> {
         for name in [list_name(run), members_name(run)] {
-            match self.medium.remove(&self.path(&name)) {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io("remove", name, error)),
-            }
+            self.store().remove(&name)?;
         }
         Ok(())
     }
@@ -126,6 +102,11 @@ pub(super) fn note_run(runs: &mut BTreeMap<RunId, RunState>, entry: &Entry) {
         }
         EntryKind::Recovered => {}
     }
+}
+
+/// Name of the mark that a run is alive.
+fn mark_name(run: &RunId) -> String {
+    format!("{RUNS}/{run}.lock")
 }
 
 /// Name of a run's sealed list.

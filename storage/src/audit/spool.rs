@@ -9,9 +9,7 @@
 //! Each chunk comes out as it went in. The last frame alone has `final = 1` and is empty: a list that was cut off does
 //! not end with it, and one to which something was added does not end at it.
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
-use std::path::PathBuf;
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
 
 use zeroize::Zeroizing;
 
@@ -21,8 +19,8 @@ use super::runs::{list_name, members_name};
 use super::{AuditError, RunId};
 use crate::crypto::{Aad, Digest, SEAL_OVERHEAD, SealingKey, Sha256Stream};
 use crate::dataset::DatasetId;
-use crate::disk::MediumFile;
 use crate::error::{Error, Result};
+use crate::store::{BlobReader, Draft};
 
 /// Longest chunk in bytes.
 pub const CHUNK_BYTES_MAX: usize = 64 << 20;
@@ -35,24 +33,21 @@ pub struct Spool {
     dataset: DatasetId,
     key: SealingKey,
     name: String,
-    file: BufWriter<MediumFile>,
+    file: BufWriter<Box<dyn Draft>>,
     index: u64,
     bytes: u64,
     digest: Sha256Stream,
-    members: Option<(PathBuf, Vec<u8>)>,
-    members_path: PathBuf,
+    members: Option<Vec<u8>>,
 }
 
 impl Spool {
     pub(super) fn create(log: &Log, run: RunId) -> Result<Self> {
         let name = list_name(&run);
-        let file = MediumFile::create(&log.medium, &log.path(&name))
-            .map_err(|error| Error::io("create", &name, error))?;
+        let file = log.store().draft(None, &name)?;
         let mut spool = Self {
             run,
             dataset: *log.dataset(),
             key: list_key(log, &run)?,
-            members_path: log.path(&members_name(&run)),
             name,
             file: BufWriter::with_capacity(1 << 16, file),
             index: 0,
@@ -86,7 +81,7 @@ impl Spool {
     pub fn set_members(&mut self, bitmap: &[u8]) -> Result<()> {
         limit(bitmap)?;
         let sealed = self.key.seal(members_aad(&self.dataset, &self.run).as_bytes(), bitmap)?;
-        self.members = Some((self.members_path.clone(), sealed));
+        self.members = Some(sealed);
         Ok(())
     }
 
@@ -94,20 +89,21 @@ impl Spool {
     pub(super) fn finish(mut self, log: &Log) -> Result<(SealedFile, Option<SealedFile>)> {
         self.put_frame(&[], true)?;
         let fail = |error| Error::io("write", self.name.clone(), error);
-        self.file.flush().map_err(fail)?;
-        self.file.get_ref().sync().map_err(fail)?;
+        let mut file = self.file.into_inner().map_err(|error| fail(error.into_error()))?;
+        file.sync().and_then(|()| file.publish()).map_err(fail)?;
         let list = SealedFile { bytes: self.bytes, sha256: Digest(self.digest.finish()) };
         let members = match self.members {
-            Some((path, sealed)) => {
-                let fail = |error| Error::io("write", members_name(&self.run), error);
-                let mut file = MediumFile::create(&log.medium, &path).map_err(fail)?;
-                file.write_all(&sealed).and_then(|()| file.sync()).map_err(fail)?;
+            Some(sealed) => {
+                let name = members_name(&self.run);
+                let mut file = log.store().draft(None, &name)?;
+                let written = file.write_all(&sealed).and_then(|()| file.sync());
+                written.and_then(|()| file.publish()).map_err(|error| Error::io("write", name, error))?;
                 let sha256 = Digest(crate::crypto::sha256(&sealed));
                 Some(SealedFile { bytes: sealed.len() as u64, sha256 })
             }
             None => None,
         };
-        log.sync_directory(LISTS)?;
+        log.store().sync(LISTS)?;
         Ok((list, members))
     }
 
@@ -141,7 +137,7 @@ pub struct Chunks {
     run: RunId,
     dataset: DatasetId,
     key: SealingKey,
-    file: BufReader<File>,
+    file: BufReader<BlobReader>,
     index: u64,
     over: bool,
 }
@@ -150,8 +146,8 @@ impl Chunks {
     pub(super) fn open(log: &Log, run: RunId) -> Result<Self> {
         let name = list_name(&run);
         let fail = |error| Error::io("read", &name, error);
-        let file = File::open(log.path(&name)).map_err(fail)?;
-        let mut file = BufReader::with_capacity(1 << 16, file);
+        let file = log.store().open(&name)?.ok_or_else(|| fail(ErrorKind::NotFound.into()))?;
+        let mut file = BufReader::with_capacity(1 << 16, BlobReader::new(file));
         let mut header = [0; 24];
         file.read_exact(&mut header).map_err(fail)?;
         if header.as_slice() != [MAGIC.as_slice(), run.as_bytes()].concat() {
@@ -188,7 +184,7 @@ impl Chunks {
 
     fn fill(&mut self, buffer: &mut [u8]) -> Result<()> {
         self.file.read_exact(buffer).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => {
+            ErrorKind::UnexpectedEof => {
                 AuditError::ListDamaged { run: self.run, what: "it was cut off" }.into()
             }
             _ => Error::io("read", list_name(&self.run), error),
@@ -212,7 +208,8 @@ impl Iterator for Chunks {
 /// Opens the bitmap of who was on a list.
 pub(super) fn open_members(log: &Log, run: RunId) -> Result<Zeroizing<Vec<u8>>> {
     let name = members_name(&run);
-    let sealed = std::fs::read(log.path(&name)).map_err(|error| Error::io("read", &name, error))?;
+    let missing = || Error::io("read", &name, ErrorKind::NotFound.into());
+    let sealed = log.store().read(&name, (CHUNK_BYTES_MAX + SEAL_OVERHEAD) as u64)?.ok_or_else(missing)?;
     list_key(log, &run)?
         .open(members_aad(log.dataset(), &run).as_bytes(), &sealed)
         .map_err(|_| AuditError::ListDamaged { run, what: "its members do not open" }.into())
@@ -221,11 +218,8 @@ pub(super) fn open_members(log: &Log, run: RunId) -> Result<Zeroizing<Vec<u8>>> 
 /// Length and digest of a sealed file as it lies there now; none where there is no file.
 pub(super) fn measure(log: &Log, name: &str) -> Result<Option<SealedFile>> {
     let fail = |error| Error::io("read", name, error);
-    let mut file = match File::open(log.path(name)) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(fail(error)),
-    };
+    let Some(file) = log.store().open(name)? else { return Ok(None) };
+    let mut file = BlobReader::new(file);
     let (mut digest, mut bytes, mut buffer) = (Sha256Stream::default(), 0_u64, vec![0; 1 << 16]);
     loop {
         let count = file.read(&mut buffer).map_err(fail)?;

@@ -3,14 +3,11 @@
 //! In: the file, written once by `init`. Out: format version, id, shard size. It holds no personal data and is not
 //! sealed; the sealed manifest repeats what matters, and a difference is an integrity error.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
-use super::durable;
 use super::id::DatasetId;
-use crate::disk::Medium;
 use crate::error::{Error, Result};
+use crate::store::Location;
 
 /// Name of the file.
 pub(crate) const FILE: &str = "dataset.json";
@@ -40,20 +37,20 @@ impl Descriptor {
         Self { format: FORMAT.to_owned(), version: VERSION, id, shard_contacts }
     }
 
-    pub(crate) fn write(&self, medium: &Medium, dir: &Path) -> Result<()> {
+    pub(crate) fn write(&self, location: &Location) -> Result<()> {
         let mut text = serde_json::to_vec_pretty(self)
             .map_err(|_| Error::corrupt(FILE, "it cannot be written as JSON"))?;
         text.push(b'\n');
-        if durable::create(medium, dir, "", FILE, &text)? {
+        if location.store().create(FILE, &text)? {
             Ok(())
         } else {
-            Err(Error::NotEmpty { dir: dir.into() })
+            Err(Error::NotEmpty { place: location.to_string() })
         }
     }
 
-    pub(crate) fn read(dir: &Path) -> Result<Self> {
-        let Some(text) = durable::read(dir, FILE, LEN_MAX)? else {
-            return Err(Error::NotADataset { dir: dir.into() });
+    pub(crate) fn read(location: &Location) -> Result<Self> {
+        let Some(text) = location.store().read(FILE, LEN_MAX)? else {
+            return Err(Error::NotADataset { place: location.to_string() });
         };
         let head: Head = serde_json::from_slice(&text)
             .map_err(|_| Error::corrupt(FILE, "it is not a dataset's description"))?;

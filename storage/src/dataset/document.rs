@@ -8,22 +8,20 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::durable;
+use super::Dataset;
 use super::entry::WrappedKey;
 use super::id::{DatasetId, DocumentId};
 use super::snapshot::Snapshot;
-use super::{Dataset, SEALED};
 use crate::audit::IntentBody;
 use crate::crypto::{Aad, DataKey, Digest, KeyId, SEAL_OVERHEAD, SealingKey, sha256};
-use crate::disk::Medium;
 use crate::error::{Error, Result};
 use crate::keyring::{KeyClass, Keyring};
+use crate::store::Store;
 
 const MAGIC: &[u8; 8] = b"HSSEALD1";
 /// Most bytes of a document's contents.
@@ -120,7 +118,6 @@ impl DocumentEntry {
 
     /// Seals contents into a new file and describes it. The file is durable, its directory is not yet.
     pub(super) fn write(
-        medium: &Medium,
         dataset: &Dataset,
         generation: u64,
         (kind, name): (DocumentKind, &str),
@@ -151,16 +148,16 @@ impl DocumentEntry {
         let bytes = [MAGIC.as_slice(), &data_key.seal(aad.as_bytes(), contents)?].concat();
         entry.bytes = bytes.len() as u64;
         entry.sha256 = Digest(sha256(&bytes));
-        if !durable::create(medium, dataset.dir(), SEALED, &entry.id.to_string(), &bytes)? {
+        if !dataset.store().create(&entry.file_name(), &bytes)? {
             return Err(Error::corrupt(entry.file_name(), "another file has this random name"));
         }
         Ok(entry)
     }
 
     /// SHA-256 of the file as it lies there.
-    pub(super) fn digest(dir: &Path, entry: &Self) -> Result<Digest> {
+    pub(super) fn digest(store: &dyn Store, entry: &Self) -> Result<Digest> {
         let name = entry.file_name();
-        let bytes = durable::read(dir, &name, entry.bytes)?.ok_or(Error::FileMissing { file: name })?;
+        let bytes = store.read(&name, entry.bytes)?.ok_or(Error::FileMissing { file: name })?;
         Ok(Digest(sha256(&bytes)))
     }
 
@@ -219,8 +216,7 @@ impl Dataset {
     /// The file is missing, not what was written, or its key does not open.
     pub fn document(&self, entry: &DocumentEntry) -> Result<Zeroizing<Vec<u8>>> {
         let name = entry.file_name();
-        let bytes =
-            durable::read(self.dir(), &name, entry.bytes)?.ok_or(Error::FileMissing { file: name })?;
+        let bytes = self.store().read(&name, entry.bytes)?.ok_or(Error::FileMissing { file: name })?;
         entry.open(self.id(), self.keyring(), &bytes)
     }
 

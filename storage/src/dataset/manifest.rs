@@ -5,23 +5,18 @@
 //! dataset or generation is taken for this one, or that a half-written one has a final name.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 use chrono_tz::Tz;
 use hyperseg_dsl::schema::Schema;
 use serde::{Deserialize, Serialize};
 
 use super::document::DocumentEntry;
-use super::durable;
 use super::entry::FileEntry;
 use super::id::DatasetId;
 use super::snapshot::ShardInfo;
 use crate::crypto::{Aad, Digest, KeyId, SealingKey, sha256};
-use crate::disk::Medium;
 use crate::error::{Error, Result};
+use crate::store::{Guard, Store};
 
 /// Directory of the manifests.
 pub(crate) const DIRECTORY: &str = "snapshots";
@@ -83,18 +78,11 @@ fn base_name(generation: u64) -> String {
 }
 
 /// The generations that have a manifest, in ascending order. Other names are temporary files, and are ignored.
-pub(crate) fn generations(dir: &Path) -> Result<Vec<u64>> {
-    let list = || {
-        let mut found = Vec::new();
-        for item in fs::read_dir(dir.join(DIRECTORY))? {
-            if let Some(generation) = item?.file_name().to_str().and_then(parse_name) {
-                found.push(generation);
-            }
-        }
-        found.sort_unstable();
-        Ok(found)
-    };
-    list().map_err(|error| Error::io("list", DIRECTORY, error))
+pub(crate) fn generations(store: &dyn Store) -> Result<Vec<u64>> {
+    let names = store.names(DIRECTORY)?;
+    let mut found: Vec<u64> = names.iter().filter_map(|name| parse_name(name)).collect();
+    found.sort_unstable();
+    Ok(found)
 }
 
 fn parse_name(name: &str) -> Option<u64> {
@@ -107,7 +95,7 @@ fn parse_name(name: &str) -> Option<u64> {
 ///
 /// # Errors
 /// [`Error::Conflict`] when another writer has made this generation.
-pub(crate) fn create(medium: &Medium, dir: &Path, key: &SealingKey, manifest: &Manifest) -> Result<Digest> {
+pub(crate) fn create(store: &dyn Store, key: &SealingKey, manifest: &Manifest) -> Result<Digest> {
     let name = file_name(manifest.generation);
     let json =
         serde_json::to_vec(manifest).map_err(|_| Error::corrupt(name.clone(), "it cannot be written"))?;
@@ -116,48 +104,27 @@ pub(crate) fn create(medium: &Medium, dir: &Path, key: &SealingKey, manifest: &M
     if bytes.len() as u64 > LEN_MAX {
         return Err(Error::Limit { what: "the size of the manifest in bytes".to_owned(), max: LEN_MAX });
     }
-    if durable::create(medium, dir, DIRECTORY, &base_name(manifest.generation), &bytes)? {
+    if store.create(&name, &bytes)? {
         Ok(Digest(sha256(&bytes)))
     } else {
         Err(Error::Conflict { generation: manifest.generation })
     }
 }
 
-/// Holds a generation for a reader: it is not collected while the file is open. None when there is no such generation.
-pub(crate) fn hold(dir: &Path, generation: u64) -> Result<Option<File>> {
-    lock(dir, generation, File::try_lock_shared)
+/// Holds a generation for a reader: it is not collected meanwhile. None when there is no such generation.
+pub(crate) fn hold(store: &dyn Store, generation: u64) -> Result<Option<Box<dyn Guard>>> {
+    store.hold(&file_name(generation))
 }
 
 /// Holds a generation so that no reader can; none when one does.
-pub(crate) fn hold_alone(dir: &Path, generation: u64) -> Result<Option<File>> {
-    lock(dir, generation, File::try_lock)
-}
-
-fn lock(
-    dir: &Path,
-    generation: u64,
-    lock: impl Fn(&File) -> Result<(), TryLockError>,
-) -> Result<Option<File>> {
-    let name = file_name(generation);
-    let file = match File::open(dir.join(&name)) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("open", name, error)),
-    };
-    match lock(&file) {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(error)) => return Err(Error::io("lock", name, error)),
-    }
-    // The name may have gone between opening and locking.
-    let gone = file.metadata().map_err(|error| Error::io("read", name, error))?.nlink() == 0;
-    Ok((!gone).then_some(file))
+pub(crate) fn hold_alone(store: &dyn Store, generation: u64) -> Result<Option<Box<dyn Guard>>> {
+    store.hold_alone(&file_name(generation))
 }
 
 /// The bytes of a generation's manifest, and their digest.
-pub(crate) fn read(dir: &Path, generation: u64) -> Result<(Vec<u8>, Digest)> {
+pub(crate) fn read(store: &dyn Store, generation: u64) -> Result<(Vec<u8>, Digest)> {
     let name = file_name(generation);
-    let bytes = durable::read(dir, &name, LEN_MAX)?.ok_or(Error::FileMissing { file: name })?;
+    let bytes = store.read(&name, LEN_MAX)?.ok_or(Error::FileMissing { file: name })?;
     let digest = Digest(sha256(&bytes));
     Ok((bytes, digest))
 }

@@ -10,13 +10,12 @@
 //! audit/                           log and sealed lists
 //! ```
 //!
-//! In: a directory and an unlocked keyring. Out: snapshots to read, transactions to write. The highest generation is
+//! In: a place ([`crate::store`]) and an unlocked keyring. Out: snapshots to read, transactions to write. The highest generation is
 //! the current one; one that does not authenticate, or is older than the audit log knows, is an integrity error and
 //! never skipped. [`Dataset::verify`] looks at every byte.
 
 mod descriptor;
 mod document;
-pub(crate) mod durable;
 mod entry;
 mod id;
 mod init;
@@ -27,7 +26,6 @@ mod upkeep;
 pub(crate) mod vector;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use document::{DOCUMENT_BYTES_MAX, DocumentEntry, DocumentKind, RemovedDocument, StoredDocument};
@@ -45,10 +43,11 @@ pub use upkeep::{
 
 use crate::audit::AuditLog;
 use crate::crypto::Digest;
-use crate::disk::{Disk, Medium};
+use crate::disk::Medium;
 use crate::error::{Error, Result};
 use crate::file::DataFile;
 use crate::keyring::{KeyClass, Keyring};
+use crate::store::{Location, Store};
 use descriptor::Descriptor;
 use manifest::Manifest;
 
@@ -62,10 +61,9 @@ const SEALED: &str = "sealed";
 pub struct Dataset(Arc<Inner>);
 
 struct Inner {
-    dir: PathBuf,
+    location: Location,
     descriptor: Descriptor,
     keyring: Keyring,
-    medium: Medium,
     audit: AuditLog,
     current: Mutex<Option<Arc<Snapshot>>>,
     /// The one generation that this handle shows.
@@ -76,32 +74,21 @@ impl Dataset {
     /// Opens a dataset with the keyring that belongs to it.
     ///
     /// # Errors
-    /// The directory is no dataset, or the keyring is that of another one.
-    pub fn open(dir: &Path, keyring: Keyring) -> Result<Self> {
-        Self::open_with(Medium::system(), dir, keyring)
-    }
-
-    /// As [`Self::open`], on a disk of the caller's, such as one that fails on purpose.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub fn open_on(disk: Arc<dyn Disk>, dir: &Path, keyring: Keyring) -> Result<Self> {
-        Self::open_with(Medium::new(disk), dir, keyring)
-    }
-
-    fn open_with(medium: Medium, dir: &Path, keyring: Keyring) -> Result<Self> {
-        let descriptor = Descriptor::read(dir)?;
+    /// There is no dataset, or the keyring is that of another one.
+    pub fn open(location: impl Into<Location>, keyring: Keyring) -> Result<Self> {
+        let location = location.into();
+        let descriptor = Descriptor::read(&location)?;
         if *keyring.dataset() != descriptor.id {
-            return Err(Error::WrongKey { what: dir.display().to_string() });
+            return Err(Error::WrongKey { what: location.to_string() });
         }
-        let audit = AuditLog::open_with(medium.clone(), dir, &keyring);
+        let audit = AuditLog::open(&location, &keyring);
         let current = Mutex::default();
-        Ok(Self(Arc::new(Inner { dir: dir.into(), descriptor, keyring, medium, audit, current, then: None })))
+        Ok(Self(Arc::new(Inner { location, descriptor, keyring, audit, current, then: None })))
     }
 
     /// The same dataset under a keyring that was changed.
     fn with_keyring(&self, keyring: Keyring) -> Result<Self> {
-        Self::open_with(self.medium().clone(), self.dir(), keyring)
+        Self::open(self.location(), keyring)
     }
 
     /// Identity.
@@ -110,10 +97,14 @@ impl Dataset {
         &self.0.descriptor.id
     }
 
-    /// Directory.
+    /// Where it lies.
     #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.0.dir
+    pub fn location(&self) -> &Location {
+        &self.0.location
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.0.location.store()
     }
 
     /// The dataset as it was in a kept generation: it reads that one and writes nothing. What has been learnt since,
@@ -123,11 +114,11 @@ impl Dataset {
     /// There is no such generation, its manifest does not open, or the newest one does not.
     pub fn at(&self, generation: u64) -> Result<Self> {
         // Whoever looks back must not be shown a dataset that was rolled back, either.
-        let newest = Self::open_with(self.medium().clone(), self.dir(), self.keyring().clone())?;
+        let newest = Self::open(self.location(), self.keyring().clone())?;
         let then = if newest.snapshot()?.generation() == generation {
             newest.snapshot()?
         } else {
-            let Some(hold) = manifest::hold(self.dir(), generation)? else {
+            let Some(hold) = manifest::hold(self.store(), generation)? else {
                 return Err(self.no_generation(generation)?);
             };
             let (manifest, hash) = self.read_manifest(generation)?;
@@ -135,10 +126,9 @@ impl Dataset {
             Arc::new(Snapshot::new(manifest, hash).seen_from(newest.snapshot()?.as_ref()).held(Some(hold)))
         };
         Ok(Self(Arc::new(Inner {
-            dir: self.0.dir.clone(),
+            location: self.0.location.clone(),
             descriptor: self.0.descriptor.clone(),
             keyring: self.0.keyring.clone(),
-            medium: self.0.medium.clone(),
             audit: self.0.audit.clone(),
             current: Mutex::default(),
             then: Some(then),
@@ -153,20 +143,20 @@ impl Dataset {
     }
 
     /// A copy of this dataset at another place, under the same keys.
-    fn with(&self, dir: PathBuf, descriptor: Descriptor, audit: AuditLog) -> Self {
+    fn with(&self, location: Location, descriptor: Descriptor, audit: AuditLog) -> Self {
         Self(Arc::new(Inner {
-            dir,
+            location,
             descriptor,
             keyring: self.0.keyring.clone(),
-            medium: self.0.medium.clone(),
             audit,
             current: Mutex::default(),
             then: None,
         }))
     }
 
+    /// The disk on which keyring and anchor are changed.
     fn medium(&self) -> &Medium {
-        &self.0.medium
+        self.store().medium()
     }
 
     /// The unlocked keyring.
@@ -185,7 +175,7 @@ impl Dataset {
         }
         // The anchor first: a generation that another process commits meanwhile must not look like a rollback.
         let anchored = self.audit()?.anchored_generation()?;
-        let newest = manifest::generations(self.dir())?.last().copied();
+        let newest = manifest::generations(self.store())?.last().copied();
         let found = newest.unwrap_or(0);
         if found < anchored {
             return Err(Error::Rollback { found, anchored });
@@ -193,12 +183,12 @@ impl Dataset {
         let generation = newest.ok_or(Error::FileMissing { file: manifest::file_name(1) })?;
         // Read again although the generation is known: that somebody changed it is noticed at once, not at the next
         // start.
-        let (bytes, hash) = manifest::read(self.dir(), generation)?;
+        let (bytes, hash) = manifest::read(self.store(), generation)?;
         if let Some(known) = self.known(generation, hash) {
             return Ok(known);
         }
-        let hold = manifest::hold(self.dir(), generation)?;
-        if hold.is_none() && manifest::generations(self.dir())?.last() > Some(&generation) {
+        let hold = manifest::hold(self.store(), generation)?;
+        if hold.is_none() && manifest::generations(self.store())?.last() > Some(&generation) {
             // Another generation was committed and this one collected meanwhile.
             return self.snapshot();
         }
@@ -237,13 +227,13 @@ impl Dataset {
     }
 
     fn read_manifest(&self, generation: u64) -> Result<(Manifest, Digest)> {
-        let (bytes, hash) = manifest::read(self.dir(), generation)?;
+        let (bytes, hash) = manifest::read(self.store(), generation)?;
         Ok((self.open_manifest(generation, &bytes)?, hash))
     }
 
     /// That a named generation is not there, with those that are.
     fn no_generation(&self, generation: u64) -> Result<Error> {
-        let kept = manifest::generations(self.dir())?;
+        let kept = manifest::generations(self.store())?;
         let range = |oldest, newest| format!("generations {oldest} to {newest} are kept");
         let kept =
             kept.first().zip(kept.last()).map_or_else(String::new, |(oldest, newest)| range(oldest, newest));
@@ -275,12 +265,15 @@ impl Dataset {
     /// # Errors
     /// The file is missing, plaintext, or not of the length that the manifest gives.
     pub fn open_file(&self, entry: &FileEntry) -> Result<DataFile> {
-        DataFile::open(self.dir(), entry)
+        DataFile::open(self.store(), entry)
     }
 }
 
 impl fmt::Debug for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dataset").field("dir", &self.dir()).field("id", self.id()).finish_non_exhaustive()
+        f.debug_struct("Dataset")
+            .field("location", self.location())
+            .field("id", self.id())
+            .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::fs::File;
 
 use chrono_tz::Tz;
 use hyperseg_dsl::schema::{Class, Schema};
@@ -15,6 +14,7 @@ use super::entry::FileEntry;
 use super::id::{FileId, TableId};
 use super::manifest::Manifest;
 use crate::crypto::Digest;
+use crate::store::Guard;
 
 /// A range of contacts with ordinals of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub struct Snapshot {
     /// By shard; those of a later generation are no fewer.
     forgotten: BTreeMap<u32, Vec<u32>>,
     /// Keeps the generation from being collected.
-    _hold: Option<File>,
+    _hold: Option<Box<dyn Guard>>,
 }
 
 impl Snapshot {
@@ -43,7 +43,7 @@ impl Snapshot {
     }
 
     /// The snapshot with what keeps it from being collected.
-    pub(crate) fn held(self, hold: Option<File>) -> Self {
+    pub(crate) fn held(self, hold: Option<Box<dyn Guard>>) -> Self {
         Self { _hold: hold, ..self }
     }
 

@@ -6,11 +6,7 @@
 //! removed when the next transaction begins.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
 use std::ops::Range;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
@@ -19,7 +15,6 @@ use chrono::Utc;
 use hyperseg_dsl::schema::Class;
 
 use super::document::{self, DocumentEntry, DocumentKind};
-use super::durable::{self, TEMPORARY};
 use super::entry::{FileEntry, WrappedKey};
 use super::id::{DatasetId, DocumentId, FileId, TableId};
 use super::manifest::{self, Manifest};
@@ -33,6 +28,7 @@ use crate::file::FileWriter;
 use crate::file::keys::{FOOTER_KEY, Place};
 use crate::keyring::{KeyClass, Keyring};
 use crate::layout;
+use crate::store::{Guard, TEMPORARY};
 
 const LOCK: &str = "lock";
 const SHARDS_MAX: usize = 1 << 16;
@@ -44,7 +40,7 @@ pub struct Transaction {
     base: Arc<Snapshot>,
     state: Mutex<State>,
     /// Held until the transaction is over.
-    _lock: File,
+    lock: Box<dyn Guard>,
 }
 
 #[derive(Debug, Default)]
@@ -74,26 +70,15 @@ impl Transaction {
         let base = dataset.snapshot()?;
         dataset.keyring().note_uses(&base.manifest().key_uses);
         remove_leftovers(dataset, &base)?;
-        Ok(Self { dataset: dataset.clone(), base, state: Mutex::default(), _lock: lock })
+        Ok(Self { dataset: dataset.clone(), base, state: Mutex::default(), lock })
     }
 
-    fn lock(dataset: &Dataset) -> Result<File> {
-        let open = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(durable::FILE_MODE)
-            .open(dataset.dir().join(LOCK));
-        let file = open.map_err(|error| Error::io("open", LOCK, error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => {
-                let newest = manifest::generations(dataset.dir())?.last().copied().unwrap_or(0);
-                Err(Error::Conflict { generation: newest.saturating_add(1) })
-            }
-            Err(TryLockError::Error(error)) => Err(Error::io("lock", LOCK, error)),
+    fn lock(dataset: &Dataset) -> Result<Box<dyn Guard>> {
+        if let Some(lock) = dataset.store().lock(LOCK)? {
+            return Ok(lock);
         }
+        let newest = manifest::generations(dataset.store())?.last().copied().unwrap_or(0);
+        Err(Error::Conflict { generation: newest.saturating_add(1) })
     }
 
     /// The snapshot this transaction builds on.
@@ -176,8 +161,7 @@ impl Transaction {
             generation: self.generation(),
         };
         let writer = FileWriter {
-            dataset: self.dataset.dir(),
-            medium: self.dataset.medium(),
+            store: self.dataset.store(),
             place,
             class_key: self.dataset.keyring().class_key(KeyClass::Data(class))?,
             schema: self.base.schema(),
@@ -222,13 +206,13 @@ impl Transaction {
         if self.base.document(kind, name).is_some_and(same) {
             return Ok(false);
         }
-        let (medium, dir) = (self.dataset.medium(), self.dataset.dir());
         // Datasets of before there were documents lack the directory.
-        if !dir.join(SEALED).is_dir() {
-            durable::make_directory(medium, dir, SEALED)?;
-            durable::sync_directory(medium, dir, "")?;
+        let store = self.dataset.store();
+        if store.look(SEALED)?.is_none() {
+            store.make_directory(SEALED)?;
+            store.sync("")?;
         }
-        let entry = DocumentEntry::write(medium, &self.dataset, self.generation(), (kind, name), contents)?;
+        let entry = DocumentEntry::write(&self.dataset, self.generation(), (kind, name), contents)?;
         self.state().documents.push(entry);
         Ok(true)
     }
@@ -312,17 +296,17 @@ impl Transaction {
     /// Writes the deletion vectors of the files of which rows were deleted. A file of which no row is left is dropped.
     fn write_vectors(&self) -> Result<()> {
         let deletions = std::mem::take(&mut self.state().deletions);
-        let (dir, keyring) = (self.dataset.dir(), self.dataset.keyring());
+        let (store, keyring) = (self.dataset.store(), self.dataset.keyring());
         for (file, mut rows) in deletions {
             let Some(entry) = self.base.file(file) else { continue };
-            rows.extend(vector::of_file(dir, *self.dataset.id(), keyring, entry)?);
+            rows.extend(vector::of_file(store, *self.dataset.id(), keyring, entry)?);
             let rows = vector::union(rows);
             let deleted: u64 = rows.iter().map(|run| run.end - run.start).sum();
             if deleted == entry.rows {
                 self.state().dropped.insert(file);
             } else if deleted > entry.deleted_rows() {
                 let place = Place::of(*self.dataset.id(), entry);
-                let vector = VectorEntry::write(self.dataset.medium(), dir, keyring, &place, &rows)?;
+                let vector = VectorEntry::write(store, keyring, &place, &rows)?;
                 self.state().vectors.insert(file, vector);
             }
         }
@@ -331,8 +315,9 @@ impl Transaction {
 
     fn publish(self, next: Manifest) -> Result<Arc<Snapshot>> {
         let key = self.dataset.keyring().class_key(KeyClass::Manifest)?;
-        durable::sync_directory(self.dataset.medium(), self.dataset.dir(), DATA)?;
-        let created = manifest::create(self.dataset.medium(), self.dataset.dir(), key, &next);
+        let store = self.dataset.store();
+        store.sync(DATA)?;
+        let created = manifest::create(store, key, &next);
         if !matches!(created, Err(Error::Conflict { .. })) && !self.is_absent(next.generation) {
             // the manifest has its name, even if an error came after it: the files are the snapshot's
             let mut state = self.state();
@@ -342,7 +327,7 @@ impl Transaction {
         }
         let hash = created?;
         // The commit stands, held or not.
-        let hold = manifest::hold(self.dataset.dir(), next.generation).ok().flatten();
+        let hold = manifest::hold(store, next.generation).ok().flatten();
         let snapshot = Arc::new(Snapshot::new(next, hash).held(hold));
         self.dataset.remember(&snapshot);
         self.dataset.audit()?.anchor_generation(snapshot.generation())?;
@@ -351,7 +336,7 @@ impl Transaction {
 
     /// Whether a generation is known to have no manifest.
     fn is_absent(&self, generation: u64) -> bool {
-        matches!(self.dataset.dir().join(manifest::file_name(generation)).try_exists(), Ok(false))
+        matches!(self.dataset.store().look(&manifest::file_name(generation)), Ok(None))
     }
 
     fn next_manifest(&self, intent: &Intent) -> Result<Manifest> {
@@ -409,7 +394,7 @@ impl Drop for Transaction {
         let files = state.files.iter().map(FileEntry::file_name);
         let vectors = state.vectors.values().map(VectorEntry::file_name);
         for name in files.chain(vectors).chain(state.documents.iter().map(DocumentEntry::file_name)) {
-            let _ = self.dataset.medium().remove(&self.dataset.dir().join(name));
+            let _ = self.dataset.store().remove(&name);
         }
     }
 }
@@ -492,37 +477,28 @@ impl Leftover {
 
 /// Whether somebody writes now.
 pub(super) fn is_locked(dataset: &Dataset) -> Result<bool> {
-    let file = match File::open(dataset.dir().join(LOCK)) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(Error::io("open", LOCK, error)),
-    };
-    match file.try_lock_shared() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(Error::io("lock", LOCK, error)),
-    }
+    dataset.store().is_locked(LOCK)
 }
 
 /// Temporary files, and data files and documents that no generation names. While somebody writes, his are among them.
 pub(super) fn leftovers(dataset: &Dataset, base: &Snapshot) -> Result<Vec<Leftover>> {
-    let dir = dataset.dir();
+    let store = dataset.store();
     let mut strangers = Vec::new();
     for directory in [DATA, SEALED] {
-        let names = names_in(dir, directory)?.into_iter().map(|name| format!("{directory}/{name}"));
+        let names = store.names(directory)?.into_iter().map(|name| format!("{directory}/{name}"));
         strangers.extend(names.filter(|name| is_ours(name)).map(Leftover));
     }
     let named = base.manifest().named().map(|(name, ..)| name).collect::<HashSet<_>>();
     strangers.retain(|Leftover(name)| !named.contains(name));
     if strangers.iter().any(|stranger| !stranger.is_temporary()) {
         let mut kept = HashSet::new();
-        for generation in manifest::generations(dir)? {
+        for generation in manifest::generations(store)? {
             let (older, _) = dataset.read_manifest(generation)?;
             kept.extend(older.named().map(|(name, ..)| name));
         }
         strangers.retain(|Leftover(name)| !kept.contains(name));
     }
-    let stale = names_in(dir, manifest::DIRECTORY)?.into_iter().filter(|name| name.starts_with(TEMPORARY));
+    let stale = store.names(manifest::DIRECTORY)?.into_iter().filter(|name| name.starts_with(TEMPORARY));
     strangers.extend(stale.map(|name| Leftover(format!("{}/{name}", manifest::DIRECTORY))));
     Ok(strangers)
 }
@@ -530,8 +506,7 @@ pub(super) fn leftovers(dataset: &Dataset, base: &Snapshot) -> Result<Vec<Leftov
 /// Removes what a dead writer left. Only the holder of the lock may.
 fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
     for Leftover(path) in leftovers(dataset, base)? {
-        let removed = dataset.medium().remove(&dataset.dir().join(&path));
-        removed.map_err(|error| Error::io("remove", path, error))?;
+        dataset.store().remove(&path)?;
     }
     Ok(())
 }
@@ -545,16 +520,4 @@ fn is_ours(path: &str) -> bool {
             SEALED => name.parse::<DocumentId>().is_ok(),
             _ => data().is_some_and(|id| id.parse::<FileId>().is_ok()),
         }
-}
-
-fn names_in(dir: &Path, name: &str) -> Result<Vec<String>> {
-    let list = || -> io::Result<Vec<String>> {
-        let items = match fs::read_dir(dir.join(name)) {
-            // Datasets of before there were documents have no place for them.
-            Err(error) if name == SEALED && error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            items => items?,
-        };
-        items.map(|item| Ok(item?.file_name().to_string_lossy().into_owned())).collect()
-    };
-    list().map_err(|error| Error::io("list", name, error))
 }

@@ -12,18 +12,16 @@
 //! In: sorted ranges of rows. Out: the same ranges, from the one file whose vector they are.
 
 use std::ops::Range;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::durable;
 use super::entry::{FileEntry, WrappedKey};
 use super::id::{DatasetId, FileId};
 use crate::crypto::{DataKey, Digest, KeyId, sha256};
-use crate::disk::Medium;
 use crate::error::{Error, Result};
 use crate::file::keys::Place;
 use crate::keyring::{KeyClass, Keyring};
+use crate::store::Store;
 
 const MAGIC: &[u8; 8] = b"HSDELET1";
 /// Behind the id in names.
@@ -74,8 +72,7 @@ impl VectorEntry {
 
     /// Writes the vector of a data file of this place and length; it is durable when its directory was synced.
     pub(super) fn write(
-        medium: &Medium,
-        dir: &Path,
+        store: &dyn Store,
         keyring: &Keyring,
         place: &Place,
         rows: &[Range<u64>],
@@ -92,7 +89,7 @@ impl VectorEntry {
             key: place.wrap(class_key, &key_name(id), &key)?,
             key_id: *class_key.id(),
         };
-        if !durable::create(medium, dir, super::DATA, &format!("{id}{SUFFIX}"), &bytes)? {
+        if !store.create(&this.file_name(), &bytes)? {
             return Err(Error::corrupt(this.file_name(), "a file of this name is there already"));
         }
         Ok(this)
@@ -104,12 +101,12 @@ impl VectorEntry {
     /// It is missing, or not the one that was written.
     pub(crate) fn read(
         &self,
-        dir: &Path,
+        store: &dyn Store,
         place: &Place,
         key: &DataKey,
         file_rows: u64,
     ) -> Result<Vec<Range<u64>>> {
-        let bytes = self.bytes(dir)?;
+        let bytes = self.bytes(store)?;
         let bad = || Error::corrupt(self.file_name(), "it is not the deletion vector that was written");
         let sealed = bytes.strip_prefix(MAGIC).ok_or_else(bad)?;
         let plain = key.open(place.vector_aad(&self.id).as_bytes(), sealed).map_err(|_| bad())?;
@@ -117,9 +114,9 @@ impl VectorEntry {
     }
 
     /// The file's bytes, as many as the manifest says.
-    pub(crate) fn bytes(&self, dir: &Path) -> Result<Vec<u8>> {
+    pub(crate) fn bytes(&self, store: &dyn Store) -> Result<Vec<u8>> {
         let name = self.file_name();
-        let bytes = durable::read(dir, &name, self.bytes.min(BYTES_MAX))?;
+        let bytes = store.read(&name, self.bytes.min(BYTES_MAX))?;
         let bytes = bytes.ok_or_else(|| Error::FileMissing { file: name.clone() })?;
         if bytes.len() as u64 == self.bytes { Ok(bytes) } else { Err(Error::corrupt(name, "it was cut")) }
     }
@@ -135,14 +132,14 @@ fn total(rows: &[Range<u64>]) -> u64 {
 
 /// The vector that a data file of a snapshot has, opened under the keyring; empty when it has none.
 pub(crate) fn of_file(
-    dir: &Path,
+    store: &dyn Store,
     dataset: DatasetId,
     keyring: &Keyring,
     entry: &FileEntry,
 ) -> Result<Vec<Range<u64>>> {
     let Some(vector) = &entry.deleted else { return Ok(Vec::new()) };
     let place = Place::of(dataset, entry);
-    vector.read(dir, &place, &vector.unwrap(keyring, &place)?, entry.rows)
+    vector.read(store, &place, &vector.unwrap(keyring, &place)?, entry.rows)
 }
 
 /// Puts ranges in order, and joins those that overlap or touch.

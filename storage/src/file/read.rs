@@ -4,11 +4,8 @@
 //! digest is that of the manifest. A file that is plaintext, has another length, or ends in another footer is never
 //! opened. Nothing here decrypts.
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,6 +14,7 @@ use super::modules::modules_are_whole;
 use crate::crypto::{Sha256Stream, sha256};
 use crate::dataset::FileEntry;
 use crate::error::{Error, Result};
+use crate::store::{Blob, Store};
 
 const ENCRYPTED_MAGIC: &[u8; 4] = b"PARE";
 const PLAINTEXT_MAGIC: &[u8; 4] = b"PAR1";
@@ -36,9 +34,8 @@ pub struct DataFile {
 
 #[derive(Debug)]
 struct Inner {
-    file: File,
+    blob: Arc<dyn Blob>,
     name: String,
-    len: u64,
 }
 
 impl DataFile {
@@ -46,9 +43,9 @@ impl DataFile {
     ///
     /// # Errors
     /// The file is missing, plaintext, or not of the length that the manifest gives.
-    pub(crate) fn open(dataset: &Path, entry: &FileEntry) -> Result<Self> {
+    pub(crate) fn open(store: &dyn Store, entry: &FileEntry) -> Result<Self> {
         let name = entry.file_name();
-        let file = Self::open_encrypted(&dataset.join(&name), name)?;
+        let file = Self::open_encrypted(store, &name, name.clone())?;
         let (found, expected) = (file.len(), entry.bytes);
         if found != expected {
             let what = format!("it has {found} bytes, the manifest says {expected}");
@@ -58,19 +55,10 @@ impl DataFile {
     }
 
     /// Opens a file that must be encrypted Parquet from its first to its last bytes.
-    pub(crate) fn open_encrypted(path: &Path, name: String) -> Result<Self> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::FileMissing { file: name });
-            }
-            Err(error) => return Err(Error::io("open", name, error)),
-        };
-        let metadata = file.metadata().map_err(|error| Error::io("open", name.clone(), error))?;
-        if !metadata.is_file() {
-            return Err(Error::corrupt(name, "it is not a regular file"));
-        }
-        let this = Self { inner: Arc::new(Inner { file, name, len: metadata.len() }) };
+    /// It lies under the name `now` and is called by its own in errors.
+    pub(crate) fn open_encrypted(store: &dyn Store, now: &str, name: String) -> Result<Self> {
+        let blob = store.open(now)?.ok_or_else(|| Error::FileMissing { file: name.clone() })?;
+        let this = Self { inner: Arc::new(Inner { blob, name }) };
         this.check_magic()?;
         Ok(this)
     }
@@ -97,13 +85,13 @@ impl DataFile {
     /// Length in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.inner.len
+        self.inner.blob.len()
     }
 
     /// Whether the file has no bytes; an opened file always has some.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.inner.len == 0
+        self.len() == 0
     }
 
     /// Name relative to the dataset.
@@ -117,14 +105,11 @@ impl DataFile {
     /// # Errors
     /// The range does not lie in the file, or the file cannot be read.
     pub fn read(&self, range: Range<u64>) -> Result<Bytes> {
-        let outside = || Error::corrupt(self.name(), "a range outside the file was asked for");
         if range.start > range.end || range.end > self.len() {
-            return Err(outside());
+            return Err(Error::corrupt(self.name(), "a range outside the file was asked for"));
         }
-        let length = usize::try_from(range.end - range.start).map_err(|_| outside())?;
-        let mut buffer = vec![0; length];
-        match self.inner.file.read_exact_at(&mut buffer, range.start) {
-            Ok(()) => Ok(buffer.into()),
+        match self.inner.blob.read(range) {
+            Ok(bytes) => Ok(bytes),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(Error::corrupt(self.name(), "it was cut while it was read"))
             }

@@ -12,7 +12,6 @@
 //! Columns of a row group are encoded, compressed and encrypted in parallel.
 
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{AsArray, RecordBatch};
@@ -31,20 +30,17 @@ use super::directory::{PageDirectory, PagePlace};
 use super::keys::{FOOTER_KEY, Place};
 use super::{DataFile, footer, form};
 use crate::crypto::{DataKey, Digest, SealingKey, Sha256Stream, sha256};
-use crate::dataset::durable::TEMPORARY;
 use crate::dataset::{ColumnEntry, FileEntry, FooterEntry, Section};
-use crate::disk::{Medium, MediumFile};
 use crate::error::{Error, Result};
 use crate::layout::{AT, CHANGED_AT};
+use crate::store::{Draft, Store, TEMPORARY};
 
 const BUFFER_LEN: usize = 1 << 20;
 
 /// Writes one file.
 pub(crate) struct FileWriter<'a> {
-    /// Directory of the dataset.
-    pub(crate) dataset: &'a Path,
-    /// What it lies on.
-    pub(crate) medium: &'a Medium,
+    /// Where the dataset lies.
+    pub(crate) store: &'a dyn Store,
     /// Place of the new file.
     pub(crate) place: Place,
     /// Key of the place's class.
@@ -73,31 +69,14 @@ impl FileWriter<'_> {
         rows_per_group: usize,
     ) -> Result<FileEntry> {
         let name = self.place.file.file_name();
-        let path = self.dataset.join(&name);
-        let temporary = self.dataset.join(format!("data/{TEMPORARY}{}", self.place.file));
-        let written = self.write_to(&temporary, &name, columns, batches, rows_per_group).and_then(|entry| {
-            self.medium.rename(&temporary, &path).map_err(|error| Error::io("rename", name, error))?;
-            Ok(entry)
-        });
-        if written.is_err() {
-            // the error that is on its way says more than one of the removal would
-            let _ = self.medium.remove(&temporary);
-        }
-        written
-    }
-
-    fn write_to(
-        &self,
-        path: &Path,
-        name: &str,
-        columns: &SchemaRef,
-        batches: &[RecordBatch],
-        rows_per_group: usize,
-    ) -> Result<FileEntry> {
+        let name = name.as_str();
         let columns = &form::written_schema(columns, &self.place.table);
         let keys = Keys::generate(columns, &self.place)?;
-        let written = self.encode(path, name, columns, batches, rows_per_group, &keys)?;
-        let file = DataFile::open_encrypted(path, name.to_owned())?;
+        let temporary = format!("data/{TEMPORARY}{}", self.place.file);
+        // Dropped on the way, the file is removed.
+        let draft = self.store.draft(Some(&temporary), name)?;
+        let (draft, written) = self.encode(draft, name, columns, batches, rows_per_group, &keys)?;
+        let file = DataFile::open_encrypted(self.store, draft.name(), name.to_owned())?;
         if file.len() != written.bytes {
             return Err(Error::corrupt(name, "it is not as long as what was written"));
         }
@@ -128,23 +107,24 @@ impl FileWriter<'_> {
             deleted: None,
         };
         footer::parse(&file, &entry, &keys.decryption(&self.place)?)?;
+        draft.publish().map_err(|error| Error::io("rename", name, error))?;
         Ok(entry)
     }
 
     fn encode(
         &self,
-        path: &Path,
+        draft: Box<dyn Draft>,
         name: &str,
         columns: &SchemaRef,
         batches: &[RecordBatch],
         rows_per_group: usize,
         keys: &Keys,
-    ) -> Result<Written> {
+    ) -> Result<(Box<dyn Draft>, Written)> {
         let sample = batches.first().cloned().unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(columns)));
         let encryption = keys.encryption(&self.place)?;
         let properties =
             properties(self.schema, &self.place, &sample, rows_per_group, self.page_rows, encryption);
-        let sink = Sink::create(self.medium, path, name)?;
+        let sink = Sink::new(draft);
         let failed = Arc::clone(&sink.failed);
         // Parquet's messages can quote values; the operating system's error is the only one worth more than a name
         let fail = |_| match failed.lock().ok().and_then(|mut cause| cause.take()) {
@@ -182,8 +162,8 @@ impl FileWriter<'_> {
                 .map_or(error, |io| Error::io("write", name, io))
         })?;
         let sink = writer.into_inner().map_err(fail)?;
-        let (bytes, sha256) = sink.finish().map_err(|error| Error::io("write", name, error))?;
-        Ok(Written { rows, bytes, sha256, directories })
+        let (draft, bytes, sha256) = sink.finish().map_err(|error| Error::io("write", name, error))?;
+        Ok((draft, Written { rows, bytes, sha256, directories }))
     }
 
     /// Encodes the columns of a row group, which comes after so many rows, in parallel and adds its blocks to the
@@ -355,23 +335,23 @@ impl Keys {
 /// The file under the writer. It keeps the operating system's error, which Parquet may turn into text, and digests
 /// what passes.
 struct Sink {
-    file: BufWriter<MediumFile>,
+    file: BufWriter<Box<dyn Draft>>,
     bytes: u64,
     digest: Sha256Stream,
     failed: Arc<Mutex<Option<io::Error>>>,
 }
 
 impl Sink {
-    fn create(medium: &Medium, path: &Path, name: &str) -> Result<Self> {
-        let file = MediumFile::create(medium, path).map_err(|error| Error::io("create", name, error))?;
-        let file = BufWriter::with_capacity(BUFFER_LEN, file);
-        Ok(Self { file, bytes: 0, digest: Sha256Stream::default(), failed: Arc::default() })
+    fn new(draft: Box<dyn Draft>) -> Self {
+        let file = BufWriter::with_capacity(BUFFER_LEN, draft);
+        Self { file, bytes: 0, digest: Sha256Stream::default(), failed: Arc::default() }
     }
 
-    /// Length and SHA-256 of the file, which is durable then.
-    fn finish(self) -> io::Result<(u64, [u8; 32])> {
-        self.file.into_inner().map_err(io::IntoInnerError::into_error)?.sync()?;
-        Ok((self.bytes, self.digest.finish()))
+    /// The file, which is on stable storage then, its length and SHA-256.
+    fn finish(self) -> io::Result<(Box<dyn Draft>, u64, [u8; 32])> {
+        let mut draft = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        draft.sync()?;
+        Ok((draft, self.bytes, self.digest.finish()))
     }
 
     fn keep<T>(&self, result: io::Result<T>) -> io::Result<T> {

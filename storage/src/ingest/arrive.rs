@@ -78,7 +78,7 @@ impl Ingest {
             let picked = UInt32Array::from_iter_values(picked.iter().map(|place| *place as u32));
             part.extend(pick(table, &[Some(Arc::clone(&hashes))], &picked)?);
             let batch = Batch { rows: rows.len(), first_origin: None, columns: part };
-            if !self.waiting.push(PartitionId { table: 0, shard }, batch, self.dataset.dir())? {
+            if !self.waiting.push(PartitionId { table: 0, shard }, batch, &self.dataset.store().scratch())? {
                 return Err(table.misfit(WRITTEN));
             }
         }
@@ -126,7 +126,7 @@ impl Ingest {
             rows.insert(rows.len().saturating_sub(1), origins);
             let batch = Batch { rows: length, first_origin, columns: rows };
             let id = PartitionId { table: number, shard };
-            if self.waiting.push(id, batch, self.dataset.dir())? {
+            if self.waiting.push(id, batch, &self.dataset.store().scratch())? {
                 Ok(())
             } else {
                 Err(table.misfit(WRITTEN))

@@ -136,7 +136,7 @@ impl<'a> Stored<'a> {
             left = rest;
             if !mine.is_empty() {
                 let deleted =
-                    vector::of_file(self.dataset.dir(), *self.dataset.id(), self.dataset.keyring(), entry)?;
+                    vector::of_file(self.dataset.store(), *self.dataset.id(), self.dataset.keyring(), entry)?;
                 let all = 0..entry.rows;
                 let mut mine = mine.iter().map(|row| u64::from(*row) - first).peekable();
                 // Live rows before the run.

@@ -21,6 +21,7 @@ use crate::crypto::{KeyId, SealingKey};
 use crate::dataset::DatasetId;
 use crate::disk::Medium;
 use crate::error::{Error, Result};
+use crate::store::Location;
 
 const LOCK_SUFFIX: &str = ".lock";
 
@@ -28,7 +29,7 @@ const LOCK_SUFFIX: &str = ".lock";
 pub(crate) struct KeyringChange {
     medium: Medium,
     path: PathBuf,
-    dataset_dir: PathBuf,
+    location: Location,
     dataset: DatasetId,
     root: SealingKey,
     /// The slot that was opened, and its key.
@@ -59,15 +60,15 @@ impl KeyringChange {
     pub(crate) fn begin(
         medium: &Medium,
         path: &Path,
-        dataset_dir: &Path,
+        location: &Location,
         unlock: &Unlock,
         now_micros: i64,
     ) -> Result<Self> {
         let lock = lock(path)?;
         let bytes = private_file::read(path)?.ok_or_else(|| KeyringError::Missing { path: path.into() })?;
-        private_file::check_outside(path, dataset_dir)?;
+        location.check_apart(path)?;
         let document = Document::parse(path, &bytes)?;
-        let (place, slot_key, root) = match unlock::open_slot(path, dataset_dir, &document, unlock)? {
+        let (place, slot_key, root) = match unlock::open_slot(path, location, &document, unlock)? {
             Opened::Owner { place, key, root } => (place, key, root),
             Opened::Principal { place, .. } => {
                 let slot = document.body.slots.get(place).map(Slot::info);
@@ -92,7 +93,7 @@ impl KeyringChange {
         Ok(Self {
             medium: medium.clone(),
             path: path.into(),
-            dataset_dir: dataset_dir.into(),
+            location: location.clone(),
             dataset,
             root,
             place,
@@ -160,7 +161,7 @@ impl KeyringChange {
         }
         self.slots = kept;
         let (slot, kit) = NewSlot::Recovery
-            .make(&self.medium, &self.path, &self.dataset_dir, &self.dataset)?
+            .make(&self.medium, &self.path, &self.location, &self.dataset)?
             .owner(&self.dataset, &self.root)?;
         self.slots.push(slot);
         Ok((kit.ok_or(Error::Random)?, removed))
@@ -176,7 +177,7 @@ impl KeyringChange {
         if let Some((name, grants)) = principal {
             self.check_principal(name, grants)?;
         }
-        let made = secret.make(&self.medium, &self.path, &self.dataset_dir, &self.dataset)?;
+        let made = secret.make(&self.medium, &self.path, &self.location, &self.dataset)?;
         let (slot, kit) = match principal {
             None => made.owner(&self.dataset, &self.root)?,
             Some((name, grants)) => {

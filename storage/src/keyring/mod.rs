@@ -44,6 +44,7 @@ use crate::crypto::{KeyId, SealingKey};
 use crate::dataset::DatasetId;
 use crate::disk::Medium;
 use crate::error::{Error, Result};
+use crate::store::Location;
 use document::{Body, Document, Wrapped, WrappedClass};
 use keys::Keys;
 use slot::Slot;
@@ -80,11 +81,12 @@ impl Keyring {
     /// passphrase is too short.
     pub fn create(
         path: &Path,
-        dataset_dir: &Path,
+        location: impl Into<Location>,
         dataset: &DatasetId,
         slot: NewSlot,
     ) -> Result<(Self, RecoveryKit)> {
-        private_file::check_outside(path, dataset_dir)?;
+        let location = &location.into();
+        location.check_apart(path)?;
         private_file::make_directory(path)?;
         for taken in [path.into(), Self::anchor_of(path)] {
             if std::fs::symlink_metadata(&taken).is_ok() {
@@ -102,8 +104,8 @@ impl Keyring {
             wrapped_classes.push(WrappedClass { class, key: *key.id(), wrapped, state, since_micros: None });
         }
         let (recovery, kit) =
-            NewSlot::Recovery.make(&medium, path, dataset_dir, dataset)?.owner(dataset, &root)?;
-        let made = slot.make(&medium, path, dataset_dir, dataset)?;
+            NewSlot::Recovery.make(&medium, path, location, dataset)?.owner(dataset, &root)?;
+        let made = slot.make(&medium, path, location, dataset)?;
         let principal = Principal::of_process(None, made.kind);
         let (first, second_kit) = made.owner(dataset, &root)?;
         // A keyring whose first slot is a recovery code needs no second one.
@@ -125,12 +127,13 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyringError`]: missing, exposed to others, inside the dataset, damaged, or not opened by this secret.
-    pub fn open(path: &Path, dataset_dir: &Path, unlock: &Unlock) -> Result<Self> {
+    pub fn open(path: &Path, location: impl Into<Location>, unlock: &Unlock) -> Result<Self> {
+        let location = &location.into();
         let bytes = private_file::read(path)?.ok_or_else(|| KeyringError::Missing { path: path.into() })?;
-        private_file::check_outside(path, dataset_dir)?;
+        location.check_apart(path)?;
         let document = Document::parse(path, &bytes)?;
         let body = &document.body;
-        let (keys, granted_to, place) = match unlock::open_slot(path, dataset_dir, &document, unlock)? {
+        let (keys, granted_to, place) = match unlock::open_slot(path, location, &document, unlock)? {
             Opened::Owner { place, root, .. } => {
                 document.authenticate(path, &root)?;
                 (unwrap_classes(path, body, &root)?, None, place)
@@ -304,10 +307,10 @@ impl Keyring {
 #[cfg(test)]
 impl Keyring {
     /// Writes the keyring as the version before this one did: no key for row hashes.
-    pub(crate) fn write_as_version_1(path: &Path, dataset_dir: &Path, unlock: &Unlock) -> Result<()> {
+    pub(crate) fn write_as_version_1(path: &Path, location: &Location, unlock: &Unlock) -> Result<()> {
         let bytes = private_file::read(path)?.unwrap_or_default();
         let document = Document::parse(path, &bytes)?;
-        let Opened::Owner { root, .. } = unlock::open_slot(path, dataset_dir, &document, unlock)? else {
+        let Opened::Owner { root, .. } = unlock::open_slot(path, location, &document, unlock)? else {
             return Err(Error::Random);
         };
         let body = document.body.into_version_1();

@@ -15,6 +15,7 @@ use crate::crypto::{Cost, Digest, SealingKey, Secret, random, stretch};
 use crate::dataset::DatasetId;
 use crate::disk::Medium;
 use crate::error::Result;
+use crate::store::Location;
 
 const PASSPHRASE_CHARS_MIN: usize = 8;
 
@@ -52,7 +53,7 @@ impl NewSlot {
         &self,
         medium: &Medium,
         path: &Path,
-        dataset_dir: &Path,
+        location: &Location,
         dataset: &DatasetId,
     ) -> Result<Made> {
         let made = |key: SealingKey, kind, way| Made { key, kind, kit: None, way: MadeWay::Way(way) };
@@ -62,7 +63,7 @@ impl NewSlot {
                 Ok(made(key, "key file", Way::KeyFile))
             }
             Self::KeyFileAt(file) => {
-                private_file::check_outside(file, dataset_dir)?;
+                location.check_apart(file)?;
                 Ok(made(make_key_file(medium, file)?, "key file", Way::KeyFile))
             }
             Self::Passphrase(passphrase) => {

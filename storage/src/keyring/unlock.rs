@@ -11,6 +11,7 @@ use super::{KeyProvider, KeyringError, private_file, recovery};
 use crate::crypto::{SealingKey, Secret, stretch};
 use crate::dataset::DatasetId;
 use crate::error::Result;
+use crate::store::Location;
 
 /// The secret that unlocks a keyring.
 #[derive(Debug)]
@@ -58,14 +59,14 @@ pub(super) enum Opened {
 /// slot that was changed.
 pub(super) fn open_slot(
     path: &Path,
-    dataset_dir: &Path,
+    location: &Location,
     document: &Document,
     unlock: &Unlock,
 ) -> Result<Opened> {
     let body = &document.body;
     // A key file or code gives one key for all slots; a passphrase gives one per salt, a service one per slot.
     let fixed = match unlock {
-        Unlock::KeyFile(file) => Some(read_key_file(file, dataset_dir)?),
+        Unlock::KeyFile(file) => Some(read_key_file(file, location)?),
         Unlock::Recovery(code) => Some(recovery::key_of(&body.dataset, code)?),
         Unlock::Passphrase(_) | Unlock::Provider(_) => None,
     };
@@ -115,9 +116,9 @@ pub(super) fn refusal(provider: &dyn KeyProvider, what: String) -> KeyringError 
     KeyringError::Service { service: provider.name().to_owned(), what }
 }
 
-fn read_key_file(path: &Path, dataset_dir: &Path) -> Result<SealingKey> {
+fn read_key_file(path: &Path, location: &Location) -> Result<SealingKey> {
     let text = private_file::read(path)?.ok_or_else(|| KeyringError::KeyFileMissing { path: path.into() })?;
-    private_file::check_outside(path, dataset_dir)?;
+    location.check_apart(path)?;
     let damaged = || KeyringError::Damaged { path: path.into(), what: "it is not a key file" };
     let digits = text.strip_suffix(b"\n").unwrap_or(&text);
     let mut bytes = Zeroizing::new([0; 32]);

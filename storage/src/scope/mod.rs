@@ -245,7 +245,7 @@ impl FileScope {
     /// Rows that the deletion vector of the file names.
     fn deleted_rows(&self, dataset: &Dataset, entry: &FileEntry) -> Result<Vec<Range<u64>>> {
         match (&entry.deleted, &self.deleted) {
-            (Some(vector), Some(key)) => vector.read(dataset.dir(), &self.place, key, entry.rows),
+            (Some(vector), Some(key)) => vector.read(dataset.store(), &self.place, key, entry.rows),
             (None, _) => Ok(Vec::new()),
             (Some(vector), None) => {
                 Err(Error::Sealed { file: vector.file_name(), column: "deleted rows".to_owned() })

@@ -10,7 +10,7 @@ fn backups() {
     let points = sweep(
         &template,
         4,
-        |dataset, world| dataset.backup(&world.place("copy"), None, &|_| {}),
+        |dataset, world| dataset.backup(dataset.location().on_same_disk(world.place("copy")), None, &|_| {}),
         |world, result, point| {
             let (dataset, generation) = must_be_whole(world, point);
             assert_eq!(generation, 2, "{point}: a backup changes nothing");

@@ -14,7 +14,7 @@ use hyperseg_storage::audit::{Intent, IntentBody};
 use hyperseg_storage::dataset::{Dataset, DocumentKind, InitOptions, ShardInfo, TableId};
 use hyperseg_storage::keyring::{Keyring, Unlock};
 use hyperseg_storage::scope::KeyScope;
-use hyperseg_storage::{Error, layout};
+use hyperseg_storage::{Error, Location, layout};
 
 use crate::disk::{Faulty, MODES, Mode};
 
@@ -81,7 +81,7 @@ impl World {
 
     pub fn open_on(&self, disk: Arc<Faulty>) -> Dataset {
         let keyring = Keyring::open(&self.keyring(), &self.dir(), &self.unlock()).unwrap();
-        Dataset::open_on(disk, &self.dir(), keyring).unwrap()
+        Dataset::open(Location::on(disk, self.dir()), keyring).unwrap()
     }
 }
 

@@ -10,7 +10,7 @@ const CONTACTS: &str = "contact_id,birth_date,gender\nc1,1980-01-01,female\nc2,,
 fn refused(files: &[(&str, &str)], options: ImportOptions) -> String {
     let world = World::new(10);
     let folder = world.folder("in", files);
-    let (generation, data) = (world.generation(), world.dataset.dir().join("data"));
+    let (generation, data) = (world.generation(), world.dataset.location().path().unwrap().join("data"));
     let error = import_population(&world.dataset, &folder, options).unwrap_err();
     assert_eq!(world.generation(), generation);
     assert!(!data.exists() || files_below(&data).is_empty(), "nothing is left");

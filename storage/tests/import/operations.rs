@@ -100,7 +100,7 @@ fn run(seed: u64) {
                 let unlock = Keyring::default_unlock(&keyring);
                 let classes = [KeyClass::Data(Class::Behavioural), KeyClass::Data(Class::Identity)];
                 world.dataset.rotate_keys(&unlock, &classes, None).unwrap();
-                let dir = world.dataset.dir().to_owned();
+                let dir = world.dataset.location().path().unwrap().to_owned();
                 let opened = Keyring::open(&keyring, &dir, &unlock).unwrap();
                 world.dataset = Dataset::open(&dir, opened).unwrap();
             }
@@ -202,7 +202,7 @@ fn nothing_is_left_of_who_was_forgotten() {
         assert!(done.forgotten_in.contains(&class), "{done:?}");
     }
     assert!(done.rotation.is_some());
-    let dir = world.dataset.dir().to_owned();
+    let dir = world.dataset.location().path().unwrap().to_owned();
     let reopen = || Dataset::open(&dir, Keyring::open(&keyring, &dir, &unlock).unwrap()).unwrap();
     world.dataset = reopen();
     assert!(
@@ -213,7 +213,7 @@ fn nothing_is_left_of_who_was_forgotten() {
         world.dataset.shred_keys(&unlock, KeyClass::Data(*class), Shred::RotatedOut, None).unwrap();
         world.dataset = reopen();
     }
-    let names = files_below(&world.dataset.dir().join("data"));
+    let names = files_below(&world.dataset.location().path().unwrap().join("data"));
     let left = old.iter().filter(|old| names.iter().any(|name| name.ends_with(old))).count();
     assert_eq!(left, 0, "every file that had something of the contact is gone");
     let text = format!("{:?}{:?}", world.rows(), world.history());

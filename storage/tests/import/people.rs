@@ -149,7 +149,7 @@ fn a_changed_overlay_is_told() {
     let overlays: Vec<_> = snapshot.files().iter().filter(|file| file.overlay).collect();
     assert_eq!(overlays.len(), 2);
     for overlay in overlays {
-        let path = world.dataset.dir().join(overlay.file_name());
+        let path = world.dataset.location().path().unwrap().join(overlay.file_name());
         let whole = std::fs::read(&path).unwrap();
         for at in (0..whole.len()).step_by(whole.len() / 40) {
             let mut bytes = whole.clone();

@@ -87,7 +87,7 @@ fn rows_are_stored_by_class_and_twice_changes_nothing() {
         assert!(keys.is_sorted(), "clustered by code, then time");
     }
 
-    let files = files_below(world.dataset.dir());
+    let files = files_below(world.dataset.location().path().unwrap());
     let again = import_population(&world.dataset, &folder, options()).unwrap();
     assert_eq!(counts(&again, "contact"), (3, 0, 3, 0));
     assert_eq!(counts(&again, "condition"), (5, 0, 5, 0));
@@ -96,7 +96,7 @@ fn rows_are_stored_by_class_and_twice_changes_nothing() {
     let data = |files: Vec<std::path::PathBuf>| -> Vec<_> {
         files.into_iter().filter(|path| !path.to_string_lossy().contains("audit")).collect()
     };
-    assert_eq!(data(files_below(world.dataset.dir())), data(files));
+    assert_eq!(data(files_below(world.dataset.location().path().unwrap())), data(files));
     assert_eq!(world.rows(), rows);
 }
 
@@ -143,7 +143,7 @@ fn a_forced_spill_and_another_order_store_the_same() {
     let report = import_population(&spilled.dataset, &folder, tight).unwrap();
     assert!(report.spilled_bytes > 0);
     assert_eq!(spilled.rows(), plain.rows());
-    let left = files_below(spilled.dataset.dir());
+    let left = files_below(spilled.dataset.location().path().unwrap());
     assert!(left.iter().all(|path| !std::fs::read(path).unwrap().windows(4).any(|part| part == b"Ann@")));
 
     let shuffled = World::new(2);

@@ -168,7 +168,7 @@ fn a_deletion_vector_is_proven_bit_by_bit() {
     let proven = verify();
     assert!(proven.is_sound());
     assert_eq!(proven.deletion_vectors, 1);
-    let data = world.dataset.dir().join("data");
+    let data = world.dataset.location().path().unwrap().join("data");
     let vector = std::fs::read_dir(&data).unwrap().map(|item| item.unwrap().path());
     let vector =
         vector.into_iter().find(|path| path.extension().is_some_and(|end| end == "deleted")).unwrap();

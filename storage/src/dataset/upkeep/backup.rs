@@ -7,9 +7,6 @@
 //! when all of it is on stable storage.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
@@ -18,10 +15,9 @@ use serde_json::json;
 use super::DatasetVerification;
 use crate::audit::{AuditLog, IntentBody, Verification};
 use crate::crypto::{Digest, Sha256Stream};
-use crate::dataset::{DATA, Dataset, DatasetId, Descriptor, SEALED, descriptor, durable, manifest};
-use crate::disk::Medium;
+use crate::dataset::{DATA, Dataset, DatasetId, Descriptor, SEALED, descriptor, manifest};
 use crate::error::{Error, Result};
-use crate::keyring::private_file;
+use crate::store::{Location, Staging, Store};
 
 /// Copy of the anchor in a backup.
 pub(super) const ANCHOR: &str = "anchor";
@@ -30,7 +26,7 @@ pub(super) const ABOUT: &str = "backup.json";
 const FORMAT: &str = "hyperseg backup";
 const VERSION: u32 = 1;
 const ABOUT_MAX: u64 = 64 << 10;
-const BLOCK: usize = 1 << 20;
+const BLOCK: u64 = 1 << 20;
 
 /// What a backup holds. It is written beside the copy and proves nothing: manifests, log and anchor do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,41 +70,36 @@ impl Rehearsal {
 }
 
 impl Dataset {
-    /// Copies the dataset into a directory that is not there yet. Others read and write meanwhile; what they commit is
+    /// Copies the dataset to a place where nothing is yet. Others read and write meanwhile; what they commit is
     /// not in the copy. `progress` is told the length of each file.
     ///
     /// # Errors
     /// Something lies at `out`, it is inside the dataset, a file is not what was written, or the disk fails. Then
     /// there is no copy.
-    pub fn backup(&self, out: &Path, on_behalf_of: Option<String>, progress: &dyn Fn(u64)) -> Result<Backup> {
-        private_file::check_outside(out, self.dir())?;
-        if fs::symlink_metadata(out).is_ok() {
-            return Err(Error::NotEmpty { dir: out.into() });
-        }
-        let details = json!({ "to": out.display().to_string() });
+    pub fn backup(
+        &self,
+        out: impl Into<Location>,
+        on_behalf_of: Option<String>,
+        progress: &dyn Fn(u64),
+    ) -> Result<Backup> {
+        let out = out.into();
+        out.check_outside(self.location())?;
+        let staging = Staging::begin(&out)?;
+        let details = json!({ "to": out.to_string() });
         let body = IntentBody { on_behalf_of, details, ..IntentBody::new("backup") };
         let intent = self.audit()?.intent(body)?;
-        let staging = beside(out)?;
-        let made = self.copy_all(&staging, progress).and_then(|backup| {
-            let moved = self.medium().rename(&staging, out);
-            moved.map_err(|error| Error::io("rename", out.display().to_string(), error))?;
-            sync_parent(self.medium(), out)?;
-            Ok(backup)
-        });
-        let backup = made.inspect_err(|_| {
-            // The name is random, so what lies there is ours. What cannot be removed says by its name what it is.
-            let _ = fs::remove_dir_all(&staging);
-        })?;
+        let backup = self.copy_all(staging.location(), progress)?;
+        staging.publish()?;
         intent.complete(
             json!({ "generation": backup.generation, "files": backup.files, "bytes": backup.bytes }),
         )?;
         Ok(backup)
     }
 
-    fn copy_all(&self, staging: &Path, progress: &dyn Fn(u64)) -> Result<Backup> {
-        let medium = self.medium();
-        for name in ["", DATA, SEALED, manifest::DIRECTORY] {
-            durable::make_directory(medium, staging, name)?;
+    fn copy_all(&self, staging: &Location, progress: &dyn Fn(u64)) -> Result<Backup> {
+        let (from, to) = (self.store(), staging.store());
+        for name in [DATA, SEALED, manifest::DIRECTORY] {
+            to.make_directory(name)?;
         }
         let snapshot = self.snapshot()?;
         let (newest, mut oldest) = (snapshot.generation(), snapshot.generation());
@@ -116,24 +107,24 @@ impl Dataset {
         let mut holds = Vec::new();
         let mut files: BTreeMap<String, (u64, Digest)> = BTreeMap::new();
         let mut bytes = 0;
-        for generation in manifest::generations(self.dir())?.into_iter().filter(|number| *number <= newest) {
-            let Some(hold) = manifest::hold(self.dir(), generation)? else { continue };
+        for generation in manifest::generations(from)?.into_iter().filter(|number| *number <= newest) {
+            let Some(hold) = manifest::hold(from, generation)? else { continue };
             holds.push(hold);
             oldest = oldest.min(generation);
             let (found, hash) = self.read_manifest(generation)?;
             let name = manifest::file_name(generation);
-            bytes += copy_file(medium, self.dir(), staging, &name, None, Some(hash))?;
+            bytes += copy_file(from, to, &name, None, Some(hash))?;
             files.extend(found.named().map(|(name, length, digest)| (name, (length, digest))));
         }
         for (name, (length, digest)) in &files {
-            bytes += copy_file(medium, self.dir(), staging, name, Some(*length), Some(*digest))?;
+            bytes += copy_file(from, to, name, Some(*length), Some(*digest))?;
             progress(*length);
         }
-        copy_file(medium, self.dir(), staging, descriptor::FILE, None, None)?;
+        copy_file(from, to, descriptor::FILE, None, None)?;
         // Last, so that the log tells of every generation that was copied.
-        let copy =
-            |name: &str, length| copy_file(medium, self.dir(), staging, name, length, None).map(|_| ());
-        let records = self.audit()?.copy_to(medium, staging, ANCHOR, copy)?;
+        let records = self
+            .audit()?
+            .copy_to(staging, ANCHOR, |name| copy_file(from, to, name, None, None).map(|_| ()))?;
         let backup = Backup {
             format: FORMAT.to_owned(),
             version: VERSION,
@@ -148,10 +139,11 @@ impl Dataset {
         let mut about =
             serde_json::to_vec_pretty(&backup).map_err(|_| Error::corrupt(ABOUT, "it cannot be written"))?;
         about.push(b'\n');
-        durable::create(medium, staging, "", ABOUT, &about)?;
-        for name in [DATA, SEALED, manifest::DIRECTORY, ""] {
-            durable::sync_directory(medium, staging, name)?;
+        for name in [DATA, SEALED, manifest::DIRECTORY] {
+            to.sync(name)?;
         }
+        // Last: without it nobody takes what lies there for a backup.
+        to.create(ABOUT, &about)?;
         Ok(backup)
     }
 
@@ -163,15 +155,16 @@ impl Dataset {
     /// report.
     pub fn rehearse(
         &self,
-        backup: &Path,
+        backup: impl Into<Location>,
         on_behalf_of: Option<String>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Rehearsal> {
-        let about = Backup::read(backup)?;
-        let details = json!({ "backup": backup.display().to_string(), "generation": about.generation });
+        let backup = backup.into();
+        let about = Backup::read(&backup)?;
+        let details = json!({ "backup": backup.to_string(), "generation": about.generation });
         let body = IntentBody { on_behalf_of, details, ..IntentBody::new("restore rehearsal") };
         let intent = self.audit()?.intent(body)?;
-        let copy = self.open_backup(backup)?;
+        let copy = self.open_backup(&backup)?;
         let dataset = copy.prove_generation(None, &intent, progress)?;
         let rehearsal = Rehearsal { backup: about, dataset, log: copy.audit()?.verify()? };
         intent.complete(json!({ "sound": rehearsal.is_sound(), "found": rehearsal.dataset.found }))?;
@@ -179,25 +172,25 @@ impl Dataset {
     }
 
     /// A backup as a dataset, with its own anchor.
-    fn open_backup(&self, backup: &Path) -> Result<Self> {
+    fn open_backup(&self, backup: &Location) -> Result<Self> {
         let descriptor = Descriptor::read(backup)?;
         if descriptor.id != *self.id() {
-            return Err(Error::WrongKey { what: backup.display().to_string() });
+            return Err(Error::WrongKey { what: backup.to_string() });
         }
-        let anchor = backup.join(ANCHOR);
-        let audit = AuditLog::open_anchored(self.medium().clone(), backup, self.keyring(), anchor);
-        Ok(self.with(backup.into(), descriptor, audit))
+        let audit = AuditLog::open_anchored(backup, self.keyring(), ANCHOR);
+        Ok(self.with(backup.clone(), descriptor, audit))
     }
 }
 
 impl Backup {
-    /// What the backup in a directory says of itself.
+    /// What the backup at a place says of itself.
     ///
     /// # Errors
     /// There is none, or it is of a later version.
-    pub fn read(dir: &Path) -> Result<Self> {
-        let Some(text) = durable::read(dir, ABOUT, ABOUT_MAX)? else {
-            return Err(Error::NotABackup { dir: dir.into() });
+    pub fn read(location: impl Into<Location>) -> Result<Self> {
+        let location = location.into();
+        let Some(text) = location.store().read(ABOUT, ABOUT_MAX)? else {
+            return Err(Error::NotABackup { place: location.to_string() });
         };
         let this: Self = serde_json::from_slice(&text)
             .map_err(|_| Error::corrupt(ABOUT, "it does not describe a backup"))?;
@@ -211,54 +204,33 @@ impl Backup {
 
 /// Copies a file of this length, and compares it with its digest on the way. Links are not followed.
 pub(super) fn copy_file(
-    medium: &Medium,
-    from: &Path,
-    to: &Path,
+    from: &dyn Store,
+    to: &dyn Store,
     name: &str,
     length: Option<u64>,
     expected: Option<Digest>,
 ) -> Result<u64> {
+    let missing = || Error::FileMissing { file: name.to_owned() };
+    if !from.look(name)?.ok_or_else(missing)?.is_regular {
+        return Err(Error::corrupt(name, "it is not a regular file"));
+    }
+    let source = from.open(name)?.ok_or_else(missing)?;
     let read = |error| Error::io("read", name, error);
-    let source = from.join(name);
-    match fs::symlink_metadata(&source) {
-        Ok(found) if found.is_file() => {}
-        Ok(_) => return Err(Error::corrupt(name, "it is not a regular file")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::FileMissing { file: name.to_owned() });
-        }
-        Err(error) => return Err(read(error)),
-    }
-    let mut source = File::open(&source).map_err(read)?.take(length.unwrap_or(u64::MAX));
     let write = |error| Error::io("write", name, error);
-    let path = to.join(name);
-    let mut target = medium.create(&path).map_err(write)?;
-    let (mut digest, mut bytes, mut block) = (Sha256Stream::default(), 0, vec![0; BLOCK]);
-    loop {
-        let count = source.read(&mut block).map_err(read)?;
-        let Some(piece) = block.get(..count).filter(|piece| !piece.is_empty()) else { break };
-        digest.update(piece);
-        bytes += count as u64;
-        medium.write(&path, &mut target, piece).map_err(write)?;
+    let mut target = to.draft(None, name)?;
+    let (mut digest, mut at) = (Sha256Stream::default(), 0);
+    while at < source.len() {
+        let end = source.len().min(at + BLOCK);
+        let piece = source.read(at..end).map_err(read)?;
+        digest.update(&piece);
+        target.write_all(&piece).map_err(write)?;
+        at = end;
     }
-    medium.sync(&path, &target).map_err(write)?;
-    let wrong_length = length.is_some_and(|length| length != bytes);
+    target.sync().map_err(write)?;
+    let wrong_length = length.is_some_and(|length| length != source.len());
     if wrong_length || expected.is_some_and(|expected| expected.0 != digest.finish()) {
         return Err(Error::corrupt(name, "it is not what was written"));
     }
-    Ok(bytes)
-}
-
-/// A free name beside a directory that is to be made.
-pub(super) fn beside(path: &Path) -> Result<PathBuf> {
-    let mut salt = [0; 8];
-    crate::crypto::random(&mut salt)?;
-    Ok(private_file::beside(path, &format!(".partial-{}", hex::encode(salt))))
-}
-
-pub(super) fn sync_parent(medium: &Medium, path: &Path) -> Result<()> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) | None => Path::new("."),
-    };
-    medium.sync_directory(parent).map_err(|error| Error::io("sync", parent.display().to_string(), error))
+    target.publish().map_err(write)?;
+    Ok(source.len())
 }

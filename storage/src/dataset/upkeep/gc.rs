@@ -7,14 +7,14 @@
 //! they reach, before the first file goes, so that a manifest that is missing for another reason is found.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 
 use serde::Serialize;
 use serde_json::json;
 
 use crate::audit::{AuditLog, EntryKind, IntentBody};
-use crate::dataset::{DATA, Dataset, SEALED, durable, manifest};
+use crate::dataset::{DATA, Dataset, SEALED, manifest};
 use crate::error::{Error, Result};
+use crate::store::Guard;
 
 /// Verb of the audit record.
 const ACTION: &str = "gc";
@@ -55,7 +55,7 @@ struct Doomed {
     /// Data files and documents that no other generation names.
     files: Vec<String>,
     /// On the manifests, so that nobody begins to read them.
-    _locks: Vec<File>,
+    _locks: Vec<Box<dyn Guard>>,
 }
 
 impl Dataset {
@@ -77,21 +77,18 @@ impl Dataset {
         let details =
             json!({ OLDEST: found.oldest, "generations": found.generations, "files": doomed.files.len() });
         let intent = audit.intent(IntentBody { on_behalf_of, details, ..IntentBody::new(ACTION) })?;
-        let remove = |name: &str| {
-            let removed = self.medium().remove(&self.dir().join(name));
-            removed.map_err(|error| Error::io("remove", name, error))
-        };
+        let store = self.store();
         // The oldest manifest first: what remains is a row without a gap whenever this ends.
         for generation in &found.generations {
-            remove(&manifest::file_name(*generation))?;
+            store.remove(&manifest::file_name(*generation))?;
         }
-        durable::sync_directory(self.medium(), self.dir(), manifest::DIRECTORY)?;
+        store.sync(manifest::DIRECTORY)?;
         for name in &doomed.files {
-            remove(name)?;
+            store.remove(name)?;
         }
         for directory in [DATA, SEALED] {
             if doomed.files.iter().any(|name| name.starts_with(directory)) {
-                durable::sync_directory(self.medium(), self.dir(), directory)?;
+                store.sync(directory)?;
             }
         }
         drop((doomed, transaction));
@@ -101,7 +98,7 @@ impl Dataset {
 
     /// Which generations can go, and how far back the others reach.
     fn choose(&self, keep: Keep) -> Result<Collection> {
-        let generations = manifest::generations(self.dir())?;
+        let generations = manifest::generations(self.store())?;
         let mut found =
             Collection { newest: generations.last().copied().unwrap_or_default(), ..Collection::default() };
         let spared = usize::try_from(keep.newest.max(1)).unwrap_or(usize::MAX);
@@ -111,7 +108,7 @@ impl Dataset {
             if self.read_manifest(next)?.0.created_micros > keep.since_micros {
                 break;
             }
-            if manifest::hold_alone(self.dir(), *generation)?.is_none() {
+            if manifest::hold_alone(self.store(), *generation)?.is_none() {
                 found.held = Some(*generation);
                 break;
             }
@@ -128,7 +125,7 @@ impl Dataset {
         let mut files = BTreeSet::new();
         for generation in &found.generations {
             // Since it was chosen a reader may have come; the next collection takes it then.
-            let lock = manifest::hold_alone(self.dir(), *generation)?;
+            let lock = manifest::hold_alone(self.store(), *generation)?;
             locks.push(lock.ok_or(Error::Conflict { generation: *generation })?);
             let (manifest, _) = self.read_manifest(*generation)?;
             files.extend(manifest.named().map(|(name, bytes, _)| (name, bytes)));

@@ -31,7 +31,7 @@ fn files_of_collected_generations_go_and_others_stay() {
     };
     (next.generation, next.previous) = (4, Some(Digest(hash.0)));
     let key = dataset.keyring().class_key(KeyClass::Manifest).unwrap();
-    manifest::create(dataset.medium(), &dir, key, &next).unwrap();
+    manifest::create(dataset.store(), key, &next).unwrap();
     dataset.snapshot().unwrap();
 
     let keep = |newest| Keep { newest, since_micros: i64::MAX };

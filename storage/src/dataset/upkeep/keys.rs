@@ -131,8 +131,8 @@ impl Dataset {
     /// By key, the kept generations that it opens, as manifest or in them.
     fn needed_keys(&self) -> Result<BTreeMap<KeyId, BTreeSet<u64>>> {
         let mut needed: BTreeMap<KeyId, BTreeSet<u64>> = BTreeMap::new();
-        for generation in manifest::generations(self.dir())? {
-            let (bytes, _) = manifest::read(self.dir(), generation)?;
+        for generation in manifest::generations(self.store())? {
+            let (bytes, _) = manifest::read(self.store(), generation)?;
             let manifest = self.open_manifest(generation, &bytes)?;
             let documents = manifest.documents.iter().map(|document| document.key_id);
             let vectors = manifest.files.iter().filter_map(|file| Some(file.deleted.as_ref()?.key_id));
@@ -169,7 +169,7 @@ impl Dataset {
             rotated.push(RotatedKey { class, old: old.to_string(), new: new.to_string() });
         }
         change.save()?;
-        let keyring = Keyring::open(self.keyring().path(), self.dir(), unlock)?;
+        let keyring = Keyring::open(self.keyring().path(), self.location(), unlock)?;
         let (snapshot, data_keys) = transaction.rewrap(&keyring, classes, &intent)?;
         let rotation = Rotation { generation: snapshot.generation(), rotated, data_keys };
         complete(intent, &rotation)?;
@@ -286,7 +286,7 @@ impl Dataset {
 
     fn change(&self, unlock: &Unlock) -> Result<KeyringChange> {
         let now_micros = Utc::now().timestamp_micros();
-        KeyringChange::begin(self.medium(), self.keyring().path(), self.dir(), unlock, now_micros)
+        KeyringChange::begin(self.medium(), self.keyring().path(), self.location(), unlock, now_micros)
     }
 
     fn key_intent(

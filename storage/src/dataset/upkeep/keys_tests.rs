@@ -26,8 +26,10 @@ impl World {
 
     fn reopen(&self) -> Dataset {
         let path = self.dataset.keyring().path();
-        let keyring = Keyring::open(path, self.dataset.dir(), &Keyring::default_unlock(path)).unwrap();
-        Dataset::open(self.dataset.dir(), keyring).unwrap()
+        let keyring =
+            Keyring::open(path, self.dataset.location().path().unwrap(), &Keyring::default_unlock(path))
+                .unwrap();
+        Dataset::open(self.dataset.location().path().unwrap(), keyring).unwrap()
     }
 }
 
@@ -36,7 +38,7 @@ fn a_keyring_of_version_1_opens_and_its_row_hashes_outlive_a_rotation() {
     let world = World::new();
     let path = world.dataset.keyring().path();
     let unlock = Keyring::default_unlock(path);
-    Keyring::write_as_version_1(path, world.dataset.dir(), &unlock).unwrap();
+    Keyring::write_as_version_1(path, world.dataset.location(), &unlock).unwrap();
     assert!(!fs::read_to_string(path).unwrap().contains("row_hash"));
     let dataset = world.reopen();
     let hash = |dataset: &Dataset| dataset.keyring().row_hash_key().unwrap().mac(b"row hashes v1");
@@ -82,9 +84,9 @@ fn uses_are_counted_across_processes_and_end_at_2_to_the_24() {
     let (mut used_up, _) = world.dataset.read_manifest(3).unwrap();
     let key = used_up.files[0].key_id;
     used_up.key_uses.insert(key, SEALS_MAX - each);
-    fs::remove_file(world.dataset.dir().join(manifest::file_name(3))).unwrap();
+    fs::remove_file(world.dataset.location().path().unwrap().join(manifest::file_name(3))).unwrap();
     let manifest_key = world.dataset.keyring().class_key(KeyClass::Manifest).unwrap();
-    manifest::create(world.dataset.medium(), world.dataset.dir(), manifest_key, &used_up).unwrap();
+    manifest::create(world.dataset.store(), manifest_key, &used_up).unwrap();
     write(&world.reopen()).unwrap();
     assert_eq!(uses(&world.reopen()), SEALS_MAX);
     let refused = write(&world.reopen()).unwrap_err();

@@ -141,7 +141,7 @@ impl Dataset {
             files,
             bytes,
         };
-        let generations = manifest::generations(self.dir())?;
+        let generations = manifest::generations(self.store())?;
         Ok(Status {
             dataset: *self.id(),
             generation: snapshot.generation(),

@@ -8,7 +8,6 @@
 //! each no more than a few pages are in memory at once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -219,7 +218,7 @@ impl Dataset {
     ) -> Result<DatasetVerification> {
         let mut report =
             DatasetVerification { anchored: self.audit()?.anchored_generation()?, ..Default::default() };
-        let newest = manifest::generations(self.dir())?.last().copied();
+        let newest = manifest::generations(self.store())?.last().copied();
         report.newest = newest.unwrap_or(0);
         let mut defects = Vec::new();
         if report.newest < report.anchored {
@@ -353,21 +352,20 @@ impl Dataset {
         let file = entry.file_name();
         let defect = |kind, what: &str| Defect { kind, file: file.clone(), what: what.to_owned() };
         let wrong = |kind, error: &Error| defect(kind_of(error, kind), &sentence(error, &file));
-        let path = self.dir().join(&file);
-        match fs::symlink_metadata(&path) {
-            Ok(found) if !found.is_file() => {
+        match self.store().look(&file) {
+            Ok(Some(found)) if !found.is_regular => {
                 return Err(defect(DefectKind::NotAFile, "it is a symbolic link, or no file at all"));
             }
-            Ok(found) if found.len() != entry.bytes => {
+            Ok(Some(found)) if found.bytes != entry.bytes => {
                 return Err(defect(DefectKind::Frame, "its length is not that of the manifest"));
             }
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(Some(_)) => {}
+            Ok(None) => {
                 return Err(defect(DefectKind::Missing, "the file is missing though the manifest names it"));
             }
-            Err(error) => return Err(wrong(DefectKind::Unreadable, &Error::io("read", &file, error))),
+            Err(error) => return Err(wrong(DefectKind::Unreadable, &error)),
         }
-        match DocumentEntry::digest(self.dir(), entry) {
+        match DocumentEntry::digest(self.store(), entry) {
             Ok(digest) if digest == entry.sha256 => {}
             Ok(_) => return Err(defect(DefectKind::Digest, "its digest is not that of the manifest")),
             Err(error) => return Err(wrong(DefectKind::Unreadable, &error)),
@@ -387,8 +385,7 @@ impl Dataset {
         let wrong = |kind, result: Error| {
             defect(kind_of(&result, kind), entry, sentence(&result, &entry.file_name()))
         };
-        let link = fs::symlink_metadata(self.dir().join(entry.file_name()));
-        if link.is_ok_and(|found| !found.is_file()) {
+        if self.is_irregular(&entry.file_name()) {
             return Err(defect(DefectKind::NotAFile, entry, "it is a symbolic link, or no file at all"));
         }
         let file = self.open_file(entry).map_err(|error| wrong(DefectKind::Frame, error))?;
@@ -416,7 +413,7 @@ impl Dataset {
             .map_err(|error| wrong(DefectKind::KeyWrap, error))?;
         scope.check_footer(self, entry).map_err(|error| wrong(DefectKind::Footer, error))?;
         if let Some(vector) = &entry.deleted {
-            vector::of_file(self.dir(), *self.id(), self.keyring(), entry)
+            vector::of_file(self.store(), *self.id(), self.keyring(), entry)
                 .map_err(|error| vector_defect(vector, DefectKind::DeletionVector, &error))?;
         }
         let open = scope.open(self, entry).map_err(|error| wrong(DefectKind::PageDirectory, error))?;
@@ -448,14 +445,18 @@ impl Dataset {
         })
     }
 
+    /// Whether something lies there that is no file, such as a link.
+    fn is_irregular(&self, name: &str) -> bool {
+        matches!(self.store().look(name), Ok(Some(found)) if !found.is_regular)
+    }
+
     /// Compares the bytes of a deletion vector with the manifest's digest.
     fn prove_vector_bytes(&self, vector: &VectorEntry) -> Result<(), Defect> {
         let wrong = |kind, what: &str| Defect { kind, file: vector.file_name(), what: what.to_owned() };
-        let link = fs::symlink_metadata(self.dir().join(vector.file_name()));
-        if link.is_ok_and(|found| !found.is_file()) {
+        if self.is_irregular(&vector.file_name()) {
             return Err(wrong(DefectKind::NotAFile, "it is a symbolic link, or no file at all"));
         }
-        let bytes = vector.bytes(self.dir()).map_err(|error| match error {
+        let bytes = vector.bytes(self.store()).map_err(|error| match error {
             Error::Limit { .. } => wrong(DefectKind::Frame, "it is longer than the manifest says"),
             error => vector_defect(vector, DefectKind::Frame, &error),
         })?;

@@ -38,9 +38,9 @@ impl World {
     /// Changes a byte of the file, and the manifest so that it says the changed bytes are right.
     fn forge(&self, place: usize) -> Vec<DefectKind> {
         let (mut forged, _) = self.dataset.read_manifest(2).unwrap();
-        let path = self.dataset.dir().join(forged.files[0].file_name());
+        let path = self.dataset.location().path().unwrap().join(forged.files[0].file_name());
         let (good, manifest_path) =
-            (fs::read(&path).unwrap(), self.dataset.dir().join(manifest::file_name(2)));
+            (fs::read(&path).unwrap(), self.dataset.location().path().unwrap().join(manifest::file_name(2)));
         let good_manifest = fs::read(&manifest_path).unwrap();
         let mut bytes = good.clone();
         bytes[place] ^= 1;
@@ -51,7 +51,7 @@ impl World {
         entry.footer.sha256 = Digest(sha256(&bytes[footer..]));
         fs::remove_file(&manifest_path).unwrap();
         let key = self.dataset.keyring().class_key(KeyClass::Manifest).unwrap();
-        manifest::create(self.dataset.medium(), self.dataset.dir(), key, &forged).unwrap();
+        manifest::create(self.dataset.store(), key, &forged).unwrap();
         let intent = self.dataset.audit().unwrap().intent(IntentBody::new("verify")).unwrap();
         let report = self.dataset.prove_generation(None, &intent, &|_| {}).unwrap();
         assert_eq!(report.sound, u64::from(report.is_sound()));
@@ -108,14 +108,14 @@ fn every_page_directory_and_footer_is_authenticated_whatever_the_digests_say() {
 #[test]
 fn a_wrapped_key_and_a_row_count_that_lie() {
     let world = World::new();
-    let path = world.dataset.dir().join(manifest::file_name(2));
+    let path = world.dataset.location().path().unwrap().join(manifest::file_name(2));
     let good = fs::read(&path).unwrap();
     let key = world.dataset.keyring().class_key(KeyClass::Manifest).unwrap();
     let report = |change: &dyn Fn(&mut manifest::Manifest)| {
         let (mut forged, _) = world.dataset.read_manifest(2).unwrap();
         change(&mut forged);
         fs::remove_file(&path).unwrap();
-        manifest::create(world.dataset.medium(), world.dataset.dir(), key, &forged).unwrap();
+        manifest::create(world.dataset.store(), key, &forged).unwrap();
         let report = world.dataset.verify(None, None, &|_| {}).unwrap();
         fs::write(&path, &good).unwrap();
         report.found.into_keys().collect::<Vec<_>>()
