@@ -7,6 +7,7 @@
 use std::io;
 
 use crate::disk::LostWrite;
+use crate::store::StoreFailure;
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -177,6 +178,24 @@ pub enum Error {
         /// Name relative to the dataset, or path given by the caller.
         file: String,
     },
+    /// A place inside another one, where it must not be.
+    #[error("{place} lies inside {dataset}; choose a place outside it")]
+    Inside {
+        /// What was named.
+        place: String,
+        /// What it lies in.
+        dataset: String,
+    },
+    /// A failure of an object store.
+    #[error("cannot {op} {file}: {what}")]
+    Store {
+        /// What was tried: `read`, `write`, `create`, …
+        op: &'static str,
+        /// Name relative to the dataset.
+        file: String,
+        /// What the store answered.
+        what: StoreFailure,
+    },
     /// Another failure of the operating system.
     #[error("cannot {op} {file}: {}", source.kind())]
     Io {
@@ -200,6 +219,7 @@ impl Error {
             | Self::NotEmpty { .. }
             | Self::NoGeneration { .. }
             | Self::NotABackup { .. }
+            | Self::Inside { .. }
             | Self::WouldLose { .. }
             | Self::Mismatch { .. } => ErrorKind::Usage,
             Self::Corrupt { .. }
@@ -214,6 +234,7 @@ impl Error {
             | Self::Import(_)
             | Self::DiskFull { .. }
             | Self::LostWrite { .. }
+            | Self::Store { .. }
             | Self::Io { .. } => ErrorKind::Runtime,
         }
     }
@@ -223,6 +244,9 @@ impl Error {
         let file = file.into();
         if source.get_ref().is_some_and(|cause| cause.is::<LostWrite>()) {
             return Self::LostWrite { file };
+        }
+        if let Some(what) = source.get_ref().and_then(|cause| cause.downcast_ref::<StoreFailure>()) {
+            return Self::Store { op, file, what: *what };
         }
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {

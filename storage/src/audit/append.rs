@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::anchor::Anchor;
 use super::frame::{self, Head, LOG, Tail};
-use super::log::{Log, State, parse};
+use super::log::{Log, RUNS, State, parse};
 use super::runs::note_run;
 use super::{AuditError, Entry, EntryKind, RunId};
 use crate::error::{Error, Result};
@@ -95,6 +95,12 @@ impl Locked<'_> {
     ) -> Result<Entry> {
         let mut tries = 0;
         let (entry, after) = loop {
+            match run {
+                Some(run) if kind == EntryKind::Release && self.state.living.get(&run) == Some(&true) => {
+                    return Err(AuditError::Closed { run }.into());
+                }
+                _ => {}
+            }
             let principal = self.log.keyring.principal();
             let entry = Entry::new(principal, self.head.records, run, kind, action, body.clone());
             let payload = serde_json::to_vec(&entry)
@@ -128,6 +134,33 @@ impl Locked<'_> {
         Ok(())
     }
 
+    /// From where a log of which each record is there or not is proven: from the anchor, which has seen all before it, or
+    /// from the intent of the earliest run whose process is gone.
+    fn beginning(&self) -> Result<Head> {
+        let mut records = self.anchor.records;
+        for name in self.log.names(RUNS)? {
+            if let Some(intent) = self.log.intent_of_dead(&name)? {
+                records = records.min(intent);
+            }
+        }
+        let chain = if records == self.anchor.records {
+            Some(self.anchor.chain)
+        } else {
+            let last = self.file.before(records, frame::CHAIN_BYTES);
+            let last = last.map_err(|error| Error::io("read", LOG, error))?;
+            last.and_then(|bytes| bytes.try_into().ok())
+        };
+        // Where the record before is missing, all is read, and what is missing found.
+        Ok(chain
+            .filter(|_| records > 0)
+            .map_or_else(|| frame::start(self.log.dataset()), |chain| Head { records, chain, bytes: 0 }))
+    }
+
+    /// Notes that a run of this handle has begun.
+    pub(super) fn note_living(&mut self, run: RunId) {
+        self.state.living.insert(run, false);
+    }
+
     fn after(&self) -> Result<After> {
         let after = self.file.after(self.head.records, self.head.bytes);
         after.map_err(|error| Error::io("read", LOG, error))
@@ -138,6 +171,9 @@ impl Locked<'_> {
     fn catch_up(&mut self) -> Result<()> {
         let first = self.state.head.is_none();
         let anchor = self.anchor;
+        if first && self.file.is_whole() && !self.state.prove_all {
+            self.head = self.beginning()?;
+        }
         let mut after = self.after()?;
         if after.is_short {
             self.head = frame::start(self.log.dataset());
@@ -150,13 +186,18 @@ impl Locked<'_> {
             fits = Some(anchor.chain == self.head.chain);
         }
         let mut runs = BTreeMap::new();
+        let mut closed = Vec::new();
         let key = self.log.key()?;
         let (head, tail) = frame::scan(after, key, self.log.dataset(), self.head, |head, payload| {
             if anchor.records == head.records {
                 fits = Some(anchor.chain == head.chain);
             }
+            let entry = parse(head, payload)?;
             if first {
-                note_run(&mut runs, &parse(head, payload)?);
+                note_run(&mut runs, &entry);
+            }
+            if entry.kind == EntryKind::Aborted {
+                closed.extend(entry.run);
             }
             Ok(())
         })?;
@@ -174,13 +215,18 @@ impl Locked<'_> {
             return Err(AuditError::Tampered { record: anchor.records.saturating_sub(1), what }.into());
         }
         self.head = head;
+        for run in closed {
+            if let Some(is_closed) = self.state.living.get_mut(&run) {
+                *is_closed = true;
+            }
+        }
         match tail {
             Tail::Whole => {}
-            Tail::Broken { what, last: false } => {
+            Tail::Broken { what, last } if !last || self.file.is_whole() => {
                 return Err(AuditError::Tampered { record: head.records, what }.into());
             }
             // Nobody was told that this record was written: its writer died before the anchor moved.
-            Tail::Torn | Tail::Broken { last: true, .. } => {
+            Tail::Torn | Tail::Broken { .. } => {
                 self.file.cut(head.bytes)?;
                 let body = json!({ "reason": "torn tail", "bytes_cut": end.saturating_sub(head.bytes) });
                 self.append(None, EntryKind::Recovered, "audit", body)?;

@@ -26,6 +26,8 @@ pub(super) const SEALED_MAX: usize = 16 << 20;
 
 const MAGIC: &[u8; 8] = b"HSEGAUD\x01";
 const CHAIN_LEN: u64 = 32;
+/// Bytes of the chain at the end of a frame.
+pub(super) const CHAIN_BYTES: usize = 32;
 const LENGTH_LEN: u64 = 4;
 
 /// A place in the log: after so many records.

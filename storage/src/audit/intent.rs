@@ -42,7 +42,10 @@ impl Intent {
         let mut locked = log.lock()?;
         let alive = log.claim_run(&id, locked.records())?;
         match locked.append(Some(id), EntryKind::Intent, action, body) {
-            Ok(entry) => Ok(Self { log: Arc::clone(log), entry, id, over: false, _alive: alive }),
+            Ok(entry) => {
+                locked.note_living(id);
+                Ok(Self { log: Arc::clone(log), entry, id, over: false, _alive: alive })
+            }
             Err(error) => {
                 log.disclaim_run(&id);
                 Err(error)
@@ -85,7 +88,9 @@ impl Intent {
         // From here on the record may be on the disk even if the append fails: an end of another kind must not be
         // written behind it. The next process sees which it was.
         self.over = true;
-        let entry = self.log.lock()?.append(Some(self.id), EntryKind::Release, &self.entry.action, body)?;
+        let mut locked = self.log.lock()?;
+        let entry = locked.append(Some(self.id), EntryKind::Release, &self.entry.action, body)?;
+        drop(locked);
         self.log.disclaim_run(&self.id);
         Ok(Released { log: Arc::clone(&self.log), run: self.id, entry, record })
     }
@@ -116,6 +121,7 @@ impl Intent {
 
 impl Drop for Intent {
     fn drop(&mut self) {
+        self.log.forget_living(&self.id);
         if !self.over {
             // Best effort: the next process closes the run if this fails.
             let _ = self.end(EntryKind::Aborted, json!({ "reason": "dropped before its end" }));

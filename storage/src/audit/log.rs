@@ -3,12 +3,13 @@
 //! In: the dataset's place and its keyring. Out: the records that prove themselves. Reading waits for a writer and
 //! changes nothing; writing is in `append`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use super::anchor::Anchor;
 use super::frame::{self, Head, Tail};
-use super::{AuditError, Entry};
+use super::{AuditError, Entry, RunId};
 use crate::crypto::SealingKey;
 use crate::dataset::DatasetId;
 use crate::error::{Error, Result};
@@ -37,6 +38,10 @@ pub(super) struct Log {
 pub(super) struct State {
     /// Place after the last record this handle has seen; none before the log was proven and repaired once.
     pub(super) head: Option<Head>,
+    /// All of it is to be proven, even where the anchor would do.
+    pub(super) prove_all: bool,
+    /// Runs of this handle that have not ended, and whether somebody who took them for dead has closed them.
+    pub(super) living: BTreeMap<RunId, bool>,
 }
 
 /// The log as it lay when it was read.
@@ -149,6 +154,11 @@ impl Log {
             Ok(())
         })?;
         Ok(Reading { entries, tail, anchor, anchor_fits, lists })
+    }
+
+    /// Notes that a run of this handle is over.
+    pub(super) fn forget_living(&self, run: &RunId) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).living.remove(run);
     }
 
     /// Names in a directory, sorted.

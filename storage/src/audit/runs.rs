@@ -34,6 +34,17 @@ impl Log {
         self.store().is_claimed(&mark_name(run))
     }
 
+    /// How many records there were at least before the intent of a run whose mark is there and whose process is not.
+    pub(super) fn intent_of_dead(&self, mark: &str) -> Result<Option<u64>> {
+        let Some(run) = run_of(mark, "lock") else { return Ok(None) };
+        if self.is_alive(&run)? {
+            return Ok(None);
+        }
+        // A mark that says nothing of it can be of any time.
+        let note = self.store().note_of(&mark_name(&run))?;
+        Ok(Some(note.and_then(|note| note.parse().ok()).unwrap_or(0)))
+    }
+
     /// Marks a run, whose intent comes after so many records, as alive for as long as the guard lives.
     pub(super) fn claim_run(&self, run: &RunId, records: u64) -> Result<Box<dyn Guard>> {
         self.store().claim(&mark_name(run), &records.to_string())

@@ -80,7 +80,10 @@ impl Dataset {
             return Err(Error::NotEmpty { place: location.to_string() });
         }
         // The error that is on its way matters more than one of the removal.
-        fill(&location, keyring_path, options).inspect_err(|_| location.store().clear(prepared))
+        let made =
+            fill(&location, keyring_path, options).inspect_err(|_| location.store().clear(prepared))?;
+        location.store().settle();
+        Ok(made)
     }
 
     /// The id of the dataset at a place, which needs no key: it says which keyring belongs to it.

@@ -67,7 +67,10 @@ impl Transaction {
         // Keys change under this lock only: from here on what is in memory is what is on the disk, or nothing is
         // written.
         dataset.keyring().check_current()?;
-        let base = dataset.snapshot()?;
+        let mut base = dataset.snapshot()?;
+        if lock.was_taken_over() {
+            base = fence(dataset, &base)?;
+        }
         dataset.keyring().note_uses(&base.manifest().key_uses);
         remove_leftovers(dataset, &base)?;
         Ok(Self { dataset: dataset.clone(), base, state: Mutex::default(), lock })
@@ -317,6 +320,9 @@ impl Transaction {
         let key = self.dataset.keyring().class_key(KeyClass::Manifest)?;
         let store = self.dataset.store();
         store.sync(DATA)?;
+        if !self.confirm()? {
+            return Err(Error::Conflict { generation: next.generation });
+        }
         let created = manifest::create(store, key, &next);
         if !matches!(created, Err(Error::Conflict { .. })) && !self.is_absent(next.generation) {
             // the manifest has its name, even if an error came after it: the files are the snapshot's
@@ -326,12 +332,22 @@ impl Transaction {
             state.documents.clear();
         }
         let hash = created?;
+        if !self.confirm()? && !manifest::generations(store)?.contains(&self.base.generation()) {
+            // Whoever took the lock over has gone on so far that the base was collected: this one came too late.
+            store.remove(&manifest::file_name(next.generation))?;
+            return Err(Error::Conflict { generation: next.generation });
+        }
         // The commit stands, held or not.
         let hold = manifest::hold(store, next.generation).ok().flatten();
         let snapshot = Arc::new(Snapshot::new(next, hash).held(hold));
         self.dataset.remember(&snapshot);
         self.dataset.audit()?.anchor_generation(snapshot.generation())?;
         Ok(snapshot)
+    }
+
+    /// Whether the lock is still held.
+    fn confirm(&self) -> Result<bool> {
+        self.lock.confirm().map_err(|error| Error::io("lock", LOCK, error))
     }
 
     /// Whether a generation is known to have no manifest.
@@ -501,6 +517,34 @@ pub(super) fn leftovers(dataset: &Dataset, base: &Snapshot) -> Result<Vec<Leftov
     let stale = store.names(manifest::DIRECTORY)?.into_iter().filter(|name| name.starts_with(TEMPORARY));
     strangers.extend(stale.map(|name| Leftover(format!("{}/{name}", manifest::DIRECTORY))));
     Ok(strangers)
+}
+
+/// Makes a generation with what the base has, so that a writer whose lock was taken over, and who may not be dead, finds
+/// its place taken. Only then may its files be removed.
+fn fence(dataset: &Dataset, base: &Arc<Snapshot>) -> Result<Arc<Snapshot>> {
+    let next = Manifest {
+        generation: base.generation().saturating_add(1),
+        previous: Some(Digest(base.manifest_hash())),
+        created_micros: Utc::now().timestamp_micros(),
+        ..base.manifest().clone()
+    };
+    let key = dataset.keyring().class_key(KeyClass::Manifest)?;
+    match manifest::create(dataset.store(), key, &next) {
+        Ok(_) => {
+            dataset.audit()?.note_recovered(
+                "import",
+                serde_json::json!({
+                    "reason": "the lock of a writer that gave no sign was taken over",
+                    "generation": next.generation,
+                }),
+            )?;
+            dataset.audit()?.anchor_generation(next.generation)?;
+        }
+        // It was not dead, and has just committed.
+        Err(Error::Conflict { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    dataset.snapshot()
 }
 
 /// Removes what a dead writer left. Only the holder of the lock may.

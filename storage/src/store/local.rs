@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{After, Appended, Blob, Draft, Found, Guard, LogFile, Prepared, Store, TEMPORARY};
+use super::{After, Appended, Blob, Draft, Found, Guard, Location, LogFile, Prepared, Store, TEMPORARY};
 use crate::disk::Medium;
 use crate::error::{Error, Result};
 
@@ -87,6 +87,10 @@ impl fmt::Display for Local {
 impl Store for Local {
     fn path(&self) -> Option<&Path> {
         Some(&self.dir)
+    }
+
+    fn elsewhere(&self, place: &Path) -> Result<Location> {
+        Ok(Location::on_medium(self.medium.clone(), place))
     }
 
     fn medium(&self) -> &Medium {

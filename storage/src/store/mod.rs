@@ -14,6 +14,7 @@
 //! | append to the log | write and fsync at the end | one object for each record, created if absent |
 
 pub(crate) mod local;
+mod remote;
 
 use std::fmt;
 use std::fs;
@@ -23,11 +24,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use object_store::ObjectStore;
 
 use crate::disk::{Disk, Medium};
 use crate::error::{Error, Result};
 use crate::keyring::private_file;
 use local::Local;
+use remote::Remote;
+pub use remote::{ObjectOptions, StoreFailure};
 
 /// Beginning of temporary names.
 pub(crate) const TEMPORARY: &str = ".tmp-";
@@ -53,10 +57,30 @@ impl Location {
         Self(Arc::new(Local::new(path.into(), medium)))
     }
 
-    /// A directory on the disk that this location was made with.
-    #[must_use]
-    pub fn on_same_disk(&self, path: impl Into<PathBuf>) -> Self {
-        Self::on_medium(self.0.medium().clone(), path)
+    /// A place in an object store: all names that begin with `prefix`. The store has to be strongly consistent, and to
+    /// know puts under a condition. Keyring and anchor stay files of this machine.
+    ///
+    /// # Errors
+    /// The prefix is no path, or no threads can be made.
+    pub fn objects(store: Arc<dyn ObjectStore>, prefix: &str, options: ObjectOptions) -> Result<Self> {
+        let name = store.to_string();
+        Ok(Self(Arc::new(Remote::new(store, prefix, name, options)?)))
+    }
+
+    /// Another place on the same disk, or in the same object store.
+    ///
+    /// # Errors
+    /// The store takes no such name.
+    pub fn elsewhere(&self, place: impl AsRef<Path>) -> Result<Self> {
+        self.0.elsewhere(place.as_ref())
+    }
+
+    /// The names in a directory of the dataset, such as `data`.
+    ///
+    /// # Errors
+    /// It cannot be listed.
+    pub fn names(&self, directory: &str) -> Result<Vec<String>> {
+        self.0.names(directory)
     }
 
     /// The directory, where it is one.
@@ -103,7 +127,7 @@ impl Staging {
                 crate::crypto::random(&mut salt)?;
                 // What cannot be removed says by its name what it is.
                 let beside = private_file::beside(path, &format!(".partial-{}", hex::encode(salt)));
-                target.on_same_disk(beside)
+                target.elsewhere(beside)?
             }
             // Names cannot be changed there: what is looked for first is written last.
             None => target.clone(),
@@ -134,6 +158,7 @@ impl Staging {
             let synced = medium.sync_directory(parent);
             synced.map_err(|error| Error::io("sync", parent.display().to_string(), error))?;
         }
+        self.location.store().settle();
         self.is_published = true;
         Ok(())
     }
@@ -198,6 +223,9 @@ pub(crate) trait Store: fmt::Debug + fmt::Display + Send + Sync {
         None
     }
 
+    /// Another place of the same kind, with the same handle below it.
+    fn elsewhere(&self, place: &Path) -> Result<Location>;
+
     /// The disk of this machine, on which what lies beside the dataset, keyring and anchor, is changed.
     fn medium(&self) -> &Medium;
 
@@ -240,6 +268,9 @@ pub(crate) trait Store: fmt::Debug + fmt::Display + Send + Sync {
     /// Takes back what was made at a place that [`Self::prepare`] found empty.
     fn clear(&self, prepared: Prepared);
 
+    /// What was made is to stay.
+    fn settle(&self) {}
+
     /// The one lock of this name; none while somebody else has it.
     fn lock(&self, name: &str) -> Result<Option<Box<dyn Guard>>>;
 
@@ -263,6 +294,11 @@ pub(crate) trait Store: fmt::Debug + fmt::Display + Send + Sync {
 
     /// Keeps readers from beginning to hold a manifest, where that can be; none while one holds it.
     fn hold_alone(&self, manifest: &str) -> Result<Option<Box<dyn Guard>>>;
+
+    /// Whether a reader has begun to hold a manifest since [`Self::hold_alone`], which could not keep it from that.
+    fn is_held(&self, _manifest: &str) -> Result<bool> {
+        Ok(false)
+    }
 
     /// Waits for those who append to the log. `anchor` is where the log's anchor lies on this machine.
     fn lock_log(&self, anchor: &Path, exclusive: bool) -> Result<Option<Box<dyn Guard>>>;
@@ -294,7 +330,7 @@ pub(crate) enum Prepared {
 /// Something that is held until it is dropped.
 pub(crate) trait Guard: fmt::Debug + Send + Sync {
     /// Whether it is still held. What the system holds for a process cannot be lost.
-    fn confirm(&self) -> Result<bool> {
+    fn confirm(&self) -> io::Result<bool> {
         Ok(true)
     }
 

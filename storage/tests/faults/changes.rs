@@ -1,7 +1,5 @@
 //! The changes, each swept over all of its operations.
 
-use std::sync::Arc;
-
 use hyperseg_dsl::schema::Class;
 use hyperseg_storage::audit::{EntryKind, ReleaseBody, RunId};
 use hyperseg_storage::dataset::Shred;
@@ -9,8 +7,7 @@ use hyperseg_storage::keyring::{KeyClass, KeyState, NewSlot};
 use hyperseg_storage::{Digest, Error};
 use serde_json::json;
 
-use crate::disk::{Faulty, Mode};
-use crate::world::{ROWS, World, count, import, intent, must_be_whole, must_go_on, sweep};
+use crate::world::{ROWS, World, count, enough, import, intent, is_next, must_be_whole, must_go_on, sweep};
 
 const CLASS: KeyClass = KeyClass::Data(Class::Behavioural);
 
@@ -33,7 +30,7 @@ fn commits() {
         },
     );
     eprintln!("commit: {points} failures");
-    assert!(points >= 90, "{points}");
+    assert!(points >= enough(90), "{points}");
 }
 
 #[test]
@@ -70,13 +67,13 @@ fn audit_records_and_lists() {
                 assert_eq!(chunks[0].as_slice(), b"one row", "{point}");
                 assert!(log.released(run).unwrap().members().unwrap().is_some());
             }
-            let lists = std::fs::read_dir(world.dir().join("audit/lists")).unwrap().count();
+            let lists = world.names("audit/lists").len();
             assert_eq!(lists, if released.is_some() { 2 } else { 0 }, "{point}: a list without a record");
             must_go_on(&dataset, point);
         },
     );
     eprintln!("audit and release: {points} failures");
-    assert!(points >= 50, "{points}");
+    assert!(points >= enough(50), "{points}");
 }
 
 #[test]
@@ -101,12 +98,12 @@ fn rotations() {
             }
             // Cut short or not, it can be done again.
             let again = dataset.rotate_keys(&world.unlock(), &[CLASS], None).unwrap();
-            assert_eq!(again.generation, generation + 1, "{point}");
+            assert!(is_next(again.generation, generation), "{point}");
             must_go_on(&world.open().unwrap(), point);
         },
     );
     eprintln!("rotate: {points} failures");
-    assert!(points >= 50, "{points}");
+    assert!(points >= enough(50), "{points}");
 }
 
 #[test]
@@ -134,7 +131,7 @@ fn slots_and_the_root_key() {
         },
     );
     eprintln!("slots and root key: {points} failures");
-    assert!(points >= 50, "{points}");
+    assert!(points >= enough(50), "{points}");
 }
 
 #[test]
@@ -158,47 +155,5 @@ fn shredding() {
         },
     );
     eprintln!("shred: {points} failures");
-    assert!(points >= 40, "{points}");
-}
-
-/// A disk that has lost a write once is not written on by the handle that saw it, however healthy it looks.
-#[test]
-fn a_failed_sync_is_final() {
-    let template = World::new();
-    let mut syncs = 0;
-    for at in 0..40 {
-        let world = template.copy();
-        let disk = Arc::new(Faulty::new(at, Mode::OnceBefore));
-        let dataset = world.open_on(Arc::clone(&disk));
-        let result = import(&dataset);
-        if !disk.struck().is_some_and(|struck| struck.starts_with("Sync")) {
-            continue;
-        }
-        syncs += 1;
-        assert!(result.is_err(), "operation {at}: a lost write was acknowledged");
-        for again in [import(&dataset).unwrap_err(), intent(&dataset, "count").unwrap_err()] {
-            let words = again.to_string();
-            assert!(words.contains("did not reach the disk"), "operation {at}: {words}");
-        }
-        drop(dataset);
-        must_go_on(&must_be_whole(&world, "after a failed sync").0, "after a failed sync");
-    }
-    assert!(syncs >= 10, "{syncs}");
-}
-
-/// A full disk is told as such, and once there is space again the same handle goes on.
-#[test]
-fn a_full_disk_is_told_and_survived() {
-    let template = World::new();
-    for at in (0..30).step_by(3) {
-        let world = template.copy();
-        let disk = Arc::new(Faulty::new(at, Mode::Full));
-        let dataset = world.open_on(Arc::clone(&disk));
-        let error = import(&dataset).unwrap_err();
-        assert!(matches!(error, Error::DiskFull { .. }), "operation {at}: {error}");
-        disk.mend();
-        import(&dataset).unwrap();
-        drop(dataset);
-        must_go_on(&must_be_whole(&world, "after a full disk").0, "after a full disk");
-    }
+    assert!(points >= enough(40), "{points}");
 }

@@ -11,5 +11,7 @@ mod changes;
 mod copies;
 mod disk;
 mod kills;
+mod outages;
+mod place;
 mod rewrites;
 mod world;

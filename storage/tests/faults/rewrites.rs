@@ -10,7 +10,7 @@ use hyperseg_storage::ingest::{ImportOptions, Ingest};
 use hyperseg_storage::rows::Builder;
 use hyperseg_storage::scope::KeyScope;
 
-use crate::world::{World, intent, must_go_on, must_open, sweep};
+use crate::world::{World, enough, intent, must_go_on, must_open, sweep};
 
 /// Contact and city; contact, record id and campaign, or none when it is deleted.
 type Rows<'r> = (&'r [(&'r str, &'r str)], &'r [(&'r str, &'r str, Option<&'r str>)]);
@@ -48,7 +48,7 @@ const SECOND: Rows<'static> =
 
 fn world(rows: &[Rows<'_>]) -> World {
     let world = World::bare();
-    let (dataset, _kit) = Dataset::init(&world.dir(), &world.keyring(), InitOptions::default()).unwrap();
+    let (dataset, _kit) = Dataset::init(world.location(), &world.keyring(), InitOptions::default()).unwrap();
     rows.iter().for_each(|rows| store(&dataset, *rows).unwrap());
     world
 }
@@ -106,7 +106,7 @@ fn corrections() {
         },
     );
     eprintln!("corrections: {points} failures");
-    assert!(points >= 30, "{points}");
+    assert!(points >= enough(30), "{points}");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn forgetting() {
         },
     );
     eprintln!("forget: {points} failures");
-    assert!(points >= 30, "{points}");
+    assert!(points >= enough(30), "{points}");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn compactions() {
         },
     );
     eprintln!("compact: {points} failures");
-    assert!(points >= 30, "{points}");
+    assert!(points >= enough(30), "{points}");
 }
 
 /// A reader that has a generation reads it to the end, whatever is compacted and collected meanwhile.
@@ -174,7 +174,8 @@ fn readers_keep_their_files() {
     let keep = hyperseg_storage::dataset::Keep { newest: 1, since_micros: i64::MAX };
     let left = writer.collect(keep, false, None).unwrap();
     assert_eq!(left.held, Some(held.generation()));
-    assert!(held.files().iter().all(|file| template.dir().join(file.file_name()).exists()));
+    let there = template.names("data");
+    assert!(held.files().iter().all(|file| there.iter().any(|name| file.file_name().ends_with(name))));
     drop((held, reader));
     let reader = template.open().unwrap();
     assert_eq!(seen(&reader), before);

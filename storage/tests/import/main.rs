@@ -7,6 +7,7 @@ mod lookups;
 mod operations;
 mod partial_dates;
 mod people;
+mod place;
 mod population;
 mod shards;
 mod support;

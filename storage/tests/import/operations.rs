@@ -7,7 +7,7 @@ use hyperseg_storage::dataset::{Dataset, Keep, Shred};
 use hyperseg_storage::import::import_population;
 use hyperseg_storage::keyring::{KeyClass, Keyring};
 
-use crate::support::{World, files_below, options};
+use crate::support::{World, options};
 
 struct Dice(u64);
 
@@ -100,9 +100,9 @@ fn run(seed: u64) {
                 let unlock = Keyring::default_unlock(&keyring);
                 let classes = [KeyClass::Data(Class::Behavioural), KeyClass::Data(Class::Identity)];
                 world.dataset.rotate_keys(&unlock, &classes, None).unwrap();
-                let dir = world.dataset.location().path().unwrap().to_owned();
-                let opened = Keyring::open(&keyring, &dir, &unlock).unwrap();
-                world.dataset = Dataset::open(&dir, opened).unwrap();
+                let location = world.dataset.location().clone();
+                let opened = Keyring::open(&keyring, &location, &unlock).unwrap();
+                world.dataset = Dataset::open(&location, opened).unwrap();
             }
             _ => {
                 let keep = Keep { newest: 1 + dice.below(3) as u64, since_micros: i64::MAX };
@@ -202,8 +202,8 @@ fn nothing_is_left_of_who_was_forgotten() {
         assert!(done.forgotten_in.contains(&class), "{done:?}");
     }
     assert!(done.rotation.is_some());
-    let dir = world.dataset.location().path().unwrap().to_owned();
-    let reopen = || Dataset::open(&dir, Keyring::open(&keyring, &dir, &unlock).unwrap()).unwrap();
+    let place = world.dataset.location().clone();
+    let reopen = || Dataset::open(&place, Keyring::open(&keyring, &place, &unlock).unwrap()).unwrap();
     world.dataset = reopen();
     assert!(
         world.dataset.shred_keys(&unlock, KeyClass::Data(Class::Identity), Shred::RotatedOut, None).is_err()
@@ -213,8 +213,8 @@ fn nothing_is_left_of_who_was_forgotten() {
         world.dataset.shred_keys(&unlock, KeyClass::Data(*class), Shred::RotatedOut, None).unwrap();
         world.dataset = reopen();
     }
-    let names = files_below(&world.dataset.location().path().unwrap().join("data"));
-    let left = old.iter().filter(|old| names.iter().any(|name| name.ends_with(old))).count();
+    let names = world.dataset.location().names("data").unwrap();
+    let left = old.iter().filter(|old| names.iter().any(|name| old.ends_with(name))).count();
     assert_eq!(left, 0, "every file that had something of the contact is gone");
     let text = format!("{:?}{:?}", world.rows(), world.history());
     assert!(!text.contains(CANARY) && text.contains("Boston"), "{text}");

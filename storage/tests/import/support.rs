@@ -28,7 +28,8 @@ impl World {
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(&keys, private).unwrap();
         let options = InitOptions { shard_contacts, ..InitOptions::default() };
-        let (dataset, _) = Dataset::init(&dir.path().join("data"), &keys.join("keyring"), options).unwrap();
+        let location = crate::place::location(&dir.path().join("data"));
+        let (dataset, _) = Dataset::init(location, &keys.join("keyring"), options).unwrap();
         Self { dir, dataset }
     }
 

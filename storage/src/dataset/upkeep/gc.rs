@@ -80,7 +80,14 @@ impl Dataset {
         let store = self.store();
         // The oldest manifest first: what remains is a row without a gap whenever this ends.
         for generation in &found.generations {
-            store.remove(&manifest::file_name(*generation))?;
+            let name = manifest::file_name(*generation);
+            let (bytes, _) = manifest::read(store, *generation)?;
+            store.remove(&name)?;
+            if store.is_held(&name)? {
+                // A reader has come in between; its generation is put back, and taken the next time.
+                store.create(&name, &bytes)?;
+                return Err(Error::Conflict { generation: *generation });
+            }
         }
         store.sync(manifest::DIRECTORY)?;
         for name in &doomed.files {
