@@ -28,7 +28,8 @@ Exit codes:
 
 Settings: ~/.config/hyperseg/config.toml (or $HYPERSEG_CONFIG) < HYPERSEG_DATASET,
 HYPERSEG_KEYRING, HYPERSEG_FORMAT, HYPERSEG_ACTOR, HYPERSEG_PURPOSE, HYPERSEG_COLOR,
-HYPERSEG_CONSENT_MAX_AGE < options. Never secrets.";
+HYPERSEG_CONSENT_MAX_AGE < options. Never secrets. How an object store is reached: table
+[s3] of the file.";
 
 /// Finds the right contacts in encrypted health data, with consent and an audit trail.
 #[derive(Debug, Parser)]
@@ -44,7 +45,7 @@ pub struct Cli {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Globals {
-    /// Directory of the dataset.
+    /// Directory of the dataset, or s3://BUCKET/PREFIX.
     #[arg(short, long, global = true, value_name = "DIR")]
     pub dataset: Option<PathBuf>,
     /// Keyring; by default CONFIG/hyperseg/keyrings/DATASET-ID.keyring.

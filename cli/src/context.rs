@@ -10,6 +10,7 @@ use hyperseg_dsl::lookups::Known;
 use hyperseg_dsl::schema::Purpose;
 use hyperseg_dsl::segment::Segment;
 use hyperseg_engine::{ConsentAge, Engine, Limits, PortfolioRequest, Request};
+use hyperseg_storage::Location;
 use hyperseg_storage::dataset::{Dataset, DatasetId};
 use hyperseg_storage::keyring::{Keyring, Unlock};
 use serde::Serialize;
@@ -47,12 +48,22 @@ pub fn now_micros() -> i64 {
 }
 
 impl Context {
-    /// The dataset's directory.
-    pub fn dataset_dir(&self) -> Outcome<PathBuf> {
-        self.globals.dataset.clone().or_else(|| self.settings.dataset.clone()).ok_or_else(|| {
+    /// Where the dataset lies.
+    pub fn location(&self) -> Outcome<Location> {
+        let given = self.globals.dataset.as_deref().or(self.settings.dataset.as_deref());
+        let given = given.ok_or_else(|| {
             Failure::usage("no dataset: give -d DIR, or set HYPERSEG_DATASET")
                 .hint("`hyperseg init -d DIR` makes one, `hyperseg demo` shows one")
-        })
+        })?;
+        self.place(given)
+    }
+
+    /// A directory, or a place in an object store.
+    pub fn place(&self, given: &Path) -> Outcome<Location> {
+        match given.to_str().filter(|text| text.contains("://")) {
+            None => Ok(Location::directory(given)),
+            Some(url) => Ok(Location::s3(url, &self.settings.s3.store(&self.environment)?)?),
+        }
     }
 
     /// Whether option, environment or file name a dataset.
@@ -85,23 +96,23 @@ impl Context {
 
     /// Opens the dataset at its newest generation, with the secret that opened the keyring: changes of keys need it again.
     pub fn open_unlocked(&self) -> Outcome<(Dataset, Unlock)> {
-        let dir = self.dataset_dir()?;
-        let (keyring, unlock) = self.unlocked_keyring(&dir, &dir)?;
-        Ok((Dataset::open(&dir, keyring)?, unlock))
+        let location = self.location()?;
+        let (keyring, unlock) = self.unlocked_keyring(&location, &location)?;
+        Ok((Dataset::open(location, keyring)?, unlock))
     }
 
-    /// The keyring of a backup, for a dataset that will lie at `dir`.
-    pub fn keyring_of(&self, backup: &Path, dir: &Path) -> Outcome<Keyring> {
-        self.unlocked_keyring(backup, dir).map(|(keyring, _)| keyring)
+    /// The keyring of a backup, for a dataset that will lie at `location`.
+    pub fn keyring_of(&self, backup: &Location, location: &Location) -> Outcome<Keyring> {
+        self.unlocked_keyring(backup, location).map(|(keyring, _)| keyring)
     }
 
-    fn unlocked_keyring(&self, described_in: &Path, dir: &Path) -> Outcome<(Keyring, Unlock)> {
+    fn unlocked_keyring(&self, described_in: &Location, location: &Location) -> Outcome<(Keyring, Unlock)> {
         let path = match self.keyring_given() {
             Some(path) => path,
             None => self.keyring_default(&Dataset::id_of(described_in)?)?,
         };
         let unlock = self.unlock(&path)?;
-        Ok((Keyring::open(&path, dir, &unlock)?, unlock))
+        Ok((Keyring::open(&path, location, &unlock)?, unlock))
     }
 
     fn unlock(&self, keyring: &Path) -> Outcome<Unlock> {

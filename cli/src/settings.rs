@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use hyperseg_storage::store::{ObjectOptions, S3Credentials, S3Settings};
 use serde::Deserialize;
 
 use crate::failure::{Failure, Outcome};
@@ -20,7 +21,7 @@ const SECRET_WORDS: [&str; 7] =
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Directory of the dataset.
+    /// Directory of the dataset, or its place in an object store.
     pub dataset: Option<PathBuf>,
     /// Keyring file.
     pub keyring: Option<PathBuf>,
@@ -34,6 +35,51 @@ pub struct Settings {
     pub color: Option<String>,
     /// How old consent may be for a release.
     pub consent_max_age: Option<String>,
+    /// How object stores are reached.
+    #[serde(default)]
+    pub s3: S3,
+}
+
+/// How object stores are reached; of their keys only where they lie.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct S3 {
+    /// Region of the bucket.
+    pub region: Option<String>,
+    /// Of a store that is not Amazon's.
+    pub endpoint: Option<String>,
+    /// The bucket is in the host's name.
+    #[serde(default)]
+    pub virtual_hosted: bool,
+    /// File in the form of `~/.aws/credentials`.
+    pub credentials_file: Option<PathBuf>,
+    /// Which of its profiles.
+    pub profile: Option<String>,
+    /// Certificates, as PEM, that are trusted beside the system's own.
+    pub certificates_file: Option<PathBuf>,
+    /// Directory for what waits during an import, sealed.
+    pub scratch: Option<PathBuf>,
+}
+
+impl S3 {
+    /// The same as the store takes it. Without a file of credentials the platform says who asks.
+    pub fn store(&self, environment: &Environment) -> Outcome<S3Settings> {
+        let profile = self.profile.as_deref().unwrap_or("default");
+        let credentials = self.credentials_file.as_deref().map(|path| S3Credentials::read(path, profile));
+        let certificates = self
+            .certificates_file
+            .as_deref()
+            .map(|path| std::fs::read(path).map_err(|error| Failure::file("read", path, &error)));
+        Ok(S3Settings {
+            region: self.region.clone(),
+            endpoint: self.endpoint.clone(),
+            virtual_hosted: self.virtual_hosted,
+            credentials: credentials.transpose()?,
+            certificates: certificates.transpose()?,
+            platform: environment.beginning_with("AWS_"),
+            objects: ObjectOptions { scratch: self.scratch.clone(), ..ObjectOptions::default() },
+        })
+    }
 }
 
 /// The environment as the process found it.
@@ -49,6 +95,12 @@ impl Environment {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
         Self { variables: std::env::vars_os().filter_map(text).collect() }
+    }
+
+    /// The variables whose names begin so.
+    pub fn beginning_with(&self, prefix: &str) -> Vec<(String, String)> {
+        let ours = self.variables.iter().filter(|(name, _)| name.starts_with(prefix));
+        ours.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// A variable that is set and not empty.
@@ -86,6 +138,7 @@ impl Settings {
             purpose: text("HYPERSEG_PURPOSE", file.purpose),
             color: text("HYPERSEG_COLOR", file.color),
             consent_max_age: text("HYPERSEG_CONSENT_MAX_AGE", file.consent_max_age),
+            s3: file.s3,
         })
     }
 

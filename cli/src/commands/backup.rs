@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Args;
+use hyperseg_storage::Location;
 use hyperseg_storage::dataset::{Dataset, Rehearsal, RestoreOptions};
 
 use crate::context::Context;
@@ -15,7 +16,7 @@ Examples:
   hyperseg backup /media/disk/data-2026-01-05 -d data
   hyperseg backup /media/disk/data-2026-01-05 -d data --no-rehearsal
 
-Copies every kept generation and the audit log with its lists into a new directory, comparing each
+Copies every kept generation and the audit log with its lists to a new place, comparing each
 file with its digest, and then proves that the copy opens: every page of its newest generation is
 decrypted where it lies. KEYS ARE NOT IN IT: back up the keyring, its key file or passphrase and
 the recovery kit apart, or the copy is worth nothing. Others may read and write meanwhile.";
@@ -34,7 +35,7 @@ keyring has seen any, that is refused unless --accept-loss is given, and the aud
 #[derive(Debug, Args)]
 #[command(after_help = BACKUP_EXAMPLE)]
 pub struct Backup {
-    /// New directory for the copy.
+    /// New directory or s3://BUCKET/PREFIX for the copy.
     #[arg(value_name = "OUT")]
     out: PathBuf,
     /// Do not read the copy back.
@@ -46,7 +47,7 @@ pub struct Backup {
 #[derive(Debug, Args)]
 #[command(after_help = RESTORE_EXAMPLE)]
 pub struct Restore {
-    /// Directory that `backup` made.
+    /// What `backup` made: a directory or s3://BUCKET/PREFIX.
     #[arg(value_name = "BACKUP")]
     backup: PathBuf,
     /// Only prove that it opens, with the keys and under the audit log of the dataset.
@@ -63,7 +64,8 @@ impl Backup {
         let (dataset, _) = context.open_unlocked()?;
         let spinner = context.terminal.spinner("copying");
         let copied = AtomicU64::new(0);
-        let made = dataset.backup(&self.out, context.actor(), &|length| {
+        let out = context.place(&self.out)?;
+        let made = dataset.backup(&out, context.actor(), &|length| {
             let so_far = copied.fetch_add(length, Ordering::Relaxed) + length;
             spinner.set_message(format!("copied {}", bytes(so_far)));
         });
@@ -82,26 +84,27 @@ impl Backup {
                 Format::Json => json(&made)?,
                 Format::Ndjson => json_line(&made)?,
                 Format::Table | Format::Csv | Format::Parquet | Format::Sarif => {
-                    format!("{}\n", self.out.display())
+                    format!("{out}\n")
                 }
             })?;
             return Ok(Exit::Done);
         }
-        rehearse(context, &dataset, &self.out, format)
+        rehearse(context, &dataset, &out, format)
     }
 }
 
 impl Restore {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
         let format = context.format(&[Format::Table, Format::Json, Format::Ndjson])?;
+        let backup = context.place(&self.backup)?;
         if self.rehearse {
-            return rehearse(context, &context.open_unlocked()?.0, &self.backup, format);
+            return rehearse(context, &context.open_unlocked()?.0, &backup, format);
         }
-        let dir = context.dataset_dir()?;
-        let keyring = context.keyring_of(&self.backup, &dir)?;
+        let location = context.location()?;
+        let keyring = context.keyring_of(&backup, &location)?;
         let spinner = context.terminal.spinner("restoring");
         let options = RestoreOptions { accept_loss: self.accept_loss, on_behalf_of: context.actor() };
-        let restored = Dataset::restore(&self.backup, &dir, keyring, options, &|_| {});
+        let restored = Dataset::restore(&backup, &location, keyring, options, &|_| {});
         spinner.finish_and_clear();
         let (_, done) = restored?;
         let sound = done.dataset.is_sound();
@@ -109,9 +112,8 @@ impl Restore {
             Format::Json => json(&done)?,
             Format::Ndjson => json_line(&done)?,
             Format::Table | Format::Csv | Format::Parquet | Format::Sarif => format!(
-                "restored generation {} into {}: {} of {} as written\n",
+                "restored generation {} into {location}: {} of {} as written\n",
                 done.backup.generation,
-                dir.display(),
                 grouped(done.dataset.sound),
                 counted(done.dataset.files, "file"),
             ),
@@ -127,7 +129,7 @@ impl Restore {
     }
 }
 
-fn rehearse(context: &Context, dataset: &Dataset, backup: &std::path::Path, format: Format) -> Outcome<Exit> {
+fn rehearse(context: &Context, dataset: &Dataset, backup: &Location, format: Format) -> Outcome<Exit> {
     let spinner = context.terminal.spinner("proving the copy");
     let found = dataset.rehearse(backup, context.actor(), &|_| {});
     spinner.finish_and_clear();

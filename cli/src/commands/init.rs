@@ -18,6 +18,7 @@ Examples:
   hyperseg init -d data
   hyperseg init -d data --zone America/New_York --recovery-kit /media/usb/kit.txt
   hyperseg init -d data --keyring ~/keys/data.keyring --passphrase
+  hyperseg init -d s3://bucket/hospital/data
 
 Everything in the dataset is encrypted; the keys are in the keyring, which must lie elsewhere.
 Without options a key file beside the keyring opens it, so that nothing asks for a passphrase.
@@ -44,7 +45,7 @@ pub struct Init {
 
 impl Init {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
-        let dir = context.dataset_dir()?;
+        let location = context.location()?;
         let zone: Tz = self.zone.parse().map_err(|_| {
             Failure::usage(format!("unknown time zone `{}`", self.zone))
                 .hint("give an IANA name such as America/New_York or Europe/Paris")
@@ -66,9 +67,9 @@ impl Init {
         if let Some(contacts) = self.shard_contacts {
             options.shard_contacts = contacts;
         }
-        let (_, kit) = Dataset::init(&dir, &keyring, options)?;
+        let (_, kit) = Dataset::init(&location, &keyring, options)?;
         let terminal = &context.terminal;
-        terminal.say(&format!("dataset   {}", dir.display()));
+        terminal.say(&format!("dataset   {location}"));
         terminal.say(&format!("keyring   {}", keyring.display()));
         if by_key_file {
             terminal.say(&format!(
@@ -93,12 +94,11 @@ impl Init {
                 kit.reveal().as_str()
             )),
         }
-        let data = dir.display();
         terminal.say("next:");
         terminal.say("  hyperseg generate --contacts 20000 --out pop     (or use your own files)");
-        terminal.say(&format!("  hyperseg import population pop -d {data}"));
+        terminal.say(&format!("  hyperseg import population pop -d {location}"));
         terminal.say(&format!(
-            "  echo 'segment s where state = MA' | hyperseg count - -d {data} --as-of 2026-01-01"
+            "  echo 'segment s where state = MA' | hyperseg count - -d {location} --as-of 2026-01-01"
         ));
         Ok(Exit::Done)
     }

@@ -11,6 +11,7 @@
 //! record are. There is no other way to the chunks of a list.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -30,6 +31,8 @@ pub struct Intent {
     id: RunId,
     /// Its end is written, or must not be written by this process.
     over: bool,
+    /// A list was begun.
+    has_spool: AtomicBool,
     /// Held while the run lives, so that no other process closes it.
     _alive: Box<dyn Guard>,
 }
@@ -44,7 +47,14 @@ impl Intent {
         match locked.append(Some(id), EntryKind::Intent, action, body) {
             Ok(entry) => {
                 locked.note_living(id);
-                Ok(Self { log: Arc::clone(log), entry, id, over: false, _alive: alive })
+                Ok(Self {
+                    log: Arc::clone(log),
+                    entry,
+                    id,
+                    over: false,
+                    has_spool: AtomicBool::new(false),
+                    _alive: alive,
+                })
             }
             Err(error) => {
                 log.disclaim_run(&id);
@@ -70,6 +80,7 @@ impl Intent {
     /// # Errors
     /// The spool is open already, or the disk fails.
     pub fn spool(&self) -> Result<Spool> {
+        self.has_spool.store(true, Ordering::Relaxed);
         Spool::create(&self.log, self.id)
     }
 
@@ -115,7 +126,7 @@ impl Intent {
         self.over = true;
         self.log.lock()?.append(Some(self.id), kind, &self.entry.action, body)?;
         self.log.disclaim_run(&self.id);
-        self.log.remove_spool(&self.id)
+        if self.has_spool.load(Ordering::Relaxed) { self.log.remove_spool(&self.id) } else { Ok(()) }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! There is one way to write a file, and it encrypts every column and the footer.
 
+pub(crate) mod ahead;
 mod columns;
 mod directory;
 pub(crate) mod footer;

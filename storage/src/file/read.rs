@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::ahead::Ahead;
 use super::modules::modules_are_whole;
 use crate::crypto::{Sha256Stream, sha256};
 use crate::dataset::FileEntry;
@@ -24,7 +25,9 @@ pub(crate) const TAIL_LEN: u64 = 8;
 const FILE_LEN_MIN: u64 = 4 + 32 + TAIL_LEN;
 /// Longest footer read into memory.
 const FOOTER_LEN_MAX: u64 = 256 << 20;
-const DIGEST_BLOCK: usize = 1 << 20;
+const DIGEST_BLOCK: usize = 1 << 22;
+/// Most bytes of the end of a file that are read before it is known what is there.
+const ENDS_MAX: u64 = 16 << 20;
 
 /// An open data file; cheap to clone, safe to read from several threads.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ pub struct DataFile {
 struct Inner {
     blob: Arc<dyn Blob>,
     name: String,
+    /// Beginning and end, where every read is a journey.
+    ends: Vec<(u64, Bytes)>,
 }
 
 impl DataFile {
@@ -45,7 +50,9 @@ impl DataFile {
     /// The file is missing, plaintext, or not of the length that the manifest gives.
     pub(crate) fn open(store: &dyn Store, entry: &FileEntry) -> Result<Self> {
         let name = entry.file_name();
-        let file = Self::open_encrypted(store, &name, name.clone())?;
+        // Footer and page directories lie at the end.
+        let end = entry.columns.iter().map(|column| column.directory.offset).min().unwrap_or(entry.bytes);
+        let file = Self::open_ahead(store, &name, name.clone(), end)?;
         let (found, expected) = (file.len(), entry.bytes);
         if found != expected {
             let what = format!("it has {found} bytes, the manifest says {expected}");
@@ -57,8 +64,21 @@ impl DataFile {
     /// Opens a file that must be encrypted Parquet from its first to its last bytes.
     /// It lies under the name `now` and is called by its own in errors.
     pub(crate) fn open_encrypted(store: &dyn Store, now: &str, name: String) -> Result<Self> {
+        Self::open_ahead(store, now, name, u64::MAX)
+    }
+
+    fn open_ahead(store: &dyn Store, now: &str, name: String, end: u64) -> Result<Self> {
         let blob = store.open(now)?.ok_or_else(|| Error::FileMissing { file: name.clone() })?;
-        let this = Self { inner: Arc::new(Inner { blob, name }) };
+        let mut ends = Vec::new();
+        if blob.is_far() && blob.len() >= FILE_LEN_MIN {
+            let end = end.min(blob.len() - TAIL_LEN);
+            // What was changed can name any place; a footer is no longer than this.
+            let end = end.max(blob.len().saturating_sub(ENDS_MAX));
+            let ranges = [0..4, end..blob.len()];
+            let read = blob.read_all(&ranges).map_err(|error| Error::io("read", name.clone(), error))?;
+            ends.extend(ranges.iter().map(|range| range.start).zip(read));
+        }
+        let this = Self { inner: Arc::new(Inner { blob, name, ends }) };
         this.check_magic()?;
         Ok(this)
     }
@@ -108,6 +128,14 @@ impl DataFile {
         if range.start > range.end || range.end > self.len() {
             return Err(Error::corrupt(self.name(), "a range outside the file was asked for"));
         }
+        for (start, bytes) in &self.inner.ends {
+            let within = |at: u64| at.checked_sub(*start).and_then(|at| usize::try_from(at).ok());
+            if let (Some(from), Some(to)) = (within(range.start), within(range.end))
+                && to <= bytes.len()
+            {
+                return Ok(bytes.slice(from..to));
+            }
+        }
         match self.inner.blob.read(range) {
             Ok(bytes) => Ok(bytes),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -117,13 +145,35 @@ impl DataFile {
         }
     }
 
+    /// The bytes of several ranges, fetched at the same time where each is a journey.
+    pub(crate) fn read_all(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        if ranges.iter().any(|range| range.start > range.end || range.end > self.len()) {
+            return Err(Error::corrupt(self.name(), "a range outside the file was asked for"));
+        }
+        self.inner.blob.read_all(ranges).map_err(|error| Error::io("read", self.name(), error))
+    }
+
+    /// Whether every read is a journey, so that it is worth reading ahead.
+    pub(crate) fn is_far(&self) -> bool {
+        self.inner.blob.is_far()
+    }
+
     /// The bytes of a range that covers whole encrypted modules: a column chunk, or pages with their headers. Their
     /// length words are checked, so that a decoder neither allocates what a changed word says nor panics on it.
     ///
     /// # Errors
     /// As [`Self::read`]; the length words do not cover the range exactly.
     pub fn read_modules(&self, range: Range<u64>) -> Result<Bytes> {
-        let bytes = self.read(range)?;
+        self.read_modules_ahead(range, None)
+    }
+
+    /// As [`Self::read_modules`], out of what was read ahead.
+    pub(crate) fn read_modules_ahead(&self, range: Range<u64>, ahead: Option<&Ahead>) -> Result<Bytes> {
+        let bytes = match ahead {
+            Some(ahead) => ahead.get(self, &range)?,
+            None => None,
+        };
+        let bytes = bytes.map_or_else(|| self.read(range), Ok)?;
         if modules_are_whole(&bytes) {
             Ok(bytes)
         } else {

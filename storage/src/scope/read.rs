@@ -17,6 +17,7 @@ use parquet::arrow::arrow_reader::{
     ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy,
 };
 use parquet::errors::ParquetError;
+use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::KeyScope;
@@ -25,6 +26,7 @@ use super::patch::Patch;
 use crate::dataset::{Dataset, FileEntry};
 use crate::error::{Error, Result};
 use crate::file::DataFile;
+use crate::file::ahead::Ahead;
 use crate::file::form::Reader;
 
 const BATCH_ROWS: usize = 1 << 14;
@@ -138,7 +140,9 @@ impl OpenFile {
         let as_read = self.reader(columns)?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.places(columns));
         let figures = Arc::new(Fetched::default());
-        let input = Pages { file: self.file.clone(), figures: Arc::clone(&figures) };
+        let ahead = self.file.is_far().then(|| Ahead::new(self.ranges(columns, rows)));
+        let input =
+            Pages { file: self.file.clone(), ahead: ahead.map(Arc::new), figures: Arc::clone(&figures) };
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata.clone())
             .with_projection(mask)
             .with_batch_size(BATCH_ROWS);
@@ -157,6 +161,52 @@ impl OpenFile {
         }
         let reader = builder.build().map_err(|_| undecodable(&self.file))?;
         Ok(Batches { file: self.file.clone(), as_read, form, reader: Some(reader), patch: None, figures })
+    }
+
+    /// Where the pages of each column lie that hold wanted rows, dictionaries among them.
+    fn ranges(&self, columns: &[&str], rows: Option<&[Range<u64>]>) -> Vec<Vec<Range<u64>>> {
+        let schema = self.metadata.parquet_schema();
+        let metadata = self.metadata();
+        let leaf = |place: &usize| {
+            let column = schema.columns().get(*place);
+            let top = column.and_then(|column| column.path().parts().first());
+            top.is_some_and(|top| columns.contains(&top.as_str()))
+        };
+        let leaves: Vec<usize> = (0..schema.num_columns()).filter(leaf).collect();
+        let mut all = vec![Vec::new(); leaves.len()];
+        let mut start = 0_u64;
+        for (number, group) in metadata.row_groups().iter().enumerate() {
+            let end = start.saturating_add(u64::try_from(group.num_rows()).unwrap_or(0));
+            for (ranges, leaf) in all.iter_mut().zip(&leaves) {
+                let index = metadata.offset_index().and_then(|index| index.get(number)?.get(*leaf));
+                let (Some(chunk), Some(index)) = (group.columns().get(*leaf), index) else { continue };
+                let pages = &index.page_locations;
+                let before = ranges.len();
+                for (place, page) in pages.iter().enumerate() {
+                    let row = |page: &PageLocation| {
+                        start.saturating_add(u64::try_from(page.first_row_index).unwrap_or(0))
+                    };
+                    let (from, to) = (row(page), pages.get(place + 1).map_or(end, row));
+                    // They ascend: the first that ends behind the beginning of the page says it.
+                    let wanted = |rows: &[Range<u64>]| {
+                        let first = rows.partition_point(|run| run.end <= from);
+                        rows.get(first).is_some_and(|run| run.start < to)
+                    };
+                    if rows.is_none_or(wanted) {
+                        let offset = page.offset.cast_unsigned();
+                        let length = u64::from(page.compressed_page_size.cast_unsigned());
+                        ranges.push(offset..offset.saturating_add(length));
+                    }
+                }
+                let (first, _) = chunk.byte_range();
+                let data = pages.first().map_or(first, |page| page.offset.cast_unsigned());
+                if ranges.len() > before && first < data {
+                    ranges.insert(before, first..data);
+                }
+            }
+            start = end;
+        }
+        all
     }
 
     /// The row groups that hold wanted rows, and the wanted rows among theirs.
@@ -297,6 +347,7 @@ impl std::fmt::Debug for Batches {
 /// The pages of a file, still encrypted, fetched when the decoder asks for them.
 struct Pages {
     file: DataFile,
+    ahead: Option<Arc<Ahead>>,
     figures: Arc<Fetched>,
 }
 
@@ -316,8 +367,10 @@ impl ChunkReader for Pages {
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
         let end = start.saturating_add(length as u64);
-        let bytes =
-            self.file.read_modules(start..end).map_err(|error| ParquetError::External(Box::new(error)))?;
+        let bytes = self
+            .file
+            .read_modules_ahead(start..end, self.ahead.as_deref())
+            .map_err(|error| ParquetError::External(Box::new(error)))?;
         self.figures.pages.fetch_add(1, Ordering::Relaxed);
         self.figures.bytes.fetch_add(length as u64, Ordering::Relaxed);
         Ok(bytes)

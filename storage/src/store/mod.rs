@@ -15,6 +15,7 @@
 
 pub(crate) mod local;
 mod remote;
+mod s3;
 
 use std::fmt;
 use std::fs;
@@ -32,6 +33,7 @@ use crate::keyring::private_file;
 use local::Local;
 use remote::Remote;
 pub use remote::{ObjectOptions, StoreFailure};
+pub use s3::{S3Credentials, S3Settings, SCHEME};
 
 /// Beginning of temporary names.
 pub(crate) const TEMPORARY: &str = ".tmp-";
@@ -64,6 +66,15 @@ impl Location {
     /// The prefix is no path, or no threads can be made.
     pub fn objects(store: Arc<dyn ObjectStore>, prefix: &str, options: ObjectOptions) -> Result<Self> {
         let name = store.to_string();
+        Self::named(store, prefix, name, options)
+    }
+
+    fn named(
+        store: Arc<dyn ObjectStore>,
+        prefix: &str,
+        name: String,
+        options: ObjectOptions,
+    ) -> Result<Self> {
         Ok(Self(Arc::new(Remote::new(store, prefix, name, options)?)))
     }
 

@@ -17,6 +17,7 @@ mod place;
 #[path = "../faults/rewrites.rs"]
 mod rewrites;
 #[path = "../import/support.rs"]
+#[expect(dead_code, reason = "other tests of imports use the rest")]
 mod support;
 mod tampering;
 #[path = "../faults/world.rs"]

@@ -24,7 +24,28 @@ pub(super) fn io_error(error: &object_store::Error) -> io::Error {
             (ErrorKind::Unsupported, "the object store cannot do this, such as a put under a condition")
         }
         E::InvalidPath { .. } => (ErrorKind::InvalidInput, "the object store takes no such name"),
-        _ => (ErrorKind::Other, "the object store did not answer, or with an error"),
+        _ => (ErrorKind::Other, reason(error)),
     };
     io::Error::new(kind, StoreFailure(what))
+}
+
+/// What is behind an error that is of no kind: what its causes say, in words of our own.
+fn reason(error: &object_store::Error) -> &'static str {
+    const REASONS: [(&[&str], &str); 6] = [
+        (&["certificate"], "the object store's certificate is not trusted here"),
+        (&["dns error", "failed to lookup"], "the object store's name is not known"),
+        (&["nosuchbucket"], "the object store has no such bucket"),
+        (&["connection refused", "unreachable"], "the object store cannot be reached"),
+        (&["timed out", "timeout"], "the object store did not answer in time"),
+        (&["credential", "accessdenied", "signature"], "the object store does not take these credentials"),
+    ];
+    let mut causes = String::new();
+    let mut next: Option<&dyn std::error::Error> = Some(error);
+    while let Some(cause) = next {
+        causes.push_str(&cause.to_string().to_ascii_lowercase());
+        next = cause.source();
+    }
+    let fits = |words: &[&str]| words.iter().any(|word| causes.contains(word));
+    let found = REASONS.iter().find(|(words, _)| fits(words)).map(|(_, what)| *what);
+    found.unwrap_or("the object store did not answer, or with an error")
 }

@@ -9,6 +9,7 @@ mod driver;
 mod failure;
 mod lease;
 mod log;
+mod probe;
 mod upload;
 
 use std::fmt;
@@ -38,6 +39,8 @@ use upload::Upload;
 
 /// Directory of the marks of readers.
 const HOLDS: &str = "snapshots/holds";
+/// What is written, and removed, to see whether the store keeps conditions.
+const PROBE: &str = "probe";
 /// Requests that are made at the same time for one read.
 const AT_ONCE: usize = 8;
 
@@ -250,6 +253,17 @@ impl Store for Remote {
         if first.map_err(|error| Error::io("list", self.to_string(), io_error(&error)))?.is_some() {
             return Ok(Prepared::InUse);
         }
+        let (objects, key) = (Arc::clone(&self.objects), self.key(PROBE));
+        let kept = self.driver.wait(async move { probe::keeps_conditions(objects, key).await });
+        let kept = kept.map_err(|error| Error::io("write", PROBE, error))?;
+        if !kept.map_err(|error| Error::io("write", PROBE, io_error(&error)))? {
+            return Err(Error::Mismatch {
+                table: self.name.clone(),
+                what:
+                    "this object store overwrites what it is told not to overwrite; no dataset is safe there"
+                        .to_owned(),
+            });
+        }
         *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
         Ok(Prepared::Empty)
     }
@@ -350,8 +364,12 @@ impl Store for Remote {
         self.remote_log().copy(log).map_err(|error| Error::io("write", LOG, error))
     }
 
-    fn log(&self, _write: bool) -> Result<Option<Box<dyn LogFile>>> {
+    fn log(&self, write: bool) -> Result<Option<Box<dyn LogFile>>> {
         let log = self.remote_log();
+        // Whoever writes proves it first, and finds out.
+        if write {
+            return Ok(Some(Box::new(log)));
+        }
         let is_there = log.is_there().map_err(|error| Error::io("open", LOG, error))?;
         Ok(is_there.then(|| Box::new(log) as Box<dyn LogFile>))
     }
