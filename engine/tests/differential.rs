@@ -153,8 +153,9 @@ fn layouts() -> [Layout; 6] {
             imports: 2,
             corrected: true,
             compacted: true,
+            far: true,
             ..Layout::default()
         },
-        Layout { imports: 3, compacted: true, ..Layout::default() },
+        Layout { imports: 3, compacted: true, far: true, ..Layout::default() },
     ]
 }

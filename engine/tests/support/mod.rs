@@ -6,6 +6,7 @@
 pub mod portfolios;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hyperseg_dsl::Stages;
 use hyperseg_dsl::clock::Clock;
@@ -17,8 +18,10 @@ use hyperseg_engine::{ConsentAge, Engine, Guards, Limits, Request};
 use hyperseg_storage::audit::IntentBody;
 use hyperseg_storage::ingest::{ImportOptions, Ingest, TableReport};
 use hyperseg_storage::rows::Builder;
-use hyperseg_storage::{Dataset, InitOptions};
+use hyperseg_storage::store::ObjectOptions;
+use hyperseg_storage::{Dataset, InitOptions, Location};
 use hyperseg_testdata::worlds::{CONTACTS, World, rewound, rounds, rows, to_text};
+use object_store::memory::InMemory;
 use tempfile::TempDir;
 
 /// A dataset in a temporary directory.
@@ -47,6 +50,8 @@ pub struct Layout {
     pub compacted: bool,
     /// Bytes of answers that the engine keeps between queries.
     pub kept_bytes_max: usize,
+    /// In an object store, in memory, where everything is read ahead.
+    pub far: bool,
 }
 
 impl Default for Layout {
@@ -58,6 +63,7 @@ impl Default for Layout {
             corrected: false,
             compacted: false,
             kept_bytes_max: 0,
+            far: false,
         }
     }
 }
@@ -72,7 +78,12 @@ impl Fixture {
             ..InitOptions::default()
         };
         let keyring = dir.path().join("keys/keyring");
-        let (dataset, _) = Dataset::init(&dir.path().join("data"), &keyring, options).unwrap();
+        let place = if layout.far {
+            Location::objects(Arc::new(InMemory::new()), "data", ObjectOptions::default()).unwrap()
+        } else {
+            Location::directory(dir.path().join("data"))
+        };
+        let (dataset, _) = Dataset::init(place, &keyring, options).unwrap();
         let mut seen = world.contacts.clone();
         let start = rewound(world).contacts;
         for part in 0..layout.imports {

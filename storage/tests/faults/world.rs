@@ -39,8 +39,12 @@ pub fn import(dataset: &Dataset) -> Result<u64, Error> {
 }
 
 fn rows() -> RecordBatch {
+    rows_of(ROWS)
+}
+
+pub fn rows_of(rows: usize) -> RecordBatch {
     let schema = layout::record_schema(Schema::built_in().record("sms_sent").unwrap());
-    let count = 0..ROWS as u32;
+    let count = 0..rows as u32;
     let columns = schema.fields().iter().map(|field| -> ArrayRef {
         match field.data_type() {
             DataType::UInt32 => Arc::new(UInt32Array::from_iter_values(count.clone())),
@@ -56,7 +60,7 @@ fn rows() -> RecordBatch {
                 let hash = |row: u32| row.to_le_bytes().repeat(4)[..*size as usize].to_vec();
                 Arc::new(FixedSizeBinaryArray::try_from_iter(count.clone().map(hash)).unwrap())
             }
-            other => new_null_array(other, ROWS),
+            other => new_null_array(other, rows),
         }
     });
     RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap()

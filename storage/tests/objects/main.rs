@@ -14,6 +14,7 @@ mod leases;
 #[path = "../import/operations.rs"]
 mod operations;
 mod place;
+mod reading;
 #[path = "../faults/rewrites.rs"]
 mod rewrites;
 #[path = "../import/support.rs"]
