@@ -66,6 +66,9 @@ pub struct Globals {
     /// Look at an older generation of the dataset, as long as it is kept: counts and plans, no lists.
     #[arg(long, global = true, value_name = "N")]
     pub generation: Option<u64>,
+    /// Wait up to so many seconds for another writer of the dataset, instead of giving up at once.
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=86_400))]
+    pub wait: Option<u32>,
     /// Value of a parameter of the segment; repeat for several.
     #[arg(long = "param", global = true, value_name = "NAME=VALUE")]
     pub params: Vec<String>,

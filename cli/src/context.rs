@@ -1,6 +1,7 @@
 //! What every command needs: settings, the opened dataset, the clock, a bound segment.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::Utc;
 use chrono_tz::Tz;
@@ -98,7 +99,8 @@ impl Context {
     pub fn open_unlocked(&self) -> Outcome<(Dataset, Unlock)> {
         let location = self.location()?;
         let (keyring, unlock) = self.unlocked_keyring(&location, &location)?;
-        Ok((Dataset::open(location, keyring)?, unlock))
+        let patience = Duration::from_secs(self.globals.wait.unwrap_or(0).into());
+        Ok((Dataset::open(location, keyring)?.waiting(patience), unlock))
     }
 
     /// The keyring of a backup, for a dataset that will lie at `location`.

@@ -146,7 +146,14 @@ fn layouts() -> [Layout; 6] {
         Layout::default(),
         Layout { shard_contacts: 3, kept_bytes_max: 1 << 20, corrected: true, ..Layout::default() },
         Layout { page_rows: 2, kept_bytes_max: 64, ..Layout::default() },
-        Layout { shard_contacts: 7, page_rows: 4, imports: 3, corrected: true, ..Layout::default() },
+        Layout {
+            shard_contacts: 7,
+            page_rows: 4,
+            imports: 3,
+            corrected: true,
+            late: true,
+            ..Layout::default()
+        },
         Layout {
             shard_contacts: 5,
             page_rows: 2,
@@ -154,6 +161,7 @@ fn layouts() -> [Layout; 6] {
             corrected: true,
             compacted: true,
             far: true,
+            late: true,
             ..Layout::default()
         },
         Layout { imports: 3, compacted: true, far: true, ..Layout::default() },

@@ -52,7 +52,7 @@ pub enum Error {
     },
     /// Another writer is at work, or has committed first.
     #[error(
-        "another writer holds or has committed generation {generation}; nothing was changed, wait for it and try again"
+        "another writer holds or has committed generation {generation}; nothing was changed, wait for it and try again (--wait SECONDS)"
     )]
     Conflict {
         /// Generation that this writer wanted to make.
@@ -82,6 +82,9 @@ pub enum Error {
         /// Which ones there are.
         kept: String,
     },
+    /// Something that cannot be added to the schema.
+    #[error(transparent)]
+    Schema(#[from] hyperseg_dsl::schema::SchemaProblem),
     /// A batch, file or column that does not fit the dataset.
     #[error("{table}: {what}")]
     Mismatch {
@@ -220,6 +223,7 @@ impl Error {
             | Self::NoGeneration { .. }
             | Self::NotABackup { .. }
             | Self::Inside { .. }
+            | Self::Schema(_)
             | Self::WouldLose { .. }
             | Self::Mismatch { .. } => ErrorKind::Usage,
             Self::Corrupt { .. }

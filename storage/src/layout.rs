@@ -47,10 +47,13 @@ pub const AT: &str = "at";
 /// `Int64`, not null, contacts only: keyed hash of everything the row says, to tell a duplicate from a change.
 pub const CONTENT_HASH: &str = "content_hash";
 
+/// Beginning of [`known_column`].
+pub(crate) const KNOWN_PREFIX: &str = "has_";
+
 /// Name of the Boolean column that says whether an identity text is known.
 #[must_use]
 pub fn known_column(field: &str) -> String {
-    format!("has_{field}")
+    format!("{KNOWN_PREFIX}{field}")
 }
 
 /// The columns that hold a field.

@@ -1,12 +1,15 @@
 //! `fields`: the names that segments can use.
 
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
 use clap::Args;
-use hyperseg_dsl::schema::{Class, Family, Field, FieldType, Schema};
+use hyperseg_dsl::schema::{Class, Family, Field, FieldType, Schema, SchemaAdditions};
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::output::{Align, Table};
+use crate::output::{Align, Format, Table, json, json_line};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -16,7 +19,23 @@ Examples:
   hyperseg fields appointment.status  one field, with all its categories
   hyperseg fields state --format json
 
-Without a dataset the built-in schema is shown. --format table, json, ndjson or csv.";
+Without a dataset the built-in schema is shown. --format table, json, ndjson or csv.
+
+Add what your organisation has beside it, to a dataset and for good; no file is written anew:
+  hyperseg fields --add more.toml -d data
+
+  [[contact]]                  # name, type, class; categories
+  name = \"loyalty\"
+  type = \"category\"           # text category categories int number money bool date
+  class = \"demographic\"       # a class that contacts have fields of
+  categories = [\"basic\", \"gold\"]
+  [[record]]                   # of a kind of record, in its class; also of type time
+  kind = \"appointment\"
+  name = \"room\"
+  type = \"text\"
+  [[categories]]               # of a field that is there
+  field = \"appointment.specialty\"
+  add = [\"podiatry\"]";
 
 /// Categories shown in a table before the rest is only counted.
 const CATEGORIES_SHOWN: usize = 12;
@@ -26,8 +45,11 @@ const CATEGORIES_SHOWN: usize = 12;
 #[command(after_help = EXAMPLE)]
 pub struct Fields {
     /// Part of a name; records' fields are written `kind.field`.
-    #[arg(value_name = "PATTERN")]
+    #[arg(value_name = "PATTERN", conflicts_with = "add")]
     pattern: Option<String>,
+    /// Add the fields and categories that this file (TOML) declares to the dataset's schema.
+    #[arg(long, value_name = "FILE")]
+    add: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -42,6 +64,9 @@ struct Row {
 
 impl Fields {
     pub fn run(self, context: &Context) -> Outcome<Exit> {
+        if let Some(file) = &self.add {
+            return add(context, file);
+        }
         let format = context.report_format()?;
         let schema = if context.has_dataset() {
             context.open()?.snapshot()?.schema().clone()
@@ -62,6 +87,42 @@ impl Fields {
         context.report(format, &rows, || table(&rows, shown).text(), || table(&rows, usize::MAX))?;
         Ok(Exit::Done)
     }
+}
+
+/// Longest file of additions.
+const ADDITIONS_BYTES_MAX: u64 = 1 << 20;
+
+fn add(context: &Context, file: &Path) -> Outcome<Exit> {
+    let format = context.format(&[Format::Table, Format::Json, Format::Ndjson])?;
+    let failed = |error: std::io::Error| Failure::file("read", file, &error);
+    let mut text = String::new();
+    let open = std::fs::File::open(file).map_err(failed)?;
+    open.take(ADDITIONS_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > ADDITIONS_BYTES_MAX {
+        return Err(Failure::usage(format!("{} is longer than {ADDITIONS_BYTES_MAX} bytes", file.display())));
+    }
+    let wrong = |error: toml::de::Error| {
+        let line =
+            error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.lines().count());
+        Failure::usage(format!("{}, line {}: {}", file.display(), line.max(1), error.message()))
+            .hint("`hyperseg fields --help` shows the form of such a file")
+    };
+    let additions: SchemaAdditions = toml::from_str(&text).map_err(wrong)?;
+    if additions.is_empty() {
+        return Err(Failure::usage(format!("{} adds nothing", file.display()))
+            .hint("`hyperseg fields --help` shows the form of such a file"));
+    }
+    let (dataset, _) = context.open_unlocked()?;
+    let made = dataset.extend_schema(&additions, context.actor())?;
+    context.terminal.out(&match format {
+        Format::Json => json(&made)?,
+        Format::Ndjson => json_line(&made)?,
+        Format::Table | Format::Csv | Format::Parquet | Format::Sarif => {
+            let what = if made.changed { "added in" } else { "nothing new; still" };
+            format!("{what} generation {}\n", made.generation)
+        }
+    })?;
+    Ok(Exit::Done)
 }
 
 fn rows(schema: &Schema) -> Vec<Row> {

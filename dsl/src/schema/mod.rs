@@ -6,6 +6,7 @@
 mod categories;
 mod codes;
 mod contact;
+mod extend;
 mod money;
 mod parse;
 mod records;
@@ -16,6 +17,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use codes::CodeSystem;
+pub use extend::{NewCategories, NewField, NewRecordField, SchemaAdditions, SchemaProblem};
 pub use money::{format_money, parse_money};
 pub use parse::ExpectedType;
 pub(crate) use parse::{ZIP, is_stored_zip, normal_text};

@@ -3,6 +3,7 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
+pub mod late;
 pub mod portfolios;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use hyperseg_dsl::Stages;
 use hyperseg_dsl::clock::Clock;
-use hyperseg_dsl::schema::Field;
+use hyperseg_dsl::schema::{Field, Schema};
 use hyperseg_dsl::segment::{BoundSegment, Segment, Stage};
 use hyperseg_dsl::semantics::{Change, Contact, Verdict, arm, evaluate, select_all};
 use hyperseg_dsl::value::Value;
@@ -52,6 +53,8 @@ pub struct Layout {
     pub kept_bytes_max: usize,
     /// In an object store, in memory, where everything is read ahead.
     pub far: bool,
+    /// What the dataset held before it was corrected lacked some fields, which were added then.
+    pub late: bool,
 }
 
 impl Default for Layout {
@@ -64,6 +67,7 @@ impl Default for Layout {
             compacted: false,
             kept_bytes_max: 0,
             far: false,
+            late: false,
         }
     }
 }
@@ -72,7 +76,10 @@ impl Fixture {
     /// Imports a world's contacts and records.
     pub fn new(world: &World, layout: Layout) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let late = layout.late.then(late::Late::new);
+        let schema = late.as_ref().map_or_else(Schema::built_in, |late| late.before.clone());
         let options = InitOptions {
+            schema,
             shard_contacts: layout.shard_contacts,
             page_rows: layout.page_rows,
             ..InitOptions::default()
@@ -92,12 +99,20 @@ impl Fixture {
             let mut tables = rows(&part);
             let mut news = None;
             if layout.corrected {
-                let before = earlier(&mut tables);
+                let mut before = earlier(&mut tables);
+                if let Some(late) = &late {
+                    for (table, rows) in &mut before {
+                        rows.iter_mut().for_each(|row| row.retain(|name, _| !late.has(table, name)));
+                    }
+                }
                 for contact in &part.contacts {
                     let own = seen.iter_mut().find(|own| own.id() == contact.id()).unwrap();
                     own.changes.splice(0..0, corrections(contact, &before[CONTACTS]));
                 }
                 news = Some(import(&dataset, before, part.now_micros, CORRECTED_MICROS));
+                if let Some(late) = &late {
+                    dataset.extend_schema(&late.additions, None).unwrap();
+                }
                 let strangers: Vec<String> =
                     part.contacts.iter().map(|contact| format!("gone {}", contact.id())).collect();
                 if !strangers.is_empty() {
@@ -131,7 +146,7 @@ impl Fixture {
 /// What a contact's correction changes of its fields: from what the row of its id says.
 fn corrections(contact: &Contact, before: &[BTreeMap<String, Value>]) -> Vec<Change> {
     let row = before.iter().find(|row| row.get("contact_id") == contact.fields.get("contact_id")).unwrap();
-    let schema = hyperseg_dsl::schema::Schema::built_in();
+    let schema = Schema::built_in();
     let change = |field: &Field| Change {
         field: field.name.clone(),
         at_micros: CORRECTED_MICROS,

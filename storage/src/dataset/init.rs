@@ -38,6 +38,8 @@ pub struct InitOptions {
     pub zone: Tz,
     /// Secret of the keyring's first slot.
     pub slot: NewSlot,
+    /// What contacts and records have; more can be added later ([`Dataset::extend_schema`]).
+    pub schema: Schema,
 }
 
 impl Default for InitOptions {
@@ -48,6 +50,7 @@ impl Default for InitOptions {
             page_rows: PAGE_ROWS_DEFAULT,
             zone: Tz::UTC,
             slot: NewSlot::KeyFile,
+            schema: Schema::built_in(),
         }
     }
 }
@@ -117,7 +120,7 @@ fn fill(location: &Location, keyring_path: &Path, options: InitOptions) -> Resul
         page_rows: options.page_rows,
         shards: Vec::new(),
         consent_imported_micros: None,
-        schema: Schema::built_in(),
+        schema: options.schema,
         key_uses: BTreeMap::new(),
         files: Vec::new(),
         forgotten: BTreeMap::new(),

@@ -27,6 +27,7 @@ pub(crate) mod vector;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 pub use document::{DOCUMENT_BYTES_MAX, DocumentEntry, DocumentKind, RemovedDocument, StoredDocument};
 pub use entry::{ColumnEntry, FileEntry};
@@ -37,8 +38,8 @@ pub use snapshot::{ShardInfo, Snapshot};
 pub use transaction::Transaction;
 pub use upkeep::{
     AddedSlot, Backup, ClassStatus, Collection, Compaction, DatasetVerification, Defect, DefectKind,
-    DocumentStatus, Forgetting, Keep, KeyInfo, KeyReport, LogStatus, Rehearsal, Restoration, RestoreOptions,
-    RootRotation, RotatedKey, Rotation, Shred, Status, TableStatus, Unfinished, Unopened,
+    DocumentStatus, Extension, Forgetting, Keep, KeyInfo, KeyReport, LogStatus, Rehearsal, Restoration,
+    RestoreOptions, RootRotation, RotatedKey, Rotation, Shred, Status, TableStatus, Unfinished, Unopened,
 };
 
 use crate::audit::AuditLog;
@@ -68,6 +69,8 @@ struct Inner {
     current: Mutex<Option<Arc<Snapshot>>>,
     /// The one generation that this handle shows.
     then: Option<Arc<Snapshot>>,
+    /// How long it waits for another writer.
+    patience: Duration,
 }
 
 impl Dataset {
@@ -83,12 +86,33 @@ impl Dataset {
         }
         let audit = AuditLog::open(&location, &keyring);
         let current = Mutex::default();
-        Ok(Self(Arc::new(Inner { location, descriptor, keyring, audit, current, then: None })))
+        let patience = Duration::ZERO;
+        Ok(Self(Arc::new(Inner { location, descriptor, keyring, audit, current, then: None, patience })))
     }
 
     /// The same dataset under a keyring that was changed.
     fn with_keyring(&self, keyring: Keyring) -> Result<Self> {
-        Self::open(self.location(), keyring)
+        Ok(Self::open(self.location(), keyring)?.waiting(self.0.patience))
+    }
+
+    /// A handle that waits so long for another writer before it gives up with [`Error::Conflict`]. Without this one gives
+    /// up at once.
+    #[must_use]
+    pub fn waiting(&self, patience: Duration) -> Self {
+        Self(Arc::new(Inner { patience, ..self.inner() }))
+    }
+
+    /// What a handle is made of; it knows no snapshot yet.
+    fn inner(&self) -> Inner {
+        Inner {
+            location: self.0.location.clone(),
+            descriptor: self.0.descriptor.clone(),
+            keyring: self.0.keyring.clone(),
+            audit: self.0.audit.clone(),
+            current: Mutex::default(),
+            then: self.0.then.clone(),
+            patience: self.0.patience,
+        }
     }
 
     /// Identity.
@@ -125,14 +149,7 @@ impl Dataset {
             // Who was forgotten since is not seen in what was before, either.
             Arc::new(Snapshot::new(manifest, hash).seen_from(newest.snapshot()?.as_ref()).held(Some(hold)))
         };
-        Ok(Self(Arc::new(Inner {
-            location: self.0.location.clone(),
-            descriptor: self.0.descriptor.clone(),
-            keyring: self.0.keyring.clone(),
-            audit: self.0.audit.clone(),
-            current: Mutex::default(),
-            then: Some(then),
-        })))
+        Ok(Self(Arc::new(Inner { then: Some(then), ..self.inner() })))
     }
 
     /// Whether this handle shows an older generation on purpose. Nothing may be released from one: who has withdrawn
@@ -144,19 +161,17 @@ impl Dataset {
 
     /// A copy of this dataset at another place, under the same keys.
     fn with(&self, location: Location, descriptor: Descriptor, audit: AuditLog) -> Self {
-        Self(Arc::new(Inner {
-            location,
-            descriptor,
-            keyring: self.0.keyring.clone(),
-            audit,
-            current: Mutex::default(),
-            then: None,
-        }))
+        Self(Arc::new(Inner { location, descriptor, audit, then: None, ..self.inner() }))
     }
 
     /// The disk on which keyring and anchor are changed.
     fn medium(&self) -> &Medium {
         self.store().medium()
+    }
+
+    /// How long it waits for another writer.
+    fn patience(&self) -> Duration {
+        self.0.patience
     }
 
     /// The unlocked keyring.

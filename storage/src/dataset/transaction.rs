@@ -8,11 +8,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use chrono::Utc;
-use hyperseg_dsl::schema::Class;
+use hyperseg_dsl::schema::{Class, Schema};
 
 use super::document::{self, DocumentEntry, DocumentKind};
 use super::entry::{FileEntry, WrappedKey};
@@ -31,6 +32,8 @@ use crate::layout;
 use crate::store::{Guard, TEMPORARY};
 
 const LOCK: &str = "lock";
+/// Between two looks at whether another writer is through.
+const PAUSE: Duration = Duration::from_millis(200);
 const SHARDS_MAX: usize = 1 << 16;
 
 /// Writes files and commits them as the next generation. Without [`Self::commit`] nothing stays.
@@ -57,6 +60,7 @@ struct State {
     documents: Vec<DocumentEntry>,
     /// Documents of the base that the next snapshot does without.
     removed_documents: HashSet<DocumentId>,
+    schema: Option<Schema>,
     shards: Option<Vec<ShardInfo>>,
     consent_imported_micros: Option<i64>,
 }
@@ -77,8 +81,16 @@ impl Transaction {
     }
 
     fn lock(dataset: &Dataset) -> Result<Box<dyn Guard>> {
-        if let Some(lock) = dataset.store().lock(LOCK)? {
-            return Ok(lock);
+        let begun = Instant::now();
+        loop {
+            if let Some(lock) = dataset.store().lock(LOCK)? {
+                return Ok(lock);
+            }
+            let left = dataset.patience().saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            std::thread::sleep(left.min(PAUSE));
         }
         let newest = manifest::generations(dataset.store())?.last().copied().unwrap_or(0);
         Err(Error::Conflict { generation: newest.saturating_add(1) })
@@ -250,6 +262,11 @@ impl Transaction {
         }
     }
 
+    /// Sets the schema of the next snapshot: that of the base and what is added to it.
+    pub(crate) fn set_schema(&self, schema: Schema) {
+        self.state().schema = Some(schema);
+    }
+
     /// Sets the shards of the next snapshot; without it they stay as they are.
     pub fn set_shards(&self, shards: Vec<ShardInfo>) {
         self.state().shards = Some(shards);
@@ -388,7 +405,7 @@ impl Transaction {
             page_rows: base.page_rows,
             shards: state.shards.clone().unwrap_or_else(|| base.shards.clone()),
             consent_imported_micros: state.consent_imported_micros.or(base.consent_imported_micros),
-            schema: base.schema.clone(),
+            schema: state.schema.clone().unwrap_or_else(|| base.schema.clone()),
             key_uses: self.dataset.keyring().uses(&base.key_uses),
             files,
             forgotten,

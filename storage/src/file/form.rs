@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, FixedSizeBinaryArray, PrimitiveArray,
-    RecordBatch,
+    RecordBatch, new_null_array,
 };
 use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow::compute::cast;
@@ -31,6 +31,7 @@ use arrow::datatypes::{DataType, Field, Float64Type, Int16Type, Int32Type, Int64
 use crate::bits::packed;
 use crate::dataset::TableId;
 use crate::error::{Error, Result};
+use crate::layout::KNOWN_PREFIX;
 
 /// Stands for a missing category or flag of a contact.
 pub const MISSING_BYTE: u8 = u8::MAX;
@@ -88,6 +89,23 @@ fn without_nulls<T: ArrowPrimitiveType>(values: &ArrayRef, missing: T::Native) -
     }
     let values = values.as_primitive_opt::<T>()?;
     Some(Arc::new(PrimitiveArray::<T>::from_iter_values(values.iter().map(|value| value.unwrap_or(missing)))))
+}
+
+/// So many missing values of a column as it is written. A flag that is never missing, such as whether an address is known,
+/// says no.
+pub(crate) fn missing(written: &Field, rows: usize) -> Option<ArrayRef> {
+    Some(match written.data_type() {
+        DataType::FixedSizeBinary(1) => {
+            let says_no = written.name().starts_with(KNOWN_PREFIX);
+            bytes(vec![if says_no { 0 } else { MISSING_BYTE }; rows])?
+        }
+        DataType::Int16 => Arc::new(PrimitiveArray::<Int16Type>::from_value(MISSING_PLACE, rows)),
+        DataType::Int32 => Arc::new(PrimitiveArray::<Int32Type>::from_value(i32::MIN, rows)),
+        DataType::Int64 => Arc::new(PrimitiveArray::<Int64Type>::from_value(i64::MIN, rows)),
+        DataType::Float64 => Arc::new(PrimitiveArray::<Float64Type>::from_value(f64::NAN, rows)),
+        other if written.is_nullable() => new_null_array(other, rows),
+        _ => return None,
+    })
 }
 
 /// Batches as they are read, from batches as they are written.

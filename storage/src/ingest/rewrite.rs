@@ -75,11 +75,11 @@ impl<'a> Rewrite<'a> {
     /// The rows that count, file after file; texts may stay dictionaries.
     fn rows(&self, entries: &[&FileEntry], coded: bool) -> Result<Vec<RecordBatch>> {
         let base = self.transaction.base();
+        // Those of the table, not those of the file: what was added after it was written is missing in its rows.
         let names = |entry: &FileEntry| -> Vec<String> {
-            let mut names: Vec<String> =
-                entry.columns.iter().map(|leaf| leaf.top_level().to_owned()).collect();
-            names.dedup();
-            names
+            let schema = layout::schema_of(base.schema(), &entry.table, entry.class);
+            let names = schema.iter().flat_map(|schema| schema.fields()).map(|field| field.name().clone());
+            names.collect()
         };
         let wants = entries.iter().map(|entry| (entry.id, names(entry))).collect();
         let scope = KeyScope::arm(self.dataset, base, self.intent, wants)?;

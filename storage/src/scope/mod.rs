@@ -56,7 +56,7 @@ pub struct KeyScope {
 
 struct FileScope {
     place: Place,
-    /// All columns of the file, as they are read.
+    /// All columns of the table, as they are read; a file of before one was added does not have it.
     schema: SchemaRef,
     keys: Arc<FileKeys>,
     /// Key of the file's deletion vector.
@@ -73,7 +73,7 @@ impl KeyScope {
     /// a file of contacts come those of the overlays that hold later values of it.
     ///
     /// # Errors
-    /// A file is not of the snapshot, a file has no such column, the keyring has no key for the class, or a wrapped
+    /// A file is not of the snapshot, its table has no such column, the keyring has no key for the class, or a wrapped
     /// key does not open.
     pub fn arm(
         dataset: &Dataset,
@@ -145,6 +145,10 @@ impl KeyScope {
         let mut keys = HashMap::new();
         for column in columns {
             if !entry.has_column(column) {
+                if schema.index_of(column).is_ok() {
+                    // Added later: it is missing in all rows, and there is nothing to unlock.
+                    continue;
+                }
                 let what = format!("it has no column `{column}`");
                 return Err(Error::Mismatch { table: entry.file_name(), what });
             }

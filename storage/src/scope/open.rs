@@ -17,15 +17,17 @@ use super::FileScope;
 use super::patch::Patches;
 use crate::dataset::{ColumnEntry, FileEntry, vector};
 use crate::error::{Error, Result};
-use crate::file::{DataFile, PageDirectory, PagePlace, footer};
+use crate::file::{DataFile, PageDirectory, PagePlace, footer, form};
 
 /// A file that is being read.
 #[derive(Debug)]
 pub struct OpenFile {
     pub(super) file: DataFile,
     pub(super) metadata: ArrowReaderMetadata,
-    /// All columns, as they are read.
+    /// All columns of the table, as they are read. The file may lack some that were added later.
     pub(super) schema: SchemaRef,
+    /// The same as they are written.
+    pub(super) written: SchemaRef,
     rows: u64,
     page_rows: u32,
     /// Rows that count no more; they ascend.
@@ -66,6 +68,10 @@ impl OpenFile {
         let foreign = |_| Error::corrupt(file.name(), "its schema is not one of ours");
         let plain =
             ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new()).map_err(foreign)?;
+        // A column that the file does not have was added; one that the table does not have would be a stranger.
+        if plain.schema().fields().iter().any(|field| scope.schema.index_of(field.name()).is_err()) {
+            return Err(Error::corrupt(file.name(), "it has a column that its table does not have"));
+        }
         let metadata = match with_dictionaries(&plain) {
             None => plain,
             Some(schema) => {
@@ -77,6 +83,7 @@ impl OpenFile {
             file,
             metadata,
             schema: Arc::clone(&scope.schema),
+            written: form::written_schema(&scope.schema, &entry.table),
             rows: entry.rows,
             page_rows: entry.page_rows,
             deleted,

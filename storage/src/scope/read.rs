@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -27,7 +27,7 @@ use crate::dataset::{Dataset, FileEntry};
 use crate::error::{Error, Result};
 use crate::file::DataFile;
 use crate::file::ahead::Ahead;
-use crate::file::form::Reader;
+use crate::file::form::{Reader, missing};
 
 const BATCH_ROWS: usize = 1 << 14;
 /// Runs of wanted and unwanted texts of at least so many rows, in the mean, are read one by one; shorter ones are read
@@ -50,8 +50,11 @@ impl KeyScope {
         let scope = self.file(entry)?;
         for name in columns {
             let mut leaves = entry.columns.iter().filter(|leaf| leaf.top_level() == *name).peekable();
-            let armed =
-                leaves.peek().is_some() && leaves.all(|leaf| scope.keys.columns.contains_key(&leaf.name));
+            let armed = match leaves.peek() {
+                Some(_) => leaves.all(|leaf| scope.keys.columns.contains_key(&leaf.name)),
+                // Added after the file was written.
+                None => scope.schema.index_of(name).is_ok(),
+            };
             if !armed {
                 return Err(Error::Sealed { file: entry.file_name(), column: (*name).to_owned() });
             }
@@ -98,13 +101,13 @@ impl OpenFile {
     /// # Errors
     /// The file has no such column.
     pub fn reader(&self, columns: &[&str]) -> Result<Reader> {
-        let places = self.places(columns);
+        let places = places(&self.schema, columns);
         Ok(Reader { schema: Arc::new(self.schema.project(&places).map_err(|_| undecodable(&self.file))?) })
     }
 
+    /// Places of columns in the file, of those that it has.
     fn places(&self, columns: &[&str]) -> Vec<usize> {
-        let fields = self.schema.fields().iter().enumerate();
-        fields.filter(|(_, field)| columns.contains(&field.name().as_str())).map(|(place, _)| place).collect()
+        places(self.metadata.schema(), columns)
     }
 
     /// The one place where it is decided which rows are read: those that count.
@@ -124,11 +127,24 @@ impl OpenFile {
         Ok(batches)
     }
 
-    /// Types of columns as they are written.
+    /// Types of columns as they are written, those that were added later among them.
     pub(super) fn written_types(&self, columns: &[&str]) -> Vec<DataType> {
-        let fields = self.metadata.schema().fields();
-        let places = self.places(columns).into_iter();
-        places.filter_map(|place| Some(fields.get(place)?.data_type().clone())).collect()
+        let own = self.metadata.schema();
+        let places = places(&self.written, columns).into_iter();
+        let fields = places.filter_map(|place| self.written.fields().get(place));
+        let types =
+            fields.map(|field| own.field_with_name(field.name()).unwrap_or(field).data_type().clone());
+        types.collect()
+    }
+
+    /// What stands for the columns that were added after the file was written; none when it has all of these.
+    fn added(&self, columns: &[&str]) -> Option<Added> {
+        let own = self.metadata.schema();
+        let wanted = places(&self.written, columns).into_iter();
+        let fields: Vec<FieldRef> =
+            wanted.filter_map(|place| self.written.fields().get(place)).cloned().collect();
+        let is_own = |field: &FieldRef| own.index_of(field.name()).is_ok();
+        (!fields.iter().all(is_own)).then_some(Added { fields })
     }
 
     pub(super) fn stored(
@@ -160,7 +176,16 @@ impl OpenFile {
             }
         }
         let reader = builder.build().map_err(|_| undecodable(&self.file))?;
-        Ok(Batches { file: self.file.clone(), as_read, form, reader: Some(reader), patch: None, figures })
+        let added = self.added(columns);
+        Ok(Batches {
+            file: self.file.clone(),
+            as_read,
+            form,
+            reader: Some(reader),
+            added,
+            patch: None,
+            figures,
+        })
     }
 
     /// Where the pages of each column lie that hold wanted rows, dictionaries among them.
@@ -252,6 +277,38 @@ impl OpenFile {
     }
 }
 
+/// Places of columns in a schema, in its order.
+fn places(schema: &Schema, columns: &[&str]) -> Vec<usize> {
+    let fields = schema.fields().iter().enumerate();
+    fields.filter(|(_, field)| columns.contains(&field.name().as_str())).map(|(place, _)| place).collect()
+}
+
+/// Columns of which some were added after a file was written.
+#[derive(Debug)]
+struct Added {
+    /// All that are wanted, as they are written.
+    fields: Vec<FieldRef>,
+}
+
+impl Added {
+    /// The batch with a missing value in every row of the columns that the file does not have.
+    fn fill(&self, batch: &RecordBatch) -> Option<RecordBatch> {
+        let rows = batch.num_rows();
+        let mut fields = Vec::with_capacity(self.fields.len());
+        let mut columns = Vec::with_capacity(self.fields.len());
+        for field in &self.fields {
+            let (field, column) = match batch.schema_ref().column_with_name(field.name()) {
+                Some((place, own)) => (Arc::new(own.clone()), Arc::clone(batch.columns().get(place)?)),
+                None => (Arc::clone(field), missing(field, rows)?),
+            };
+            fields.push(field);
+            columns.push(column);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options).ok()
+    }
+}
+
 fn undecodable(file: &DataFile) -> Error {
     Error::corrupt(file.name(), "its rows cannot be decrypted or decoded")
 }
@@ -280,6 +337,7 @@ pub struct Batches {
     as_read: Reader,
     form: Form,
     reader: Option<ParquetRecordBatchReader>,
+    added: Option<Added>,
     patch: Option<Patch>,
     figures: Arc<Fetched>,
 }
@@ -310,6 +368,16 @@ impl Iterator for Batches {
     fn next(&mut self) -> Option<Self::Item> {
         match self.reader.as_mut()?.next() {
             Some(Ok(batch)) => {
+                let batch = match &self.added {
+                    None => batch,
+                    Some(added) => match added.fill(&batch) {
+                        Some(batch) => batch,
+                        None => {
+                            self.reader = None;
+                            return Some(Err(undecodable(&self.file)));
+                        }
+                    },
+                };
                 let batch = match &mut self.patch {
                     None => batch,
                     Some(patch) => match patch.apply(batch) {

@@ -25,6 +25,23 @@ fn one_writer_at_a_time() {
     assert_eq!(world.dataset.begin().unwrap().base().generation(), 2);
 }
 
+#[test]
+fn a_patient_writer_waits_for_the_one_before() {
+    let world = World::filled();
+    let first = world.dataset.begin().unwrap();
+    let patient = world.reopen().unwrap().waiting(std::time::Duration::from_secs(60));
+    let waits = std::thread::spawn(move || patient.begin().map(|second| second.base().generation()));
+    let intent = world.intent("import");
+    first.write_file(TableId::Contact, Class::Identity, 0, &[contacts(Class::Identity, 5)], 5).unwrap();
+    assert!(!waits.is_finished());
+    first.commit(&intent).unwrap();
+    intent.complete(serde_json::json!({})).unwrap();
+    assert_eq!(waits.join().unwrap().unwrap(), 3, "on what the first has made");
+    let hasty = world.reopen().unwrap().waiting(std::time::Duration::from_millis(300));
+    let _third = world.dataset.begin().unwrap();
+    assert!(matches!(hasty.begin().unwrap_err(), Error::Conflict { generation: 4 }));
+}
+
 /// Where the lock does not hold, as on some network file systems, the manifest's name decides.
 #[test]
 fn a_generation_is_made_once() {

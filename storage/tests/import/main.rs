@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod direct;
+mod late_fields;
 mod lookups;
 mod operations;
 mod partial_dates;

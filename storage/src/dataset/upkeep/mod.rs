@@ -2,6 +2,7 @@
 
 mod backup;
 mod compact;
+mod extend;
 mod forget;
 mod gc;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod verify_tests;
 
 pub use backup::{Backup, Rehearsal};
 pub use compact::Compaction;
+pub use extend::Extension;
 pub use forget::Forgetting;
 pub use gc::{Collection, Keep};
 pub use keys::{AddedSlot, KeyInfo, KeyReport, RootRotation, RotatedKey, Rotation, Shred};
