@@ -47,7 +47,7 @@ fn the_example_releases_a_list() {
         release(&data, &keyring, "segment s purpose treatment channel email where agee > 3").unwrap_err();
     assert!(error.to_string().contains("agee") && error.to_string().contains("age"), "{error}");
     let (_, _) =
-        Dataset::init(&dir.path().join("other"), &dir.path().join("keys/other"), InitOptions::default())
+        Dataset::init(dir.path().join("other"), &dir.path().join("keys/other"), InitOptions::default())
             .unwrap();
     assert!(release(&data, &dir.path().join("keys/other"), SEGMENT).is_err());
     drop(audit.intent(IntentBody::new("count")).unwrap());

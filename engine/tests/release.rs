@@ -28,6 +28,8 @@ const SHARDS: Layout = Layout {
     corrected: false,
     compacted: false,
     kept_bytes_max: 0,
+    far: false,
+    late: false,
 };
 
 fn hex(bytes: &[u8]) -> String {

@@ -105,7 +105,7 @@ impl Demo {
             bytes(summary.bytes)
         ));
         let keyring = root.join("keys").join("demo.keyring");
-        let (dataset, kit) = Dataset::init(&root.join("data"), &keyring, InitOptions::default())?;
+        let (dataset, kit) = Dataset::init(root.join("data"), &keyring, InitOptions::default())?;
         // The tour's key file opens the dataset; a recovery kit for invented people is of no use.
         drop(kit);
         terminal.say("2. Made a dataset; its keyring lies outside it.");

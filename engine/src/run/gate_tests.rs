@@ -32,7 +32,7 @@ const ANEW: ReplaceChildrenOptions = ReplaceChildrenOptions::new(ChildrenPropert
 fn plan(source: &str) -> (Arc<dyn ExecutionPlan>, Engine) {
     let dir = tempfile::tempdir().unwrap();
     let keyring = dir.path().join("keys/keyring");
-    let (dataset, _) = Dataset::init(&dir.path().join("data"), &keyring, InitOptions::default()).unwrap();
+    let (dataset, _) = Dataset::init(dir.path().join("data"), &keyring, InitOptions::default()).unwrap();
     let snapshot = dataset.snapshot().unwrap();
     let checked = hyperseg_dsl::check(source, snapshot.schema());
     assert!(!checked.has_errors(), "{:?}", checked.diagnostics);

@@ -105,7 +105,7 @@ pub(crate) fn create(store: &dyn Store, key: &SealingKey, manifest: &Manifest) -
         return Err(Error::Limit { what: "the size of the manifest in bytes".to_owned(), max: LEN_MAX });
     }
     if store.create(&name, &bytes)? {
-        Ok(Digest(sha256(&bytes)))
+        Ok(digest(&bytes))
     } else {
         Err(Error::Conflict { generation: manifest.generation })
     }
@@ -121,12 +121,15 @@ pub(crate) fn hold_alone(store: &dyn Store, generation: u64) -> Result<Option<Bo
     store.hold_alone(&file_name(generation))
 }
 
-/// The bytes of a generation's manifest, and their digest.
-pub(crate) fn read(store: &dyn Store, generation: u64) -> Result<(Vec<u8>, Digest)> {
+/// The bytes of a generation's manifest.
+pub(crate) fn read(store: &dyn Store, generation: u64) -> Result<Vec<u8>> {
     let name = file_name(generation);
-    let bytes = store.read(&name, LEN_MAX)?.ok_or(Error::FileMissing { file: name })?;
-    let digest = Digest(sha256(&bytes));
-    Ok((bytes, digest))
+    store.read(&name, LEN_MAX)?.ok_or(Error::FileMissing { file: name })
+}
+
+/// By what the next manifest names one.
+pub(crate) fn digest(bytes: &[u8]) -> Digest {
+    Digest(sha256(bytes))
 }
 
 /// Opens the bytes of a manifest under one of the keys.

@@ -66,11 +66,18 @@ struct Inner {
     descriptor: Descriptor,
     keyring: Keyring,
     audit: AuditLog,
-    current: Mutex<Option<Arc<Snapshot>>>,
+    current: Mutex<Option<Current>>,
     /// The one generation that this handle shows.
     then: Option<Arc<Snapshot>>,
     /// How long it waits for another writer.
     patience: Duration,
+}
+
+/// The newest snapshot that a handle has seen.
+struct Current {
+    snapshot: Arc<Snapshot>,
+    /// Of its manifest, once they were read: comparing them is quicker than digesting them.
+    bytes: Option<Vec<u8>>,
 }
 
 impl Dataset {
@@ -198,10 +205,11 @@ impl Dataset {
         let generation = newest.ok_or(Error::FileMissing { file: manifest::file_name(1) })?;
         // Read again although the generation is known: that somebody changed it is noticed at once, not at the next
         // start.
-        let (bytes, hash) = manifest::read(self.store(), generation)?;
-        if let Some(known) = self.known(generation, hash) {
-            return Ok(known);
-        }
+        let bytes = manifest::read(self.store(), generation)?;
+        let hash = match self.known(generation, &bytes) {
+            Ok(known) => return Ok(known),
+            Err(hash) => hash,
+        };
         let hold = manifest::hold(self.store(), generation)?;
         if hold.is_none() && manifest::generations(self.store())?.last() > Some(&generation) {
             // Another generation was committed and this one collected meanwhile.
@@ -212,20 +220,32 @@ impl Dataset {
             // Its writer died before it could say so; from now on going back behind it is noticed.
             self.audit()?.anchor_generation(generation)?;
         }
-        self.remember(&snapshot);
+        self.remember(&snapshot, Some(bytes));
         Ok(snapshot)
     }
 
-    fn known(&self, generation: u64, hash: Digest) -> Option<Arc<Snapshot>> {
-        let current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current
-            .as_ref()
-            .filter(|known| known.generation() == generation && known.manifest_hash() == hash.0)
-            .map(Arc::clone)
+    /// The snapshot whose manifest has these bytes, if it is the one that was seen last; else their digest.
+    fn known(&self, generation: u64, bytes: &[u8]) -> Result<Arc<Snapshot>, Digest> {
+        let mut current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = current.as_mut().filter(|known| known.snapshot.generation() == generation);
+        if let Some(known) = &known
+            && known.bytes.as_deref() == Some(bytes)
+        {
+            return Ok(Arc::clone(&known.snapshot));
+        }
+        let hash = manifest::digest(bytes);
+        match known.filter(|known| known.snapshot.manifest_hash() == hash.0) {
+            Some(known) => {
+                known.bytes = Some(bytes.to_vec());
+                Ok(Arc::clone(&known.snapshot))
+            }
+            None => Err(hash),
+        }
     }
 
-    fn remember(&self, snapshot: &Arc<Snapshot>) {
-        *self.0.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(snapshot));
+    fn remember(&self, snapshot: &Arc<Snapshot>, bytes: Option<Vec<u8>>) {
+        let current = Current { snapshot: Arc::clone(snapshot), bytes };
+        *self.0.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(current);
     }
 
     fn open_manifest(&self, generation: u64, bytes: &[u8]) -> Result<Manifest> {
@@ -242,8 +262,8 @@ impl Dataset {
     }
 
     fn read_manifest(&self, generation: u64) -> Result<(Manifest, Digest)> {
-        let (bytes, hash) = manifest::read(self.store(), generation)?;
-        Ok((self.open_manifest(generation, &bytes)?, hash))
+        let bytes = manifest::read(self.store(), generation)?;
+        Ok((self.open_manifest(generation, &bytes)?, manifest::digest(&bytes)))
     }
 
     /// That a named generation is not there, with those that are.

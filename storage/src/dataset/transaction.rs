@@ -357,7 +357,7 @@ impl Transaction {
         // The commit stands, held or not.
         let hold = manifest::hold(store, next.generation).ok().flatten();
         let snapshot = Arc::new(Snapshot::new(next, hash).held(hold));
-        self.dataset.remember(&snapshot);
+        self.dataset.remember(&snapshot, None);
         self.dataset.audit()?.anchor_generation(snapshot.generation())?;
         Ok(snapshot)
     }

@@ -24,7 +24,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let keys = dir.path().join("keys");
         let (dataset, _) =
-            Dataset::init(&dir.path().join("data"), &keys.join("ring"), InitOptions::default()).unwrap();
+            Dataset::init(dir.path().join("data"), &keys.join("ring"), InitOptions::default()).unwrap();
         Self { _dir: dir, dataset }
     }
 

@@ -167,7 +167,7 @@ fn a_dataset_without_the_directory_gets_it() {
     fs::remove_dir(world.dir.join("sealed")).unwrap();
     assert_eq!(world.dataset.status(0).unwrap().unfinished.unnamed_files, 0);
     assert_eq!(store(&world, "a", "one"), (true, 3));
-    assert!(world.dataset.backup(&world.dir.with_file_name("copy"), None, &|_| {}).is_ok());
+    assert!(world.dataset.backup(world.dir.with_file_name("copy"), None, &|_| {}).is_ok());
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn damage_is_not_copied_and_nothing_is_overwritten() {
     for taken in [&world.dir, &aside] {
         assert!(world.dataset.backup(taken, None, &|_| {}).is_err());
     }
-    let inside = world.dataset.backup(&world.dir.join("data/copy"), None, &|_| {}).unwrap_err();
+    let inside = world.dataset.backup(world.dir.join("data/copy"), None, &|_| {}).unwrap_err();
     assert_eq!(inside.kind(), ErrorKind::Usage, "{inside}");
     symlink(world.dir.with_file_name("nowhere"), &out).unwrap();
     assert!(world.dataset.backup(&out, None, &|_| {}).is_err(), "nor through a link");
@@ -276,11 +276,11 @@ fn a_backup_is_restored_where_the_anchor_is_lost_too() {
 
     // The keyring of another dataset, a backup whose anchor was changed.
     let other = World::new();
-    let error = Dataset::restore(&out, &world.dir.with_file_name("x"), keyring(&other), options(), &|_| {});
+    let error = Dataset::restore(&out, world.dir.with_file_name("x"), keyring(&other), options(), &|_| {});
     assert!(matches!(error, Err(Error::WrongKey { .. })));
     let bytes = fs::read_to_string(out.join("anchor")).unwrap();
     fs::write(out.join("anchor"), bytes.replace("\"generation\": 2", "\"generation\": 9")).unwrap();
-    let error = Dataset::restore(&out, &world.dir.with_file_name("x"), keyring(&world), options(), &|_| {})
+    let error = Dataset::restore(&out, world.dir.with_file_name("x"), keyring(&world), options(), &|_| {})
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
     assert!(!world.dir.with_file_name("x").exists());

@@ -71,11 +71,11 @@ impl World {
     }
 
     pub fn open(&self) -> Result<Dataset, Error> {
-        Dataset::open(&self.dir(), Keyring::open(&self.keyring(), &self.dir(), &self.unlock())?)
+        Dataset::open(self.dir(), Keyring::open(&self.keyring(), self.dir(), &self.unlock())?)
     }
 
     pub fn open_on(&self, disk: Arc<Faulty>) -> Dataset {
-        let keyring = Keyring::open(&self.keyring(), &self.dir(), &self.unlock()).unwrap();
+        let keyring = Keyring::open(&self.keyring(), self.dir(), &self.unlock()).unwrap();
         Dataset::open(Location::on(disk, self.dir()), keyring).unwrap()
     }
 

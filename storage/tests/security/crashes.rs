@@ -31,7 +31,7 @@ fn child() {
     let (Ok(role), Some(root)) = (std::env::var(ROLE), std::env::var_os(ROOT).map(PathBuf::from)) else {
         return;
     };
-    let log = AuditLog::open(&root.join("data"), &open_keyring(&root));
+    let log = AuditLog::open(root.join("data"), &open_keyring(&root));
     match role.as_str() {
         "append" => {
             for run in 0..RUNS {

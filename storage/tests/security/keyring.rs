@@ -16,7 +16,7 @@ fn open(world: &World, unlock: &Unlock) -> Result<Keyring, KeyringError> {
 }
 
 fn open_at(world: &World, path: &Path, unlock: &Unlock) -> Result<Keyring, KeyringError> {
-    Keyring::open(path, &world.dataset(), unlock).map_err(|error| match error {
+    Keyring::open(path, world.dataset(), unlock).map_err(|error| match error {
         Error::Keyring(error) => error,
         other => panic!("{other:?}"),
     })
@@ -54,9 +54,9 @@ fn opens_by_passphrase() {
     let path = world.root.path().join("other/k");
     let slot = |text: &str| NewSlot::Passphrase(Secret::new(text.into()));
     let id = DatasetId::random();
-    let short = Keyring::create(&path, &world.dataset(), &id, slot("short")).unwrap_err();
+    let short = Keyring::create(&path, world.dataset(), &id, slot("short")).unwrap_err();
     assert!(matches!(short, Error::Keyring(KeyringError::WeakPassphrase { .. })));
-    let _ = Keyring::create(&path, &world.dataset(), &id, slot("correct horse battery")).unwrap();
+    let _ = Keyring::create(&path, world.dataset(), &id, slot("correct horse battery")).unwrap();
     assert!(!path.with_extension("key").exists());
 
     let by = |text: &str| Unlock::Passphrase(Secret::new(text.into()));
@@ -240,7 +240,7 @@ fn nothing_is_overwritten() {
     let world = World::new();
     let before = fs::read(world.keyring_path()).unwrap();
     let create = || {
-        Keyring::create(&world.keyring_path(), &world.dataset(), &DatasetId::random(), NewSlot::KeyFile)
+        Keyring::create(&world.keyring_path(), world.dataset(), &DatasetId::random(), NewSlot::KeyFile)
             .unwrap_err()
     };
     assert!(matches!(create(), Error::Keyring(KeyringError::Exists { .. })));

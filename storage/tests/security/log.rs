@@ -74,7 +74,7 @@ fn every_changed_bit_of_log_and_anchor_is_told() {
         let bytes = fs::read(&path).unwrap();
         for (bit, changed) in flips(&bytes) {
             fs::write(&path, &changed).unwrap();
-            let log = AuditLog::open(&world.dataset(), &keyring);
+            let log = AuditLog::open(world.dataset(), &keyring);
             let report = log.verify().unwrap();
             assert!(report.grade.is_wrong(), "{} bit {bit}: {report:?}", path.display());
             // A log that is wrong is not written on, and not repaired. Some of the bytes are enough

@@ -21,12 +21,12 @@ impl World {
         fs::create_dir(root.path().join("data")).unwrap();
         let (keyring, kit) = Keyring::create(
             &root.path().join("keys/k"),
-            &root.path().join("data"),
+            root.path().join("data"),
             &DatasetId::random(),
             NewSlot::KeyFile,
         )
         .unwrap();
-        AuditLog::create(&root.path().join("data"), &keyring).unwrap();
+        AuditLog::create(root.path().join("data"), &keyring).unwrap();
         Self { root, code: kit.reveal() }
     }
 
@@ -52,7 +52,7 @@ impl World {
 
     /// A fresh handle, as a new process would have.
     pub fn log(&self) -> AuditLog {
-        AuditLog::open(&self.dataset(), &self.keyring())
+        AuditLog::open(self.dataset(), &self.keyring())
     }
 
     pub fn grade(&self) -> Grade {
@@ -74,7 +74,7 @@ impl World {
 
 pub fn open_keyring(root: &Path) -> Keyring {
     let path = root.join("keys/k");
-    Keyring::open(&path, &root.join("data"), &Keyring::default_unlock(&path)).unwrap()
+    Keyring::open(&path, root.join("data"), &Keyring::default_unlock(&path)).unwrap()
 }
 
 pub fn release_body(rows: u64) -> ReleaseBody {

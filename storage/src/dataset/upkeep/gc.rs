@@ -81,7 +81,7 @@ impl Dataset {
         // The oldest manifest first: what remains is a row without a gap whenever this ends.
         for generation in &found.generations {
             let name = manifest::file_name(*generation);
-            let (bytes, _) = manifest::read(store, *generation)?;
+            let bytes = manifest::read(store, *generation)?;
             store.remove(&name)?;
             if store.is_held(&name)? {
                 // A reader has come in between; its generation is put back, and taken the next time.

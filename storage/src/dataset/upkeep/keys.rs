@@ -132,7 +132,7 @@ impl Dataset {
     fn needed_keys(&self) -> Result<BTreeMap<KeyId, BTreeSet<u64>>> {
         let mut needed: BTreeMap<KeyId, BTreeSet<u64>> = BTreeMap::new();
         for generation in manifest::generations(self.store())? {
-            let (bytes, _) = manifest::read(self.store(), generation)?;
+            let bytes = manifest::read(self.store(), generation)?;
             let manifest = self.open_manifest(generation, &bytes)?;
             let documents = manifest.documents.iter().map(|document| document.key_id);
             let vectors = manifest.files.iter().filter_map(|file| Some(file.deleted.as_ref()?.key_id));
