@@ -3,7 +3,7 @@
 //! In: names relative to the dataset, such as `data/<uuid>.parquet`. Out: bytes that are there in full or not at all.
 //! A [`Location`] is a directory of this machine (module `local`: every change is synced, and passes through
 //! [`crate::disk`] so that tests can make it fail) or a place in an object store (module `remote`: conditional puts
-//! take the place of links, leases that of locks). Everything above asks a [`Store`] and does not know which it is.
+//! take the place of links, leases that of locks). Everything above asks a `Store` and does not know which it is.
 //!
 //! | asked for | directory | object store |
 //! |---|---|---|
