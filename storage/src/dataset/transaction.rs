@@ -29,8 +29,8 @@ use super::{DATA, Dataset, SEALED};
 use crate::audit::Intent;
 use crate::crypto::{Digest, sha256};
 use crate::error::{Error, Result};
-use crate::file::FileWriter;
 use crate::file::keys::{FOOTER_KEY, Place};
+use crate::file::{FileWriter, Pieces};
 use crate::keyring::{KeyClass, Keyring};
 use crate::layout;
 
@@ -121,20 +121,29 @@ impl Transaction {
         batches: &[RecordBatch],
         rows_per_group: usize,
     ) -> Result<()> {
-        self.write((table, class, shard), batches, rows_per_group, |_| {})
+        self.write_all((table, class, shard), batches, rows_per_group, |_| {})
     }
 
-    /// Writes all contacts of a class and shard, in the place of what the base has of them: nothing is said of those that
-    /// were forgotten.
-    pub(crate) fn write_contacts(
+    /// Writes one file of batches as they come, and holds none of them longer than it is encoded. A file of contacts has
+    /// all contacts of its class and shard, in the place of what the base has of them: nothing is said of those that were
+    /// forgotten.
+    pub(crate) fn write_stream(
         &self,
-        class: Class,
-        shard: u32,
-        batches: &[RecordBatch],
+        (table, class, shard): (TableId, Class, u32),
+        batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
         rows_per_group: usize,
     ) -> Result<()> {
+        let is_contact = table == TableId::Contact;
         let wiped = self.base.forgotten(shard).len() as u64;
-        self.write((TableId::Contact, class, shard), batches, rows_per_group, |entry| entry.wiped = wiped)
+        let mut batches =
+            batches.filter(|batch| !matches!(batch, Ok(batch) if batch.num_rows() == 0)).peekable();
+        if batches.peek().is_none() {
+            return Ok(());
+        }
+        let mut pieces = batches.map(|batch| batch.map(|batch| vec![batch]));
+        self.write((table, class, shard), &mut pieces, rows_per_group, |entry| {
+            entry.wiped = if is_contact { wiped } else { 0 };
+        })
     }
 
     /// Writes the later values of some contacts of a class and shard, whose ordinals ascend.
@@ -148,12 +157,14 @@ impl Transaction {
         batches: &[RecordBatch],
         rows_per_group: usize,
     ) -> Result<()> {
-        self.write((TableId::Contact, class, shard), batches, rows_per_group, |entry| entry.overlay = true)
+        self.write_all((TableId::Contact, class, shard), batches, rows_per_group, |entry| {
+            entry.overlay = true
+        })
     }
 
-    fn write(
+    fn write_all(
         &self,
-        (table, class, shard): (TableId, Class, u32),
+        place: (TableId, Class, u32),
         batches: &[RecordBatch],
         rows_per_group: usize,
         mark: impl Fn(&mut FileEntry),
@@ -161,12 +172,24 @@ impl Transaction {
         if batches.iter().all(|batch| batch.num_rows() == 0) {
             return Ok(());
         }
+        self.write(place, &mut std::iter::once(Ok(batches.to_vec())), rows_per_group, mark)
+    }
+
+    fn write(
+        &self,
+        (table, class, shard): (TableId, Class, u32),
+        pieces: &mut Pieces<'_>,
+        rows_per_group: usize,
+        mark: impl Fn(&mut FileEntry),
+    ) -> Result<()> {
         if rows_per_group == 0 {
             return Err(mismatch(&table, "a row group must have rows"));
         }
         let columns = self.columns(&table, class)?;
-        let batches =
-            batches.iter().map(|batch| fitted(batch, &columns, &table)).collect::<Result<Vec<_>>>()?;
+        let of_table = table.clone();
+        let mut pieces = pieces.map(|batches| {
+            batches?.iter().map(|batch| fitted(batch, &columns, &of_table)).collect::<Result<Vec<_>>>()
+        });
         let place = Place {
             dataset: *self.dataset.id(),
             file: FileId::random(),
@@ -183,7 +206,7 @@ impl Transaction {
             schema: self.base.schema(),
             page_rows: self.base.manifest().page_rows,
         };
-        let mut entry = writer.write(&columns, &batches, rows_per_group)?;
+        let mut entry = writer.write(&columns, &mut pieces, rows_per_group)?;
         mark(&mut entry);
         self.state().files.push(entry);
         Ok(())

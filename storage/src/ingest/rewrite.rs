@@ -117,9 +117,8 @@ impl<'a> Rewrite<'a> {
         let Some(first) = entries.first() else { return Ok(()) };
         let forgotten = base.forgotten(shard);
         let rows = self.rows(&entries, false)?.into_iter();
-        let rows = rows.map(|rows| without_forgotten(&rows, forgotten).ok_or_else(|| misfit(first)));
-        let rows = rows.collect::<Result<Vec<_>>>()?;
-        self.transaction.write_contacts(class, shard, &rows, ROWS_PER_GROUP)
+        let mut rows = rows.map(|rows| without_forgotten(&rows, forgotten).ok_or_else(|| misfit(first)));
+        self.transaction.write_stream((TableId::Contact, class, shard), &mut rows, ROWS_PER_GROUP)
     }
 }
 
