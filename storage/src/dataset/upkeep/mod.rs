@@ -16,7 +16,7 @@ mod verify;
 mod verify_tests;
 
 pub use backup::{Backup, Rehearsal};
-pub use compact::Compaction;
+pub use compact::{CompactOptions, Compaction};
 pub use forget::Forgetting;
 pub use gc::{Collection, Keep};
 pub use keys::{AddedSlot, KeyInfo, KeyReport, RootRotation, RotatedKey, Rotation, Shred};
