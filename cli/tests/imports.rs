@@ -144,7 +144,7 @@ fn what_a_contact_said_before_is_found_again() {
     again("contact_id,city\na,Salem\n", &["--changed-at", "soon"]).refused(2, &["--changed-at"]);
     assert_eq!(count("city = \"Salem\"", &[]), 1);
 
-    world.run(&["compact", "-d", "data"]).expect(0);
+    world.run(&["compact", "--all", "-d", "data"]).expect(0);
     assert_eq!(count(moved, &[]), 1);
     world.run(&["forget", "--contact", "a", "--yes", "-d", "data"]).expect(0);
     assert_eq!((count(moved, &[]), count("city changed in last 1 day", &[])), (0, 1));

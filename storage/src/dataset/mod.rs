@@ -37,9 +37,10 @@ pub use init::InitOptions;
 pub use snapshot::{ShardInfo, Snapshot};
 pub use transaction::Transaction;
 pub use upkeep::{
-    AddedSlot, Backup, ClassStatus, Collection, Compaction, DatasetVerification, Defect, DefectKind,
-    DocumentStatus, Extension, Forgetting, Keep, KeyInfo, KeyReport, LogStatus, Rehearsal, Restoration,
-    RestoreOptions, RootRotation, RotatedKey, Rotation, Shred, Status, TableStatus, Unfinished, Unopened,
+    AddedSlot, Backup, ClassStatus, Collection, CompactOptions, Compaction, DatasetVerification, Defect,
+    DefectKind, DocumentStatus, Extension, Forgetting, Keep, KeyInfo, KeyReport, LogStatus, Rehearsal,
+    Restoration, RestoreOptions, RootRotation, RotatedKey, Rotation, Shred, Status, TableStatus, Unfinished,
+    Unopened,
 };
 
 use crate::audit::AuditLog;

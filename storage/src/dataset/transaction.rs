@@ -25,8 +25,8 @@ use super::{DATA, Dataset, SEALED};
 use crate::audit::Intent;
 use crate::crypto::{Digest, sha256};
 use crate::error::{Error, Result};
-use crate::file::FileWriter;
 use crate::file::keys::{FOOTER_KEY, Place};
+use crate::file::{FileWriter, Pieces};
 use crate::keyring::{KeyClass, Keyring};
 use crate::layout;
 use crate::store::{Guard, TEMPORARY};
@@ -121,20 +121,23 @@ impl Transaction {
         batches: &[RecordBatch],
         rows_per_group: usize,
     ) -> Result<()> {
-        self.write((table, class, shard), batches, rows_per_group, |_| {})
+        self.write_all((table, class, shard), batches, rows_per_group, false)
     }
 
-    /// Writes all contacts of a class and shard, in the place of what the base has of them: nothing is said of those that
-    /// were forgotten.
-    pub(crate) fn write_contacts(
+    /// Writes one file of batches as they come, and holds none of them longer than it is encoded.
+    pub(crate) fn write_stream(
         &self,
-        class: Class,
-        shard: u32,
-        batches: &[RecordBatch],
+        place: (TableId, Class, u32),
+        batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
         rows_per_group: usize,
     ) -> Result<()> {
-        let wiped = self.base.forgotten(shard).len() as u64;
-        self.write((TableId::Contact, class, shard), batches, rows_per_group, |entry| entry.wiped = wiped)
+        let has_rows = |batch: &Result<RecordBatch>| !matches!(batch, Ok(batch) if batch.num_rows() == 0);
+        let mut batches = batches.filter(has_rows).peekable();
+        if batches.peek().is_none() {
+            return Ok(());
+        }
+        let mut pieces = batches.map(|batch| batch.map(|batch| vec![batch]));
+        self.write(place, &mut pieces, rows_per_group, false)
     }
 
     /// Writes the later values of some contacts of a class and shard, whose ordinals ascend.
@@ -148,25 +151,37 @@ impl Transaction {
         batches: &[RecordBatch],
         rows_per_group: usize,
     ) -> Result<()> {
-        self.write((TableId::Contact, class, shard), batches, rows_per_group, |entry| entry.overlay = true)
+        self.write_all((TableId::Contact, class, shard), batches, rows_per_group, true)
+    }
+
+    fn write_all(
+        &self,
+        place: (TableId, Class, u32),
+        batches: &[RecordBatch],
+        rows_per_group: usize,
+        overlay: bool,
+    ) -> Result<()> {
+        if batches.iter().all(|batch| batch.num_rows() == 0) {
+            return Ok(());
+        }
+        self.write(place, &mut std::iter::once(Ok(batches.to_vec())), rows_per_group, overlay)
     }
 
     fn write(
         &self,
         (table, class, shard): (TableId, Class, u32),
-        batches: &[RecordBatch],
+        pieces: &mut Pieces<'_>,
         rows_per_group: usize,
-        mark: impl Fn(&mut FileEntry),
+        overlay: bool,
     ) -> Result<()> {
-        if batches.iter().all(|batch| batch.num_rows() == 0) {
-            return Ok(());
-        }
         if rows_per_group == 0 {
             return Err(mismatch(&table, "a row group must have rows"));
         }
         let columns = self.columns(&table, class)?;
-        let batches =
-            batches.iter().map(|batch| fitted(batch, &columns, &table)).collect::<Result<Vec<_>>>()?;
+        let of_table = table.clone();
+        let mut pieces = pieces.map(|batches| {
+            batches?.iter().map(|batch| fitted(batch, &columns, &of_table)).collect::<Result<Vec<_>>>()
+        });
         let place = Place {
             dataset: *self.dataset.id(),
             file: FileId::random(),
@@ -182,23 +197,38 @@ impl Transaction {
             schema: self.base.schema(),
             page_rows: self.base.manifest().page_rows,
         };
-        let mut entry = writer.write(&columns, &batches, rows_per_group)?;
-        mark(&mut entry);
+        let mut entry = writer.write(&columns, &mut pieces, rows_per_group)?;
+        entry.overlay = overlay;
+        if entry.table == TableId::Contact {
+            // Whoever was forgotten is not imported, and left out of what is rewritten.
+            entry.wiped = self.base.forgotten(shard).len() as u64;
+        }
         self.state().files.push(entry);
         Ok(())
     }
 
-    /// Lets rows of a file of the base count no more. What else was deleted of it stays deleted.
+    /// Lets rows of a file of the base, or of one that was written here, count no more. What else was deleted of it stays
+    /// deleted.
     ///
     /// # Errors
-    /// The base has no such file, or the file no such rows.
+    /// There is no such file, or the file has no such rows.
     pub fn delete_rows(&self, file: FileId, rows: &[Range<u64>]) -> Result<()> {
-        let entry = self.base.file(file).ok_or_else(|| Error::FileMissing { file: file.file_name() })?;
+        let entry = self.file(file).ok_or_else(|| Error::FileMissing { file: file.file_name() })?;
         if rows.iter().any(|run| run.end > entry.rows) {
             return Err(mismatch(&entry.table, "rows that the file does not have cannot be deleted"));
         }
         self.state().deletions.entry(file).or_default().extend(rows.iter().cloned());
         Ok(())
+    }
+
+    fn file(&self, file: FileId) -> Option<FileEntry> {
+        let written = || self.state().files.iter().find(|entry| entry.id == file).cloned();
+        self.base.file(file).cloned().or_else(written)
+    }
+
+    /// The snapshot that a commit would make now, but for rows that were deleted: for looking at what was written.
+    pub(crate) fn preview(&self, intent: &Intent) -> Result<Arc<Snapshot>> {
+        Ok(Arc::new(Snapshot::new(self.next_manifest(intent)?, Digest(self.base.manifest_hash()))))
     }
 
     /// Does without a file of the base.
@@ -318,14 +348,14 @@ impl Transaction {
         let deletions = std::mem::take(&mut self.state().deletions);
         let (store, keyring) = (self.dataset.store(), self.dataset.keyring());
         for (file, mut rows) in deletions {
-            let Some(entry) = self.base.file(file) else { continue };
-            rows.extend(vector::of_file(store, *self.dataset.id(), keyring, entry)?);
+            let Some(entry) = self.file(file) else { continue };
+            rows.extend(vector::of_file(store, *self.dataset.id(), keyring, &entry)?);
             let rows = vector::union(rows);
             let deleted: u64 = rows.iter().map(|run| run.end - run.start).sum();
             if deleted == entry.rows {
                 self.state().dropped.insert(file);
             } else if deleted > entry.deleted_rows() {
-                let place = Place::of(*self.dataset.id(), entry);
+                let place = Place::of(*self.dataset.id(), &entry);
                 let vector = VectorEntry::write(store, keyring, &place, &rows)?;
                 self.state().vectors.insert(file, vector);
             }
@@ -375,8 +405,9 @@ impl Transaction {
     fn next_manifest(&self, intent: &Intent) -> Result<Manifest> {
         let state = self.state();
         let base = self.base.manifest();
-        let kept = base.files.iter().filter(|file| !state.dropped.contains(&file.id)).cloned();
-        let mut files: Vec<FileEntry> = kept.chain(state.files.iter().cloned()).collect();
+        // A file that was written here and has no row left is removed as what nobody names, by the next transaction.
+        let kept = base.files.iter().chain(&state.files).filter(|file| !state.dropped.contains(&file.id));
+        let mut files: Vec<FileEntry> = kept.cloned().collect();
         for file in &mut files {
             if let Some(vector) = state.vectors.get(&file.id) {
                 file.deleted = Some(vector.clone());

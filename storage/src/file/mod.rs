@@ -15,4 +15,4 @@ mod write;
 pub use directory::{Block, Bounds, PageDirectory, PagePlace};
 pub use form::{MISSING_BYTE, Reader};
 pub use read::DataFile;
-pub(crate) use write::FileWriter;
+pub(crate) use write::{FileWriter, Pieces};

@@ -17,10 +17,11 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, SchemaRef};
 use hyperseg_dsl::schema::Schema;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::encryption::decrypt::FileDecryptionProperties;
 use parquet::encryption::encrypt::FileEncryptionProperties;
+use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::SchemaDescriptor;
 use rayon::prelude::*;
@@ -56,16 +57,22 @@ struct Written {
     rows: u64,
     bytes: u64,
     sha256: [u8; 32],
+    /// Smallest and largest `at`.
+    at_range: Option<(i64, i64)>,
     /// Sealed page directory of each leaf.
     directories: Vec<Section>,
 }
 
+/// Batches that are there together, again and again. Columns of those that come together are encoded side by side; of
+/// what came before only the encoded pages of an open row group are held. The first batch decides encodings.
+pub(crate) type Pieces<'b> = dyn Iterator<Item = Result<Vec<RecordBatch>>> + 'b;
+
 impl FileWriter<'_> {
-    /// Writes batches, all of `columns`, and gives the entry of the durable file.
+    /// Writes batches, all of `columns`, as they come, and gives the entry of the durable file.
     pub(crate) fn write(
         self,
         columns: &SchemaRef,
-        batches: &[RecordBatch],
+        pieces: &mut Pieces<'_>,
         rows_per_group: usize,
     ) -> Result<FileEntry> {
         let name = self.place.file.file_name();
@@ -75,14 +82,14 @@ impl FileWriter<'_> {
         let temporary = format!("data/{TEMPORARY}{}", self.place.file);
         // Dropped on the way, the file is removed.
         let draft = self.store.draft(Some(&temporary), name)?;
-        let (draft, written) = self.encode(draft, name, columns, batches, rows_per_group, &keys)?;
+        let (draft, written) = self.encode(draft, name, columns, pieces, rows_per_group, &keys)?;
         let file = DataFile::open_encrypted(self.store, draft.name(), name.to_owned())?;
         if file.len() != written.bytes {
             return Err(Error::corrupt(name, "it is not as long as what was written"));
         }
         let footer_range = file.footer_range()?;
         let footer_bytes = file.read(footer_range.clone())?;
-        let (at_min, at_max) = at_range(batches).unzip();
+        let (at_min, at_max) = written.at_range.unzip();
         let entry = FileEntry {
             id: self.place.file,
             table: self.place.table.clone(),
@@ -116,43 +123,49 @@ impl FileWriter<'_> {
         draft: Box<dyn Draft>,
         name: &str,
         columns: &SchemaRef,
-        batches: &[RecordBatch],
+        pieces: &mut Pieces<'_>,
         rows_per_group: usize,
         keys: &Keys,
     ) -> Result<(Box<dyn Draft>, Written)> {
-        let sample = batches.first().cloned().unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(columns)));
+        let mut next = pieces.next().transpose()?;
+        let sample = next.as_ref().and_then(|batches| batches.first().cloned());
+        let sample = sample.unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(columns)));
         let encryption = keys.encryption(&self.place)?;
         let properties =
             properties(self.schema, &self.place, &sample, rows_per_group, self.page_rows, encryption);
+        drop(sample);
         let sink = Sink::new(draft);
         let failed = Arc::clone(&sink.failed);
         // Parquet's messages can quote values; the operating system's error is the only one worth more than a name
         let fail = |_| match failed.lock().ok().and_then(|mut cause| cause.take()) {
             Some(cause) => Error::io("write", name, cause),
-            None => mismatch(&self.place, "the rows cannot be written as Parquet"),
+            None => unwritable(&self.place),
         };
-        let lost = || mismatch(&self.place, "the encoder does not say where its pages lie");
         let writer = ArrowWriter::try_new(sink, Arc::clone(columns), Some(properties)).map_err(fail)?;
         let (mut writer, factory) = writer.into_serialized_writer().map_err(fail)?;
         let mut directories = vec![PageDirectory::default(); keys.columns.len()];
         let mut rows = 0;
-        for (number, group) in row_groups(batches, rows_per_group).iter().enumerate() {
-            let encoders = factory.create_column_writers(number).map_err(fail)?;
-            let chunks = self.encode_group(columns, group, rows, encoders, &mut directories)?;
-            let mut row_group = writer.next_row_group().map_err(fail)?;
-            for (mut chunk, directory) in chunks.into_iter().zip(&mut directories) {
-                // Parquet's own index of pages could only be read with the keys of all columns.
-                let index = chunk.close_mut().offset_index.take().ok_or_else(lost)?;
-                let pages = index.page_locations.iter().map(|page| {
-                    let bytes = u32::try_from(page.compressed_page_size).ok()?;
-                    Some(PagePlace { offset: 0, bytes, first_row: u32::try_from(page.first_row_index).ok()? })
-                });
-                directory.groups.push(pages.collect::<Option<_>>().ok_or_else(lost)?);
-                chunk.append_to_row_group(&mut row_group).map_err(fail)?;
+        let mut at_range = None;
+        let mut group = Group { number: 0, rows: 0, encoders: Vec::new() };
+        while let Some(batches) = next {
+            at_range = wider(at_range, self::at_range(&batches));
+            for piece in row_groups(&batches, rows_per_group, group.rows) {
+                if group.rows == 0 {
+                    group.encoders = factory.create_column_writers(group.number).map_err(fail)?;
+                }
+                self.encode_rows(columns, &piece, rows, &mut group.encoders, &mut directories)?;
+                let length = piece.iter().map(RecordBatch::num_rows).sum::<usize>();
+                rows += length as u64;
+                group.rows += length;
+                if group.rows == rows_per_group {
+                    self.close_group(&mut writer, &mut group, &mut directories, &fail)?;
+                }
             }
-            row_group.close().map_err(fail)?;
-            locate(&writer, number, &mut directories).ok_or_else(lost)?;
-            rows += group.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
+            drop(batches);
+            next = pieces.next().transpose()?;
+        }
+        if group.rows > 0 {
+            self.close_group(&mut writer, &mut group, &mut directories, &fail)?;
         }
         let directories = self.write_directories(&mut writer, keys, &directories).map_err(|error| {
             failed
@@ -163,45 +176,71 @@ impl FileWriter<'_> {
         })?;
         let sink = writer.into_inner().map_err(fail)?;
         let (draft, bytes, sha256) = sink.finish().map_err(|error| Error::io("write", name, error))?;
-        Ok((draft, Written { rows, bytes, sha256, directories }))
+        Ok((draft, Written { rows, bytes, sha256, at_range, directories }))
     }
 
-    /// Encodes the columns of a row group, which comes after so many rows, in parallel and adds its blocks to the
-    /// directories.
-    fn encode_group(
+    /// Ends a row group: its chunks go to the file, and the directories learn where their pages lie.
+    fn close_group(
+        &self,
+        writer: &mut SerializedFileWriter<Sink>,
+        group: &mut Group,
+        directories: &mut [PageDirectory],
+        fail: &dyn Fn(ParquetError) -> Error,
+    ) -> Result<()> {
+        let lost = || mismatch(&self.place, "the encoder does not say where its pages lie");
+        let mut row_group = writer.next_row_group().map_err(fail)?;
+        let encoders = std::mem::take(&mut group.encoders);
+        let chunks = encoders.into_par_iter().map(ArrowColumnWriter::close).collect::<Vec<_>>();
+        for (chunk, directory) in chunks.into_iter().zip(directories.iter_mut()) {
+            let mut chunk = chunk.map_err(|_| unwritable(&self.place))?;
+            // Parquet's own index of pages could only be read with the keys of all columns.
+            let index = chunk.close_mut().offset_index.take().ok_or_else(lost)?;
+            let pages = index.page_locations.iter().map(|page| {
+                let bytes = u32::try_from(page.compressed_page_size).ok()?;
+                Some(PagePlace { offset: 0, bytes, first_row: u32::try_from(page.first_row_index).ok()? })
+            });
+            directory.groups.push(pages.collect::<Option<_>>().ok_or_else(lost)?);
+            chunk.append_to_row_group(&mut row_group).map_err(fail)?;
+        }
+        row_group.close().map_err(fail)?;
+        locate(writer, group.number, directories).ok_or_else(lost)?;
+        group.number += 1;
+        group.rows = 0;
+        Ok(())
+    }
+
+    /// Encodes the columns of rows of one row group, which come after so many of the file, in parallel and adds their
+    /// blocks to the directories.
+    fn encode_rows(
         &self,
         columns: &SchemaRef,
-        group: &[RecordBatch],
+        batches: &[RecordBatch],
         before: u64,
-        encoders: Vec<ArrowColumnWriter>,
+        encoders: &mut [ArrowColumnWriter],
         directories: &mut [PageDirectory],
-    ) -> Result<Vec<ArrowColumnChunk>> {
-        let failed = |_| mismatch(&self.place, "the rows cannot be written as Parquet");
+    ) -> Result<()> {
+        let failed = |_| unwritable(&self.place);
         if encoders.len() != columns.fields().len() {
             return Err(mismatch(&self.place, "a column has more than one leaf"));
         }
         let block_rows = self.page_rows as usize;
-        let work = encoders
-            .into_par_iter()
-            .zip(directories.par_iter_mut())
-            .zip(columns.fields().as_ref().par_iter());
-        work.enumerate()
-            .map(|(place, ((mut encoder, directory), field))| {
-                let texts = bounds_of_texts(self.schema, &self.place.table, field.name());
-                let mut before = before;
-                for batch in group {
-                    let Some(values) = batch.columns().get(place) else { continue };
-                    directory.push_blocks(values, before, block_rows, texts);
-                    before += values.len() as u64;
-                    let written = form::write(values, field.data_type())
-                        .ok_or_else(|| mismatch(&self.place, "a value does not fit the layout"))?;
-                    for leaf in compute_leaves(field, &written).map_err(failed)? {
-                        encoder.write(&leaf).map_err(failed)?;
-                    }
+        let work =
+            encoders.par_iter_mut().zip(directories.par_iter_mut()).zip(columns.fields().as_ref().par_iter());
+        work.enumerate().try_for_each(|(place, ((encoder, directory), field))| {
+            let texts = bounds_of_texts(self.schema, &self.place.table, field.name());
+            let mut before = before;
+            for batch in batches {
+                let Some(values) = batch.columns().get(place) else { continue };
+                directory.push_blocks(values, before, block_rows, texts);
+                before += values.len() as u64;
+                let written = form::write(values, field.data_type())
+                    .ok_or_else(|| mismatch(&self.place, "a value does not fit the layout"))?;
+                for leaf in compute_leaves(field, &written).map_err(failed)? {
+                    encoder.write(&leaf).map_err(failed)?;
                 }
-                encoder.close().map_err(failed)
-            })
-            .collect()
+            }
+            Ok(())
+        })
     }
 
     /// Seals the directory of each column behind the pages.
@@ -224,10 +263,17 @@ impl FileWriter<'_> {
     }
 }
 
-/// The batches cut into row groups.
-fn row_groups(batches: &[RecordBatch], rows_per_group: usize) -> Vec<Vec<RecordBatch>> {
-    let mut groups: Vec<Vec<RecordBatch>> = Vec::new();
-    let mut room = 0;
+/// A row group that is being written.
+struct Group {
+    number: usize,
+    rows: usize,
+    encoders: Vec<ArrowColumnWriter>,
+}
+
+/// The batches cut where row groups end; the first of these has some rows already.
+fn row_groups(batches: &[RecordBatch], rows_per_group: usize, rows: usize) -> Vec<Vec<RecordBatch>> {
+    let mut groups: Vec<Vec<RecordBatch>> = vec![Vec::new()];
+    let mut room = rows_per_group - rows.min(rows_per_group);
     for batch in batches {
         let mut start = 0;
         while start < batch.num_rows() {
@@ -243,6 +289,7 @@ fn row_groups(batches: &[RecordBatch], rows_per_group: usize) -> Vec<Vec<RecordB
             room -= length;
         }
     }
+    groups.retain(|group| !group.is_empty());
     groups
 }
 
@@ -266,8 +313,16 @@ fn locate(
     Some(())
 }
 
+/// The range that both are in.
+fn wider(one: Option<(i64, i64)>, other: Option<(i64, i64)>) -> Option<(i64, i64)> {
+    match (one, other) {
+        (Some((low, high)), Some((min, max))) => Some((low.min(min), high.max(max))),
+        (one, other) => one.or(other),
+    }
+}
+
 /// Smallest and largest `at` of record batches.
-pub(crate) fn at_range(batches: &[RecordBatch]) -> Option<(i64, i64)> {
+fn at_range(batches: &[RecordBatch]) -> Option<(i64, i64)> {
     // Of records, or of changes; contacts have neither.
     let columns =
         batches.iter().filter_map(|batch| batch.column_by_name(AT).or(batch.column_by_name(CHANGED_AT)));
@@ -275,6 +330,10 @@ pub(crate) fn at_range(batches: &[RecordBatch]) -> Option<(i64, i64)> {
     values
         .filter_map(|values| Some((arrow::compute::min(values)?, arrow::compute::max(values)?)))
         .reduce(|(low, high), (min, max)| (low.min(min), high.max(max)))
+}
+
+fn unwritable(place: &Place) -> Error {
+    mismatch(place, "the rows cannot be written as Parquet")
 }
 
 fn mismatch(place: &Place, what: &str) -> Error {

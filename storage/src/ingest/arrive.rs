@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeBinaryArray, Int64Array, StringArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryArray, Int64Array, StringArray, UInt32Array,
+    UInt64Array,
 };
 use arrow::buffer::Buffer;
 use arrow::compute::{cast, take};
@@ -99,7 +100,7 @@ impl Ingest {
             return Ok(());
         }
         let ordinals: Vec<u32> = places.iter().map(|place| place.ordinal).collect();
-        let hashes = self.finders(table, &columns, &keep, &ordinals)?;
+        let (hashes, named) = self.finders(table, &columns, &keep, &ordinals)?;
         let whole = keep.len() == batch.num_rows();
         let kept = |columns: Vec<Option<ArrayRef>>| {
             if whole { Ok(columns) } else { pick(table, &columns, &UInt32Array::from(keep.clone())) }
@@ -120,11 +121,14 @@ impl Ingest {
         let origins: Vec<u64> =
             keep.iter().filter_map(|row| origins.values().get(*row as usize)).copied().collect();
         rows.push(deleted);
+        rows.push(named);
         let push = |shard, mut rows: Vec<Option<ArrayRef>>, origins: Vec<u64>| {
             let length = origins.len();
             let (first_origin, origins) = in_a_row(origins);
+            let named = rows.pop().flatten();
             rows.insert(rows.len().saturating_sub(1), origins);
             let batch = Batch { rows: length, first_origin, columns: rows };
+            self.note_hashes(number, shard, &batch, named)?;
             let id = PartitionId { table: number, shard };
             if self.waiting.push(id, batch, &self.dataset.store().scratch())? {
                 Ok(())
@@ -195,14 +199,15 @@ impl Ingest {
         Ok((keep, places))
     }
 
-    /// Numbers by which the kept rows are found: of source and record id, or of the whole row and its contact.
+    /// Numbers by which the kept rows are found: of source and record id, or of the whole row and its contact. And which
+    /// of them have a record id, unless all have.
     fn finders(
         &self,
         table: &Table,
         columns: &[Option<ArrayRef>],
         keep: &[u32],
         ordinals: &[u32],
-    ) -> Result<Vec<u64>> {
+    ) -> Result<(Vec<u64>, Option<ArrayRef>)> {
         let texts = |name| {
             Texts::of(columns.get(table.place(name)?).and_then(Option::as_ref))
                 .ok_or_else(|| table.misfit("a text is none"))
@@ -210,14 +215,15 @@ impl Ingest {
         let (ids, sources) = (texts("record_id")?, texts("source")?);
         let rows = columns.iter().flatten().map(|column| column.len()).next().unwrap_or_default();
         let sources = sources.map(rows, |source| self.hasher.source(source));
-        let mut without_id = false;
+        let mut named = Vec::with_capacity(keep.len());
         let mut hashes = Vec::with_capacity(keep.len());
         for row in keep.iter().map(|row| *row as usize) {
             let source = sources.get(row).copied().unwrap_or_default();
             let id = ids.get(row);
-            without_id |= id.is_none();
+            named.push(id.is_some());
             hashes.push(id.map_or(0, |id| self.hasher.record(source, id.as_bytes())));
         }
+        let without_id = named.contains(&false);
         if without_id {
             let folds = self.hasher.rows(&plain(table, columns)?, &[CONTACT_ID]);
             for ((hash, row), ordinal) in hashes.iter_mut().zip(keep).zip(ordinals) {
@@ -227,7 +233,8 @@ impl Ingest {
                 }
             }
         }
-        Ok(hashes)
+        let named = without_id.then(|| Arc::new(BooleanArray::from(named)) as ArrayRef);
+        Ok((hashes, named))
     }
 }
 

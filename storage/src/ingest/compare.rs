@@ -14,7 +14,7 @@ use super::texts::Texts;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Digests {
     /// Source and record id, or `None`: then the content is the identity.
-    id: Option<u128>,
+    pub(super) id: Option<u128>,
     pub(super) content: u128,
     /// Ordinal of the contact.
     pub(super) contact: u32,
@@ -24,6 +24,11 @@ impl Digests {
     /// Whether two rows are one record.
     pub(super) fn same_record(&self, other: &Self) -> bool {
         self.id == other.id && (self.id.is_some() || self.content == other.content)
+    }
+
+    /// Whether two rows of one record say the same. Contents name the contact by its place in its shard only.
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+        self.content == other.content && self.contact == other.contact
     }
 }
 

@@ -127,6 +127,41 @@ impl<'a> Stored<'a> {
         Ok(digests)
     }
 
+    /// What some rows, whose places among [`Self::hashes`] are sorted, say of themselves in these columns, and where they
+    /// lie. Only pages with such a row are read.
+    pub(crate) fn identities(&self, hasher: &Hasher, columns: &[&str], rows: &[u32]) -> Result<Vec<Found>> {
+        let mut found = Vec::with_capacity(rows.len());
+        let names: Vec<&str> = std::iter::once(ORDINAL).chain(columns.iter().copied()).collect();
+        for (file, places) in self.files_of(rows)? {
+            let Some(entry) = self.entries.iter().find(|entry| entry.id == file) else { continue };
+            let mut at = places.iter().cloned().flatten();
+            read_rows(
+                self.dataset,
+                self.snapshot,
+                self.intent,
+                &[entry],
+                &names,
+                Some(&places),
+                |_, batch| {
+                    let ordinals = batch.column_by_name(ORDINAL)?.as_primitive_opt::<UInt32Type>()?.values();
+                    let mut digester = Digester::new(hasher, ordinals.iter().copied());
+                    let rows: Vec<(usize, usize)> = (0..batch.num_rows()).map(|row| (row, row)).collect();
+                    for name in columns {
+                        digester.column(name, batch.column_by_name(name)?, &rows)?;
+                    }
+                    for digests in digester.finish() {
+                        found.push(Found { digests, file, row: at.next()?, generation: entry.generation });
+                    }
+                    Some(())
+                },
+            )?;
+        }
+        if found.len() != rows.len() {
+            return Err(Error::corrupt("data", "rows of its files are not there"));
+        }
+        Ok(found)
+    }
+
     /// Where some rows, whose places among [`Self::hashes`] are sorted, lie in their files.
     pub(crate) fn files_of(&self, rows: &[u32]) -> Result<Vec<(FileId, Vec<Range<u64>>)>> {
         let (mut first, mut left, mut found) = (0_u64, rows, Vec::new());
@@ -158,12 +193,35 @@ impl<'a> Stored<'a> {
     }
 }
 
+/// A row of a file.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) digests: Digests,
+    pub(crate) file: FileId,
+    /// Its place in the file.
+    pub(crate) row: u64,
+    /// Generation that wrote the file.
+    pub(crate) generation: u64,
+}
+
 fn read(
     dataset: &Dataset,
     snapshot: &Arc<Snapshot>,
     intent: &Intent,
     entries: &[&FileEntry],
     columns: &[&str],
+    each: impl FnMut(&FileEntry, RecordBatch) -> Option<()>,
+) -> Result<()> {
+    read_rows(dataset, snapshot, intent, entries, columns, None, each)
+}
+
+fn read_rows(
+    dataset: &Dataset,
+    snapshot: &Arc<Snapshot>,
+    intent: &Intent,
+    entries: &[&FileEntry],
+    columns: &[&str],
+    rows: Option<&[Range<u64>]>,
     mut each: impl FnMut(&FileEntry, RecordBatch) -> Option<()>,
 ) -> Result<()> {
     if entries.is_empty() {
@@ -173,7 +231,7 @@ fn read(
     let wants = entries.iter().map(|entry| (entry.id, names())).collect();
     let scope = KeyScope::arm(dataset, snapshot, intent, wants)?;
     for entry in entries {
-        for batch in scope.read(dataset, entry, columns, None)? {
+        for batch in scope.read(dataset, entry, columns, rows.map(<[_]>::to_vec))? {
             each(entry, batch?)
                 .ok_or_else(|| Error::corrupt(entry.file_name(), "its rows are not of the layout"))?;
         }

@@ -73,7 +73,7 @@ impl Fate {
             match (stored, deletes) {
                 (None, false) => self.stored += 1,
                 (None, true) => self.duplicate += 1,
-                (Some(_), false) if digests.content == said.content => self.duplicate += 1,
+                (Some(_), false) if digests.says_the_same(&said) => self.duplicate += 1,
                 (Some(before), false) => {
                     self.updated += 1;
                     self.replaced.push(before);

@@ -20,6 +20,7 @@
 //! Memory is bounded by the budget for waiting rows, by half as much or twice the largest partition (one kind in one
 //! shard) for those that are being written, and by 48 bytes per contact of the dataset.
 
+mod across;
 mod arrive;
 mod compare;
 mod contacts;
@@ -30,6 +31,7 @@ mod fate;
 mod gather;
 mod hash;
 mod history;
+mod merge;
 mod order;
 mod people;
 mod records;
@@ -57,7 +59,7 @@ pub(crate) use error::nearest;
 pub(crate) use reject::Rejects;
 pub use reject::{Origin, Place, Reason};
 pub use report::{ImportReport, TableReport};
-pub(crate) use rewrite::Rewrite;
+pub(crate) use rewrite::{FILES_AT_ONCE, Rewrite};
 
 use crate::audit::Intent;
 use crate::dataset::{Dataset, Snapshot, Transaction};
@@ -291,6 +293,9 @@ impl Ingest {
     }
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod across_tests;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests;

@@ -38,7 +38,7 @@ pub(super) enum Column<T> {
 }
 
 impl<T: Copy + Default> Column<T> {
-    fn get(&self, row: usize) -> T {
+    pub(super) fn get(&self, row: usize) -> T {
         match self {
             Self::One(value) => *value,
             Self::Each(values) => values.get(row).copied().unwrap_or_default(),

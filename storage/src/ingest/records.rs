@@ -12,6 +12,7 @@
 //! ```
 
 use std::ops::Range;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use arrow::array::{ArrayRef, AsArray};
@@ -22,6 +23,7 @@ use hyperseg_dsl::value::Code;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::Ingest;
+use super::across::Claim;
 use super::arrive::{long_hashes, origin};
 use super::compare::{Digester, Digests};
 use super::distinct::{self, Member};
@@ -49,6 +51,16 @@ pub(super) struct Partition<'a> {
     pub(super) kind: &'a RecordKind,
     pub(super) shard: u32,
     pub(super) taken: Taken<'a>,
+}
+
+/// What rows are clustered by.
+pub(super) enum Clusters {
+    /// Nothing.
+    One,
+    /// Ranks.
+    Numbers(Vec<u32>),
+    /// Texts, by their bytes.
+    Texts(Coded),
 }
 
 impl Ingest {
@@ -80,13 +92,6 @@ impl Partition<'_> {
         Ok(rows)
     }
 
-    /// Writes all rows, each of which is known to count.
-    pub(super) fn rewrite(self) -> Result<()> {
-        self.check_rows()?;
-        let hashes = self.hashes()?;
-        self.write_but(&[], hashes)
-    }
-
     /// Writes all rows but those that are gone (sorted).
     fn write_but(self, gone: &[u32], hashes: Vec<u64>) -> Result<()> {
         if hashes.len() == gone.len() {
@@ -94,12 +99,12 @@ impl Partition<'_> {
         }
         let keys = self.keys()?;
         let Sorted { mut rows, parts, classes, ties } = order::sort(&keys, gone);
-        self.untie(&mut rows, &ties, &keys.ordinals, &hashes)?;
+        self.untie(&mut rows, &ties, &keys, &hashes)?;
         drop((keys, hashes));
         self.files(&Order { rows: rows.into(), parts }, &classes)
     }
 
-    fn misfit(&self) -> Error {
+    pub(super) fn misfit(&self) -> Error {
         self.table.misfit("a batch has not the columns of the layout")
     }
 
@@ -112,7 +117,7 @@ impl Partition<'_> {
         Ok(all)
     }
 
-    fn hashes(&self) -> Result<Vec<u64>> {
+    pub(super) fn hashes(&self) -> Result<Vec<u64>> {
         self.numbers(RECORD_HASH, |array, all| {
             all.extend(long_hashes(array)?);
             Some(())
@@ -166,6 +171,14 @@ impl Partition<'_> {
             }
             fate.settle(known);
         }
+        self.claims(
+            ingest,
+            &groups,
+            hashes,
+            (&there, &there_digests),
+            (&incoming, &incoming_digests, &origins),
+            deletes,
+        );
         // Rows that met no other: records that are new, or deletions of what is not there.
         let deleting = (0_u32..).zip(&deletions).filter(|(_, deletes)| **deletes).map(|(row, _)| row);
         let lone_deletions: Vec<u32> = deleting.filter(|row| incoming.binary_search(row).is_err()).collect();
@@ -173,6 +186,46 @@ impl Partition<'_> {
         fate.duplicate += lone_deletions.len() as u64;
         fate.gone.extend(lone_deletions);
         self.counted(ingest, fate, &stored)
+    }
+
+    /// Keeps what is known of rows that met others, for when shards are compared. A row that met the stored one of its record
+    /// alone needs none of that: what becomes of it follows from what was written.
+    fn claims(
+        &self,
+        ingest: &Ingest,
+        groups: &[Vec<Member>],
+        hashes: &[u64],
+        (there, there_digests): (&[u32], &[Digests]),
+        (incoming, incoming_digests, origins): (&[u32], &[Digests], &[Origin]),
+        deletes: impl Fn(u32) -> bool,
+    ) {
+        if !ingest.has_shards() {
+            return;
+        }
+        let mut claims = Vec::new();
+        for group in groups {
+            let mut hash = 0;
+            let rows = group.iter().filter_map(|member| match member {
+                Member::Stored(row) => Some((of_row(there, there_digests, *row)?, None)),
+                Member::Incoming(row) => {
+                    hash = hashes.get(*row as usize).copied().unwrap_or_default();
+                    let origin = of_row(incoming, origins, *row)?;
+                    Some((of_row(incoming, incoming_digests, *row)?, Some((origin, deletes(*row)))))
+                }
+            });
+            let rows: Vec<(Digests, Option<(Origin, bool)>)> = rows.collect();
+            if let [(stored, None), (row, Some((_, deletes)))] = rows.as_slice()
+                && stored.same_record(row)
+                && (!deletes || stored.contact == row.contact)
+            {
+                continue;
+            }
+            let named = rows.into_iter().filter(|(digests, _)| digests.id.is_some());
+            let shard = self.shard;
+            claims.extend(named.map(|(digests, arrived)| Claim { hash, shard, digests, arrived }));
+        }
+        let mut all = self.table.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend(claims);
     }
 
     /// Counts what became of the rows, and deletes those that were stored and whose place is taken.
@@ -214,7 +267,7 @@ impl Partition<'_> {
     }
 
     /// Digests of some rows (sorted).
-    fn digests(&self, rows: &[u32]) -> Result<Vec<Digests>> {
+    pub(super) fn digests(&self, rows: &[u32]) -> Result<Vec<Digests>> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
@@ -256,8 +309,28 @@ impl Partition<'_> {
             Some(_) => Some(self.coded("code")?),
             None => None,
         };
-        let clusters = match &self.kind.cluster {
-            Cluster::Time => Column::One(0),
+        Ok(Keys {
+            classes: classes(self.schema, self.kind, codes.as_ref()),
+            hidden: self.hidden()?,
+            clusters: match self.clusters(codes)? {
+                Clusters::One => Column::One(0),
+                Clusters::Numbers(numbers) => Column::Each(numbers),
+                Clusters::Texts(coded) => {
+                    let ranks = coded.ranks();
+                    let rank = |code: &u32| ranks.get(*code as usize).copied().unwrap_or(MISSING);
+                    Column::Each(coded.codes.iter().map(rank).collect())
+                }
+            },
+            times: self.times()?,
+            ordinals: self.ordinals()?,
+            within: self.kind.within,
+        })
+    }
+
+    /// What the kind is clustered by; the codes of the rows, where somebody has them already.
+    pub(super) fn clusters(&self, codes: Option<Coded>) -> Result<Clusters> {
+        Ok(match &self.kind.cluster {
+            Cluster::Time => Clusters::One,
             Cluster::Fields(first, second) => {
                 let kinds = self.kind.field(second).map_or(0, |field| field.categories.len());
                 let kinds = u32::try_from(kinds).map_err(|_| self.misfit())?;
@@ -267,23 +340,14 @@ impl Partition<'_> {
                 let (firsts, seconds) = (self.categories(first)?, self.categories(second)?);
                 let rank =
                     |(first, second): (&u32, &u32)| (*first).min(last) * (kinds + 1) + (*second).min(kinds);
-                Column::Each(firsts.iter().zip(&seconds).map(rank).collect())
+                Clusters::Numbers(firsts.iter().zip(&seconds).map(rank).collect())
             }
             Cluster::Field(name) => match self.kind.field(name).map(|field| field.ty) {
-                Some(FieldType::Text | FieldType::Code) => {
-                    let own;
-                    let coded = match &codes {
-                        Some(codes) if name == "code" => codes,
-                        _ => {
-                            own = self.coded(name)?;
-                            &own
-                        }
-                    };
-                    let ranks = coded.ranks();
-                    let rank = |code: &u32| ranks.get(*code as usize).copied().unwrap_or(MISSING);
-                    Column::Each(coded.codes.iter().map(rank).collect())
-                }
-                Some(FieldType::Category) => Column::Each(self.categories(name)?),
+                Some(FieldType::Text | FieldType::Code) => match codes {
+                    Some(codes) if name == "code" => Clusters::Texts(codes),
+                    _ => Clusters::Texts(self.coded(name)?),
+                },
+                Some(FieldType::Category) => Clusters::Numbers(self.categories(name)?),
                 Some(
                     FieldType::Int
                     | FieldType::Number
@@ -294,27 +358,27 @@ impl Partition<'_> {
                     | FieldType::Categories
                     | FieldType::Point,
                 )
-                | None => Column::One(0),
+                | None => Clusters::One,
             },
-        };
-        Ok(Keys {
-            classes: classes(self.schema, self.kind, codes.as_ref()),
-            hidden: self.hidden()?,
-            clusters,
-            times: self.numbers(AT, |array, all| {
-                all.extend_from_slice(array.as_primitive_opt::<Int64Type>()?.values());
-                Some(())
-            })?,
-            ordinals: self.numbers(ORDINAL, |array, all| {
-                all.extend_from_slice(array.as_primitive_opt::<UInt32Type>()?.values());
-                Some(())
-            })?,
-            within: self.kind.within,
+        })
+    }
+
+    pub(super) fn times(&self) -> Result<Vec<i64>> {
+        self.numbers(AT, |array, all| {
+            all.extend_from_slice(array.as_primitive_opt::<Int64Type>()?.values());
+            Some(())
+        })
+    }
+
+    pub(super) fn ordinals(&self) -> Result<Vec<u32>> {
+        self.numbers(ORDINAL, |array, all| {
+            all.extend_from_slice(array.as_primitive_opt::<UInt32Type>()?.values());
+            Some(())
         })
     }
 
     /// Which rows the kind hides unless they are asked for by name.
-    fn hidden(&self) -> Result<Column<bool>> {
+    pub(super) fn hidden(&self) -> Result<Column<bool>> {
         let mut hidden: Option<Vec<bool>> = None;
         for (name, values) in &self.kind.hidden {
             let field = self.kind.field(name).ok_or_else(|| self.misfit())?;
@@ -381,14 +445,12 @@ impl Partition<'_> {
     }
 
     /// Puts rows in order that agree in class, cluster and time.
-    fn untie(
-        &self,
-        order: &mut [u32],
-        ties: &[Range<usize>],
-        ordinals: &[u32],
-        hashes: &[u64],
-    ) -> Result<()> {
-        let key = |row: &u32| (ordinals.get(*row as usize).copied(), hashes.get(*row as usize).copied());
+    fn untie(&self, order: &mut [u32], ties: &[Range<usize>], keys: &Keys, hashes: &[u64]) -> Result<()> {
+        let key = |row: &u32| {
+            let row = *row as usize;
+            // Time, where keys had no room for it.
+            (keys.ordinals.get(row).copied(), keys.times.get(row).copied(), hashes.get(row).copied())
+        };
         for tie in ties {
             let rows = order.get_mut(tie.clone()).unwrap_or_default();
             rows.sort_unstable_by_key(key);

@@ -1,7 +1,7 @@
 //! A table of the schema while rows arrive: its columns and its counters.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSchema, SchemaRef};
@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 use hyperseg_dsl::schema::{RecordKind, Schema};
 
 use super::CONTACTS;
+use super::across::Claim;
 use crate::error::{Error, Result};
 use crate::layout;
 use crate::rows::{self, DELETED};
@@ -36,6 +37,8 @@ pub(super) struct Table {
     /// the row deletes.
     pub(super) waiting: SchemaRef,
     pub(super) rows: Counters,
+    /// Rows that met others within their shards.
+    pub(super) claims: Mutex<Vec<Claim>>,
     /// It was written: no more rows.
     pub(super) closed: AtomicBool,
 }
@@ -63,6 +66,7 @@ impl Table {
             incoming,
             waiting: Arc::new(ArrowSchema::new(columns)),
             rows: Counters::default(),
+            claims: Mutex::default(),
             closed: AtomicBool::new(false),
         }
     }

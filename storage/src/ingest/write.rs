@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use super::across::HASHES;
 use super::spill::PartitionId;
 use super::taken::Taken;
 use super::{ImportError, ImportReport, Ingest, Progress, Stage, TableReport};
@@ -77,6 +78,7 @@ impl Ingest {
     /// as aborted, and the file of refused rows is written if one was asked for.
     pub fn finish(self) -> Result<ImportReport> {
         let written = self.write_all().and_then(|()| {
+            self.settle_across()?;
             self.rejects_file()?;
             self.allowed()?;
             self.balance()
@@ -132,7 +134,8 @@ impl Ingest {
             self.rejects_file()?;
             return self.allowed();
         }
-        let partitions = self.waiting.partitions(None);
+        let mut partitions = self.waiting.partitions(None);
+        partitions.retain(|(id, _)| id.table & HASHES == 0);
         let rows = self.read_total.load(Ordering::Relaxed);
         let before = self.written.load(Ordering::Relaxed);
         self.progress(Progress { stage: Stage::Writing, rows: before, of: Some(rows) });

@@ -71,7 +71,7 @@ impl OpenFile {
     /// # Errors
     /// A range is not of the file. Errors of rows come out of the iterator; a column outside the scope is one.
     pub fn read(&self, columns: &[&str], rows: Option<&[Range<u64>]>) -> Result<Batches> {
-        self.batches(columns, rows, Form::Read)
+        self.batches(columns, rows, Form::Read, BATCH_ROWS)
     }
 
     /// Every row that the file holds, deleted ones too: for proving what lies there, and for nothing else.
@@ -84,7 +84,12 @@ impl OpenFile {
     /// # Errors
     /// As [`Self::read`].
     pub fn read_coded(&self, columns: &[&str], rows: Option<&[Range<u64>]>) -> Result<Batches> {
-        self.batches(columns, rows, Form::Coded)
+        self.batches(columns, rows, Form::Coded, BATCH_ROWS)
+    }
+
+    /// As [`Self::read_coded`] of all rows, in batches of so many rows at most.
+    pub(crate) fn read_coded_by(&self, columns: &[&str], batch_rows: usize) -> Result<Batches> {
+        self.batches(columns, None, Form::Coded, batch_rows)
     }
 
     /// As [`Self::read`], with the columns as they are written ([`crate::file::Reader`]): categories and flags of contacts
@@ -93,7 +98,7 @@ impl OpenFile {
     /// # Errors
     /// As [`Self::read`].
     pub fn read_written(&self, columns: &[&str], rows: Option<&[Range<u64>]>) -> Result<Batches> {
-        self.batches(columns, rows, Form::Written)
+        self.batches(columns, rows, Form::Written, BATCH_ROWS)
     }
 
     /// Makes columns as they are read from columns as they are written.
@@ -111,7 +116,13 @@ impl OpenFile {
     }
 
     /// The one place where it is decided which rows are read: those that count.
-    fn batches(&self, columns: &[&str], rows: Option<&[Range<u64>]>, form: Form) -> Result<Batches> {
+    fn batches(
+        &self,
+        columns: &[&str],
+        rows: Option<&[Range<u64>]>,
+        form: Form,
+        batch_rows: usize,
+    ) -> Result<Batches> {
         let live;
         let rows = if self.has_deleted() {
             live = self.live(rows);
@@ -119,7 +130,7 @@ impl OpenFile {
         } else {
             rows
         };
-        let mut batches = self.stored(columns, rows, form)?;
+        let mut batches = self.stored_by(columns, rows, form, batch_rows)?;
         if let Some(patches) = &self.patches {
             let selection = rows.map_or_else(|| self.live(None), <[_]>::to_vec);
             batches.patch = patches.values(self, columns, selection, &batches.figures)?;
@@ -153,6 +164,16 @@ impl OpenFile {
         rows: Option<&[Range<u64>]>,
         form: Form,
     ) -> Result<Batches> {
+        self.stored_by(columns, rows, form, BATCH_ROWS)
+    }
+
+    fn stored_by(
+        &self,
+        columns: &[&str],
+        rows: Option<&[Range<u64>]>,
+        form: Form,
+        batch_rows: usize,
+    ) -> Result<Batches> {
         let as_read = self.reader(columns)?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.places(columns));
         let figures = Arc::new(Fetched::default());
@@ -161,7 +182,7 @@ impl OpenFile {
             Pages { file: self.file.clone(), ahead: ahead.map(Arc::new), figures: Arc::clone(&figures) };
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata.clone())
             .with_projection(mask)
-            .with_batch_size(BATCH_ROWS);
+            .with_batch_size(batch_rows);
         if let Some(rows) = rows {
             let (groups, selection) = self.selection(rows)?;
             builder = builder.with_row_groups(groups).with_row_selection(selection);

@@ -5,7 +5,7 @@ use arrow::array::{Array, AsArray};
 use hyperseg_dsl::schema::Class;
 use hyperseg_dsl::value::{Value, When};
 use hyperseg_storage::Error;
-use hyperseg_storage::dataset::{Dataset, InitOptions, TableId};
+use hyperseg_storage::dataset::{CompactOptions, Dataset, InitOptions, TableId};
 use hyperseg_storage::ingest::{ImportOptions, Ingest};
 use hyperseg_storage::rows::Builder;
 use hyperseg_storage::scope::KeyScope;
@@ -139,6 +139,10 @@ fn forgetting() {
     assert!(points >= enough(30), "{points}");
 }
 
+fn everything() -> CompactOptions {
+    CompactOptions { worth_percent: 0, ..CompactOptions::default() }
+}
+
 #[test]
 fn compactions() {
     let template = world(&[FIRST, SECOND]);
@@ -147,12 +151,12 @@ fn compactions() {
     let points = sweep(
         &template,
         18,
-        |dataset, world| dataset.compact(Some(&world.unlock()), None, &|_| {}),
+        |dataset, world| dataset.compact(&everything(), Some(&world.unlock()), &|_| {}),
         |world, result, point| {
             let (dataset, _) = must_open(world, point);
             assert_eq!(seen(&dataset), before, "{point}");
             // Stopped or not, it can be gone on with.
-            let rest = dataset.compact(None, None, &|_| {}).unwrap();
+            let rest = dataset.compact(&everything(), None, &|_| {}).unwrap();
             assert!(result.is_err() || rest.tables.is_empty(), "{point}: {rest:?}");
             let snapshot = dataset.snapshot().unwrap();
             assert!(snapshot.files().iter().all(|file| !file.overlay && file.deleted_rows() == 0), "{point}");
@@ -170,7 +174,7 @@ fn readers_keep_their_files() {
     let (reader, writer) = (template.open().unwrap(), template.open().unwrap());
     let held = reader.snapshot().unwrap();
     let before = seen(&reader);
-    writer.compact(None, None, &|_| {}).unwrap();
+    writer.compact(&everything(), None, &|_| {}).unwrap();
     let keep = hyperseg_storage::dataset::Keep { newest: 1, since_micros: i64::MAX };
     let left = writer.collect(keep, false, None).unwrap();
     assert_eq!(left.held, Some(held.generation()));

@@ -93,7 +93,7 @@ pub fn must_be_whole(world: &World, point: &str) -> (Dataset, u64) {
 
 /// How many points are enough where all ways of failing together give so many.
 pub fn enough(points: u64) -> u64 {
-    points * MODES.len() as u64 / 6 * 4 / 5
+    points * MODES.len() as u64 / 6 * 3 / 5
 }
 
 /// Whether a generation is the next one. Where a lock does not end with its holder, whoever takes it over makes one first.

@@ -6,7 +6,7 @@ use hyperseg_storage::audit::EntryKind;
 use hyperseg_storage::dataset::TableId;
 use hyperseg_storage::import::import_population;
 
-use crate::support::{World, options};
+use crate::support::{World, everything, options};
 
 fn additions() -> SchemaAdditions {
     let categories = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
@@ -131,7 +131,7 @@ fn fields_and_categories_are_added_without_rewriting() {
     }
 
     // Compaction gives every file all columns; older generations are what they were.
-    world.dataset.compact(None, None, &|_| {}).unwrap();
+    world.dataset.compact(&everything(), None, &|_| {}).unwrap();
     assert_eq!(world.rows(), rows);
     check(&world.rows());
     assert_eq!(world.rows_at(before.generation()), rows_before);

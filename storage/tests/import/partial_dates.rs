@@ -7,7 +7,7 @@ use hyperseg_dsl::value::{PartialDate, pack_date, pack_partial, parse_day};
 use hyperseg_storage::import::{import_population, import_synthea};
 
 use crate::population::write;
-use crate::support::{World, all_counts, options};
+use crate::support::{World, all_counts, everything, options};
 
 const CONTACTS: &str = "\
 contact_id,birth_date,deceased_on,enrolled_on
@@ -78,7 +78,7 @@ fn what_becomes_better_known_is_an_update_and_its_history_says_so() {
     assert_eq!(changes, ["c1 birth_date 1950 1950-06", "c3 birth_date 1950-01-01 1950-01"]);
     let rows = world.rows();
     assert_ne!(rows, before);
-    world.dataset.compact(None, None, &|_| {}).unwrap();
+    world.dataset.compact(&everything(), None, &|_| {}).unwrap();
     assert_eq!(world.rows(), rows, "laid out anew it says the same");
     assert!(world.dataset.verify(None, None, &|_| {}).unwrap().is_sound());
     import("first", CONTACTS);

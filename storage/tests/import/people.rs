@@ -8,7 +8,7 @@ use hyperseg_storage::import::{ImportReport, import_population};
 use hyperseg_storage::ingest::ImportOptions;
 use hyperseg_storage::scope::KeyScope;
 
-use crate::support::{World, all_counts, options};
+use crate::support::{World, all_counts, everything, options};
 
 const FIRST: &str =
     "contact_id,email,birth_date,gender,income,city,location_lat,location_lon,spoken_languages
@@ -131,12 +131,15 @@ fn overlays_of_many_generations_are_read_latest_first() {
         }
     }
     let (rows, history) = (world.rows(), world.history());
-    let done = world.dataset.compact(None, None, &|_| {}).unwrap();
+    let done = world.dataset.compact(&everything(), None, &|_| {}).unwrap();
     assert!(done.files_before > done.files_after && done.tables.contains(&"contact".to_owned()));
     assert_eq!((world.rows(), world.history()), (rows, history));
     let snapshot = world.dataset.snapshot().unwrap();
     assert!(snapshot.files().iter().all(|file| !file.overlay));
-    assert!(world.dataset.compact(None, None, &|_| {}).unwrap().tables.is_empty(), "nothing is left to do");
+    assert!(
+        world.dataset.compact(&everything(), None, &|_| {}).unwrap().tables.is_empty(),
+        "nothing is left to do"
+    );
     assert!(world.dataset.verify(None, None, &|_| {}).unwrap().is_sound());
 }
 
@@ -234,7 +237,7 @@ fn files_say_of_when_they_are_and_times_never_go_back() {
     of("f", "Lynn", 9_000, None).unwrap();
     of("g", "Salem", 5_000, None).unwrap();
     assert_eq!(times(&world), [(2_000, 2_000), (2_000, 2_000), (9_000, 9_000), (9_000, 9_000)]);
-    world.dataset.compact(None, None, &|_| {}).unwrap();
+    world.dataset.compact(&everything(), None, &|_| {}).unwrap();
     assert_eq!(times(&world), [(2_000, 9_000)]);
     let snapshot = world.dataset.snapshot().unwrap();
     let entry = snapshot.history_files(Class::Demographic, 0).next().unwrap();

@@ -8,7 +8,7 @@ use arrow::datatypes::UInt32Type;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use hyperseg_dsl::schema::{Class, Schema};
 use hyperseg_storage::audit::{Intent, IntentBody};
-use hyperseg_storage::dataset::{Dataset, FileEntry, InitOptions, TableId};
+use hyperseg_storage::dataset::{CompactOptions, Dataset, FileEntry, InitOptions, TableId};
 use hyperseg_storage::import::{ImportOptions, ImportReport};
 use hyperseg_storage::scope::KeyScope;
 use tempfile::TempDir;
@@ -163,6 +163,11 @@ fn columns(schema: &Schema, entry: &FileEntry) -> Vec<String> {
         TableId::History => hyperseg_storage::layout::history_schema(),
     };
     columns.fields().iter().map(|field| field.name().clone()).collect()
+}
+
+/// Compaction of all that is not one file of rows that count.
+pub fn everything() -> CompactOptions {
+    CompactOptions { worth_percent: 0, ..CompactOptions::default() }
 }
 
 pub fn options() -> ImportOptions {

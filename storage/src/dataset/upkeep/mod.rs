@@ -17,7 +17,7 @@ mod verify;
 mod verify_tests;
 
 pub use backup::{Backup, Rehearsal};
-pub use compact::Compaction;
+pub use compact::{CompactOptions, Compaction};
 pub use extend::Extension;
 pub use forget::Forgetting;
 pub use gc::{Collection, Keep};
