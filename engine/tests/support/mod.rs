@@ -17,6 +17,7 @@ use hyperseg_dsl::semantics::{Change, Contact, Verdict, arm, evaluate, select_al
 use hyperseg_dsl::value::Value;
 use hyperseg_engine::{ConsentAge, Engine, Guards, Limits, Request};
 use hyperseg_storage::audit::IntentBody;
+use hyperseg_storage::dataset::CompactOptions;
 use hyperseg_storage::ingest::{ImportOptions, Ingest, TableReport};
 use hyperseg_storage::rows::Builder;
 use hyperseg_storage::store::ObjectOptions;
@@ -183,7 +184,10 @@ fn earlier(tables: &mut Tables) -> Tables {
             let source = row.get("source").cloned();
             *row = said[(place + 1) % said.len()].clone();
             row.insert("record_id".to_owned(), id);
-            row.insert("contact_id".to_owned(), contact);
+            if place % 2 == 0 {
+                // The others move to their contact from another one, perhaps of another shard.
+                row.insert("contact_id".to_owned(), contact);
+            }
             row.remove("source");
             row.extend(source.map(|source| ("source".to_owned(), source)));
         }

@@ -4,10 +4,11 @@
 //! same as if all contacts were of one shard: a record that another contact has from now on is deleted where it was,
 //! and rows that give an id to two contacts are refused.
 //!
-//! Shards are written apart, some of them while others are being read. Only then are the hashes of a kind compared across shards,
-//! those of arrived rows with each other and with the stored ones of all shards: a table has for each place, to which
-//! hashes are sent by their bits, the shard whose rows have come there, so that each hash is looked at once. Rows with a
-//! hash of two shards are few. Their ids are read and compared, and their fates are told anew, all shards together.
+//! Shards are written apart, some of them while others are being read. Only then are the hashes of a kind compared across
+//! shards, those of rows that arrived with each other and with the stored ones of all shards: a table has for each place,
+//! to which hashes are sent by their bits, the shard whose rows have come there. Rows whose hash is one of two shards are
+//! few. Their ids are read and compared, and their fates are told anew, all shards together. Rows that fate keeps within
+//! their shard are written by then: one that is refused for a row of another shard goes behind a deletion vector.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::PoisonError;
@@ -40,6 +41,8 @@ const PLACES_PER_ROW: usize = 4;
 const PLACES_MIN: usize = 1 << 10;
 /// Part of the memory budget for the table; with more rows hashes are compared in several passes.
 const PART: u64 = 4;
+/// Bytes that the table may always take; few in the tests of this crate, so that there are several passes.
+const TABLE_MIN: u64 = if cfg!(test) { 1 << 4 } else { 1 << 20 };
 const PASSES_MAX: u64 = 1 << 10;
 
 /// A row that met others within its shard, so that its shard alone cannot say what becomes of it.
@@ -123,25 +126,19 @@ impl<'a> Across<'a> {
         Stored::of(dataset, base, intent, &self.table.name, shard)
     }
 
-    /// Hashes of the rows of some partition that have an id, batch by batch.
-    fn hashes(taken: &Taken<'_>, mut each: impl FnMut(usize, usize, u64)) -> Option<Result<()>> {
-        let columns = |place| taken.look(place);
-        let (hashes, named) = match (columns(HASH), columns(NAMED)) {
-            (Ok(hashes), Ok(named)) => (hashes, named),
-            (Err(error), _) | (_, Err(error)) => return Some(Err(error)),
-        };
+    /// Hashes of the rows of a shard that have an id, with batch and row.
+    fn each_arrived(&self, taken: &Taken<'_>, mut each: impl FnMut(usize, usize, u64)) -> Result<()> {
+        let (hashes, named) = (taken.look(HASH)?, taken.look(NAMED)?);
         for (batch, (hashes, named)) in hashes.iter().zip(&named).enumerate() {
-            for (row, hash) in long_hashes(hashes.as_ref()?)?.into_iter().enumerate() {
+            let hashes = hashes.as_ref().and_then(long_hashes);
+            let hashes = hashes.ok_or_else(|| self.table.misfit("hashes of rows are none"))?;
+            for (row, hash) in hashes.into_iter().enumerate() {
                 if flag(named.as_ref(), row).unwrap_or(true) {
                     each(batch, row, hash);
                 }
             }
         }
-        Some(Ok(()))
-    }
-
-    fn each_arrived(&self, taken: &Taken<'_>, each: impl FnMut(usize, usize, u64)) -> Result<()> {
-        Self::hashes(taken, each).unwrap_or_else(|| Err(self.table.misfit("hashes of rows are none")))
+        Ok(())
     }
 
     fn suspects(&self) -> Result<Suspects> {
@@ -149,7 +146,7 @@ impl<'a> Across<'a> {
         if rows == 0 {
             return Ok(Suspects::new());
         }
-        let budget = (self.ingest.options.memory_budget / PART).max(1);
+        let budget = (self.ingest.options.memory_budget / PART).max(TABLE_MIN);
         let bytes = (rows * PLACES_PER_ROW * size_of::<u16>()) as u64;
         let passes = bytes.div_ceil(budget).min(PASSES_MAX).next_power_of_two();
         let mut found = Suspects::new();
@@ -265,7 +262,7 @@ impl<'a> Across<'a> {
         // What was refused within a shard stays refused.
         let refused: BTreeSet<Origin> = apart.iter().flat_map(|fate| fate.shared.iter().copied()).collect();
         let is_mine = |row: &Arrived| !refused.contains(&row.origin);
-        // More than one is stored only where ids were not compared across shards yet: one of them is what the rows are about.
+        // More than one is stored only where ids were not compared across shards yet.
         let mut candidates =
             (0..record.stored.len()).map(Some).chain(record.stored.is_empty().then_some(None));
         let together = candidates.find_map(|stored| {
@@ -321,7 +318,8 @@ fn flag(array: Option<&ArrayRef>, row: usize) -> Option<bool> {
     (row < flags.len()).then(|| flags.is_valid(row) && flags.value(row))
 }
 
-/// Which shard's rows came where their hashes send them. Stored rows are asked for first, so that those that came know.
+/// Which shard's rows came where their hashes send them. Stored rows are asked for before those that came, which learn of
+/// them that way.
 struct Places {
     shards: Vec<u16>,
     mask: u64,

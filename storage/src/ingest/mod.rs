@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! rows ─identity→ place (shard, ordinal) ─hash→ waiting, per table and shard ─(sealed spill)→
-//!      ─without duplicates, clustered, by class→ files in parallel ─→ commit
+//!      ─without duplicates, clustered, by class→ files in parallel ─ids across shards→ commit
 //! ```
 //!
 //! A reader that is done with a table, or with some of its shards, may say so: their files are written while it reads on.

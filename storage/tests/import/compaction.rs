@@ -28,12 +28,13 @@ fn round(number: usize, files: &mut BTreeMap<&'static str, String>) {
         let text = files.entry(file).or_insert_with(|| format!("{header}\n"));
         writeln!(text, "{row}").unwrap();
     };
-    for place in 0..CONTACTS {
-        let contact = number * CONTACTS + place;
-        add("contacts.csv", "contact_id,city,first_name", format!("c{contact},city{},n{place}", contact % 7));
+    // All contacts in two imports.
+    let contacts = if number < 2 { ROUNDS * CONTACTS / 2 } else { 0 };
+    for contact in number * contacts..(number + 1) * contacts {
+        add("contacts.csv", "contact_id,city,first_name", format!("c{contact},city{},n", contact % 7));
     }
     for row in 0..3 * CONTACTS {
-        let contact = (row * 31) % ((number + 1) * CONTACTS);
+        let contact = (row * 31 + number) % (ROUNDS * CONTACTS / 2);
         let (day, hour) = (1 + (row * 7 + number) % 28, (row + number) % 24);
         let at = format!("2025-03-{day:02}T{hour:02}:00:00Z");
         let id = format!("r{number}-{row}");
@@ -46,8 +47,6 @@ fn round(number: usize, files: &mut BTreeMap<&'static str, String>) {
         let (channel, decision) = (["email", "sms"][row % 2], ["grant", "deny"][(row / 2) % 2]);
         let row_of = format!("c{contact},{id},{at},{channel},{decision}");
         add("consent.csv", "contact_id,record_id,at,channel,decision", row_of);
-        // Many rows that agree in all but what they say.
-        add("email_click.csv", "contact_id,at,campaign", format!("c{contact},2025-03-01,p{number}-{row}"));
     }
 }
 

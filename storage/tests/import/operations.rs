@@ -23,16 +23,18 @@ impl Dice {
 struct Model {
     /// Contact → city, name.
     contacts: BTreeMap<String, (String, String)>,
-    /// (Contact, record id) → campaign. Ids are of one contact here, so that shards do not matter.
-    records: BTreeMap<(String, String), String>,
+    /// Record id → contact, campaign. Records move from contact to contact, of whichever shard.
+    records: BTreeMap<String, (String, String)>,
 }
 
 impl Model {
     fn said(&self) -> (Vec<String>, Vec<String>) {
         let people = self.contacts.iter().map(|(id, (city, name))| format!("{id} {city} {name}")).collect();
-        let records =
-            self.records.iter().map(|((contact, id), campaign)| format!("{contact} {id} {campaign}"));
-        (people, records.collect())
+        let records = self.records.iter();
+        let mut records: Vec<String> =
+            records.map(|(id, (contact, campaign))| format!("{contact} {id} {campaign}")).collect();
+        records.sort();
+        (people, records)
     }
 }
 
@@ -82,11 +84,11 @@ fn run(seed: u64) {
                 let ids: Vec<String> = model.contacts.keys().cloned().collect();
                 if !ids.is_empty() {
                     let id = ids[dice.below(ids.len())].clone();
-                    let records = model.records.keys().filter(|(contact, _)| *contact == id).count() as u64;
+                    let records = model.records.values().filter(|(contact, _)| *contact == id).count() as u64;
                     let told = world.dataset.forget(std::slice::from_ref(&id), None).unwrap();
                     assert_eq!((told.contacts, told.records), (1, records), "seed {seed}, step {step}");
                     model.contacts.remove(&id);
-                    model.records.retain(|(contact, _), _| *contact != id);
+                    model.records.retain(|_, (contact, _)| *contact != id);
                     forgotten.insert(id);
                 }
             }
@@ -151,16 +153,21 @@ fn import(world: &World, model: &mut Model, dice: &mut Dice, step: usize) {
     }
     let mut opens = "contact_id,record_id,source,at,campaign,deleted\n".to_owned();
     let known: Vec<String> = model.contacts.keys().cloned().collect();
+    // Which contact a record is said to be of here: another one would be refused.
+    let mut told: BTreeMap<String, String> = BTreeMap::new();
     for _ in 0..if known.is_empty() { 0 } else { dice.below(8) } {
         let contact = known[dice.below(known.len())].clone();
-        let (record, campaign) = (format!("r{}{contact}", dice.below(3)), format!("k{}", dice.below(2)));
-        let key = (contact.clone(), record.clone());
+        let (record, campaign) = (format!("r{}", dice.below(6)), format!("k{}", dice.below(2)));
         if dice.below(4) == 0 {
             opens.push_str(&format!("{contact},{record},esp,,,true\n"));
-            model.records.remove(&key);
-        } else {
+            if model.records.get(&record).is_some_and(|(of, _)| *of == contact) {
+                model.records.remove(&record);
+                told.remove(&record);
+            }
+        } else if told.get(&record).is_none_or(|of| *of == contact) {
             opens.push_str(&format!("{contact},{record},esp,2025-01-01,{campaign},\n"));
-            model.records.insert(key, campaign);
+            told.insert(record.clone(), contact.clone());
+            model.records.insert(record, (contact, campaign));
         }
     }
     let files = [("contacts.csv", contacts.as_str()), ("email_open.csv", opens.as_str())];

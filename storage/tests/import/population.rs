@@ -109,7 +109,7 @@ fn later_imports_add_contacts_and_records() {
         ("contacts.csv", "contact_id,gender\nc4,male\nc5,\n"),
         (
             "condition.csv",
-            "contact_id,record_id,at,code\nc1,r9,2024-01-02,ICD10CM:E11.9\nc5,r9,2024-01-02,ICD10CM:E11.9\n",
+            "contact_id,record_id,at,code\nc1,r9,2024-01-02,ICD10CM:E11.9\nc5,r10,2024-01-02,ICD10CM:E11.9\n",
         ),
         ("consent.csv", "contact_id,at,decision\nc4,2025-01-01,grant\n"),
     ];
@@ -121,7 +121,7 @@ fn later_imports_add_contacts_and_records() {
     assert_eq!(snapshot.records("condition"), 7);
     assert_eq!(snapshot.shards().iter().map(|shard| shard.contacts).collect::<Vec<_>>(), [2, 2, 1]);
     assert_eq!(snapshot.consent_imported_micros(), Some(crate::support::NOW));
-    assert!(world.rows()["condition clinical"].iter().any(|row| row.starts_with("c5 | record_id=r9")));
+    assert!(world.rows()["condition clinical"].iter().any(|row| row.starts_with("c5 | record_id=r10")));
     // The audit log names the files, and both imports are complete.
     let entries = world.dataset.audit().unwrap().entries().unwrap();
     let imports: Vec<_> = entries.iter().filter(|entry| entry.action == "import").collect();

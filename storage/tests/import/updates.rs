@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, StringArray};
+use arrow::record_batch::RecordBatch;
 use hyperseg_dsl::schema::Class;
 use hyperseg_storage::dataset::{Keep, TableId};
-use hyperseg_storage::import::{ImportReport, import_population};
+use hyperseg_storage::import::{ImportOptions, ImportReport, import_population};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 
 use crate::population::write;
 use crate::support::{World, all_counts, options};
@@ -192,7 +195,12 @@ fn a_deletion_vector_is_proven_bit_by_bit() {
 
 #[test]
 fn an_id_is_of_one_contact_at_a_time() {
-    let world = World::new(8);
+    // Whether these are of one shard or of three.
+    [8, 2, 1].into_iter().for_each(an_id_is_of_one_contact);
+}
+
+fn an_id_is_of_one_contact(shard_contacts: u32) {
+    let world = World::new(shard_contacts);
     import(&world, "first", &[("contacts.csv", CONTACTS), ("appointment.csv", BOOKED)]);
     let before = world.rows();
     // Ids that are unique for each contact only: nobody's record disappears.
@@ -214,5 +222,73 @@ fn an_id_is_of_one_contact_at_a_time() {
         let row = found.iter().find(|row| row.contains("record_id=a1")).unwrap();
         assert!(found.len() == 3 && row.starts_with(to), "{row}");
         assert!(!import(&world, "move", &[("appointment.csv", &text)]).changed);
+    }
+}
+
+#[test]
+fn a_record_moves_to_a_contact_of_another_shard_that_was_written_before() {
+    // Parquet in the order of the contacts: a shard is written while the next one is read.
+    const PEOPLE: usize = 300;
+    let id = |contact: usize| format!("P{contact:06}");
+    let folder = |world: &World, name: &str, rows: &[(usize, String)]| {
+        let folder = world.folder(name, &[]);
+        let text = |texts: Vec<String>| Arc::new(StringArray::from(texts)) as ArrayRef;
+        write(&folder.join("contacts.parquet"), vec![("contact_id", text((0..PEOPLE).map(id).collect()))]);
+        let columns = vec![
+            ("contact_id", text(rows.iter().map(|(contact, _)| id(*contact)).collect())),
+            ("record_id", text(rows.iter().map(|(_, record)| record.clone()).collect())),
+            ("at", text(rows.iter().map(|_| "2025-01-01".to_owned()).collect())),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(50)).build();
+        let file = std::fs::File::create(folder.join("email_open.parquet")).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        folder
+    };
+    let import = |world: &World, folder: &std::path::Path, max_rejects: u64, memory_budget: u64| {
+        let options = ImportOptions { max_rejects, memory_budget, ..options() };
+        import_population(&world.dataset, folder, options)
+    };
+    for budget in [ImportOptions::new(0).memory_budget, 0] {
+        let world = World::new(100);
+        let first: Vec<(usize, String)> = (0..600).map(|row| (row / 2, format!("r{row}"))).collect();
+        let first_folder = folder(&world, "first", &first);
+        let report = import(&world, &first_folder, 0, budget).unwrap();
+        assert_eq!(all_counts(&report, "email_open"), [600, 600, 0, 0, 0, 0]);
+        let (before, generation) = (world.rows(), world.generation());
+
+        // From the first shard to the last, and back.
+        let moves =
+            [(1, "r599".to_owned()), (1, "r2".to_owned()), (150, "r300".to_owned()), (299, "r1".to_owned())];
+        let moves = folder(&world, "moves", &moves);
+        let report = import(&world, &moves, 0, budget).unwrap();
+        assert_eq!(all_counts(&report, "email_open"), [4, 0, 2, 2, 0, 0]);
+        let opens = |world: &World| world.rows()["email_open behavioural"].clone();
+        let of = |contact: usize, record: &str| {
+            let start = format!("{} | record_id={record} ", id(contact));
+            opens(&world).iter().filter(|row| row.starts_with(&start)).count()
+        };
+        assert_eq!(opens(&world).len(), 600);
+        assert_eq!((of(1, "r599"), of(299, "r599"), of(299, "r1"), of(0, "r1")), (1, 0, 1, 0));
+        assert_eq!(world.rows_at(generation), before, "the generation before sees what it saw");
+        assert!(!import(&world, &moves, 0, budget).unwrap().changed);
+        let report = import(&world, &first_folder, 0, budget).unwrap();
+        assert_eq!(all_counts(&report, "email_open"), [600, 0, 2, 598, 0, 0]);
+        assert_eq!(world.rows(), before);
+
+        // An id of two contacts, whose shards were written apart: the later row is refused, and nothing of it stays.
+        let mut shared: Vec<(usize, String)> = (600..900).map(|row| (row - 600, format!("r{row}"))).collect();
+        shared[290].1 = "r610".to_owned();
+        let shared = folder(&world, "shared", &shared);
+        let error = import(&world, &shared, 0, budget).unwrap_err().to_string();
+        assert!(error.contains("email_open.parquet:291: shared_id"), "{error}");
+        assert_eq!(world.rows(), before);
+        let report = import(&world, &shared, 1, budget).unwrap();
+        assert_eq!(all_counts(&report, "email_open"), [300, 299, 0, 0, 0, 1]);
+        assert_eq!((opens(&world).len(), of(10, "r610"), of(290, "r610")), (899, 1, 0));
+        assert_eq!(world.dataset.snapshot().unwrap().records("email_open"), 899);
+        assert!(world.dataset.verify(None, None, &|_| {}).unwrap().is_sound());
     }
 }
