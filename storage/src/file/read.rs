@@ -139,7 +139,7 @@ impl DataFile {
         match self.inner.blob.read(range) {
             Ok(bytes) => Ok(bytes),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(Error::corrupt(self.name(), "it was cut while it was read"))
+                Err(Error::corrupt(self.name(), "it was cut or changed while it was read"))
             }
             Err(error) => Err(Error::io("read", self.name(), error)),
         }

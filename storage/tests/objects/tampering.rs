@@ -133,3 +133,19 @@ fn no_object_holds_a_value() {
         assert!(!bytes.windows(name.len()).any(|window| window == name.as_bytes()), "{path}");
     }
 }
+
+/// A file that is exchanged while it is read: the pages of another one are no pages of this one.
+#[test]
+fn an_object_that_is_exchanged_under_its_reader_is_told() {
+    let world = World::new();
+    let dataset = world.open().unwrap();
+    let snapshot = dataset.snapshot().unwrap();
+    let entry = &snapshot.files()[0];
+    let file = dataset.open_file(entry).unwrap();
+    // The ends are in memory already; what lies between is not.
+    let between = 10..20;
+    assert_eq!(file.read(between.clone()).unwrap().len(), 10);
+    world.put(&entry.file_name(), world.get(&entry.file_name()));
+    let error = file.read(between).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
+}

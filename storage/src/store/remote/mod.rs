@@ -428,7 +428,11 @@ impl Blob for RemoteBlob {
         let found = self.driver.wait(async move {
             futures::stream::iter(gets).buffered(AT_ONCE).try_collect::<Vec<Bytes>>().await
         })?;
-        let found = found.map_err(|error| io_error(&error))?;
+        let found = found.map_err(|error| match error {
+            // It is another object than the one that was opened.
+            StoreError::Precondition { .. } => io::ErrorKind::UnexpectedEof.into(),
+            error => io_error(&error),
+        })?;
         if found.iter().zip(lengths).any(|(bytes, length)| bytes.len() as u64 != length) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
