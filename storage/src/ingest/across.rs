@@ -284,7 +284,8 @@ impl<'a> Across<'a> {
         }
         let less = written.difference(&stay).filter_map(|row| record.written(*row));
         for found in more.into_iter().chain(less) {
-            self.ingest.transaction.delete_rows(found.file, &[found.row..found.row + 1])?;
+            let row = found.row..found.row + 1;
+            self.ingest.transaction.delete_rows(found.file, std::slice::from_ref(&row))?;
         }
         for origin in &together.shared {
             self.ingest.rejects.push(&self.table.name, *origin, None, Reason::SharedId)?;
