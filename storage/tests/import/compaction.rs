@@ -36,7 +36,8 @@ fn round(number: usize, files: &mut BTreeMap<&'static str, String>) {
     for row in 0..3 * CONTACTS {
         let contact = (row * 31 + number) % (ROUNDS * CONTACTS / 2);
         let (day, hour) = (1 + (row * 7 + number) % 28, (row + number) % 24);
-        let at = format!("2025-03-{day:02}T{hour:02}:00:00Z");
+        // No two at the same moment: their order would be that of hashes, which every dataset has of its own.
+        let at = format!("2025-03-{day:02}T{hour:02}:{number:02}:{row:02}Z");
         let id = format!("r{number}-{row}");
         let campaign = if row % 5 == 0 { String::new() } else { format!("k{}", row % 3) };
         add("email_open.csv", "contact_id,record_id,at,campaign", format!("c{contact},{id},{at},{campaign}"));
@@ -57,6 +58,13 @@ fn import_round(world: &World, name: &str, files: &BTreeMap<&'static str, String
 
 fn files(world: &World) -> Vec<FileEntry> {
     world.dataset.snapshot().unwrap().files().to_vec()
+}
+
+/// Rows of a file but for their hashes.
+fn said(world: &World, file: &FileEntry) -> Vec<(u32, Vec<(String, String)>)> {
+    let mut rows = world.file(file);
+    rows.iter_mut().for_each(|(_, cells)| cells.retain(|(name, _)| !name.ends_with("_hash")));
+    rows
 }
 
 #[test]
@@ -91,17 +99,18 @@ fn memory_does_not_grow_with_files_or_rows_and_rows_lie_as_one_import_puts_them(
     distinct.dedup();
     assert_eq!(of_units, distinct, "one file each");
     assert!(files(&parts).iter().all(|file| !file.overlay));
-    assert!(done.files_after <= of_units.len() as u64 && done.files_before > 10 * done.files_after);
+    assert!(done.files_after <= of_units.len() as u64 && done.files_before > 5 * done.files_after);
     for (one, other) in files(&parts).iter().zip(files(&whole)) {
         assert_eq!((&one.table, one.class, one.rows), (&other.table, other.class, other.rows));
         if matches!(one.table, TableId::Record(_)) {
-            assert!(parts.file(one) == whole.file(&other), "{} {}: another order", one.table, one.class);
+            let same = said(&parts, one) == said(&whole, &other);
+            assert!(same, "{} {}: another order", one.table, one.class);
             assert_eq!((one.at_min, one.at_max), (other.at_min, other.at_max));
         }
-        if one.table == TableId::History {
-            let ordinals: Vec<u32> = parts.file(one).iter().map(|(ordinal, _)| *ordinal).collect();
-            assert!(ordinals.is_sorted());
-        }
+    }
+    for file in files(&parts).iter().filter(|file| file.table == TableId::History) {
+        let ordinals: Vec<u32> = parts.file(file).iter().map(|(ordinal, _)| *ordinal).collect();
+        assert!(ordinals.is_sorted());
     }
     assert!(parts.dataset.verify(None, None, &|_| {}).unwrap().is_sound());
     assert!(compact(&parts, 0, most).tables.is_empty(), "nothing is left to do");
@@ -127,12 +136,11 @@ fn what_is_not_worth_it_stays_and_what_was_forgotten_never_does() {
         "first",
         &[("contacts.csv", &contacts), ("email_open.csv", &(HEADER.to_owned() + &first))],
     );
-    let said = |world: &World| world.rows();
 
     // One deleted row of a thousand.
     let delete = format!("{HEADER}c7,r7,,,true\n");
     import(&world, "delete", &[("email_open.csv", &delete)]);
-    let expected = said(&world);
+    let expected = world.rows();
     let done = compact(&world, 20, 1 << 10);
     assert_eq!((done.tables.len(), done.rows_left, opens(&world)), (0, 1, vec![(999, 1)]), "{done:?}");
 
@@ -141,15 +149,15 @@ fn what_is_not_worth_it_stays_and_what_was_forgotten_never_does() {
         let rows: String = (0..10).map(|place| row(1_000 + 10 * number + place, "b")).collect();
         import(&world, &format!("small {number}"), &[("email_open.csv", &(HEADER.to_owned() + &rows))]);
     }
-    let (before, done) = (said(&world), compact(&world, 20, 1 << 10));
+    let (before, done) = (world.rows(), compact(&world, 20, 1 << 10));
     assert_eq!((done.files_before, done.files_after), (3, 1));
     assert_eq!((opens(&world), done.rows_left), (vec![(30, 0), (999, 1)], 1));
-    assert_eq!(said(&world), before);
+    assert_eq!(world.rows(), before);
     let rows: String = (0..170).map(|place| row(place, "c")).collect();
     import(&world, "many", &[("email_open.csv", &(HEADER.to_owned() + &rows))]);
-    let (before, done) = (said(&world), compact(&world, 20, 1 << 10));
+    let (before, done) = (world.rows(), compact(&world, 20, 1 << 10));
     assert_eq!((opens(&world), done.rows_dropped, done.rows_left), (vec![(1_030, 0)], 170, 0), "{done:?}");
-    assert_eq!(said(&world), before);
+    assert_eq!(world.rows(), before);
 
     // A contact that moves is not worth its shard; one that is forgotten is, in all that is said of it.
     import(&world, "moves", &[("contacts.csv", "contact_id,city\nc3,Lynn\n")]);
@@ -167,5 +175,5 @@ fn what_is_not_worth_it_stays_and_what_was_forgotten_never_does() {
     assert!(compact(&world, 20, 1 << 10).tables.is_empty());
     let done = world.dataset.compact(&everything(), None, &|_| {}).unwrap();
     assert_eq!((done.tables, done.forgotten_in), (vec!["contact".to_owned()], Vec::new()));
-    assert_ne!(said(&world), expected);
+    assert_ne!(world.rows(), expected);
 }
