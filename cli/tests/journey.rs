@@ -153,6 +153,7 @@ fn segments_come_from_files_names_and_pipes() {
     world.ask(&["count", "two.seg"]).refused(2, &["two.seg:women", "two.seg:men"]);
     world.ask(&["count", "two.seg:men"]).expect(0);
     world.ask(&["count", "two.seg:children"]).refused(2, &["no segment `children`"]);
+    world.write("women.seg", WOMEN);
     let one = |file: &str| world.ask(&["count", file, "--format", "csv"]).expect(0).out;
     let together = world.ask(&["count", "two.seg:men", "women.seg", "--format", "csv"]).expect(0).out;
     let lines = |segment: &str, csv: &str| {
