@@ -34,7 +34,7 @@ use crate::plan::planner::{Leaves, SegmentPlanner};
 use crate::plan::session::session;
 use crate::report::{PlanTimes, Reason, ScopeReport, UnlockedColumn};
 use crate::request::Request;
-use crate::table::{ScopeCell, Sealed};
+use crate::table::{Entries, ScopeCell, Sealed};
 
 /// How much of the plan is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,10 +119,12 @@ pub(super) async fn plan_within(
     plan_sharing(engine, request, wanted, stages, snapshot, within, &Shared::default()).await
 }
 
-/// What the plans of several queries have in common: their keys, and the leaves that stand in more than one of them.
+/// What the plans of several queries against one generation have in common: their keys, the leaves that stand in more than
+/// one of them, and what the manifest says of the files.
 #[derive(Default)]
 pub(super) struct Shared {
     scope: ScopeCell,
+    entries: Arc<Entries>,
     pub(super) leaves: Leaves,
 }
 
@@ -144,7 +146,7 @@ pub(super) async fn plan_sharing(
     };
     let scope = Arc::clone(&shared.scope);
     let sealed = Arc::new(Sealed { dataset: engine.dataset.clone(), scope: Arc::clone(&scope) });
-    let tables = Tables::new(Arc::clone(&snapshot), sealed);
+    let tables = Tables::new(Arc::clone(&snapshot), sealed, Arc::clone(&shared.entries));
     let number_only = wanted == Wanted::Number;
     let lowering = Lowering { tables: &tables, clock: request.clock, number_only, stages };
     let segment = request.segment.segment();
