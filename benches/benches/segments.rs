@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use hyperseg_benches::{LEAVES, Named, SEGMENTS, WORKLOAD, contacts, engine, request};
+use hyperseg_benches::{LEAVES, Named, SEGMENTS, WORKLOAD, contacts, engine, request, saved};
 use hyperseg_dsl::schema::Schema;
 use hyperseg_engine::{Engine, Guards};
 
@@ -140,6 +140,19 @@ fn recount(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Saved segments refreshed together, and one by one.
+fn batch(criterion: &mut Criterion) {
+    let Ok(engine) = engine(contacts(), 0) else { return };
+    let requests: Vec<_> = saved().iter().filter_map(|text| request(&engine, text).ok()).collect();
+    let mut group = criterion.benchmark_group(format!("batch/{}", contacts()));
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    group.bench_function("together", |bencher| bencher.iter(|| engine.count_all_blocking(&requests)));
+    group.bench_function("one_by_one", |bencher| {
+        bencher.iter(|| requests.iter().filter(|request| engine.count_blocking(request).is_ok()).count());
+    });
+    group.finish();
+}
+
 fn queries(criterion: &mut Criterion) {
     match engine(contacts(), 0) {
         Ok(engine) => {
@@ -156,5 +169,5 @@ fn queries(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, compile, lower, plan, queries, recount);
+criterion_group!(benches, compile, lower, plan, queries, recount, batch);
 criterion_main!(benches);

@@ -188,6 +188,39 @@ pub const WORKLOAD: &[Asked] = &[
     ),
 ];
 
+/// What saved segments ask of records, and of whom.
+const ASKED_OF_RECORDS: [&str; 10] = [
+    "has condition(code under ICD10CM:\"E11\") active",
+    "has condition(code = ICD10CM:\"I10\") active",
+    "has medication(code = RXNORM:\"6809\") active",
+    "latest lab(code in (LOINC:\"4548-4\", LOINC:\"17856-6\")).value > 8",
+    "no procedure(code in (CPT:\"77065\", CPT:\"77066\", CPT:\"77067\")) in last 2 years",
+    "count(appointment(status = no_show)) in last 12 months >= 1",
+    "count(email_open) in last 90 days >= 2",
+    "no portal_login in last 60 days",
+    "earliest encounter.at in last 30 days",
+    "no encounter in last 12 months",
+];
+const STATES: [&str; 5] = ["MA", "NH", "ME", "CA", "TX"];
+const AGES: [&str; 4] = ["18..39", "40..59", "60..74", "75..110"];
+
+/// Lists that an organisation has saved, of which many ask the same: 200 of them, for operations by e-mail.
+#[must_use]
+pub fn saved() -> Vec<String> {
+    let mut texts = Vec::with_capacity(ASKED_OF_RECORDS.len() * STATES.len() * AGES.len());
+    for (number, records) in ASKED_OF_RECORDS.iter().enumerate() {
+        for state in STATES {
+            for (place, ages) in AGES.iter().enumerate() {
+                texts.push(format!(
+                    "segment saved_{number}_{state}_{place} purpose operations channel email
+                       where state = {state} and age in {ages} and {records}"
+                ));
+            }
+        }
+    }
+    texts
+}
+
 /// Segments that organisations ask for and the language cannot say yet, with what is missing.
 pub const ABSENT: &[(&str, &str)] = &[
     ("within 25 miles of a point", "the language has no `location within` yet"),

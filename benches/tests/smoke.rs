@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use hyperseg_benches::{LEAVES, SEGMENTS, WORKLOAD, engine_in, request};
+use hyperseg_benches::{LEAVES, SEGMENTS, WORKLOAD, engine_in, request, saved};
 use hyperseg_engine::{Engine, Request};
 
 /// Selects a handful in a million, so that among few contacts nobody may be left.
@@ -35,6 +35,11 @@ fn every_segment_tells_contacts_apart() {
         eprintln!("{}: {} of {} match", named.name, report.matched, report.contacts);
         assert!(report.matched > 0 && report.matched < report.contacts, "{}", named.name);
     }
+    let saved: Vec<Request> = saved().iter().map(|text| request(&engine, text).unwrap()).collect();
+    let reports = engine.count_all_blocking(&saved).unwrap();
+    assert_eq!(reports.len(), 200);
+    let telling = reports.iter().filter(|report| report.matched > 0 && report.matched < report.contacts);
+    assert!(telling.count() >= 150);
     for asked in WORKLOAD {
         let counted =
             request(&engine, &asked.count_text()).unwrap_or_else(|error| panic!("{}: {error}", asked.name));

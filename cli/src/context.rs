@@ -207,37 +207,90 @@ impl Context {
         self.terminal.out(&rendered)
     }
 
+    /// Writes several reports of one kind: as [`Self::report`], with a line of JSON for each as NDJSON.
+    pub fn reports<R: Serialize>(
+        &self,
+        format: Format,
+        reports: &[R],
+        text: impl FnOnce() -> String,
+        table: impl FnOnce() -> Table,
+    ) -> Outcome<()> {
+        if format == Format::Ndjson {
+            let lines = reports.iter().map(output::json_line).collect::<Outcome<Vec<String>>>()?;
+            return self.terminal.out(&lines.concat());
+        }
+        self.report(format, &reports, text, table)
+    }
+
     /// Everything that a question to the engine needs, about the segment or portfolio at a place.
     pub fn question(&self, place: &str, consent_age_max: ConsentAge) -> Outcome<(Engine, Question)> {
-        let place = Place::parse(place);
         let dataset = self.open()?;
+        let question = self.asked(&dataset, place, self.moment(&dataset)?, consent_age_max)?;
+        let limits = match question {
+            // The process asks once: nothing is worth keeping for a later question.
+            Question::Segment(_) => Limits { kept_bytes_max: 0, ..Limits::default() },
+            // Criteria that several segments share are answered once.
+            Question::Portfolio(_) => Limits::default(),
+        };
+        Ok((Engine::new(dataset, limits), question))
+    }
+
+    /// The same of the segments at several places, all asked at one moment.
+    pub fn questions(
+        &self,
+        places: &[String],
+        consent_age_max: ConsentAge,
+    ) -> Outcome<(Engine, Vec<Request>)> {
+        let dataset = self.open()?;
+        let moment = self.moment(&dataset)?;
+        let mut requests = Vec::with_capacity(places.len());
+        for place in places {
+            match self.asked(&dataset, place, moment, consent_age_max)? {
+                Question::Segment(request) => requests.push(*request),
+                Question::Portfolio(_) => {
+                    return Err(Failure::usage(format!("{place} is a portfolio: name it by itself")));
+                }
+            }
+        }
+        let limits = Limits { kept_bytes_max: 0, ..Limits::default() };
+        Ok((Engine::new(dataset, limits), requests))
+    }
+
+    /// The run's clock, and the present.
+    fn moment(&self, dataset: &Dataset) -> Outcome<(Clock, i64)> {
+        Ok((self.clock(dataset.snapshot()?.zone())?, now_micros()))
+    }
+
+    fn asked(
+        &self,
+        dataset: &Dataset,
+        place: &str,
+        (clock, now_micros): (Clock, i64),
+        consent_age_max: ConsentAge,
+    ) -> Outcome<Question> {
+        let place = Place::parse(place);
         let snapshot = dataset.snapshot()?;
         let source = Source::read(&place.file)?;
-        let lookups = FileLookups::of(&place.file, &dataset)?;
+        let lookups = FileLookups::of(&place.file, dataset)?;
         let checked = source.compile(Known::new(snapshot.schema(), &lookups), &self.terminal)?;
         let chosen = source.select(checked, place.segment.as_deref())?;
-        let clock = self.clock(snapshot.zone())?;
-        let (given, now_micros, actor) = (self.globals.param_values()?, now_micros(), self.actor());
+        let (given, actor) = (self.globals.param_values()?, self.actor());
         let refused = |name: &str, problem| Failure::usage(format!("{name}: {problem}"));
         match chosen {
             Chosen::Segment(mut segment) => {
                 self.settle_purpose(&mut segment)?;
                 let bound = segment.bind(&given).map_err(|problem| refused(&segment.name, problem))?;
-                // The process asks once: nothing is worth keeping for a later question.
-                let engine = Engine::new(dataset, Limits { kept_bytes_max: 0, ..Limits::default() });
                 let source = source.text;
                 let request = Request { source, segment: bound, clock, now_micros, actor, consent_age_max };
-                Ok((engine, Question::Segment(Box::new(request))))
+                Ok(Question::Segment(Box::new(request)))
             }
             Chosen::Portfolio(mut portfolio) => {
                 portfolio.segments.iter_mut().try_for_each(|segment| self.settle_purpose(segment))?;
                 let bound = portfolio.bind(&given).map_err(|problem| refused(&portfolio.name, problem))?;
-                // Criteria that several segments share are answered once.
-                let engine = Engine::new(dataset, Limits::default());
                 let (source, portfolio) = (source.text, bound);
                 let request =
                     PortfolioRequest { source, portfolio, clock, now_micros, actor, consent_age_max };
-                Ok((engine, Question::Portfolio(Box::new(request))))
+                Ok(Question::Portfolio(Box::new(request)))
             }
         }
     }

@@ -153,6 +153,19 @@ fn segments_come_from_files_names_and_pipes() {
     world.ask(&["count", "two.seg"]).refused(2, &["two.seg:women", "two.seg:men"]);
     world.ask(&["count", "two.seg:men"]).expect(0);
     world.ask(&["count", "two.seg:children"]).refused(2, &["no segment `children`"]);
+    world.write("women.seg", WOMEN);
+    let one = |file: &str| world.ask(&["count", file, "--format", "csv"]).expect(0).out;
+    let together = world.ask(&["count", "two.seg:men", "women.seg", "--format", "csv"]).expect(0).out;
+    let lines = |segment: &str, csv: &str| {
+        let figures = csv.lines().skip(1).filter(|line| !line.is_empty());
+        figures.map(|line| format!("{segment},{line}")).collect::<Vec<_>>()
+    };
+    let alone = [lines("men", &one("two.seg:men")), lines("women", &one("women.seg"))].concat();
+    assert_eq!(together.lines().skip(1).filter(|line| !line.is_empty()).collect::<Vec<_>>(), alone);
+    let lines = world.ask(&["count", "two.seg:men", "women.seg", "--format", "ndjson"]).expect(0).out;
+    assert_eq!(lines.lines().filter(|line| line.contains("\"matched\":")).count(), 2);
+    world.ask(&["count", "two.seg:men", "two.seg"]).refused(2, &["two.seg:women"]);
+    world.ask(&["count"]).refused(2, &["FILE"]);
     // Without purpose and channel it can be counted and not released.
     world.ask(&["run", "two.seg:men", "--out", "l.csv"]).refused(4, &["purpose"]);
 

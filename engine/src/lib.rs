@@ -6,7 +6,8 @@
 //! ```
 //!
 //! [`Engine`] answers a [`Request`]; what it tells is in [`CountReport`], [`FunnelReport`], [`PlanReport`] and, with
-//! a list, [`Receipt`]; a [`PortfolioRequest`] asks about several segments that share contacts. Before the first key is unwrapped an intent is durable in the dataset's audit log; before the
+//! a list, [`Receipt`]; a [`PortfolioRequest`] asks about several segments that share contacts, and [`Engine::count_all`]
+//! counts many that do not. Before the first key is unwrapped an intent is durable in the dataset's audit log; before the
 //! first recipient can be read its release record is.
 
 mod error;

@@ -83,7 +83,8 @@ pub struct CriterionReport {
     pub is_unknown: u64,
     /// Contacts for whom this and every criterion before it is TRUE.
     pub cumulative: u64,
-    /// Record rows that its filters found UNKNOWN and therefore did not select.
+    /// Record rows that its filters found UNKNOWN and therefore did not select, among those that were read: of a sequence, the
+    /// rows of contacts who have a record of the step with the fewest.
     pub unknown_rows: u64,
 }
 

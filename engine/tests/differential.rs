@@ -16,11 +16,15 @@ use hyperseg_testdata::worlds::coverage::{Coverage, used};
 use hyperseg_testdata::worlds::{
     World, portfolio, segment, shrink, shrink_portfolio, to_case, to_text, world,
 };
+use support::batches::compare_batch;
 use support::portfolios::compare_portfolio;
 use support::{Fixture, Layout, compare, difference};
 
 const SEGMENTS_PER_WORLD: u64 = 12;
 const PORTFOLIOS_PER_WORLD: u64 = 4;
+
+/// Segments of the smaller of two batches.
+const FEW: usize = 3;
 
 /// A segment's seed is that of its world times this, and its number.
 const SEGMENTS_PER_WORLD_MAX: u64 = 1_000;
@@ -42,8 +46,10 @@ fn the_engine_agrees_with_the_reference() {
         let world = world(seed);
         let layout = layouts()[(seed % 6) as usize];
         let fixture = Fixture::new(&world, layout);
+        let mut asked = Vec::new();
         for number in 0..of_each {
             let segment = segment(seed * SEGMENTS_PER_WORLD_MAX + number, &world);
+            asked.push(segment.clone());
             segments += 1;
             coverage.add(&segment, &world);
             let matched = match compare(&fixture, &world, &segment) {
@@ -51,6 +57,11 @@ fn the_engine_agrees_with_the_reference() {
                 Err(what) => fail(seed, number, layout, world, segment, &what),
             };
             telling += u64::from(matched > 0 && matched < world.contacts.len() as u64);
+        }
+        for batch in [asked.as_slice(), &asked[..asked.len().min(FEW)]] {
+            if let Err(what) = compare_batch(&fixture, &world, batch) {
+                panic!("seed {seed}, {layout:?}: {what}");
+            }
         }
         for number in 0..PORTFOLIOS_PER_WORLD {
             let portfolio = portfolio(seed * 1_000 + number, &world);

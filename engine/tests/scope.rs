@@ -4,6 +4,10 @@
 
 mod support;
 
+#[path = "scope/batch.rs"]
+mod batch;
+#[path = "scope/chains.rs"]
+mod chains;
 #[allow(dead_code)]
 #[path = "support/clientele.rs"]
 mod clientele;

@@ -8,6 +8,7 @@
 //! {"id": 3, "op": "members", "segment": "…"}     as run, and the contact ids in their order
 //! {"id": 4, "op": "workload"}                     the texts that the benches measure
 //! {"id": 5, "op": "fsync", "folder": "DIR"}       what a small durable append costs in a folder
+//! {"id": 6, "op": "batch", "together": true}      saved segments counted together, else one by one
 //! ```
 //!
 //! The dataset is opened and the keyring unlocked once. `ms` is the whole path of a query: text compiled, planned,
@@ -23,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use arrow::array::{Array, StringArray};
-use hyperseg_benches::{ABSENT, Result, WORKLOAD, request_at};
+use hyperseg_benches::{ABSENT, Result, WORKLOAD, request_at, saved};
 use hyperseg_engine::{Engine, Guards, Limits};
 use hyperseg_storage::{Dataset, Keyring};
 use serde_json::{Value, json};
@@ -127,6 +128,7 @@ fn serve(engine: &Engine, options: &Options, line: &str) -> Result<Value> {
         "run" => run(engine, text("segment")?, &options.as_of, false),
         "members" => run(engine, text("segment")?, &options.as_of, true),
         "workload" => Ok(workload()),
+        "batch" => batch(engine, asked.get("together") == Some(&Value::Bool(true)), &options.as_of),
         "fsync" => fsync(Path::new(text("folder")?)),
         other => Err(format!("unknown op `{other}`").into()),
     }
@@ -146,6 +148,23 @@ fn count(engine: &Engine, segment: &str, as_of: &str) -> Result<Value> {
         "counters": report.scope.counters,
         "peak_rss_bytes": peak_rss_bytes()?,
     }))
+}
+
+fn batch(engine: &Engine, together: bool, as_of: &str) -> Result<Value> {
+    let started = Instant::now();
+    let requests = saved().iter().map(|text| request_at(engine, text, as_of)).collect::<Result<Vec<_>>>()?;
+    let compiled = started.elapsed();
+    let reports = if together {
+        engine.count_all_blocking(&requests)?
+    } else {
+        let one_by_one = requests.iter().map(|request| engine.count_blocking(request));
+        one_by_one.collect::<std::result::Result<Vec<_>, _>>()?
+    };
+    let ms = millis(started.elapsed());
+    let counts: Vec<_> = reports.iter().map(|report| (report.matched, report.releasable)).collect();
+    Ok(
+        json!({"ms": ms, "compile_ms": millis(compiled), "counts": counts, "peak_rss_bytes": peak_rss_bytes()?}),
+    )
 }
 
 fn run(engine: &Engine, segment: &str, as_of: &str, with_members: bool) -> Result<Value> {

@@ -23,7 +23,7 @@ use crate::plan::ops::record_set::CountTest;
 
 /// A selector split into what decides before the leaf and what the leaf decides itself.
 struct Split {
-    /// TRUE or FALSE for every row; rows for which it is FALSE never reach the leaf.
+    /// Rows for which it is not TRUE never reach the leaf, and are not tallied.
     before: Vec<Expr>,
     /// TRUE, FALSE or UNKNOWN; the leaf tallies UNKNOWN.
     filter: Expr,
@@ -46,8 +46,21 @@ impl Lowering<'_> {
 
     /// The scan of what a selector can take, with these dates of the contact beside the rows, and the filter that takes it.
     pub(super) fn selected(&self, selector: &Selector, dates: &[&str]) -> Result<(LogicalPlan, Expr)> {
+        self.selected_among(selector, dates, Vec::new())
+    }
+
+    /// The same, of the records that pass these tests as well.
+    pub(super) fn selected_among(
+        &self,
+        selector: &Selector,
+        dates: &[&str],
+        tests: Vec<&FieldTest>,
+    ) -> Result<(LogicalPlan, Expr)> {
         let kind = self.kind(&selector.record)?;
-        let split = self.split(kind, selector)?;
+        let mut split = self.split(kind, selector)?;
+        for test in tests {
+            split.before.push(self.filter_expr(kind, &Logic::Leaf(test.clone()))?);
+        }
         let classes = self.schema().classes_for(kind, narrowing_codes(&selector.filter));
         let mut scan = self.tables.record_scan(kind, &classes, dates)?;
         if let Some(before) = conjunction(split.before) {
@@ -298,7 +311,7 @@ fn field_of<'a>(kind: &'a RecordKind, name: &str) -> Result<&'a Field> {
 }
 
 /// The tests that all have to be TRUE, at the top of a filter.
-fn conjuncts(filter: &Filter) -> Vec<&FieldTest> {
+pub(super) fn conjuncts(filter: &Filter) -> Vec<&FieldTest> {
     match filter {
         Logic::Leaf(test) => vec![test],
         Logic::And(parts) => parts.iter().flat_map(conjuncts).collect(),

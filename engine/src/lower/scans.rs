@@ -10,18 +10,19 @@ use hyperseg_storage::layout::{contact_schema, history_schema, known_column, rec
 use hyperseg_storage::{FileEntry, Snapshot};
 
 use crate::sets::Shards;
-use crate::table::{DateOfContact, Sealed, SealedFile, Source, consecutive, scan_of, with_columns};
+use crate::table::{DateOfContact, Entries, Sealed, SealedFile, Source, consecutive, scan_of, with_columns};
 
 /// Makes scans of one generation.
 pub(crate) struct Tables {
     snapshot: Arc<Snapshot>,
     sealed: Arc<Sealed>,
+    entries: Arc<Entries>,
 }
 
 impl Tables {
-    /// Scans of this generation, under these keys.
-    pub(crate) fn new(snapshot: Arc<Snapshot>, sealed: Arc<Sealed>) -> Self {
-        Self { snapshot, sealed }
+    /// Scans of this generation, under these keys; its files are known by these entries.
+    pub(crate) fn new(snapshot: Arc<Snapshot>, sealed: Arc<Sealed>, entries: Arc<Entries>) -> Self {
+        Self { snapshot, sealed, entries }
     }
 
     /// The generation.
@@ -120,6 +121,6 @@ impl Tables {
     fn by_shard<'a>(&'a self, files: impl Fn(u32) -> Vec<&'a FileEntry> + 'a) -> Vec<Vec<SealedFile>> {
         // An empty dataset has one shard without contacts.
         let shards = u32::try_from(self.snapshot.shards().len().max(1)).unwrap_or(u32::MAX);
-        consecutive((0..shards).map(files))
+        consecutive((0..shards).map(files), &self.entries)
     }
 }

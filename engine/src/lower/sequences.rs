@@ -2,8 +2,12 @@
 
 use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;
-use hyperseg_dsl::segment::{Duration, DurationUnit, Relation as Written, SameField, Sequence};
+use hyperseg_dsl::schema::FieldType;
+use hyperseg_dsl::segment::{
+    Duration, DurationUnit, FieldTest, Relation as Written, SameField, Sequence, Test,
+};
 
+use super::records::conjuncts;
 use super::{Leaf, Lowering, node};
 use crate::plan::ops::Operation;
 use crate::plan::ops::distinct::Sameness;
@@ -33,10 +37,11 @@ impl Lowering<'_> {
             links: links.collect(),
         };
         let mut inputs = Vec::with_capacity(chain.clocks.len());
-        for (place, selector) in sequence.selectors().enumerate() {
-            let (scan, filter) = self.selected(selector, of.dates)?;
+        let passed_on = passed_on(sequence, &chain);
+        for ((place, selector), tests) in sequence.selectors().enumerate().zip(passed_on) {
+            let (scan, filter) = self.selected_among(selector, of.dates, tests)?;
             let columns = chain.columns(place).into_iter().map(str::to_owned).collect();
-            inputs.push(RowsNode::plan(filter, columns, scan)?);
+            inputs.push(RowsNode::coded(filter, columns, scan)?);
         }
         let label = of.label.map_or_else(|| first.clone(), str::to_owned);
         Ok(node(Operation::RecordChain(chain), label, Vec::new(), inputs))
@@ -44,6 +49,45 @@ impl Lowering<'_> {
 
     fn sameness(&self, same: &SameField) -> Sameness {
         Sameness::of(same.ty, self.clock.zone)
+    }
+}
+
+/// What can be asked of each record beside its own selector: the tests of a text that is the same as in the record before it,
+/// where every such record passes them.
+///
+/// ```text
+/// email_sent(campaign = "flu_shot") then email_click same campaign as email_sent      → email_click(campaign = "flu_shot")
+/// ```
+fn passed_on<'s>(sequence: &'s Sequence, chain: &Chain) -> Vec<Vec<&'s FieldTest>> {
+    let selectors: Vec<_> = sequence.selectors().collect();
+    let mut passed: Vec<Vec<&FieldTest>> = vec![Vec::new(); selectors.len()];
+    for ((place, link), start) in sequence.links.iter().enumerate().zip(chain.starts()) {
+        let own = selectors.get(start).map(|selector| conjuncts(&selector.filter)).unwrap_or_default();
+        let before = passed.get(start).cloned().unwrap_or_default();
+        let is_same = |test: &&FieldTest| {
+            link.same.iter().any(|same| same.ty == FieldType::Text && same.field == test.field)
+        };
+        if let Some(tests) = passed.get_mut(place + 1) {
+            tests.extend(own.into_iter().chain(before).filter(is_same).filter(|test| looks_at_one(test)));
+        }
+    }
+    passed
+}
+
+/// Whether the test of a text asks for nothing but that text.
+fn looks_at_one(test: &FieldTest) -> bool {
+    match test.test {
+        Test::Compare(..)
+        | Test::In(_)
+        | Test::Between(..)
+        | Test::Text(..)
+        | Test::Known
+        | Test::Missing => true,
+        Test::CompareField(..)
+        | Test::Measured { .. }
+        | Test::Codes(_)
+        | Test::List(..)
+        | Test::Window(_) => false,
     }
 }
 

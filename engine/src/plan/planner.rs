@@ -15,12 +15,13 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
 use super::amounts::{AmountsExec, AmountsNode};
-use super::exec::{Answers, SetExec};
+use super::exec::{Answers, SetExec, SetOperator};
 use super::leaf_cache::{LeafCache, LeafKey};
 use super::node::SetNode;
 use super::ops::Operation;
 use super::ops::gate::Gate;
 use super::ops::narrow::Narrow;
+use super::ops::sequence::{Chain, RecordChain};
 use super::ops::taken::{Taken, TakenCell};
 use super::recipients::{RecipientsExec, RecipientsNode};
 use super::rows::RowsNode;
@@ -39,8 +40,37 @@ pub(crate) struct SegmentPlanner {
     pub(crate) cache: Arc<LeafCache>,
     /// There are fewer shards than threads: what does not depend on each other is worked off at the same time.
     pub(crate) at_once: bool,
+    /// Leaves planned so far.
+    pub(crate) leaves: Leaves,
     /// Whom the higher segments of the portfolio take, in their order.
     pub(crate) taken: Vec<Arc<TakenCell>>,
+}
+
+/// Leaves by what they are: one that stands twice is the same node, in one plan or in several under the same keys.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Leaves {
+    known: Arc<Mutex<HashMap<LeafKey, Arc<dyn ExecutionPlan>>>>,
+    /// Gates answer for everybody, so that plans have them in common, rather than for those who match one of them.
+    pub(crate) whole_gates: bool,
+}
+
+impl Leaves {
+    fn get(&self, key: &LeafKey) -> Option<Arc<dyn ExecutionPlan>> {
+        self.known().get(key).map(Arc::clone)
+    }
+
+    fn put(&self, key: LeafKey, leaf: &Arc<dyn ExecutionPlan>) {
+        self.known().insert(key, Arc::clone(leaf));
+    }
+
+    /// Lets go of them: from now on plans alone hold them.
+    pub(crate) fn forget(&self) {
+        self.known().clear();
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<LeafKey, Arc<dyn ExecutionPlan>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[async_trait]
@@ -50,7 +80,7 @@ impl QueryPlanner for SegmentPlanner {
         logical_plan: &LogicalPlan,
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let extension = SetPlanner { of: self.clone(), leaves: Mutex::default() };
+        let extension = SetPlanner { of: self.clone() };
         DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(extension)])
             .create_physical_plan(logical_plan, session)
             .await
@@ -59,8 +89,6 @@ impl QueryPlanner for SegmentPlanner {
 
 struct SetPlanner {
     of: SegmentPlanner,
-    /// Leaves planned so far: one that stands in a plan twice is the same node.
-    leaves: Mutex<HashMap<LeafKey, Arc<dyn ExecutionPlan>>>,
 }
 
 #[async_trait]
@@ -86,7 +114,8 @@ impl ExtensionPlanner for SetPlanner {
             let Some(scan) = scan.downcast_ref::<EncryptedScan>() else {
                 return internal_err!("rows of something that is no scan");
             };
-            return Ok(Some(Arc::new(scan.selecting(&filter, &rows.columns(), &[])?)));
+            let scan = scan.selecting(&filter, &rows.columns(), &[])?;
+            return Ok(Some(Arc::new(if rows.is_coded() { scan.with_coded_texts() } else { scan })));
         }
         if let (Some(amounts), [scan, known @ ..], [logical, ..]) =
             (node.as_any().downcast_ref::<AmountsNode>(), physical_inputs, logical_inputs)
@@ -112,7 +141,7 @@ impl ExtensionPlanner for SetPlanner {
             return self.gate(node, reasons, physical_inputs).map(Some);
         }
         if node.operation == Operation::Narrow {
-            return self.narrow(node, physical_inputs).map(Some);
+            return self.narrow(node, logical_inputs, physical_inputs).map(Some);
         }
         let shards = Arc::clone(&self.of.shards);
         if let Operation::Taken(place) = &node.operation {
@@ -131,23 +160,24 @@ impl ExtensionPlanner for SetPlanner {
             return Ok(Some(Arc::new(plan)));
         }
         let key = LeafKey::of(&node.operation, &node.exprs, logical_inputs)?;
-        if let Some(known) = self.leaves().get(&key) {
-            return Ok(Some(Arc::clone(known)));
+        if let Some(known) = self.of.leaves.get(&key) {
+            return Ok(Some(known));
         }
-        let (inputs, asked) = match physical_inputs {
-            rows if node.operation.reads_rows() => (rows.to_vec(), Vec::new()),
-            [scan, ends @ ..] if ends.is_empty() || node.operation.asks_for_ends() => {
-                let (scan, asked) = push_down(&node.operation, scan, &exprs)?;
-                (std::iter::once(scan).chain(ends.iter().cloned()).collect(), asked)
+        let (inputs, operator) = match (&node.operation, physical_inputs) {
+            (Operation::RecordChain(chain), rows) => self.chained(chain, rows)?,
+            (operation, rows) if operation.reads_rows() => (rows.to_vec(), operation.operator(Vec::new())?),
+            (operation, [scan, ends @ ..]) if ends.is_empty() || operation.asks_for_ends() => {
+                let (scan, asked) = push_down(operation, scan, &exprs)?;
+                let inputs = std::iter::once(scan).chain(ends.iter().cloned()).collect();
+                (inputs, operation.operator(asked)?)
             }
-            _ => return internal_err!("{} over other than one scan", node.operation.name()),
+            (operation, _) => return internal_err!("{} over other than one scan", operation.name()),
         };
-        let operator = node.operation.operator(asked)?;
         let slot = self.of.cache.slot(key.clone(), self.of.generation, shards.len());
         let answers = Answers::new(shards.len(), slot);
         let leaf = SetExec::try_new(operator, node.label.clone(), inputs, shards, Some(answers), false)?;
         let leaf: Arc<dyn ExecutionPlan> = Arc::new(leaf);
-        self.leaves().insert(key, Arc::clone(&leaf));
+        self.of.leaves.put(key, &leaf);
         Ok(Some(leaf))
     }
 }
@@ -165,7 +195,7 @@ impl SetPlanner {
         let candidates = Arc::new(Candidates::new(self.of.shards.len()));
         let mut planned = vec![Arc::clone(matched)];
         for (input, reason) in blocked.iter().zip(reasons) {
-            let own = *reason != Reason::Excluded && !is_part(input, matched);
+            let own = !self.of.leaves.whole_gates && *reason != Reason::Excluded && !is_part(input, matched);
             let limited = match input.downcast_ref::<SetExec>() {
                 Some(leaf) if own => leaf.limited_to(&candidates)?,
                 Some(_) | None => None,
@@ -180,8 +210,19 @@ impl SetPlanner {
     }
 
     /// A leaf that reads what concerns those whom another leaf leaves.
-    fn narrow(&self, node: &SetNode, inputs: &[Arc<dyn ExecutionPlan>]) -> Result<Arc<dyn ExecutionPlan>> {
+    /// Where plans have their gates in common, it is worked out once like a leaf.
+    fn narrow(
+        &self,
+        node: &SetNode,
+        logical_inputs: &[&LogicalPlan],
+        inputs: &[Arc<dyn ExecutionPlan>],
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let [first, second] = inputs else { return internal_err!("other than two inputs") };
+        let key = self.of.leaves.whole_gates;
+        let key = key.then(|| LeafKey::of(&node.operation, &node.exprs, logical_inputs)).transpose()?;
+        if let Some(known) = key.as_ref().and_then(|key| self.of.leaves.get(key)) {
+            return Ok(known);
+        }
         let candidates = Arc::new(Candidates::new(self.of.shards.len()));
         let limited = match second.downcast_ref::<SetExec>() {
             Some(leaf) => leaf.limited_to(&candidates)?,
@@ -190,11 +231,27 @@ impl SetPlanner {
         let inputs = vec![Arc::clone(first), limited.unwrap_or_else(|| Arc::clone(second))];
         let operator = Arc::new(Narrow { candidates });
         let shards = Arc::clone(&self.of.shards);
-        Ok(Arc::new(SetExec::try_new(operator, node.label.clone(), inputs, shards, None, false)?))
+        let answers = key.as_ref().map(|_| Answers::new(shards.len(), None));
+        let plan = SetExec::try_new(operator, node.label.clone(), inputs, shards, answers, false)?;
+        let plan: Arc<dyn ExecutionPlan> = Arc::new(plan);
+        if let Some(key) = key {
+            self.of.leaves.put(key, &plan);
+        }
+        Ok(plan)
     }
 
-    fn leaves(&self) -> MutexGuard<'_, HashMap<LeafKey, Arc<dyn ExecutionPlan>>> {
-        self.leaves.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A chain of records, whose scans read what concerns the contacts that one of them finds first.
+    fn chained(&self, chain: &Chain, rows: &[Arc<dyn ExecutionPlan>]) -> Result<Chained> {
+        let candidates = Arc::new(Candidates::new(self.of.shards.len()));
+        let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::with_capacity(rows.len());
+        for rows in rows {
+            let Some(scan) = rows.downcast_ref::<EncryptedScan>() else {
+                return internal_err!("a chain of records over something that is no scan");
+            };
+            inputs.push(Arc::new(scan.limited_to(&candidates)));
+        }
+        let scans = inputs.clone();
+        Ok((inputs, Arc::new(RecordChain { chain: chain.clone(), candidates, scans })))
     }
 }
 
@@ -202,6 +259,9 @@ impl SetPlanner {
 fn is_part(part: &Arc<dyn ExecutionPlan>, plan: &Arc<dyn ExecutionPlan>) -> bool {
     Arc::ptr_eq(part, plan) || plan.children().into_iter().any(|child| is_part(part, child))
 }
+
+/// Scans, and the operator over them.
+type Chained = (Vec<Arc<dyn ExecutionPlan>>, Arc<dyn SetOperator>);
 
 /// A scan with what was moved into it, and the expressions that were not.
 type PushedDown = (Arc<dyn ExecutionPlan>, Vec<Arc<dyn PhysicalExpr>>);

@@ -9,12 +9,16 @@ use std::sync::Arc;
 use datafusion::common::{DFSchema, DFSchemaRef, Result, internal_datafusion_err};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 
+use crate::table::coded_text;
+
 /// These columns of the rows of a scan that the filter takes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RowsNode {
     /// Boolean over the scan; null is UNKNOWN.
     filter: Expr,
     columns: Vec<String>,
+    /// Texts come out as numbers into a dictionary.
+    coded: bool,
     input: LogicalPlan,
     schema: DFSchemaRef,
 }
@@ -22,21 +26,35 @@ pub(crate) struct RowsNode {
 impl RowsNode {
     /// The rows as a plan.
     pub(crate) fn plan(filter: Expr, columns: Vec<String>, input: LogicalPlan) -> Result<LogicalPlan> {
+        Self::of(filter, columns, input, false)
+    }
+
+    /// The same, for an operator that compares texts and does not read them: they come out as numbers into a dictionary.
+    pub(crate) fn coded(filter: Expr, columns: Vec<String>, input: LogicalPlan) -> Result<LogicalPlan> {
+        Self::of(filter, columns, input, true)
+    }
+
+    fn of(filter: Expr, columns: Vec<String>, input: LogicalPlan, coded: bool) -> Result<LogicalPlan> {
         let mut fields = Vec::with_capacity(columns.len());
         for name in &columns {
             let field = input.schema().field_with_unqualified_name(name);
             let field = field.map_err(|_| internal_datafusion_err!("a scan without column {name}"))?;
-            fields.push(Arc::clone(field));
+            fields.push(if coded { coded_text(field) } else { Arc::clone(field) });
         }
         let schema = arrow::datatypes::Schema::new(fields);
         let schema = Arc::new(DFSchema::try_from(schema)?);
-        let node = Self { filter, columns, input, schema };
+        let node = Self { filter, columns, coded, input, schema };
         Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
     }
 
     /// The columns of the rows.
     pub(crate) fn columns(&self) -> Vec<&str> {
         self.columns.iter().map(String::as_str).collect()
+    }
+
+    /// Whether texts come out as numbers into a dictionary.
+    pub(crate) fn is_coded(&self) -> bool {
+        self.coded
     }
 
     /// What takes the rows.

@@ -17,8 +17,8 @@ use crate::plan::ops::stages::{NO_STAGE, in_stage};
 use crate::plan::ops::taken::taken_counter;
 use crate::plan::recipients::{RecipientsExec, arm_counter};
 use crate::report::{
-    ArmCount, CountReport, CriterionReport, FunnelReport, PlanReport, Reason, Removed, StageReport,
-    StagesReport, TakenBy,
+    ArmCount, CountReport, CriterionReport, FunnelReport, PlanReport, Reason, Removed, ScopeReport,
+    StageReport, StagesReport, TakenBy,
 };
 use crate::request::Request;
 
@@ -102,7 +102,18 @@ fn node(plan: &Arc<dyn ExecutionPlan>, name: &str) -> Option<Arc<dyn ExecutionPl
 
 /// Numbers of an executed plan, read from the counters of its nodes.
 pub(super) fn count_report(executed: &Executed, request: &Request) -> Result<CountReport> {
-    let plan = &executed.planned.physical;
+    let run_id = executed.intent.id().to_string();
+    report_of(&executed.planned, run_id, executed.scope_report(request), request)
+}
+
+/// The same of a plan that was executed in this run and has looked at this.
+pub(super) fn report_of(
+    planned: &Planned,
+    run_id: String,
+    scope: ScopeReport,
+    request: &Request,
+) -> Result<CountReport> {
+    let plan = &planned.physical;
     let missing = || Error::Query { doing: "reporting", kind: "a node is missing" };
     let criteria = node(plan, "CriteriaExec").ok_or_else(missing)?;
     let placed = operator(&criteria).is_some_and(|operator| operator.places_by_zip());
@@ -115,7 +126,7 @@ pub(super) fn count_report(executed: &Executed, request: &Request) -> Result<Cou
         let gate = node(plan, "GateExec").ok_or_else(missing)?;
         matched = explain::counter(&gate, MATCHED);
         let gates = gate_reasons(&gate);
-        if let Some(within) = &executed.planned.within {
+        if let Some(within) = &planned.within {
             for (place, segment) in within.higher().into_iter().enumerate() {
                 let contacts = explain::counter(&gate, &taken_counter(place));
                 let run_id = within.run_of(place);
@@ -165,16 +176,16 @@ pub(super) fn count_report(executed: &Executed, request: &Request) -> Result<Cou
         }
     }
     Ok(CountReport {
-        run_id: executed.intent.id().to_string(),
+        run_id,
         segment: request.segment.segment().name.clone(),
-        contacts: executed.planned.snapshot.contacts(),
+        contacts: planned.snapshot.contacts(),
         matched,
         placed_by_zip: placed.then(|| explain::counter(&criteria, PLACED_BY_ZIP)),
         removed,
         taken,
         releasable: releasable_contacts,
         arms,
-        scope: executed.scope_report(request),
+        scope,
     })
 }
 

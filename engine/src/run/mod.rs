@@ -1,5 +1,6 @@
 //! What callers ask of the engine.
 
+mod batch;
 mod count;
 mod digest;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
@@ -18,7 +18,7 @@ use hyperseg_dsl::schema::{Channel, Class, Purpose};
 use hyperseg_dsl::segment::{Segment, Stage};
 use hyperseg_storage::audit::{Intent, IntentBody};
 use hyperseg_storage::layout::{ORDINAL, columns_of};
-use hyperseg_storage::{FileId, KeyScope, Snapshot};
+use hyperseg_storage::{FileId, KeyScope, Snapshot, Unlocked};
 
 use super::Engine;
 use super::digest::sha256_hex;
@@ -30,11 +30,11 @@ use crate::plan::exec::SetExec;
 use crate::plan::explain;
 use crate::plan::gate_rule::GateRule;
 use crate::plan::ops::taken::TakenCell;
-use crate::plan::planner::SegmentPlanner;
+use crate::plan::planner::{Leaves, SegmentPlanner};
 use crate::plan::session::session;
 use crate::report::{PlanTimes, Reason, ScopeReport, UnlockedColumn};
 use crate::request::Request;
-use crate::table::{ScopeCell, Sealed};
+use crate::table::{Entries, ScopeCell, Sealed};
 
 /// How much of the plan is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,15 +116,37 @@ pub(super) async fn plan_within(
     snapshot: Arc<Snapshot>,
     within: Option<Within>,
 ) -> Result<Planned> {
+    plan_sharing(engine, request, wanted, stages, snapshot, within, &Shared::default()).await
+}
+
+/// What the plans of several queries against one generation have in common: their keys, the leaves that stand in more than
+/// one of them, and what the manifest says of the files.
+#[derive(Default)]
+pub(super) struct Shared {
+    scope: ScopeCell,
+    entries: Arc<Entries>,
+    pub(super) leaves: Leaves,
+}
+
+/// Plans the query against a generation, with what other plans have in common with it.
+pub(super) async fn plan_sharing(
+    engine: &Engine,
+    request: &Request,
+    wanted: Wanted,
+    stages: &[Stage],
+    snapshot: Arc<Snapshot>,
+    within: Option<Within>,
+    shared: &Shared,
+) -> Result<Planned> {
     let mut started = Instant::now();
     let mut lap = || {
         let micros = started.elapsed().as_micros();
         started = Instant::now();
         u64::try_from(micros).unwrap_or(u64::MAX)
     };
-    let scope: ScopeCell = Arc::new(OnceLock::new());
+    let scope = Arc::clone(&shared.scope);
     let sealed = Arc::new(Sealed { dataset: engine.dataset.clone(), scope: Arc::clone(&scope) });
-    let tables = Tables::new(Arc::clone(&snapshot), sealed);
+    let tables = Tables::new(Arc::clone(&snapshot), sealed, Arc::clone(&shared.entries));
     let number_only = wanted == Wanted::Number;
     let lowering = Lowering { tables: &tables, clock: request.clock, number_only, stages };
     let segment = request.segment.segment();
@@ -159,6 +181,7 @@ pub(super) async fn plan_within(
         shards,
         generation: snapshot.generation(),
         cache: Arc::clone(&engine.cache),
+        leaves: shared.leaves.clone(),
         taken: within.as_ref().map(Within::taken).unwrap_or_default(),
     };
     let state =
@@ -242,7 +265,7 @@ impl Planned {
     }
 
     /// The columns that its scans read, by file.
-    fn wants(&self) -> Vec<(FileId, Vec<String>)> {
+    pub(super) fn wants(&self) -> Vec<(FileId, Vec<String>)> {
         let mut wants = Vec::new();
         for scan in explain::scans(&self.physical) {
             wants.extend(scan.files.iter().map(|file| (file.entry.id, scan.columns.clone())));
@@ -313,22 +336,39 @@ impl Planned {
         engine: &Engine,
         intent: &Intent,
     ) -> Result<(Arc<KeyScope>, Vec<Vec<RecordBatch>>)> {
-        let scope = KeyScope::arm(&engine.dataset, &self.snapshot, intent, self.wants())?;
+        let scope = self.arm(engine, intent, self.wants())?;
+        let shards = self.ran(engine, &scope).await?;
+        Ok((scope, shards))
+    }
+
+    /// Unwraps the keys of these columns, for this plan and those that share its keys.
+    pub(super) fn arm(
+        &self,
+        engine: &Engine,
+        intent: &Intent,
+        wants: Vec<(FileId, Vec<String>)>,
+    ) -> Result<Arc<KeyScope>> {
+        let scope = KeyScope::arm(&engine.dataset, &self.snapshot, intent, wants)?;
         if self.scope.set(Arc::clone(&scope)).is_err() {
             return Err(Error::Query { doing: "arming keys", kind: "armed twice" });
         }
+        Ok(scope)
+    }
+
+    /// Runs the plan under keys that are armed.
+    pub(super) async fn ran(&self, engine: &Engine, scope: &KeyScope) -> Result<Vec<Vec<RecordBatch>>> {
         let context: Arc<TaskContext> = self.state.task_ctx();
         // A panic of a decoder fails the query, not the process.
         let answer =
             AssertUnwindSafe(collect_partitioned(Arc::clone(&self.physical), context)).catch_unwind().await;
         let failed = match answer {
-            Ok(Ok(shards)) => return Ok((scope, shards)),
+            Ok(Ok(shards)) => return Ok(shards),
             Ok(Err(error)) => query_error("reading", error, engine),
             Err(_panic) => Error::Query { doing: "reading", kind: "panic" },
         };
         let nameless =
             matches!(&failed, Error::Query { .. } | Error::Storage(hyperseg_storage::Error::Corrupt { .. }));
-        let named = if nameless { self.damage(engine, &scope) } else { None };
+        let named = if nameless { self.damage(engine, scope) } else { None };
         Err(named.unwrap_or(failed))
     }
 
@@ -384,12 +424,23 @@ impl Planned {
 impl Executed {
     /// What the query looked at.
     pub(super) fn scope_report(&self, request: &Request) -> ScopeReport {
-        let unlocked = self.scope.unlocked();
+        self.planned.scope_report(self.scope.unlocked(), self.started, request)
+    }
+}
+
+impl Planned {
+    /// What the query looked at, of which these columns were unlocked for it.
+    pub(super) fn scope_report(
+        &self,
+        unlocked: Vec<Unlocked>,
+        started: Instant,
+        request: &Request,
+    ) -> ScopeReport {
         let mut key_ids: Vec<String> = unlocked.iter().flat_map(|column| column.key_ids.clone()).collect();
         key_ids.sort();
         key_ids.dedup();
-        let mut counters = explain::scan_counters(&self.planned.physical);
-        counters.elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut counters = explain::scan_counters(&self.physical);
+        counters.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let columns = unlocked
             .into_iter()
             .map(|column| UnlockedColumn {
@@ -400,7 +451,7 @@ impl Executed {
             })
             .collect();
         ScopeReport {
-            generation: self.planned.snapshot.generation(),
+            generation: self.snapshot.generation(),
             clock: request.clock,
             columns,
             key_ids,
@@ -416,12 +467,16 @@ pub(super) fn aborted(intent: Intent, error: Error) -> Error {
     error
 }
 
+/// SHA-256 of the plan as EXPLAIN shows it.
+pub(super) fn plan_sha256(planned: &Planned) -> String {
+    sha256_hex(explain::text(&planned.physical, false).as_bytes())
+}
+
 fn intent_body(request: &Request, planned: &Planned, action: &'static str) -> IntentBody {
     let segment = request.segment.segment();
-    let physical = explain::text(&planned.physical, false);
     let mut details = serde_json::json!({
         "segment": segment.name,
-        "plan_sha256": sha256_hex(physical.as_bytes()),
+        "plan_sha256": plan_sha256(planned),
         "now_micros": request.now_micros,
         "lookups": planned.lookups,
     });

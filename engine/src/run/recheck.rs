@@ -221,7 +221,9 @@ impl<'a> Recheck<'a> {
         let columns: &[&str] =
             if bounces { &[ORDINAL, "at", "status", "bounce"] } else { &[ORDINAL, "at", "status"] };
         for entry in self.snapshot.record_files(name, shard, &[self.kind(name)?.class]) {
-            for batch in self.scope.read(self.dataset, entry, columns, None)? {
+            let open = self.scope.open(self.dataset, entry)?;
+            let rows = recipients.rows(&open, open.live(None))?;
+            for batch in open.read(columns, Some(&rows))? {
                 let batch = batch?;
                 let at: &Int64Array = column(&batch, "at")?;
                 let status: &Int16Array = column(&batch, "status")?;
@@ -249,7 +251,9 @@ impl<'a> Recheck<'a> {
         }
         let kind = self.kind("delivery")?;
         for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class]) {
-            for batch in self.scope.read(self.dataset, entry, &[ORDINAL, "at", "status", "channel"], None)? {
+            let open = self.scope.open(self.dataset, entry)?;
+            let rows = recipients.rows(&open, open.live(None))?;
+            for batch in open.read(&[ORDINAL, "at", "status", "channel"], Some(&rows))? {
                 let batch = batch?;
                 let at: &Int64Array = column(&batch, "at")?;
                 let status: &Int16Array = column(&batch, "status")?;

@@ -23,6 +23,12 @@ impl Candidates {
         self.0.get(shard).is_some_and(|cell| cell.set(contacts).is_ok())
     }
 
+    /// Says who they are in a shard; `false` when somebody else was said before. Work that was given up is begun anew, and
+    /// says the same.
+    pub(crate) fn say(&self, shard: usize, contacts: &BooleanBuffer) -> bool {
+        self.set(shard, contacts.clone()) || self.of(shard) == Some(contacts)
+    }
+
     /// Who they are in a shard; everybody as long as nothing was said.
     pub(crate) fn of(&self, shard: usize) -> Option<&BooleanBuffer> {
         self.0.get(shard)?.get()
@@ -77,6 +83,8 @@ mod tests {
         assert!(candidates.set(0, BooleanBuffer::new_unset(3)));
         assert!(!candidates.set(0, BooleanBuffer::new_set(3)));
         assert!(!candidates.set(1, BooleanBuffer::new_set(3)));
+        assert!(candidates.say(0, &BooleanBuffer::new_unset(3)));
+        assert!(!candidates.say(0, &BooleanBuffer::new_set(3)));
         assert_eq!(candidates.of(0).map(BooleanBuffer::count_set_bits), Some(0));
     }
 }

@@ -98,6 +98,15 @@ impl Judged {
         }
     }
 
+    /// Rows of blocks that were not ruled out.
+    pub(super) fn open_rows(&self) -> u64 {
+        let rows = self.found.iter().map(|stretch| match stretch {
+            Stretch::Known { rows, .. } => *rows,
+            Stretch::Open { rows, .. } => rows.iter().map(|range| range.end - range.start).sum(),
+        });
+        rows.sum()
+    }
+
     pub(super) fn stretches(self, rows: u64, all: Mask) -> Vec<Stretch> {
         if self.answers && self.found.len() > STRETCHES_MAX {
             let left = Left { mask: all, asked: Vec::new() };

@@ -19,5 +19,5 @@ mod work;
 pub(crate) use candidates::Candidates;
 pub(crate) use dates::{DateOfContact, beside, with_columns};
 pub(crate) use provider::scan_of;
-pub(crate) use scan::{EncryptedScan, TRUTH, asked};
-pub(crate) use source::{ScopeCell, Sealed, SealedFile, Source, consecutive};
+pub(crate) use scan::{EncryptedScan, TRUTH, asked, coded_text};
+pub(crate) use source::{Entries, ScopeCell, Sealed, SealedFile, Source, consecutive};

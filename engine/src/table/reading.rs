@@ -193,8 +193,9 @@ impl Reading {
             };
             this.questions.push(question);
         }
+        let is_put_out = |name: &String| output(name) && !order.is_coded(name);
         let mut fields: Vec<FieldRef> =
-            projected(&read, |name| output(name) || this.open_tests().any(|test| test.reads(name)))?
+            projected(&read, |name| is_put_out(name) || this.open_tests().any(|test| test.reads(name)))?
                 .fields()
                 .iter()
                 .map(|field| Arc::new(field.as_ref().clone().with_nullable(true)))

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
 use datafusion::execution::TaskContext;
@@ -58,7 +58,7 @@ pub(crate) enum Output {
 }
 
 /// What a scan is to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) source: Arc<Source>,
     pub(crate) conditions: Vec<Condition>,
@@ -79,6 +79,12 @@ impl Order {
         }
         let fields = self.source.schema.fields().iter().map(|field| field.name());
         fields.filter(|name| !is_beside(name) && wanted.contains(name.as_str())).cloned().collect()
+    }
+
+    /// Whether a column of texts comes out as numbers into a dictionary.
+    pub(super) fn is_coded(&self, name: &str) -> bool {
+        let field = self.schema.field_with_name(name);
+        field.is_ok_and(|field| matches!(field.data_type(), DataType::Dictionary(..)))
     }
 
     /// The dates of contacts that it looks up.
@@ -180,15 +186,18 @@ impl EncryptedScan {
 
     /// The same scan, in which only the rows of some contacts matter.
     pub(crate) fn limited_to(&self, candidates: &Arc<Candidates>) -> Self {
-        let order = &self.order;
-        Self::over(Order {
-            source: Arc::clone(&order.source),
-            conditions: order.conditions.clone(),
-            output: order.output.clone(),
-            asked: order.asked.clone(),
-            schema: Arc::clone(&order.schema),
-            candidates: Some(Arc::clone(candidates)),
-        })
+        Self::over(Order { candidates: Some(Arc::clone(candidates)), ..self.order.as_ref().clone() })
+    }
+
+    /// The same scan, whose texts come out as numbers into a dictionary.
+    pub(crate) fn with_coded_texts(&self) -> Self {
+        let fields = self.order.schema.fields().iter().map(coded_text).collect::<Vec<_>>();
+        Self::over(Order { schema: Arc::new(Schema::new(fields)), ..self.order.as_ref().clone() })
+    }
+
+    /// Rows of a shard in blocks that may hold some that it selects, as the page directories say.
+    pub(crate) fn rows_possible(&self, shard: usize) -> Result<u64> {
+        self.work(shard).rows_possible()
     }
 
     /// The same scan, which says of every row whether a predicate is TRUE.
@@ -277,6 +286,15 @@ fn condition(expr: &Arc<dyn PhysicalExpr>, tallied: bool) -> Condition {
 /// Name of the column with the answers of the question at this place; no column of a table has such a name.
 pub(crate) fn asked(place: usize) -> String {
     format!("asked {place}")
+}
+
+/// A column of texts as one of numbers into a dictionary; any other as it is.
+pub(crate) fn coded_text(field: &FieldRef) -> FieldRef {
+    if *field.data_type() != DataType::Utf8 {
+        return Arc::clone(field);
+    }
+    let coded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    Arc::new(field.as_ref().clone().with_data_type(coded))
 }
 
 /// The batch's columns in the order of a schema.

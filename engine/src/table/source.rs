@@ -2,12 +2,13 @@
 //!
 //! Until the query's keys are armed nothing can be read at all.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use hyperseg_storage::scope::OpenFile;
-use hyperseg_storage::{Dataset, FileEntry, KeyScope};
+use hyperseg_storage::{Dataset, FileEntry, FileId, KeyScope};
 
 use super::dates::DateOfContact;
 
@@ -63,8 +64,22 @@ pub(crate) fn storage(error: hyperseg_storage::Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
+/// What the manifest says of files, for scans to have in common: a plan has many scans of few files.
+#[derive(Debug, Default)]
+pub(crate) struct Entries(Mutex<HashMap<FileId, Arc<FileEntry>>>);
+
+impl Entries {
+    fn of(&self, entry: &FileEntry) -> Arc<FileEntry> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(entry.id).or_insert_with(|| Arc::new(entry.clone())))
+    }
+}
+
 /// Files of each shard with the ordinals at which they start.
-pub(crate) fn consecutive<'a>(shards: impl Iterator<Item = Vec<&'a FileEntry>>) -> Vec<Vec<SealedFile>> {
+pub(crate) fn consecutive<'a>(
+    shards: impl Iterator<Item = Vec<&'a FileEntry>>,
+    entries: &Entries,
+) -> Vec<Vec<SealedFile>> {
     shards
         .map(|files| {
             let mut next = 0_u32;
@@ -73,7 +88,7 @@ pub(crate) fn consecutive<'a>(shards: impl Iterator<Item = Vec<&'a FileEntry>>) 
                 .map(|entry| {
                     let first_ordinal = next;
                     next = next.saturating_add(u32::try_from(entry.rows).unwrap_or(u32::MAX));
-                    SealedFile { entry: Arc::new(entry.clone()), first_ordinal }
+                    SealedFile { entry: entries.of(entry), first_ordinal }
                 })
                 .collect()
         })

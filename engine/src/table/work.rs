@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{and_kleene, filter_record_batch, prep_null_mask_filter};
+use arrow::compute::{and_kleene, cast, filter_record_batch, prep_null_mask_filter};
 use datafusion::common::{Result, internal_err};
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
 use hyperseg_storage::layout::ORDINAL;
@@ -17,7 +17,7 @@ use super::dates::Dates;
 use super::judged::{Judged, Left, Mask, Stretch, extend};
 use super::outcomes::Outcomes;
 use super::reading::{Beside, OpenTest, Reading};
-use super::scan::{Order, Output, in_order};
+use super::scan::{Order, Output};
 use super::source::{SealedFile, storage};
 use crate::plan::exec::column;
 
@@ -139,8 +139,27 @@ impl Work {
         }
     }
 
-    /// Sorts the blocks of a file by what is left to do.
+    /// Rows in blocks that may hold some that are selected.
+    pub(super) fn rows_possible(&self) -> Result<u64> {
+        let mut rows = 0;
+        for file in &self.files {
+            let open = self.order.source.open(file)?;
+            rows += self.judged(&open, file).open_rows();
+        }
+        Ok(rows)
+    }
+
+    /// Sorts the blocks of a file by what is left to do, and counts them.
     fn judge(&self, file: &OpenFile, sealed: &SealedFile) -> Vec<Stretch> {
+        let judged = self.judged(file, sealed);
+        let blocks = file.rows().div_ceil(u64::from(file.page_rows().max(1)));
+        self.figures.blocks.add(usize::try_from(blocks).unwrap_or(usize::MAX));
+        self.figures.pruned.add(judged.pruned);
+        self.figures.known.add(judged.known);
+        judged.stretches(file.rows(), self.all())
+    }
+
+    fn judged(&self, file: &OpenFile, sealed: &SealedFile) -> Judged {
         let candidates = self.order.candidates.as_ref().and_then(|candidates| candidates.of(self.shard));
         let ordinals = file.directory(ORDINAL);
         let block_rows = u64::from(file.page_rows().max(1));
@@ -195,10 +214,7 @@ impl Work {
             let asked = self.order.asked.iter().map(|asked| asked.test.outcomes(length, &block).into());
             judged.push(rows, all, Left { mask, asked: asked.collect() }, possible);
         }
-        self.figures.blocks.add(usize::try_from(blocks).unwrap_or(usize::MAX));
-        self.figures.pruned.add(judged.pruned);
-        self.figures.known.add(judged.known);
-        judged.stretches(file.rows(), self.all())
+        judged
     }
 
     /// Every condition.
@@ -324,7 +340,9 @@ impl Work {
                 let left: Vec<&OpenTest> = reading.tests.iter().skip(coded.count()).collect();
                 let evaluated: Vec<&OpenTest> =
                     left.iter().copied().chain(reading.open_questions()).collect();
-                let is_output = |name: &str| output.iter().any(|own| own == name);
+                let is_output =
+                    |name: &str| output.iter().any(|own| own == name) && !self.order.is_coded(name);
+                let written = batch;
                 let batch = &reading.columns_for(
                     &evaluated,
                     batch,
@@ -346,17 +364,33 @@ impl Work {
                     self.figures.unknown.add(tallied.null_count());
                     selected = Some(without_nulls(tallied));
                 }
-                let kept = match selected {
-                    None => in_order(batch, &self.order.schema)?,
-                    Some(selected) => match selected.true_count() {
-                        0 => return Ok(None),
-                        all if all == batch.num_rows() => in_order(batch, &self.order.schema)?,
-                        _ => filter_record_batch(&in_order(batch, &self.order.schema)?, &selected)?,
-                    },
+                let kept = match selected.as_ref().map_or(batch.num_rows(), BooleanArray::true_count) {
+                    0 => return Ok(None),
+                    all if all == batch.num_rows() => None,
+                    _ => selected,
                 };
-                Ok(Some(kept))
+                let columns = self.put_out(written, batch)?;
+                Ok(Some(match kept {
+                    None => columns,
+                    Some(kept) => filter_record_batch(&columns, &kept)?,
+                }))
             }
         }
+    }
+
+    /// The columns that come out: texts that stay coded from the batch as it is written, the others as they were evaluated.
+    fn put_out(&self, written: &RecordBatch, evaluated: &RecordBatch) -> Result<RecordBatch> {
+        let schema = &self.order.schema;
+        let mut columns = Vec::with_capacity(schema.fields().len());
+        for field in schema.fields() {
+            let is_coded = self.order.is_coded(field.name());
+            let found = if is_coded { written } else { evaluated }.column_by_name(field.name());
+            let Some(found) = found else { return internal_err!("column {} was not read", field.name()) };
+            // Where a file holds the texts themselves, they are numbered here.
+            columns.push(if is_coded { cast(found, field.data_type())? } else { Arc::clone(found) });
+        }
+        let rows = RecordBatchOptions::new().with_row_count(Some(evaluated.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows)?)
     }
 
     /// Rows whose answer is known.

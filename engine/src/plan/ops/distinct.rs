@@ -11,9 +11,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int16Array, Int32Array, Int64Array, StringArray, UInt32Array,
+    Array, ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int16Array, Int32Array, Int64Array,
+    StringArray, UInt32Array,
 };
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Int32Type};
 use async_trait::async_trait;
 use chrono_tz::Tz;
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
@@ -123,6 +124,8 @@ pub(super) struct Keys {
     /// Numbers are packed dates.
     dates: bool,
     texts: HashMap<String, u64>,
+    /// The dictionary of texts that was seen last, and their numbers: that of one file serves many batches.
+    coded: Option<(ArrayRef, Vec<Option<u64>>)>,
 }
 
 impl Keys {
@@ -131,7 +134,7 @@ impl Keys {
             Sameness::Value | Sameness::Date => None,
             Sameness::Day(zone) => Some(LocalDays::new(zone)),
         };
-        Self { days, dates: same == Sameness::Date, texts: HashMap::new() }
+        Self { days, dates: same == Sameness::Date, texts: HashMap::new(), coded: None }
     }
 
     /// Calls `take` with row and key of every value that is there and can be the same as another.
@@ -173,18 +176,40 @@ impl Keys {
             DataType::Utf8 => {
                 let values: &StringArray = typed(values)?;
                 for row in known {
-                    let next = self.texts.len() as u64;
-                    let text = values.value(row);
-                    let key = match self.texts.get(text) {
-                        Some(key) => *key,
-                        None => *self.texts.entry(text.to_owned()).or_insert(next),
-                    };
-                    take(row, key);
+                    take(row, self.text(values.value(row)));
+                }
+            }
+            DataType::Dictionary(_, _) => {
+                let codes: &DictionaryArray<Int32Type> = typed(values)?;
+                let numbers = self.numbers(codes.values())?;
+                for (row, code) in codes.keys().iter().enumerate() {
+                    let number = code.and_then(|code| usize::try_from(code).ok());
+                    if let Some(number) = number.and_then(|code| *numbers.get(code)?) {
+                        take(row, number);
+                    }
                 }
             }
             _ => return internal_err!("values of a type that cannot be counted"),
         }
         Ok(())
+    }
+
+    fn text(&mut self, text: &str) -> u64 {
+        let next = self.texts.len() as u64;
+        match self.texts.get(text) {
+            Some(key) => *key,
+            None => *self.texts.entry(text.to_owned()).or_insert(next),
+        }
+    }
+
+    /// The numbers of the texts of a dictionary; none for a missing one.
+    fn numbers(&mut self, dictionary: &ArrayRef) -> Result<&[Option<u64>]> {
+        if !matches!(&self.coded, Some((known, _)) if Arc::ptr_eq(known, dictionary)) {
+            let texts: &StringArray = typed(dictionary)?;
+            let numbers = texts.iter().map(|text| text.map(|text| self.text(text))).collect();
+            self.coded = Some((Arc::clone(dictionary), numbers));
+        }
+        Ok(self.coded.as_ref().map(|(_, numbers)| numbers.as_slice()).unwrap_or_default())
     }
 }
 

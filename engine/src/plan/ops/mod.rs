@@ -291,7 +291,6 @@ impl Operation {
                 Arc::new(share::ShareOfRecords { test, asked: *asked })
             }
             (Self::NotObserved(days), None) => Arc::new(unobserved::NotObserved { days: *days }),
-            (Self::RecordChain(chain), None) => Arc::new(sequence::RecordChain { chain: chain.clone() }),
             (Self::ConsentBlocks(consent), None) => Arc::new(consent::ConsentBlocks { consent: *consent }),
             (Self::WhereKnown, None) => Arc::new(where_known::WhereKnown),
             (Self::And, None) => Arc::new(logic::Logic::And),

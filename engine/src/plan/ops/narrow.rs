@@ -43,8 +43,8 @@ impl SetOperator for Narrow {
         if first.possible().count_set_bits() == 0 {
             return Ok(first);
         }
-        if !self.candidates.set(shard.shard as usize, first.possible().clone()) {
-            return internal_err!("asked twice");
+        if !self.candidates.say(shard.shard as usize, first.possible()) {
+            return internal_err!("other contacts than before");
         }
         Ok(first.and(&read_set(second, shard).await?))
     }

@@ -6,20 +6,23 @@
 //! out:  TRUE for 7
 //! ```
 //!
-//! Link by link, the records that a chain can have reached are kept: every contact's by itself, in order of time, so
-//! that a link is one merge of two sorted lists. Rows of contacts that no chain has reached are dropped as they come,
-//! and inputs behind an empty one are not read at all. The state is as large as the selected records of the contacts that
-//! are still in question.
+//! The input with the fewest rows of those that every chain needs is read first; the others read what concerns its
+//! contacts. Then, link by link, the records that a chain can have reached are kept: every contact's by itself, in order of
+//! time, so that a link is one merge of two sorted lists. Rows of contacts that no chain has reached are dropped as they
+//! come, and inputs behind an empty one are not read at all. The state is as large as the selected records of the contacts
+//! that are still in question.
 
 pub(super) mod calendar;
 mod gather;
 mod relate;
 
+use std::sync::Arc;
+
 use arrow::buffer::{BooleanBuffer, Buffer};
 use async_trait::async_trait;
 use chrono_tz::Tz;
 use datafusion::common::{Result, internal_datafusion_err, internal_err};
-use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use hyperseg_dsl::clock::Clock;
 
 use self::calendar::Calendar;
@@ -27,6 +30,7 @@ use self::gather::{Records, gather};
 use super::distinct::Sameness;
 use crate::plan::exec::{SetOperator, ShardContext};
 use crate::sets::ShardSet;
+use crate::table::{Candidates, EncryptedScan};
 
 /// A chain of records: the first, and links to the others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -85,7 +89,7 @@ const IDENTITY: [&str; 2] = ["record_id", "source"];
 
 impl Chain {
     /// The input from which each link starts.
-    fn starts(&self) -> Vec<usize> {
+    pub(crate) fn starts(&self) -> Vec<usize> {
         let mut start = 0;
         let mut starts = Vec::with_capacity(self.links.len());
         for (place, link) in self.links.iter().enumerate() {
@@ -126,6 +130,32 @@ impl Chain {
 #[derive(Debug)]
 pub(crate) struct RecordChain {
     pub(crate) chain: Chain,
+    /// Where the scans learn whose records matter.
+    pub(crate) candidates: Arc<Candidates>,
+    /// The scans of its inputs.
+    pub(crate) scans: Vec<Arc<dyn ExecutionPlan>>,
+}
+
+impl RecordChain {
+    /// The input that is read first: of those that every chain has a record of, the one with the fewest rows left in this shard.
+    fn leader(&self, shard: usize) -> Result<usize> {
+        let links = self.chain.links.iter().enumerate();
+        let needed = links.filter(|(_, link)| !matches!(link.relation, Relation::NotFollowed { .. }));
+        let mut needed = std::iter::once(0).chain(needed.map(|(place, _)| place + 1)).peekable();
+        let mut best = (0, u64::MAX);
+        while let Some(input) = needed.next() {
+            if input == 0 && needed.peek().is_none() {
+                break;
+            }
+            let scan = self.scans.get(input).and_then(|scan| scan.downcast_ref::<EncryptedScan>());
+            let scan = scan.ok_or_else(|| internal_datafusion_err!("a chain of records without a scan"))?;
+            let rows = scan.rows_possible(shard)?;
+            if rows < best.1 {
+                best = (input, rows);
+            }
+        }
+        Ok(best.0)
+    }
 }
 
 #[async_trait]
@@ -139,17 +169,31 @@ impl SetOperator for RecordChain {
             return internal_err!("a chain of records without an input for each");
         }
         let mut calendar = Calendar::new(Clock { as_of_micros: 0, zone: self.chain.zone });
-        let mut keys = gather::LinkKeys::new(&self.chain);
-        let mut inputs = inputs.into_iter().enumerate();
-        let (_, first) = inputs.next().ok_or_else(|| internal_datafusion_err!("a chain without records"))?;
-        let everyone = Contacts::all(shard.contacts);
-        let mut reached = gather(first, 0, &self.chain, &mut keys, &everyone, shard).await?;
-        for ((input, stream), (place, link)) in inputs.zip(self.chain.links.iter().enumerate()) {
+        let mut inputs = Inputs {
+            chain: &self.chain,
+            shard,
+            keys: gather::LinkKeys::new(&self.chain),
+            streams: inputs.into_iter().map(Some).collect(),
+            ahead: None,
+        };
+        let leader = self.leader(shard.shard as usize)?;
+        let leading = inputs.gather(leader, &Contacts::all(shard.contacts)).await?;
+        let contacts = leading.contacts(shard)?;
+        let of_leader = contacts.bits(shard.contacts);
+        if !self.candidates.say(shard.shard as usize, &of_leader) {
+            return internal_err!("a chain with other contacts than before");
+        }
+        if leading.rows.is_empty() {
+            return Ok(ShardSet::two_valued(of_leader));
+        }
+        inputs.ahead = Some((leader, leading));
+        let mut reached = inputs.gather(0, &contacts).await?;
+        for (place, link) in self.chain.links.iter().enumerate() {
             if reached.rows.is_empty() {
                 break;
             }
             let contacts = reached.contacts(shard)?;
-            let mut others = gather(stream, input, &self.chain, &mut keys, &contacts, shard).await?;
+            let mut others = inputs.gather(place + 1, &contacts).await?;
             match link.relation {
                 Relation::Then { after } => {
                     others.keep_at(relate::followers(
@@ -181,7 +225,29 @@ impl SetOperator for RecordChain {
             }
         }
         let found = reached.contacts(shard)?;
-        Ok(ShardSet::two_valued(found.into_bits(shard.contacts)))
+        Ok(ShardSet::two_valued(found.bits(shard.contacts)))
+    }
+}
+
+/// The inputs of a chain in one shard.
+struct Inputs<'a> {
+    chain: &'a Chain,
+    shard: &'a ShardContext,
+    keys: gather::LinkKeys,
+    streams: Vec<Option<SendableRecordBatchStream>>,
+    /// The one that was read first.
+    ahead: Option<(usize, Records)>,
+}
+
+impl Inputs<'_> {
+    /// The records of an input of at least these contacts; each can be asked for once.
+    async fn gather(&mut self, input: usize, contacts: &Contacts) -> Result<Records> {
+        if let Some((_, records)) = self.ahead.take_if(|(leader, _)| *leader == input) {
+            return Ok(records);
+        }
+        let stream = self.streams.get_mut(input).and_then(Option::take);
+        let stream = stream.ok_or_else(|| internal_datafusion_err!("records that were read before"))?;
+        gather(stream, input, self.chain, &mut self.keys, contacts, self.shard).await
     }
 }
 
@@ -197,8 +263,8 @@ impl Contacts {
         self.0.get(ordinal as usize >> 6).is_some_and(|word| word >> (ordinal & 63) & 1 == 1)
     }
 
-    fn into_bits(self, contacts: usize) -> BooleanBuffer {
-        BooleanBuffer::new(Buffer::from_vec(self.0), 0, contacts)
+    fn bits(&self, contacts: usize) -> BooleanBuffer {
+        BooleanBuffer::new(Buffer::from_slice_ref(self.0.as_slice()), 0, contacts)
     }
 }
 

@@ -35,9 +35,9 @@ fn entries(
     moment: impl Fn(&Row) -> Option<Moment>,
     order: Order,
 ) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = records
-        .rows
-        .iter()
+    let rows = by_contact(&records.rows);
+    let mut entries: Vec<Entry> = rows
+        .into_iter()
         .filter_map(|row| {
             let (key, moment) = (records.key(link, row)?, moment(row)?);
             let identity = records.identity(row);
@@ -45,9 +45,46 @@ fn entries(
         })
         .collect();
     // Rows come in long sorted runs as a rule, which a stable sort finds.
-    entries.sort_by_key(|entry| (entry.ordinal, entry.key, order(entry.moment)));
+    for own in entries.chunk_by_mut(|one, other| one.ordinal == other.ordinal) {
+        own.sort_by_key(|entry| (entry.key, order(entry.moment)));
+    }
     entries
 }
+
+/// The rows of each contact together, in the order in which they came.
+fn by_contact(rows: &[Row]) -> Vec<&Row> {
+    let (least, most) =
+        rows.iter().fold((u32::MAX, 0), |(least, most), row| (least.min(row.ordinal), most.max(row.ordinal)));
+    let mut sorted: Vec<&Row> = rows.iter().collect();
+    let contacts = most.saturating_sub(least) as usize + 1;
+    if contacts > SPREAD_MAX * rows.len().max(1) {
+        sorted.sort_by_key(|row| row.ordinal);
+        return sorted;
+    }
+    // Contacts lie close together: where each one's rows begin is counted, and nothing compared.
+    let mut next = vec![0_usize; contacts];
+    for row in rows {
+        if let Some(count) = next.get_mut((row.ordinal - least) as usize) {
+            *count += 1;
+        }
+    }
+    let mut start = 0;
+    for place in &mut next {
+        start += std::mem::replace(place, start);
+    }
+    for row in rows {
+        if let Some(place) = next.get_mut((row.ordinal - least) as usize) {
+            if let Some(to) = sorted.get_mut(*place) {
+                *to = row;
+            }
+            *place += 1;
+        }
+    }
+    sorted
+}
+
+/// With more contacts than so many times the rows between the first and the last one, rows are sorted.
+const SPREAD_MAX: usize = 8;
 
 /// Calls `relate` with the records of each contact and key that occur on both sides.
 fn groups(
