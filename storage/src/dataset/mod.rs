@@ -19,6 +19,7 @@ mod document;
 mod entry;
 mod id;
 mod init;
+mod leftovers;
 mod manifest;
 mod snapshot;
 mod transaction;

@@ -21,7 +21,7 @@ use super::id::{DatasetId, DocumentId, FileId, TableId};
 use super::manifest::{self, Manifest};
 use super::snapshot::{ShardInfo, Snapshot};
 use super::vector::{self, VectorEntry};
-use super::{DATA, Dataset, SEALED};
+use super::{DATA, Dataset, SEALED, leftovers};
 use crate::audit::Intent;
 use crate::crypto::{Digest, sha256};
 use crate::error::{Error, Result};
@@ -29,9 +29,9 @@ use crate::file::keys::{FOOTER_KEY, Place};
 use crate::file::{FileWriter, Pieces};
 use crate::keyring::{KeyClass, Keyring};
 use crate::layout;
-use crate::store::{Guard, TEMPORARY};
+use crate::store::Guard;
 
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 /// Between two looks at whether another writer is through.
 const PAUSE: Duration = Duration::from_millis(200);
 const SHARDS_MAX: usize = 1 << 16;
@@ -76,7 +76,7 @@ impl Transaction {
             base = fence(dataset, &base)?;
         }
         dataset.keyring().note_uses(&base.manifest().key_uses);
-        remove_leftovers(dataset, &base)?;
+        leftovers::remove(dataset, &base)?;
         Ok(Self { dataset: dataset.clone(), base, state: Mutex::default(), lock })
     }
 
@@ -529,44 +529,6 @@ fn check_shards(next: &Manifest, base: &Manifest) -> Result<()> {
     Ok(())
 }
 
-/// A file that a dead writer left behind.
-pub(super) struct Leftover(String);
-
-impl Leftover {
-    /// Whether it was never written to its end.
-    pub(super) fn is_temporary(&self) -> bool {
-        self.0.rsplit('/').next().is_some_and(|name| name.starts_with(TEMPORARY))
-    }
-}
-
-/// Whether somebody writes now.
-pub(super) fn is_locked(dataset: &Dataset) -> Result<bool> {
-    dataset.store().is_locked(LOCK)
-}
-
-/// Temporary files, and data files and documents that no generation names. While somebody writes, his are among them.
-pub(super) fn leftovers(dataset: &Dataset, base: &Snapshot) -> Result<Vec<Leftover>> {
-    let store = dataset.store();
-    let mut strangers = Vec::new();
-    for directory in [DATA, SEALED] {
-        let names = store.names(directory)?.into_iter().map(|name| format!("{directory}/{name}"));
-        strangers.extend(names.filter(|name| is_ours(name)).map(Leftover));
-    }
-    let named = base.manifest().named().map(|(name, ..)| name).collect::<HashSet<_>>();
-    strangers.retain(|Leftover(name)| !named.contains(name));
-    if strangers.iter().any(|stranger| !stranger.is_temporary()) {
-        let mut kept = HashSet::new();
-        for generation in manifest::generations(store)? {
-            let (older, _) = dataset.read_manifest(generation)?;
-            kept.extend(older.named().map(|(name, ..)| name));
-        }
-        strangers.retain(|Leftover(name)| !kept.contains(name));
-    }
-    let stale = store.names(manifest::DIRECTORY)?.into_iter().filter(|name| name.starts_with(TEMPORARY));
-    strangers.extend(stale.map(|name| Leftover(format!("{}/{name}", manifest::DIRECTORY))));
-    Ok(strangers)
-}
-
 /// Makes a generation with what the base has, so that a writer whose lock was taken over, and who may not be dead, finds
 /// its place taken. Only then may its files be removed.
 fn fence(dataset: &Dataset, base: &Arc<Snapshot>) -> Result<Arc<Snapshot>> {
@@ -593,23 +555,4 @@ fn fence(dataset: &Dataset, base: &Arc<Snapshot>) -> Result<Arc<Snapshot>> {
         Err(error) => return Err(error),
     }
     dataset.snapshot()
-}
-
-/// Removes what a dead writer left. Only the holder of the lock may.
-fn remove_leftovers(dataset: &Dataset, base: &Snapshot) -> Result<()> {
-    for Leftover(path) in leftovers(dataset, base)? {
-        dataset.store().remove(&path)?;
-    }
-    Ok(())
-}
-
-/// Whether this program makes files of this name; others are left alone.
-fn is_ours(path: &str) -> bool {
-    let Some((directory, name)) = path.split_once('/') else { return false };
-    let data = || name.strip_suffix(".parquet").or_else(|| name.strip_suffix(vector::SUFFIX));
-    name.starts_with(TEMPORARY)
-        || match directory {
-            SEALED => name.parse::<DocumentId>().is_ok(),
-            _ => data().is_some_and(|id| id.parse::<FileId>().is_ok()),
-        }
 }

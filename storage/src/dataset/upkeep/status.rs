@@ -9,7 +9,7 @@ use hyperseg_dsl::schema::Class;
 use serde::Serialize;
 
 use crate::audit::{Grade, Verification};
-use crate::dataset::{Dataset, DatasetId, DocumentKind, manifest, transaction};
+use crate::dataset::{Dataset, DatasetId, DocumentKind, leftovers, manifest};
 use crate::error::Result;
 use crate::keyring::{Keyring, SlotInfo};
 
@@ -122,7 +122,7 @@ impl Dataset {
         let snapshot = self.snapshot()?;
         let verification = self.audit()?.verify()?;
         let imported = snapshot.consent_imported_micros();
-        let leftovers = transaction::leftovers(self, &snapshot)?;
+        let leftovers = leftovers::all(self, &snapshot)?;
         let (mut tables, mut classes) = (BTreeMap::new(), BTreeMap::new());
         for file in snapshot.files() {
             let (files, bytes): &mut (u64, u64) = tables.entry(file.table.name()).or_default();
@@ -170,7 +170,7 @@ impl Dataset {
             consent_age_seconds: imported.map(|imported| now_micros.saturating_sub(imported) / 1_000_000),
             slots: Keyring::slots(self.keyring().path())?,
             unfinished: Unfinished {
-                writer_at_work: transaction::is_locked(self)?,
+                writer_at_work: leftovers::is_locked(self)?,
                 open_runs: verification.open_runs,
                 temporary_files: leftovers.iter().filter(|left| left.is_temporary()).count() as u64,
                 unnamed_files: leftovers.iter().filter(|left| !left.is_temporary()).count() as u64,
