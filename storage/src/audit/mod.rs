@@ -87,12 +87,7 @@ impl AuditLog {
     /// Says that the log was restored. The runs that were at work when it was copied are closed.
     pub(crate) fn note_restored(&self, body: serde_json::Value) -> Result<()> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner).prove_all = true;
-        self.note_recovered("restore", body)
-    }
-
-    /// Says that something was mended, such as that a lock was taken over.
-    pub(crate) fn note_recovered(&self, action: &'static str, body: serde_json::Value) -> Result<()> {
-        self.0.lock()?.append(None, EntryKind::Recovered, action, body).map(|_| ())
+        self.0.lock()?.append(None, EntryKind::Recovered, "restore", body).map(|_| ())
     }
 
     /// Writes that somebody is about to do something. The first write through a handle proves the log against its

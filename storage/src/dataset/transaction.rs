@@ -22,7 +22,7 @@ use super::manifest::{self, Manifest};
 use super::snapshot::{ShardInfo, Snapshot};
 use super::vector::{self, VectorEntry};
 use super::{DATA, Dataset, SEALED, leftovers};
-use crate::audit::Intent;
+use crate::audit::{Intent, IntentBody};
 use crate::crypto::{Digest, sha256};
 use crate::error::{Error, Result};
 use crate::file::keys::{FOOTER_KEY, Place};
@@ -532,27 +532,25 @@ fn check_shards(next: &Manifest, base: &Manifest) -> Result<()> {
 /// Makes a generation with what the base has, so that a writer whose lock was taken over, and who may not be dead, finds
 /// its place taken. Only then may its files be removed.
 fn fence(dataset: &Dataset, base: &Arc<Snapshot>) -> Result<Arc<Snapshot>> {
+    let generation = base.generation().saturating_add(1);
+    let details = serde_json::json!({ "reason": "a writer that gave no sign", "generation": generation });
+    let intent = dataset.audit()?.intent(IntentBody { details, ..IntentBody::new("takeover") })?;
     let next = Manifest {
-        generation: base.generation().saturating_add(1),
+        generation,
         previous: Some(Digest(base.manifest_hash())),
         created_micros: Utc::now().timestamp_micros(),
+        run: intent.id().to_string(),
         ..base.manifest().clone()
     };
     let key = dataset.keyring().class_key(KeyClass::Manifest)?;
-    match manifest::create(dataset.store(), key, &next) {
-        Ok(_) => {
-            dataset.audit()?.note_recovered(
-                "import",
-                serde_json::json!({
-                    "reason": "the lock of a writer that gave no sign was taken over",
-                    "generation": next.generation,
-                }),
-            )?;
-            dataset.audit()?.anchor_generation(next.generation)?;
-        }
+    let made = match manifest::create(dataset.store(), key, &next) {
+        Ok(_) => true,
         // It was not dead, and has just committed.
-        Err(Error::Conflict { .. }) => {}
+        Err(Error::Conflict { .. }) => false,
         Err(error) => return Err(error),
-    }
-    dataset.snapshot()
+    };
+    // Anchors it too.
+    let snapshot = dataset.snapshot()?;
+    intent.complete(serde_json::json!({ "made": made, "generation": snapshot.generation() }))?;
+    Ok(snapshot)
 }

@@ -45,7 +45,8 @@ fn a_writer_that_wakes_up_finds_its_place_taken() {
     assert!(matches!(error, Error::Conflict { generation: 3 }), "{error}");
     assert_eq!(other.snapshot().unwrap().generation(), 3);
     let told = other.audit().unwrap().entries().unwrap();
-    assert!(told.iter().any(|entry| entry.kind == EntryKind::Recovered && entry.body["generation"] == 3));
+    let told = told.iter().find(|entry| entry.action == "takeover" && entry.kind == EntryKind::Complete);
+    assert_eq!(told.unwrap().body["generation"], 3);
     let (dataset, generation) = must_be_whole(&world, "after a writer woke up");
     assert_eq!((generation, count(&dataset).unwrap()), (3, ROWS));
 }
