@@ -1,8 +1,10 @@
 //! A small dataset that is copied for each failure, and what must hold of the copy afterwards.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::process::{Child, Command};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use arrow::array::{
     ArrayRef, FixedSizeBinaryArray, Int16Array, Int32Array, Int64Array, RecordBatch, StringArray,
@@ -12,13 +14,27 @@ use arrow::datatypes::DataType;
 use hyperseg_dsl::schema::{Class, Schema};
 use hyperseg_storage::audit::{Intent, IntentBody};
 use hyperseg_storage::dataset::{Dataset, DocumentKind, InitOptions, ShardInfo, TableId};
+use hyperseg_storage::disk::Disk;
 use hyperseg_storage::keyring::{Keyring, Unlock};
 use hyperseg_storage::scope::KeyScope;
 use hyperseg_storage::{Error, layout};
 
-use crate::disk::{Faulty, MODES, Mode};
-
 pub const ROWS: usize = 12;
+
+/// A process that is being started has the locks of the one that starts it, until it is itself: meanwhile a lock that
+/// was let go of looks as if another writer had it.
+static STARTING: RwLock<()> = RwLock::new(());
+
+/// Starts a process while no dataset is worked on.
+pub fn start(command: &mut Command) -> io::Result<Child> {
+    let _alone = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+    command.spawn()
+}
+
+/// While this is held no process is started.
+pub fn undisturbed() -> RwLockReadGuard<'static, ()> {
+    STARTING.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 pub struct World {
     root: PathBuf,
@@ -79,7 +95,7 @@ impl World {
         Dataset::open(&self.dir(), Keyring::open(&self.keyring(), &self.dir(), &self.unlock())?)
     }
 
-    pub fn open_on(&self, disk: Arc<Faulty>) -> Dataset {
+    pub fn open_on(&self, disk: Arc<dyn Disk>) -> Dataset {
         let keyring = Keyring::open(&self.keyring(), &self.dir(), &self.unlock()).unwrap();
         Dataset::open_on(disk, &self.dir(), keyring).unwrap()
     }
@@ -174,42 +190,6 @@ pub fn must_go_on(dataset: &Dataset, point: &str) {
     let nothing = left.unfinished.temporary_files + left.unfinished.unnamed_files + left.unfinished.open_runs;
     assert_eq!(nothing, 0, "{point}: {:?}", left.unfinished);
     assert!(!left.log.grade.is_wrong(), "{point}");
-}
-
-/// Lets the operations of a change fail in every mode, and looks at what is left. Gives the number of points. Of a
-/// change that repeats what others do, one point in `stride` is enough; all of them when `HYPERSEG_EVERY_FAULT` is set.
-pub fn sweep<T>(
-    template: &World,
-    stride: usize,
-    change: impl Fn(&Dataset, &World) -> Result<T, Error>,
-    look: impl Fn(&World, &Result<T, Error>, &str),
-) -> u64 {
-    let world = template.copy();
-    let counting = Arc::new(Faulty::new(u64::MAX, Mode::OnceBefore));
-    let dataset = world.open_on(Arc::clone(&counting));
-    change(&dataset, &world).map(drop).unwrap();
-    drop(dataset);
-    let operations = counting.count();
-    assert!(operations > 5, "{operations} operations");
-    let mut points = 0;
-    let every = std::env::var_os("HYPERSEG_EVERY_FAULT").is_some();
-    for at in 0..operations {
-        for (number, mode) in MODES.into_iter().enumerate() {
-            if !every && !(at as usize + number).is_multiple_of(stride) {
-                continue;
-            }
-            let world = template.copy();
-            let disk = Arc::new(Faulty::new(at, mode));
-            let dataset = world.open_on(Arc::clone(&disk));
-            let result = change(&dataset, &world);
-            drop(dataset);
-            let struck = disk.struck().unwrap_or_default();
-            let point = format!("operation {at} of {operations} ({struck}), {mode:?}");
-            look(&world, &result, &point);
-            points += 1;
-        }
-    }
-    points
 }
 
 fn copy_tree(from: &Path, to: &Path) {

@@ -81,11 +81,12 @@ impl Dataset {
             let removed = self.medium().remove(&self.dir().join(name));
             removed.map_err(|error| Error::io("remove", name, error))
         };
-        // The oldest manifest first: what remains is a row without a gap whenever this ends.
+        // The oldest manifest first, and each on the disk before the next: what remains is a row without a gap whenever
+        // this ends, and whatever the disk writes first.
         for generation in &found.generations {
             remove(&manifest::file_name(*generation))?;
+            durable::sync_directory(self.medium(), self.dir(), manifest::DIRECTORY)?;
         }
-        durable::sync_directory(self.medium(), self.dir(), manifest::DIRECTORY)?;
         for name in &doomed.files {
             remove(name)?;
         }
