@@ -87,7 +87,7 @@ struct AddSlot {
     /// Name of a principal: the slot opens only the classes given with --class.
     #[arg(long, value_name = "NAME", requires = "classes")]
     principal: Option<String>,
-    /// Class that the principal may open; repeat for several. `row_hash` lets imports find what is stored.
+    /// Class that the principal may open; repeat for several. `row_hash` lets imports and `compact` find what is stored.
     #[arg(long = "class", value_name = "CLASS", requires = "principal")]
     classes: Vec<String>,
     /// Make a random key in this new file.

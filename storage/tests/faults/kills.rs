@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyperseg_dsl::schema::Class;
 use hyperseg_storage::keyring::KeyClass;
 
-use crate::world::{ROWS, World, count, import, must_be_whole, must_go_on};
+use crate::world::{ROWS, World, count, import, must_be_whole, must_go_on, start, undisturbed};
 
 const ROOT: &str = "HYPERSEG_TEST_ROOT";
 
@@ -28,15 +28,15 @@ fn child() {
 /// `kill -9` at any moment: what was acknowledged is there, and every generation opens.
 #[test]
 fn killed_while_rotating() {
-    let world = World::new();
+    let world = {
+        let _quiet = undisturbed();
+        World::new()
+    };
     let mut acknowledged = 0;
     for round in 0..12_u64 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "kills::child", "--nocapture"])
-            .env(ROOT, world.root())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "kills::child", "--nocapture"]).env(ROOT, world.root());
+        let mut child = start(command.stdout(Stdio::piped())).unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut text = String::new();
         while !text.contains("rotated") {
@@ -54,6 +54,7 @@ fn killed_while_rotating() {
         };
         let last = told("rotated ").into_iter().chain(told("imported ")).max().unwrap();
         let point = format!("round {round}");
+        let _quiet = undisturbed();
         let dataset = world.open().unwrap();
         // The run that was killed is closed by the first record that follows.
         drop(crate::world::intent(&dataset, "count").unwrap());

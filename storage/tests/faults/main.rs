@@ -5,13 +5,19 @@
 //! a crash looks like to the next process: nothing after the n-th operation happened, not even cleaning up. Then the
 //! dataset is opened again on a good disk and must be whole: exactly the old state or exactly the new one, the new one
 //! if it was acknowledged, with a log that proves itself; and what was left half done is gone after the next commit.
+//!
+//! The same changes are made by a real process that is killed at each of its system calls, or in which one fails
+//! ([`syscalls`]), and on a disk that loses what was not synced ([`power`]).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod change;
 mod changes;
 mod copies;
 mod disk;
 mod kills;
 mod outages;
 mod place;
+mod power;
 mod rewrites;
+mod syscalls;
 mod world;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use hyperseg_storage::Error;
 
 use crate::disk::{Faulty, Mode};
-use crate::world::{World, import, intent, must_be_whole, must_go_on};
+use crate::world::{World, import, intent, must_be_whole, must_go_on, undisturbed};
 
 /// A disk that has lost a write once is not written on by the handle that saw it, however healthy it looks.
 #[test]
 fn a_failed_sync_is_final() {
+    let _quiet = undisturbed();
     let template = World::new();
     let mut syncs = 0;
     for at in 0..40 {
         let world = template.copy();
         let disk = Arc::new(Faulty::new(at, Mode::OnceBefore));
-        let dataset = world.open_on(Arc::clone(&disk));
+        let dataset = world.open_on(disk.clone());
         let result = import(&dataset);
         if !disk.struck().is_some_and(|struck| struck.starts_with("Sync")) {
             continue;
@@ -35,11 +36,12 @@ fn a_failed_sync_is_final() {
 /// A full disk is told as such, and once there is space again the same handle goes on.
 #[test]
 fn a_full_disk_is_told_and_survived() {
+    let _quiet = undisturbed();
     let template = World::new();
     for at in (0..30).step_by(3) {
         let world = template.copy();
         let disk = Arc::new(Faulty::new(at, Mode::Full));
-        let dataset = world.open_on(Arc::clone(&disk));
+        let dataset = world.open_on(disk.clone());
         let error = import(&dataset).unwrap_err();
         assert!(matches!(error, Error::DiskFull { .. }), "operation {at}: {error}");
         disk.mend();

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyperseg_storage::dataset::{Dataset, InitOptions};
+use hyperseg_storage::disk::Disk;
 use hyperseg_storage::keyring::{Keyring, Unlock};
 use hyperseg_storage::{Error, Location};
 
-use crate::disk::Faulty;
 use crate::world::import;
 
 /// A lock ends with its holder.
@@ -74,7 +74,7 @@ impl World {
         Dataset::open(self.dir(), Keyring::open(&self.keyring(), self.dir(), &self.unlock())?)
     }
 
-    pub fn open_on(&self, disk: Arc<Faulty>) -> Dataset {
+    pub fn open_on(&self, disk: Arc<dyn Disk>) -> Dataset {
         let keyring = Keyring::open(&self.keyring(), self.dir(), &self.unlock()).unwrap();
         Dataset::open(Location::on(disk, self.dir()), keyring).unwrap()
     }

@@ -10,7 +10,8 @@ use hyperseg_storage::ingest::{ImportOptions, Ingest};
 use hyperseg_storage::rows::Builder;
 use hyperseg_storage::scope::KeyScope;
 
-use crate::world::{World, enough, intent, must_go_on, must_open, sweep};
+use crate::change::{Change, sweep};
+use crate::world::{World, intent, must_go_on, must_open, undisturbed};
 
 /// Contact and city; contact, record id and campaign, or none when it is deleted.
 type Rows<'r> = (&'r [(&'r str, &'r str)], &'r [(&'r str, &'r str, Option<&'r str>)]);
@@ -86,90 +87,98 @@ fn texts(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-#[test]
-fn corrections() {
-    let template = world(&[FIRST]);
-    let before = seen(&template.open().unwrap());
-    assert_eq!(before, (texts(&["Boston", "Lynn", "Salem"]), texts(&["x", "x", "y", "z"])));
-    let after = (texts(&["Lowell", "Lynn", "Lynn", "Salem"]), texts(&["w", "y", "z"]));
-    let points = sweep(
-        &template,
-        10,
-        |dataset, _| store(dataset, SECOND),
-        |world, result, point| {
-            let (dataset, _) = must_open(world, point);
-            let found = seen(&dataset);
-            assert!(found == after || found == before && result.is_err(), "{point}: {found:?}");
-            assert_eq!(seen(&dataset.at(2).unwrap()), before, "{point}: the generation before");
-            store(&dataset, SECOND).unwrap();
-            assert_eq!(seen(&dataset), after, "{point}: once more");
-        },
-    );
-    eprintln!("corrections: {points} failures");
-    assert!(points >= enough(30), "{points}");
-}
+pub const CORRECT: Change = Change {
+    name: "corrections",
+    before: || world(&[FIRST]),
+    make: |dataset, _| store(dataset, SECOND).map(|()| String::new()),
+    look: |world, acknowledged, point| {
+        let before = (texts(&["Boston", "Lynn", "Salem"]), texts(&["x", "x", "y", "z"]));
+        let after = (texts(&["Lowell", "Lynn", "Lynn", "Salem"]), texts(&["w", "y", "z"]));
+        let (dataset, _) = must_open(world, point);
+        let found = seen(&dataset);
+        assert!(found == after || found == before && acknowledged.is_none(), "{point}: {found:?}");
+        assert_eq!(seen(&dataset.at(2).unwrap()), before, "{point}: the generation before");
+        store(&dataset, SECOND).unwrap();
+        assert_eq!(seen(&dataset), after, "{point}: once more");
+    },
+    stride: 10,
+    wipes: 0,
+    least: 30,
+};
 
-#[test]
-fn forgetting() {
-    let template = world(&[FIRST, SECOND]);
-    let before = seen(&template.open().unwrap());
-    let after = (texts(&["Lynn", "Lynn", "Salem"]), texts(&["z"]));
-    let points = sweep(
-        &template,
-        5,
-        |dataset, _| dataset.forget(&["a".to_owned()], None),
-        |world, result, point| {
-            let (dataset, _) = must_open(world, point);
-            let found = seen(&dataset);
-            assert!(found == after || found == before && result.is_err(), "{point}: {found:?}");
-            if found == after {
-                assert_eq!(
-                    seen(&dataset.at(2).unwrap()).0,
-                    texts(&["Lynn", "Salem"]),
-                    "{point}: looking back"
-                );
-            } else {
-                dataset.forget(&["a".to_owned()], None).unwrap();
-                assert_eq!(seen(&dataset), after, "{point}: once more");
-            }
-            must_go_on(&dataset, point);
-        },
-    );
-    eprintln!("forget: {points} failures");
-    assert!(points >= enough(30), "{points}");
-}
+pub const FORGET: Change = Change {
+    name: "forget",
+    before: || world(&[FIRST, SECOND]),
+    make: |dataset, _| dataset.forget(&["a".to_owned()], None).map(|_| String::new()),
+    look: |world, acknowledged, point| {
+        let before = (texts(&["Lowell", "Lynn", "Lynn", "Salem"]), texts(&["w", "y", "z"]));
+        let after = (texts(&["Lynn", "Lynn", "Salem"]), texts(&["z"]));
+        let (dataset, _) = must_open(world, point);
+        let found = seen(&dataset);
+        assert!(found == after || found == before && acknowledged.is_none(), "{point}: {found:?}");
+        if found == after {
+            let back = seen(&dataset.at(2).unwrap()).0;
+            assert_eq!(back, texts(&["Lynn", "Salem"]), "{point}: looking back");
+        } else {
+            dataset.forget(&["a".to_owned()], None).unwrap();
+            assert_eq!(seen(&dataset), after, "{point}: once more");
+        }
+        must_go_on(&dataset, point);
+    },
+    stride: 5,
+    wipes: 0,
+    least: 30,
+};
 
 fn everything() -> CompactOptions {
     CompactOptions { worth_percent: 0, ..CompactOptions::default() }
 }
 
+pub const COMPACT: Change = Change {
+    name: "compact",
+    before: || {
+        let world = world(&[FIRST, SECOND]);
+        world.open().unwrap().forget(&["c".to_owned()], None).unwrap();
+        world
+    },
+    make: |dataset, world| {
+        dataset.compact(&everything(), Some(&world.unlock()), &|_| {}).map(|_| String::new())
+    },
+    look: |world, acknowledged, point| {
+        let always = (texts(&["Lowell", "Lynn", "Salem"]), texts(&["w", "y"]));
+        let (dataset, _) = must_open(world, point);
+        assert_eq!(seen(&dataset), always, "{point}");
+        // Stopped or not, it can be gone on with.
+        let rest = dataset.compact(&everything(), None, &|_| {}).unwrap();
+        assert!(acknowledged.is_none() || rest.tables.is_empty(), "{point}: {rest:?}");
+        let snapshot = dataset.snapshot().unwrap();
+        assert!(snapshot.files().iter().all(|file| !file.overlay && file.deleted_rows() == 0), "{point}");
+        assert_eq!(seen(&dataset), always, "{point}: once more");
+    },
+    stride: 18,
+    wipes: 0,
+    least: 30,
+};
+
+#[test]
+fn corrections() {
+    sweep(CORRECT);
+}
+
+#[test]
+fn forgetting() {
+    sweep(FORGET);
+}
+
 #[test]
 fn compactions() {
-    let template = world(&[FIRST, SECOND]);
-    template.open().unwrap().forget(&["c".to_owned()], None).unwrap();
-    let before = seen(&template.open().unwrap());
-    let points = sweep(
-        &template,
-        18,
-        |dataset, world| dataset.compact(&everything(), Some(&world.unlock()), &|_| {}),
-        |world, result, point| {
-            let (dataset, _) = must_open(world, point);
-            assert_eq!(seen(&dataset), before, "{point}");
-            // Stopped or not, it can be gone on with.
-            let rest = dataset.compact(&everything(), None, &|_| {}).unwrap();
-            assert!(result.is_err() || rest.tables.is_empty(), "{point}: {rest:?}");
-            let snapshot = dataset.snapshot().unwrap();
-            assert!(snapshot.files().iter().all(|file| !file.overlay && file.deleted_rows() == 0), "{point}");
-            assert_eq!(seen(&dataset), before, "{point}: once more");
-        },
-    );
-    eprintln!("compact: {points} failures");
-    assert!(points >= enough(30), "{points}");
+    sweep(COMPACT);
 }
 
 /// A reader that has a generation reads it to the end, whatever is compacted and collected meanwhile.
 #[test]
 fn readers_keep_their_files() {
+    let _quiet = undisturbed();
     let template = world(&[FIRST, SECOND]);
     let (reader, writer) = (template.open().unwrap(), template.open().unwrap());
     let held = reader.snapshot().unwrap();

@@ -1,7 +1,9 @@
 //! A change of a small dataset that is copied for each failure, and what must hold of the copy afterwards; where the copy
 //! lies is the business of `place`.
 
-use std::sync::Arc;
+use std::io;
+use std::process::{Child, Command};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use arrow::array::{
     ArrayRef, FixedSizeBinaryArray, Int16Array, Int32Array, Int64Array, RecordBatch, StringArray,
@@ -14,11 +16,26 @@ use hyperseg_storage::dataset::{Dataset, DocumentKind, ShardInfo, TableId};
 use hyperseg_storage::scope::KeyScope;
 use hyperseg_storage::{Error, layout};
 
-use crate::disk::{Faulty, MODES, Mode};
+use crate::disk::MODES;
 use crate::place::FENCES;
 pub use crate::place::World;
 
 pub const ROWS: usize = 12;
+
+/// A process that is being started has the locks of the one that starts it, until it is itself: meanwhile a lock that
+/// was let go of looks as if another writer had it.
+static STARTING: RwLock<()> = RwLock::new(());
+
+/// Starts a process while no dataset is worked on.
+pub fn start(command: &mut Command) -> io::Result<Child> {
+    let _alone = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+    command.spawn()
+}
+
+/// While this is held no process is started.
+pub fn undisturbed() -> RwLockReadGuard<'static, ()> {
+    STARTING.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 pub fn intent(dataset: &Dataset, action: &'static str) -> Result<Intent, Error> {
     dataset.audit()?.intent(IntentBody::new(action))
@@ -81,6 +98,16 @@ pub fn count(dataset: &Dataset) -> Result<usize, Error> {
     Ok(rows)
 }
 
+/// How many points are enough where all ways of failing of a disk together give so many.
+pub fn enough(points: u64) -> u64 {
+    points * MODES.len() as u64 / 6 * 3 / 5
+}
+
+/// Whether a generation is the next one. Where a lock does not end with its holder, whoever takes it over makes one first.
+pub fn is_next(made: u64, before: u64) -> bool {
+    made == before + 1 || FENCES && made == before + 2
+}
+
 /// As [`must_open`], and the document that every commit of [`import`] writes says how many files there are.
 pub fn must_be_whole(world: &World, point: &str) -> (Dataset, u64) {
     let (dataset, generation) = must_open(world, point);
@@ -89,16 +116,6 @@ pub fn must_be_whole(world: &World, point: &str) -> (Dataset, u64) {
     let files = dataset.document(document).unwrap_or_else(|error| panic!("{point}: {error}"));
     assert_eq!(files.as_slice(), snapshot.files().len().to_string().as_bytes(), "{point}: half a commit");
     (dataset, generation)
-}
-
-/// How many points are enough where all ways of failing together give so many.
-pub fn enough(points: u64) -> u64 {
-    points * MODES.len() as u64 / 6 * 3 / 5
-}
-
-/// Whether a generation is the next one. Where a lock does not end with its holder, whoever takes it over makes one first.
-pub fn is_next(made: u64, before: u64) -> bool {
-    made == before + 1 || FENCES && made == before + 2
 }
 
 /// What must hold whatever happened: it opens, every byte is proven, the log proves itself. Gives the dataset and its
@@ -123,40 +140,4 @@ pub fn must_go_on(dataset: &Dataset, point: &str) {
     let nothing = left.unfinished.temporary_files + left.unfinished.unnamed_files + left.unfinished.open_runs;
     assert_eq!(nothing, 0, "{point}: {:?}", left.unfinished);
     assert!(!left.log.grade.is_wrong(), "{point}");
-}
-
-/// Lets the operations of a change fail in every mode, and looks at what is left. Gives the number of points. Of a
-/// change that repeats what others do, one point in `stride` is enough; all of them when `HYPERSEG_EVERY_FAULT` is set.
-pub fn sweep<T>(
-    template: &World,
-    stride: usize,
-    change: impl Fn(&Dataset, &World) -> Result<T, Error>,
-    look: impl Fn(&World, &Result<T, Error>, &str),
-) -> u64 {
-    let world = template.copy();
-    let counting = Arc::new(Faulty::new(u64::MAX, Mode::OnceBefore));
-    let dataset = world.open_on(Arc::clone(&counting));
-    change(&dataset, &world).map(drop).unwrap();
-    drop(dataset);
-    let operations = counting.count();
-    assert!(operations > 5, "{operations} operations");
-    let mut points = 0;
-    let every = std::env::var_os("HYPERSEG_EVERY_FAULT").is_some();
-    for at in 0..operations {
-        for (number, mode) in MODES.into_iter().enumerate() {
-            if !every && !(at as usize + number).is_multiple_of(stride) {
-                continue;
-            }
-            let world = template.copy();
-            let disk = Arc::new(Faulty::new(at, mode));
-            let dataset = world.open_on(Arc::clone(&disk));
-            let result = change(&dataset, &world);
-            drop(dataset);
-            let struck = disk.struck().unwrap_or_default();
-            let point = format!("operation {at} of {operations} ({struck}), {mode:?}");
-            look(&world, &result, &point);
-            points += 1;
-        }
-    }
-    points
 }

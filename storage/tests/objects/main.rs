@@ -5,6 +5,9 @@
 //! leases of the dead one to be a day old.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "../faults/change.rs"]
+#[expect(dead_code, reason = "other ways of failing use the rest")]
+mod change;
 #[path = "../faults/changes.rs"]
 mod changes;
 #[path = "../faults/copies.rs"]
@@ -22,4 +25,5 @@ mod rewrites;
 mod support;
 mod tampering;
 #[path = "../faults/world.rs"]
+#[expect(dead_code, reason = "processes are started in other tests")]
 mod world;

@@ -78,18 +78,19 @@ impl Dataset {
             json!({ OLDEST: found.oldest, "generations": found.generations, "files": doomed.files.len() });
         let intent = audit.intent(IntentBody { on_behalf_of, details, ..IntentBody::new(ACTION) })?;
         let store = self.store();
-        // The oldest manifest first: what remains is a row without a gap whenever this ends.
+        // The oldest manifest first, and each on the disk before the next: what remains is a row without a gap whenever
+        // this ends, and whatever the disk writes first.
         for generation in &found.generations {
             let name = manifest::file_name(*generation);
             let bytes = manifest::read(store, *generation)?;
             store.remove(&name)?;
+            store.sync(manifest::DIRECTORY)?;
             if store.is_held(&name)? {
                 // A reader has come in between; its generation is put back, and taken the next time.
                 store.create(&name, &bytes)?;
                 return Err(Error::Conflict { generation: *generation });
             }
         }
-        store.sync(manifest::DIRECTORY)?;
         for name in &doomed.files {
             store.remove(name)?;
         }
