@@ -6,6 +6,7 @@ use hyperseg_storage::Error;
 use hyperseg_storage::dataset::Dataset;
 
 use crate::disk::{Faulty, MODES, Mode};
+use crate::place::THINNER;
 use crate::world::{World, enough, undisturbed};
 use crate::{changes, copies, rewrites};
 
@@ -60,7 +61,7 @@ pub fn sweep(change: Change) {
     let mut points = 0;
     for at in 0..operations {
         for (number, mode) in MODES.into_iter().enumerate() {
-            if !every() && !(at as usize + number).is_multiple_of(change.stride) {
+            if !every() && !(at as usize + number).is_multiple_of(change.stride * THINNER) {
                 continue;
             }
             let _quiet = undisturbed();

@@ -13,6 +13,8 @@ use crate::world::import;
 
 /// A lock ends with its holder.
 pub const FENCES: bool = false;
+/// One in so many of the failures that are tried.
+pub const THINNER: usize = 1;
 
 pub struct World {
     root: PathBuf,

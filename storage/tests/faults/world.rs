@@ -17,8 +17,8 @@ use hyperseg_storage::scope::KeyScope;
 use hyperseg_storage::{Error, layout};
 
 use crate::disk::MODES;
-use crate::place::FENCES;
 pub use crate::place::World;
+use crate::place::{FENCES, THINNER};
 
 pub const ROWS: usize = 12;
 
@@ -100,7 +100,7 @@ pub fn count(dataset: &Dataset) -> Result<usize, Error> {
 
 /// How many points are enough where all ways of failing of a disk together give so many.
 pub fn enough(points: u64) -> u64 {
-    points * MODES.len() as u64 / 6 * 3 / 5
+    points * MODES.len() as u64 / 6 * 3 / 5 / THINNER as u64
 }
 
 /// Whether a generation is the next one. Where a lock does not end with its holder, whoever takes it over makes one first.

@@ -20,6 +20,8 @@ use crate::world::import;
 
 /// A lock does not end with its holder.
 pub const FENCES: bool = true;
+/// One in so many of the failures that are tried: what a change does at all is tried on a disk.
+pub const THINNER: usize = 3;
 const PREFIX: &str = "hospital/data set";
 const COPY: &str = "copies/one";
 
