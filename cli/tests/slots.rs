@@ -194,7 +194,7 @@ fn upkeep_is_done_for_what_is_granted_and_changes_nothing_else() {
     desk.refused(&["forget", "--contact", "nobody", "--yes"], "identity");
     // Whatever is written is found again by keyed hashes of it, which are a class of their own.
     desk.refused(&["import", "population", "more"], "row_hash");
-    desk.refused(&["compact"], "row_hash");
+    desk.refused(&["compact", "--all"], "row_hash");
     assert_eq!(desk.stored(), stored, "nothing was written");
     let proven = desk.crm(&["verify"]).expect(0);
     for class in ["identity", "clinical", "behavioural"] {
