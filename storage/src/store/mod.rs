@@ -349,6 +349,9 @@ pub(crate) trait Guard: fmt::Debug + Send + Sync {
     fn was_taken_over(&self) -> bool {
         false
     }
+
+    /// Says that whoever it was taken from can do no harm any more. Until then the next holder is told, too.
+    fn is_fenced(&self) {}
 }
 
 impl Guard for std::fs::File {}

@@ -51,6 +51,25 @@ fn a_writer_that_wakes_up_finds_its_place_taken() {
     assert_eq!((generation, count(&dataset).unwrap()), (3, ROWS));
 }
 
+/// A takeover that fails half way: whoever comes next fences the sleeper off before removing anything.
+#[test]
+fn a_takeover_that_failed_is_made_good() {
+    let mut failed = 0;
+    for at in 0..60 {
+        let world = World::new();
+        let sleeper = world.open_now();
+        let asleep = intent(&sleeper, "import").unwrap();
+        let transaction = sleeper.begin().unwrap();
+        let other = world.open_on(Arc::new(Faulty::new(at, Mode::OnceBefore)));
+        failed += u64::from(other.begin().is_err());
+        drop(other);
+        let next = world.open().unwrap();
+        assert!(next.begin().unwrap().base().generation() >= 3, "request {at}");
+        assert!(matches!(transaction.commit(&asleep).unwrap_err(), Error::Conflict { .. }), "request {at}");
+    }
+    assert!(failed >= 15, "{failed}");
+}
+
 /// The same where generations have gone on and were collected: the name is free again, and must not be used.
 #[test]
 fn a_writer_that_wakes_up_late_does_not_write_below_the_oldest_generation() {

@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ const RACES_MAX: usize = 3;
 struct Body {
     /// Not given back.
     held: bool,
+    /// Given back, but whoever it was taken from before was not fenced off.
+    #[serde(default)]
+    open: bool,
     /// Random, so that no two bodies are the same.
     token: String,
     note: String,
@@ -41,7 +45,7 @@ struct Body {
 
 impl Body {
     fn new(held: bool, note: &str) -> Self {
-        Self { held, token: uuid::Uuid::new_v4().to_string(), note: note.to_owned() }
+        Self { held, open: false, token: uuid::Uuid::new_v4().to_string(), note: note.to_owned() }
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -83,6 +87,7 @@ struct Held {
     driver: Arc<Driver>,
     ending: Ending,
     taken_over: bool,
+    fenced: AtomicBool,
 }
 
 impl Leases {
@@ -139,7 +144,8 @@ impl Leases {
         let lease = Arc::new(lease);
         let mut living = self.living.lock().unwrap_or_else(PoisonError::into_inner);
         living.push(Arc::downgrade(&lease));
-        Box::new(Held { lease, driver: Arc::clone(driver), ending, taken_over })
+        let fenced = AtomicBool::new(false);
+        Box::new(Held { lease, driver: Arc::clone(driver), ending, taken_over, fenced })
     }
 
     /// Whether a lease is held by somebody who renews it.
@@ -206,13 +212,13 @@ impl Lease {
         }
     }
 
-    async fn end(&self, ending: Ending) {
+    async fn end(&self, ending: Ending, open: bool) {
         // From here on nothing renews it.
         let Some(last) = self.version.lock().await.take() else { return };
         // What fails here is found to be given up after a term.
         match ending {
             Ending::GivenBack => {
-                let bytes = Body::new(false, "").bytes();
+                let bytes = Body { open, ..Body::new(false, "") }.bytes();
                 let _ = self.objects.put_opts(&self.key, bytes.into(), mode(PutMode::Update(last))).await;
             }
             Ending::Removed => {
@@ -232,12 +238,17 @@ impl Guard for Held {
     fn was_taken_over(&self) -> bool {
         self.taken_over
     }
+
+    fn is_fenced(&self) {
+        self.fenced.store(true, Ordering::Release);
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         let (lease, ending) = (Arc::clone(&self.lease), self.ending);
-        let _ = self.driver.wait(async move { lease.end(ending).await });
+        let open = self.taken_over && !self.fenced.load(Ordering::Acquire);
+        let _ = self.driver.wait(async move { lease.end(ending, open).await });
     }
 }
 
@@ -265,7 +276,7 @@ async fn take(
                 if body.held && is_fresh(renewed, term) {
                     return Ok(None);
                 }
-                (PutMode::Update(version), body.held)
+                (PutMode::Update(version), body.held || body.open)
             }
         };
         match put(Arc::clone(&objects), key.clone(), "", way).await {
