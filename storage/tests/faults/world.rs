@@ -100,7 +100,7 @@ pub fn count(dataset: &Dataset) -> Result<usize, Error> {
 
 /// How many points are enough where all ways of failing of a disk together give so many.
 pub fn enough(points: u64) -> u64 {
-    points * MODES.len() as u64 / 6 * 3 / 5 / THINNER as u64
+    points * MODES.len() as u64 / 6 * 2 / 5 / THINNER as u64
 }
 
 /// Whether a generation is the next one. Where a lock does not end with its holder, whoever takes it over makes one first.
