@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use hyperseg_storage::store::{ObjectOptions, S3Credentials, S3Settings};
+use hyperseg_storage::store::{ObjectOptions, PLATFORM_VARIABLES, S3Credentials, S3Settings};
 use serde::Deserialize;
 
 use crate::failure::{Failure, Outcome};
@@ -76,7 +76,7 @@ impl S3 {
             virtual_hosted: self.virtual_hosted,
             credentials: credentials.transpose()?,
             certificates: certificates.transpose()?,
-            platform: environment.beginning_with("AWS_"),
+            platform: environment.those_of(&PLATFORM_VARIABLES),
             objects: ObjectOptions { scratch: self.scratch.clone(), ..ObjectOptions::default() },
         })
     }
@@ -97,10 +97,10 @@ impl Environment {
         Self { variables: std::env::vars_os().filter_map(text).collect() }
     }
 
-    /// The variables whose names begin so.
-    pub fn beginning_with(&self, prefix: &str) -> Vec<(String, String)> {
-        let ours = self.variables.iter().filter(|(name, _)| name.starts_with(prefix));
-        ours.map(|(name, value)| (name.clone(), value.clone())).collect()
+    /// Those of some variables that are set.
+    pub fn those_of(&self, names: &[&str]) -> Vec<(String, String)> {
+        let set = names.iter().filter_map(|name| Some((*name, self.get(name)?)));
+        set.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// A variable that is set and not empty.
@@ -178,7 +178,7 @@ impl Settings {
 }
 
 /// The message and line of an error; the text itself is not quoted.
-fn problem(text: &str, error: &toml::de::Error) -> String {
+pub fn problem(text: &str, error: &toml::de::Error) -> String {
     let line =
         error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
     match line {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Align, Format, Table, json, json_line};
+use crate::settings::problem;
 
 const EXAMPLE: &str = "\
 Examples:
@@ -102,9 +103,7 @@ fn add(context: &Context, file: &Path) -> Outcome<Exit> {
         return Err(Failure::usage(format!("{} is longer than {ADDITIONS_BYTES_MAX} bytes", file.display())));
     }
     let wrong = |error: toml::de::Error| {
-        let line =
-            error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.lines().count());
-        Failure::usage(format!("{}, line {}: {}", file.display(), line.max(1), error.message()))
+        Failure::usage(format!("{}: {}", file.display(), problem(&text, &error)))
             .hint("`hyperseg fields --help` shows the form of such a file")
     };
     let additions: SchemaAdditions = toml::from_str(&text).map_err(wrong)?;

@@ -145,6 +145,14 @@ impl Schema {
             return Err(problem(&new.name, "contacts have no fields of this class"));
         }
         check_field(&field, CONTACT_CATEGORIES_MAX)?;
+        // A point has a column for each of its axes.
+        let is_axis = |known: &Field| {
+            known.ty == FieldType::Point
+                && ["_lat", "_lon"].iter().any(|axis| known.name.clone() + axis == new.name)
+        };
+        if self.contact.iter().any(is_axis) {
+            return Err(problem(&new.name, "files have a column of this name"));
+        }
         if self.contact.len() >= FIELDS_MAX {
             return Err(problem(&new.name, "there are too many fields"));
         }
@@ -183,6 +191,10 @@ impl Schema {
         let (fields, name, max) = match new.field.split_once('.') {
             None => (&mut self.contact, new.field.as_str(), CONTACT_CATEGORIES_MAX),
             Some((kind, name)) => match self.records.iter_mut().find(|known| known.name == kind) {
+                // What decides who may be approached has no words that the gates do not know.
+                Some(kind) if kind.class == Class::Consent => {
+                    return Err(problem(&new.field, "what consent can say is fixed"));
+                }
                 Some(kind) => (&mut kind.fields, name, RECORD_CATEGORIES_MAX),
                 None => return Err(problem(kind, "the schema has no such kind of record")),
             },
@@ -320,6 +332,7 @@ mod tests {
             (contact("", Text, Demographic, &[]), "lower-case"),
             (contact("has_email", Text, Identity, &[]), "column"),
             (contact("ord", Int, Demographic, &[]), "column"),
+            (contact("location_lat", Int, Demographic, &[]), "column"),
             (contact("no", Text, Demographic, &[]), "something else"),
             (contact("not", Text, Demographic, &[]), "something else"),
             (contact("tier", Category, Demographic, &[]), "missing"),
@@ -341,6 +354,7 @@ mod tests {
             ..SchemaAdditions::default()
         };
         assert!(refused(&more("zip")).contains("no categories"));
+        assert!(refused(&more("consent.decision")).contains("fixed"));
         assert!(refused(&more("nothing")).contains("no such field"));
         assert!(refused(&more("nothing.at_all")).contains("no such kind"));
     }

@@ -25,9 +25,9 @@ pub(super) const LOG: &str = "audit/log";
 pub(super) const SEALED_MAX: usize = 16 << 20;
 
 const MAGIC: &[u8; 8] = b"HSEGAUD\x01";
-const CHAIN_LEN: u64 = 32;
 /// Bytes of the chain at the end of a frame.
 pub(super) const CHAIN_BYTES: usize = 32;
+const CHAIN_LEN: u64 = CHAIN_BYTES as u64;
 const LENGTH_LEN: u64 = 4;
 
 /// A place in the log: after so many records.

@@ -74,7 +74,7 @@ impl Transaction {
         let mut base = dataset.snapshot()?;
         if lock.was_taken_over() {
             base = fence(dataset, &base)?;
-            lock.is_fenced();
+            lock.note_fenced();
         }
         dataset.keyring().note_uses(&base.manifest().key_uses);
         leftovers::remove(dataset, &base)?;

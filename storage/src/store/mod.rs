@@ -33,7 +33,7 @@ use crate::keyring::private_file;
 use local::Local;
 use remote::Remote;
 pub use remote::{ObjectOptions, StoreFailure};
-pub use s3::{S3Credentials, S3Settings, SCHEME};
+pub use s3::{PLATFORM_VARIABLES, S3Credentials, S3Settings, SCHEME};
 
 /// Beginning of temporary names.
 pub(crate) const TEMPORARY: &str = ".tmp-";
@@ -351,7 +351,7 @@ pub(crate) trait Guard: fmt::Debug + Send + Sync {
     }
 
     /// Says that whoever it was taken from can do no harm any more. Until then the next holder is told, too.
-    fn is_fenced(&self) {}
+    fn note_fenced(&self) {}
 }
 
 impl Guard for std::fs::File {}

@@ -30,7 +30,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const RETRIES: usize = 5;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(90);
 /// What a platform says of the identity that it gives to a program; none of it is a secret.
-const OF_PLATFORM: [&str; 8] = [
+pub const PLATFORM_VARIABLES: [&str; 8] = [
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
     "AWS_ROLE_ARN",
@@ -54,8 +54,8 @@ pub struct S3Settings {
     pub credentials: Option<S3Credentials>,
     /// Certificates, as PEM, that are trusted beside the system's own.
     pub certificates: Option<Vec<u8>>,
-    /// What the platform says of the program's identity: variables whose names begin with `AWS_`. Keys are not taken
-    /// from them.
+    /// What the platform says of the program's identity: those of [`PLATFORM_VARIABLES`] that are set. Keys are not among
+    /// them, and none is taken from here.
     pub platform: Vec<(String, String)>,
     /// Leases, and where imports put what waits.
     pub objects: ObjectOptions,
@@ -123,7 +123,7 @@ impl Location {
     /// # Errors
     /// The URL or a setting makes no sense, or the endpoint is not `https`.
     pub fn s3(url: &str, settings: &S3Settings) -> Result<Self> {
-        let wrong = |what: &str| mismatch(url, what);
+        let wrong = |what: &str| mismatch(shown(url), what);
         let parsed = Url::parse(url).map_err(|_| wrong("it is no URL"))?;
         if parsed.scheme() != SCHEME {
             return Err(wrong("datasets lie in directories, or under s3://bucket/prefix"));
@@ -148,7 +148,7 @@ impl Location {
                 ..RetryConfig::default()
             });
         for (name, value) in &settings.platform {
-            let key = OF_PLATFORM.contains(&name.as_str()).then(|| name.to_ascii_lowercase());
+            let key = PLATFORM_VARIABLES.contains(&name.as_str()).then(|| name.to_ascii_lowercase());
             if let Some(Ok(key)) = key.map(|key| key.parse::<AmazonS3ConfigKey>()) {
                 builder = builder.with_config(key, value);
             }
@@ -159,7 +159,7 @@ impl Location {
         if let Some(endpoint) = &settings.endpoint {
             if !endpoint.starts_with("https://") {
                 return Err(mismatch(
-                    endpoint,
+                    shown(endpoint),
                     "an endpoint is to be https://…; nothing is sent in the clear",
                 ));
             }
@@ -187,6 +187,11 @@ impl Location {
     }
 }
 
+/// A URL in messages; one that may hold a password is not shown.
+fn shown(url: &str) -> &str {
+    if url.contains('@') { "the URL" } else { url }
+}
+
 fn mismatch(what: &str, problem: &str) -> Error {
     Error::Mismatch { table: what.to_owned(), what: problem.to_owned() }
 }
@@ -207,14 +212,17 @@ mod tests {
             assert!(!refused(url, &settings).is_empty());
         }
         assert!(refused("s3://bucket/x?y=z", &settings).contains("nothing more"));
-        assert!(refused("s3://a:secret@bucket/x", &settings).contains("nothing more"));
+        let told = refused("s3://a:secret@bucket/x", &settings);
+        assert!(told.contains("nothing more") && !told.contains("secret"), "{told}");
     }
 
     #[test]
     fn nothing_is_sent_in_the_clear() {
-        for endpoint in ["http://store.example", "HTTP://store.example", "store.example"] {
+        for endpoint in ["http://store.example", "HTTP://store.example", "store.example", "http://a:secret@b"]
+        {
             let settings = S3Settings { endpoint: Some(endpoint.to_owned()), ..S3Settings::default() };
-            assert!(refused("s3://bucket/x", &settings).contains("https"), "{endpoint}");
+            let told = refused("s3://bucket/x", &settings);
+            assert!(told.contains("https") && !told.contains("secret"), "{told}");
         }
     }
 

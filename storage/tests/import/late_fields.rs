@@ -138,7 +138,9 @@ fn fields_and_categories_are_added_without_rewriting() {
     let journey = TableId::Record("appointment".to_owned());
     let compacted = world.dataset.snapshot().unwrap();
     let merged = compacted.files().iter().filter(|file| file.table == journey);
-    assert!(merged.clone().count() > 0);
+    let has_room =
+        |file: &hyperseg_storage::FileEntry| file.columns.iter().any(|column| column.name == "room");
+    assert!(merged.clone().count() > 0 && merged.clone().all(has_room), "files lack what was added");
     assert!(world.dataset.verify(None, None, &|_| {}).unwrap().is_sound());
     assert!(world.dataset.verify(Some(before.generation()), None, &|_| {}).unwrap().is_sound());
 }

@@ -7,7 +7,7 @@ use hyperseg_storage::{Error, ErrorKind, Location};
 
 use crate::world::{ROWS, World, count, import, must_be_whole, must_go_on};
 
-const CANARY: &str = "hospital/data set";
+const PREFIX: &str = "hospital/data set";
 
 #[test]
 fn a_changed_bit_of_any_object_is_told() {
@@ -15,7 +15,7 @@ fn a_changed_bit_of_any_object_is_told() {
     let names: Vec<String> = world.all().into_iter().map(|meta| meta.location.to_string()).collect();
     let mut told = 0;
     for name in names {
-        let name = name.strip_prefix(&format!("{CANARY}/")).unwrap();
+        let name = name.strip_prefix(&format!("{PREFIX}/")).unwrap();
         // What is held and by whom is no part of what was written.
         if name == "lock" || name.starts_with("audit/runs/") || name.starts_with("snapshots/holds/") {
             continue;

@@ -239,7 +239,7 @@ impl Guard for Held {
         self.taken_over
     }
 
-    fn is_fenced(&self) {
+    fn note_fenced(&self) {
         self.fenced.store(true, Ordering::Release);
     }
 }

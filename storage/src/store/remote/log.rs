@@ -24,7 +24,8 @@ const START: &str = "start";
 const DIGITS: usize = 16;
 /// Records that are fetched at once.
 const AT_ONCE: usize = 32;
-/// Bytes of a frame beside what is sealed: its length and the chain.
+/// Bytes of the header, and of a frame beside what is sealed, its length and the chain: see `audit::frame`.
+const HEADER_LEN: usize = 24;
 const LENGTH_LEN: usize = 4;
 const CHAIN_LEN: usize = 32;
 
@@ -63,7 +64,7 @@ impl RemoteLog {
     /// Takes over all of another log.
     pub(super) fn copy(&self, log: After) -> io::Result<()> {
         let After { mut bytes, length, .. } = log;
-        let mut header = vec![0; 24];
+        let mut header = vec![0; HEADER_LEN];
         bytes.read_exact(&mut header)?;
         self.begin(&header)?;
         let mut left = length.saturating_sub(header.len() as u64);
@@ -103,7 +104,7 @@ impl LogFile for RemoteLog {
     fn after(&self, records: u64, _bytes: u64) -> io::Result<After> {
         // The record before this place too: that it is there says that the log reaches here.
         let known = records.saturating_sub(1);
-        let (objects, key, offset) = (Arc::clone(&self.objects), self.key.clone(), self.record(known));
+        let (objects, key) = (Arc::clone(&self.objects), self.key.clone());
         let found = self.driver.wait(async move {
             let before = known.checked_sub(1).map(|number| key.clone().join(format!("{number:0DIGITS$}")));
             let all = match &before {
@@ -138,7 +139,6 @@ impl LogFile for RemoteLog {
                 Err(error) => return Err(io_error(&error)),
             }
         }
-        let _ = offset;
         let length = objects.iter().map(|(_, size)| size).sum();
         let bytes = Records {
             objects: Arc::clone(&self.objects),
