@@ -6,8 +6,8 @@
 
 use std::io::Cursor;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
@@ -339,6 +339,17 @@ fn undecodable(file: &DataFile) -> Error {
 pub(super) struct Fetched {
     pub(super) pages: AtomicU64,
     pub(super) bytes: AtomicU64,
+    /// Why a page was not fetched. The decoder gives errors back in words of its own, which must not make a disk that does not
+    /// read look like a file that was changed.
+    failed: Mutex<Option<Error>>,
+}
+
+impl Fetched {
+    /// The error of a file whose rows do not come out.
+    fn error(&self, file: &DataFile) -> Error {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failed.unwrap_or_else(|| undecodable(file))
+    }
 }
 
 /// How columns come out.
@@ -417,7 +428,7 @@ impl Iterator for Batches {
             }
             Some(Err(_)) => {
                 self.reader = None;
-                Some(Err(undecodable(&self.file)))
+                Some(Err(self.figures.error(&self.file)))
             }
             None => {
                 self.reader = None;
@@ -456,10 +467,11 @@ impl ChunkReader for Pages {
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
         let end = start.saturating_add(length as u64);
-        let bytes = self
-            .file
-            .read_modules_ahead(start..end, self.ahead.as_deref())
-            .map_err(|error| ParquetError::External(Box::new(error)))?;
+        let bytes = self.file.read_modules_ahead(start..end, self.ahead.as_deref()).map_err(|error| {
+            let told = ParquetError::General("a page was not fetched".to_owned());
+            *self.figures.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            told
+        })?;
         self.figures.pages.fetch_add(1, Ordering::Relaxed);
         self.figures.bytes.fetch_add(length as u64, Ordering::Relaxed);
         Ok(bytes)

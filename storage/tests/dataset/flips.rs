@@ -104,7 +104,7 @@ fn a_flipped_bit_anywhere_is_told() {
     let log = log.map(|path| (fs::read(&path).unwrap(), path));
     let mut tried = 0;
     for (path, bit) in places(&targets, wanted) {
-        if tried % 100 == 0 {
+        if tried % 25 == 0 {
             log.iter().for_each(|(bytes, path)| fs::write(path, bytes).unwrap());
         }
         flip(path, bit);

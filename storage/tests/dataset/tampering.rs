@@ -208,6 +208,18 @@ fn an_older_manifest_that_was_changed_is_found() {
 }
 
 #[test]
+fn a_changed_shard_size_is_told_of_the_file_that_was_changed() {
+    let world = World::filled();
+    let path = world.dir.join("dataset.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("131072", "131073")).unwrap();
+    let report = world.reopen().unwrap().verify(None, None, &|_| {}).unwrap();
+    let told: Vec<_> = report.defects.iter().map(|defect| (defect.kind, defect.file.as_str())).collect();
+    assert_eq!(told, [(DefectKind::Manifest, "dataset.json")], "{report:?}");
+    assert!(report.defects[0].what.starts_with("its shard size is not that of the manifest"));
+}
+
+#[test]
 fn a_rolled_back_dataset() {
     let world = World::filled();
     fs::remove_file(world.manifest(2)).unwrap();

@@ -34,7 +34,8 @@ const TOLD_MAX: usize = 20;
 pub enum DefectKind {
     /// The newest generation is older than the audit log has seen.
     Rollback,
-    /// A manifest is missing, does not authenticate, or is not the one its successor names.
+    /// A manifest is missing, does not authenticate, or is not the one its successor names; or `dataset.json` says something
+    /// else than it.
     Manifest,
     /// A file that the manifest names is not there.
     Missing,
@@ -478,8 +479,16 @@ fn vector_defect(vector: &VectorEntry, step: DefectKind, error: &Error) -> Defec
 }
 
 fn manifest_defect(generation: u64, error: &Error) -> Defect {
-    let file = manifest::file_name(generation);
-    Defect { kind: DefectKind::Manifest, what: sentence(error, &file), file }
+    // A manifest that opens can contradict another file, which is then the one that was changed.
+    let file = match error {
+        Error::Corrupt { file, .. } => file.clone(),
+        _ => manifest::file_name(generation),
+    };
+    let kind = match kind_of(error, DefectKind::Manifest) {
+        DefectKind::Unreadable => DefectKind::Unreadable,
+        _ => DefectKind::Manifest,
+    };
+    Defect { kind, what: sentence(error, &file), file }
 }
 
 /// The kind that an error shows by itself, else that of the step that failed.
