@@ -11,6 +11,8 @@ mod portfolio;
 mod portfolio_tests;
 mod query;
 mod recheck;
+#[cfg(test)]
+mod recheck_tests;
 mod render;
 mod stored;
 mod why;

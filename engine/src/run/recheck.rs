@@ -16,7 +16,7 @@ use hyperseg_dsl::value::{DateRange, unpack_date_range, unpack_time};
 use hyperseg_storage::layout::ORDINAL;
 use hyperseg_storage::{Dataset, KeyScope, Snapshot};
 
-use self::rows::{Gathered, Part, Recipients, blocks, ranges, refused_by};
+use self::rows::{Gathered, Part, Recipients, ranges, refused_by};
 use crate::error::{Error, Result};
 use crate::request::Request;
 
@@ -165,20 +165,19 @@ impl<'a> Recheck<'a> {
     fn consents(&self, shard: u32, recipients: &Recipients<'_>) -> Result<Vec<(u32, StoredConsent)>> {
         let kind = self.kind("consent")?;
         let columns = [ORDINAL, "at", "status", "channel", "purpose", "decision", "scope", "end"];
-        let own = place(kind, "channel", self.channel.name())?;
+        let own = ("channel", place(kind, "channel", self.channel.name())?);
         let mut found = Vec::with_capacity(recipients.ordinals.len());
         let mut files = Vec::new();
         for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class]) {
-            let open = self.scope.open(self.dataset, entry)?;
-            let rows = open.live(Some(&blocks(&open, ("channel", own), recipients)));
-            files.push(Part { open, rows });
+            files.push(Part::of(self.scope.open(self.dataset, entry)?, own, recipients));
         }
         let refused;
         let concerned = if self.purpose.needs_authorization() {
             recipients
         } else {
             // Where silence is consent, grants say nothing by themselves.
-            refused = refused_by(kind, &files, recipients)?;
+            refused = refused_by(kind, &files, recipients, self.purpose)?;
+            files = files.into_iter().map(|file| Part::of(file.open, own, &refused)).collect();
             &refused
         };
         for Part { open, rows } in files {

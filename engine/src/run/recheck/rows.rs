@@ -1,10 +1,11 @@
 //! Which rows of which files concern the recipients of a shard.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, Int16Array, RecordBatch, UInt32Array};
-use hyperseg_dsl::schema::RecordKind;
+use hyperseg_dsl::schema::{Purpose, RecordKind};
 use hyperseg_storage::file::Bounds;
 use hyperseg_storage::layout::ORDINAL;
 use hyperseg_storage::scope::OpenFile;
@@ -12,11 +13,11 @@ use hyperseg_storage::scope::OpenFile;
 use super::{column, place, unreadable};
 use crate::error::Result;
 
-/// The recipients of a shard.
+/// The recipients of a shard, or some of them.
 pub(super) struct Recipients<'a> {
     /// Ascending.
-    pub(super) ordinals: &'a [u32],
-    /// By contact of the shard: place among the recipients, for those who matter.
+    pub(super) ordinals: Cow<'a, [u32]>,
+    /// By contact of the shard: place among all recipients, for those who matter.
     places: Vec<u32>,
     /// Few matter: their rows are looked for one by one.
     few: bool,
@@ -31,7 +32,7 @@ impl<'a> Recipients<'a> {
             *places.get_mut(ordinal as usize).ok_or_else(unreadable)? = place;
         }
         let few = ordinals.len() <= places.len() / 4;
-        Ok(Self { ordinals, places, few })
+        Ok(Self { ordinals: Cow::Borrowed(ordinals), places, few })
     }
 
     /// Rows of recipients among these of a file, or all of these when nearly everybody is one.
@@ -108,12 +109,16 @@ pub(super) struct Part {
     pub(super) rows: Vec<Range<u64>>,
 }
 
+impl Part {
+    /// The rows in blocks that may hold a recipient's records with this category, or none at all, in a field.
+    pub(super) fn of(open: Arc<OpenFile>, category: (&str, i64), recipients: &Recipients<'_>) -> Self {
+        let rows = open.live(Some(&blocks(&open, category, recipients)));
+        Self { open, rows }
+    }
+}
+
 /// Rows of the blocks that may hold a recipient's records with this category, or none at all, in a field.
-pub(super) fn blocks(
-    open: &OpenFile,
-    (field, category): (&str, i64),
-    recipients: &Recipients<'_>,
-) -> Vec<Range<u64>> {
+fn blocks(open: &OpenFile, (field, category): (&str, i64), recipients: &Recipients<'_>) -> Vec<Range<u64>> {
     let (Some(categories), Some(contacts)) = (open.directory(field), open.directory(ORDINAL)) else {
         return std::iter::once(0..open.rows()).collect();
     };
@@ -126,7 +131,7 @@ pub(super) fn blocks(
         };
         let somebody = match &contacts.bounds {
             Bounds::Int { min, max, .. } => {
-                let ordinals = recipients.ordinals;
+                let ordinals = recipients.ordinals.as_ref();
                 ordinals.partition_point(|ordinal| i64::from(*ordinal) < *min)
                     < ordinals.partition_point(|ordinal| i64::from(*ordinal) <= *max)
             }
@@ -143,31 +148,38 @@ pub(super) fn blocks(
     ranges
 }
 
-/// The recipients of whom these rows of some files hold something that is not a grant.
-pub(super) fn refused_by<'r>(
+/// The recipients of whom these rows of some files hold something that is not a grant, for this purpose or for all.
+pub(super) fn refused_by(
     kind: &RecordKind,
     files: &[Part],
-    recipients: &Recipients<'r>,
-) -> Result<Recipients<'r>> {
+    recipients: &Recipients<'_>,
+    purpose: Purpose,
+) -> Result<Recipients<'static>> {
     let grant = place(kind, "decision", "grant")?;
-    let places = vec![NOBODY; recipients.places.len()];
-    let mut refused = Recipients { ordinals: recipients.ordinals, places, few: true };
+    let own = place(kind, "purpose", purpose.name())?;
+    let mut places = vec![NOBODY; recipients.places.len()];
     for Part { open, rows } in files {
         let rows = not_only(open, "decision", grant, rows);
-        for batch in open.read(&[ORDINAL, "decision"], Some(&rows))? {
+        for batch in open.read(&[ORDINAL, "decision", "purpose"], Some(&rows))? {
             let batch = batch?;
             let ordinals: &UInt32Array = column(&batch, ORDINAL)?;
             let decisions: &Int16Array = column(&batch, "decision")?;
+            let purposes: &Int16Array = column(&batch, "purpose")?;
+            let is = |column: &Int16Array, row, category| i64::from(column.value(row)) == category;
             recipients.each(&batch, |row, place| {
-                if decisions.is_null(row) || i64::from(decisions.value(row)) != grant {
+                let is_grant = decisions.is_valid(row) && is(decisions, row, grant);
+                let concerns = purposes.is_null(row) || is(purposes, row, own);
+                if !is_grant && concerns {
                     let ordinal = ordinals.value(row) as usize;
-                    *refused.places.get_mut(ordinal).ok_or_else(unreadable)? = place;
+                    *places.get_mut(ordinal).ok_or_else(unreadable)? = place;
                 }
                 Ok(())
             })?;
         }
     }
-    Ok(refused)
+    let those = (0_u32..).zip(&places).filter(|(_, place)| **place != NOBODY);
+    let ordinals = Cow::Owned(those.map(|(ordinal, _)| ordinal).collect());
+    Ok(Recipients { ordinals, places, few: true })
 }
 
 /// Those of the rows whose blocks hold something else than this category in a field.
