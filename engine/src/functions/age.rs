@@ -6,10 +6,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, Int32Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int32Array};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
-use arrow::compute::kernels::cmp::{gt_eq, lt_eq};
-use arrow::compute::{and, or};
 use arrow::datatypes::DataType;
 use chrono::{Datelike, NaiveDate};
 use datafusion::common::{Result, internal_err};
@@ -18,8 +16,9 @@ use datafusion::logical_expr::{
 };
 use hyperseg_dsl::segment::AgeUnit;
 use hyperseg_dsl::value::{pack_date, unpack_date, unpack_date_range};
+use hyperseg_storage::bits::{packed, packed_by};
 
-use super::dates::{agreed, any_partial};
+use super::dates::{agreed, any_partial, builder};
 
 /// Whether the age in years lies in one of the inclusive ranges; null when the birth date is missing or lies behind
 /// the day, and when dates that are not known to the day leave it open.
@@ -145,27 +144,20 @@ impl ScalarUDFImpl for AgeTest {
         let (Some(birth), Some(death)) = (dates(birth), dates(death)) else {
             return internal_err!("age takes two dates");
         };
-        let mut holds: Option<BooleanArray> = None;
-        for (low, high) in self.births() {
-            let not_before = gt_eq(birth, &Int32Array::new_scalar(low))?;
-            let part = and(&not_before, &lt_eq(birth, &Int32Array::new_scalar(high))?)?;
-            holds = Some(match holds {
-                None => part,
-                Some(before) => or(&before, &part)?,
-            });
-        }
-        let holds =
-            holds.map_or_else(|| BooleanBuffer::new_unset(birth.len()), |holds| holds.values().clone());
-        let born = lt_eq(birth, &Int32Array::new_scalar(self.today))?;
-        let known = match born.nulls() {
-            Some(nulls) => born.values() & nulls.inner(),
-            None => born.values().clone(),
+        let births = self.births();
+        let holds = packed_by(birth.values(), |dates, flags| {
+            for (low, high) in &births {
+                for (flag, date) in flags.iter_mut().zip(dates) {
+                    *flag |= u8::from((low <= date) & (date <= high));
+                }
+            }
+        });
+        let born = packed(birth.values(), |date| *date <= self.today);
+        let known = match birth.nulls() {
+            Some(nulls) => &born & nulls.inner(),
+            None => born,
         };
-        let (holds, known) = if death.null_count() < death.len() || any_partial(birth) {
-            self.one_by_one(birth, death, &holds, &known)
-        } else {
-            (holds, known)
-        };
+        let (holds, known) = self.one_by_one(birth, death, holds, known);
         let nulls = Some(NullBuffer::new(known)).filter(|nulls| nulls.null_count() > 0);
         Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(holds, nulls))))
     }
@@ -177,30 +169,24 @@ impl AgeTest {
         &self,
         birth: &Int32Array,
         death: &Int32Array,
-        holds: &BooleanBuffer,
-        known: &BooleanBuffer,
+        holds: BooleanBuffer,
+        known: BooleanBuffer,
     ) -> (BooleanBuffer, BooleanBuffer) {
-        let copy = |bits: &BooleanBuffer| {
-            let mut builder = BooleanBufferBuilder::new(bits.len());
-            builder.append_buffer(bits);
-            builder
+        let dead = match death.nulls() {
+            Some(nulls) => nulls.inner().clone(),
+            None => BooleanBuffer::new_set(death.len()),
         };
-        let (mut holds, mut known) = (copy(holds), copy(known));
-        let dead = death
-            .nulls()
-            .map_or_else(|| (0..death.len()).collect::<Vec<_>>(), |nulls| nulls.valid_indices().collect());
-        let born_some_day: Vec<usize> = if any_partial(birth) {
-            (0..birth.len()).filter(|&row| birth.value(row) & 3 != 0 && death.is_null(row)).collect()
-        } else {
-            Vec::new()
-        };
-        for row in dead.into_iter().chain(born_some_day) {
-            if birth.is_valid(row) {
-                let died = death.is_valid(row).then(|| death.value(row));
-                let answer = self.one(birth.value(row), died);
-                known.set_bit(row, answer.is_some());
-                holds.set_bit(row, answer == Some(true));
-            }
+        let odd =
+            if any_partial(birth) { &dead | &packed(birth.values(), |date| *date & 3 != 0) } else { dead };
+        if !odd.has_true() {
+            return (holds, known);
+        }
+        let (mut holds, mut known) = (builder(&holds), builder(&known));
+        for row in odd.set_indices().filter(|row| birth.is_valid(*row)) {
+            let died = death.is_valid(row).then(|| death.value(row));
+            let answer = self.one(birth.value(row), died);
+            known.set_bit(row, answer.is_some());
+            holds.set_bit(row, answer == Some(true));
         }
         (holds.finish(), known.finish())
     }

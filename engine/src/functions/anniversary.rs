@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, BooleanArray, Int32Array};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::DataType;
 use chrono::{Datelike, NaiveDate};
 use datafusion::common::{Result, internal_err};
@@ -12,8 +13,9 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use hyperseg_dsl::value::{day_from_epoch, unpack_date_range};
+use hyperseg_storage::bits::packed;
 
-use super::dates::agreed;
+use super::dates::{agreed, builder};
 
 /// Range of days in which a return must fall, both ends included, as days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,8 +42,17 @@ impl Days {
 
     fn get(&self, first: NaiveDate, last: NaiveDate) -> &[bool] {
         self.0.get_or_init(|| {
-            let dates = day_from_epoch(Self::FIRST).map(|day| day.iter_days()).into_iter().flatten();
-            dates.take_while(|day| day.year() < first.year()).map(|day| returns(day, first, last)).collect()
+            let dates = || day_from_epoch(Self::FIRST).map(|day| day.iter_days()).into_iter().flatten();
+            let place = |day: NaiveDate| (day.month0() * 31 + day.day0()) as usize;
+            // Of a year before the range only month and day matter. The first year is a leap year, with all of them.
+            let mut of_year = [false; 12 * 31];
+            for day in dates().take(366).filter(|day| day.year() < first.year()) {
+                if let Some(answer) = of_year.get_mut(place(day)) {
+                    *answer = returns(day, first, last);
+                }
+            }
+            let answer = |day| of_year.get(place(day)).copied().unwrap_or_default();
+            dates().take_while(|day| day.year() < first.year()).map(answer).collect()
         })
     }
 }
@@ -85,22 +96,32 @@ impl ScalarUDFImpl for Anniversary {
         let range = day_from_epoch(self.returns.first).zip(day_from_epoch(self.returns.last));
         let Some((first, last)) = range else { return internal_err!("a range beyond the calendar") };
         let days = self.days.get(first, last);
+        let holds = packed(dates.values(), |date| {
+            let day = usize::try_from((date >> 2) - Days::FIRST).ok();
+            day.and_then(|day| days.get(day)).copied().unwrap_or_default()
+        });
+        let length = i32::try_from(days.len()).unwrap_or(i32::MAX);
+        let (from, to) = (Days::FIRST * 4, (Days::FIRST.saturating_add(length)).saturating_mul(4));
+        let answered = packed(dates.values(), |date| (date & 3 == 0) & (from <= *date) & (*date < to));
+        let there =
+            dates.nulls().map_or_else(|| BooleanBuffer::new_set(dates.len()), |own| own.inner().clone());
+        let left = &there & &!&answered;
+        if !left.has_true() {
+            return Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(holds, dates.nulls().cloned()))));
+        }
         // Months and years are many days, and few of them different.
-        let mut partial: HashMap<i32, Option<bool>> = HashMap::new();
+        let mut known: HashMap<i32, Option<bool>> = HashMap::new();
         let each =
             |packed: i32| agreed(unpack_date_range(packed)?.days().map(|day| returns(day, first, last)));
-        let mut answer = |packed: i32| {
-            if packed & 3 != 0 {
-                return *partial.entry(packed).or_insert_with(|| each(packed));
-            }
-            let day = usize::try_from((packed >> 2) - Days::FIRST).ok();
-            match day.and_then(|day| days.get(day)) {
-                Some(answer) => Some(*answer),
-                None => each(packed),
-            }
-        };
-        let answers = dates.iter().map(|date| date.and_then(&mut answer));
-        Ok(ColumnarValue::Array(Arc::new(answers.collect::<BooleanArray>())))
+        let (mut answers, mut valid) = (builder(&holds), builder(&there));
+        for row in left.set_indices() {
+            let date = dates.value(row);
+            let answer = *known.entry(date).or_insert_with(|| each(date));
+            answers.set_bit(row, answer == Some(true));
+            valid.set_bit(row, answer.is_some());
+        }
+        let answers = BooleanArray::new(answers.finish(), Some(NullBuffer::new(valid.finish())));
+        Ok(ColumnarValue::Array(Arc::new(answers)))
     }
 }
 

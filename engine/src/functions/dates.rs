@@ -12,8 +12,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int32Array};
-use arrow::compute::and;
+use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, Int32Array};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::kernels::cmp::{eq, gt, gt_eq, lt, lt_eq, neq};
 use arrow::datatypes::{DataType, Int32Type};
 use chrono::NaiveDate;
@@ -23,8 +23,12 @@ use datafusion::logical_expr::{
     binary_expr, lit,
 };
 use hyperseg_dsl::value::{days_since_epoch, unpack_date_range};
+use hyperseg_storage::bits::{packed, packed_by};
 
 use crate::plan::ops::measure::Relation;
+
+/// With more ranges than this, looking up the one that matters is quicker than comparing with each.
+const COMPARED_MAX: usize = 8;
 
 /// First and last day that a packed date can be, as days since 1970-01-01; `None` for what is no date.
 pub(crate) fn days_of(packed: i32) -> Option<(i32, i32)> {
@@ -38,6 +42,13 @@ pub(crate) fn days_of(packed: i32) -> Option<(i32, i32)> {
 /// Some of the dates may be known only to the month or year. What lies under a null counts, too.
 pub(super) fn any_partial(dates: &Int32Array) -> bool {
     dates.values().iter().fold(0, |seen, packed| seen | packed) & 3 != 0
+}
+
+/// Bits to change some of.
+pub(super) fn builder(bits: &BooleanBuffer) -> BooleanBufferBuilder {
+    let mut builder = BooleanBufferBuilder::new(bits.len());
+    builder.append_buffer(bits);
+    builder
 }
 
 /// What all of some answers say; `None` where they differ.
@@ -87,15 +98,21 @@ impl DayRanges {
     }
 
     /// The answers for dates that are all fully known.
-    fn whole(&self, dates: &Int32Array) -> Result<BooleanArray> {
-        let constant = |day: i32| Int32Array::new_scalar(day.saturating_mul(4));
-        Ok(match *self.0.as_slice() {
-            [(low, high)] if low == high => eq(dates, &constant(low))?,
-            [(i32::MIN, high)] => lt_eq(dates, &constant(high))?,
-            [(low, i32::MAX)] => gt_eq(dates, &constant(low))?,
-            [(low, high)] => and(&gt_eq(dates, &constant(low))?, &lt_eq(dates, &constant(high))?)?,
-            _ => BooleanArray::from_unary(dates, |packed| self.judge(packed >> 2, packed >> 2) == Some(true)),
-        })
+    fn whole(&self, dates: &Int32Array) -> BooleanArray {
+        let answers = if self.0.len() <= COMPARED_MAX {
+            let packed_day = |day: &i32| day.saturating_mul(4);
+            packed_by(dates.values(), |dates, flags| {
+                for (low, high) in &self.0 {
+                    let (low, high) = (packed_day(low), packed_day(high));
+                    for (flag, date) in flags.iter_mut().zip(dates) {
+                        *flag |= u8::from((low <= *date) & (*date <= high));
+                    }
+                }
+            })
+        } else {
+            packed(dates.values(), |date| self.judge(date >> 2, date >> 2) == Some(true))
+        };
+        BooleanArray::new(answers, dates.nulls().cloned())
     }
 }
 
@@ -135,7 +152,7 @@ impl ScalarUDFImpl for DateTest {
                 |packed: i32| days_of(packed).and_then(|(first, last)| self.ranges.judge(first, last));
             dates.iter().map(|date| date.and_then(judge)).collect()
         } else {
-            self.ranges.whole(dates)?
+            self.ranges.whole(dates)
         };
         Ok(ColumnarValue::Array(Arc::new(answers)))
     }

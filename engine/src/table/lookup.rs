@@ -5,21 +5,73 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Int16Array, RecordBatch};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int16Array, RecordBatch};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::Result;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::reassign_expr_columns;
-use hyperseg_storage::bits::byte_of;
+use hyperseg_storage::bits::{packed, packed_by};
 use hyperseg_storage::file::MISSING_BYTE;
 
 use super::reading::truths;
 
-/// Answers by byte: bit 0 says TRUE, bit 1 known.
+/// With more bytes than this to look for, a table is quicker than comparing with each.
+const COMPARED_MAX: usize = 8;
+
+/// Answers by byte.
 #[derive(Debug)]
 pub(super) struct Lookup {
-    answers: [u8; 256],
+    certain: Bytes,
+    known: Bytes,
+}
+
+/// A set of bytes, in the form in which members are found fastest.
+#[derive(Debug)]
+enum Bytes {
+    /// These.
+    Some(Vec<u8>),
+    /// All but these.
+    AllBut(Vec<u8>),
+    /// By byte.
+    Table([bool; 256]),
+}
+
+impl Bytes {
+    fn of(table: [bool; 256]) -> Self {
+        let those = |member: bool| {
+            let bytes = (0..=u8::MAX).zip(table).filter(|(_, is_member)| *is_member == member);
+            bytes.map(|(byte, _)| byte).collect::<Vec<u8>>()
+        };
+        let (members, others) = (those(true), those(false));
+        if members.len() <= COMPARED_MAX {
+            Self::Some(members)
+        } else if others.len() <= COMPARED_MAX {
+            Self::AllBut(others)
+        } else {
+            Self::Table(table)
+        }
+    }
+
+    /// Which of these bytes are in it.
+    fn among(&self, bytes: &[u8]) -> BooleanBuffer {
+        let one_of = |members: &[u8]| {
+            packed_by(bytes, |bytes, flags| {
+                for member in members {
+                    flags.iter_mut().zip(bytes).for_each(|(flag, byte)| *flag |= u8::from(byte == member));
+                }
+            })
+        };
+        match self {
+            Self::Some(members) => one_of(members),
+            Self::AllBut(others) if others.is_empty() => BooleanBuffer::new_set(bytes.len()),
+            Self::AllBut(others) => !&one_of(others),
+            // A byte is always a place of the table.
+            Self::Table(table) => {
+                packed(bytes, |byte| table.get(usize::from(*byte)).copied().unwrap_or_default())
+            }
+        }
+    }
 }
 
 impl Lookup {
@@ -39,42 +91,16 @@ impl Lookup {
         let schema: SchemaRef = Arc::new(Schema::new(vec![field.clone().with_nullable(true)]));
         let expr = reassign_expr_columns(Arc::clone(expr), &schema)?;
         let found = truths(&expr, &RecordBatch::try_new(schema, vec![values])?)?;
-        let mut answers = [0; 256];
-        for (answer, truth) in answers.iter_mut().zip(&found) {
-            *answer = match truth {
-                Some(true) => 0b11,
-                Some(false) => 0b10,
-                None => 0,
-            };
-        }
-        Ok(Some(Self { answers }))
+        let by_byte = |holds: &dyn Fn(usize) -> bool| Bytes::of(std::array::from_fn(holds));
+        let certain = by_byte(&|byte| found.is_valid(byte) && found.value(byte));
+        let known = by_byte(&|byte| found.is_valid(byte));
+        Ok(Some(Self { certain, known }))
     }
 
     /// The answers for a column.
     pub(super) fn answers(&self, bytes: &[u8]) -> BooleanArray {
-        let length = bytes.len().div_ceil(8);
-        let (mut certain, mut known) = (Vec::with_capacity(length), Vec::with_capacity(length));
-        let mut add = |answers: [u8; 8]| {
-            certain.push(byte_of(answers.map(|answer| answer & 1)));
-            known.push(byte_of(answers.map(|answer| answer >> 1)));
-        };
-        // Eight at a time, with nothing to decide in between; a byte is always a place of the table.
-        let answer = |byte: u8| self.answers.get(usize::from(byte)).copied().unwrap_or_default();
-        let (chunks, rest) = bytes.as_chunks::<8>();
-        for chunk in chunks {
-            add(chunk.map(answer));
-        }
-        if !rest.is_empty() {
-            let mut last = [0; 8];
-            for (to, byte) in last.iter_mut().zip(rest) {
-                *to = answer(*byte);
-            }
-            add(last);
-        }
-        let bits =
-            |bytes_of_bits: Vec<u8>| BooleanBuffer::new(Buffer::from_vec(bytes_of_bits), 0, bytes.len());
-        let known = NullBuffer::new(bits(known));
-        BooleanArray::new(bits(certain), (known.null_count() > 0).then_some(known))
+        let known = NullBuffer::new(self.known.among(bytes));
+        BooleanArray::new(self.certain.among(bytes), (known.null_count() > 0).then_some(known))
     }
 }
 

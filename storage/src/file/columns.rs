@@ -22,6 +22,8 @@ use crate::layout::{CONTENT_HASH, ORDINAL, RECORD_HASH};
 
 /// Identity is read for members only; small pages leave the others sealed.
 const IDENTITY_PAGE_ROWS: u32 = 1 << 11;
+/// Kinds that lie by contact are asked about a few contacts at a time; a small page holds rows of few others.
+const BY_CONTACT_PAGE_ROWS: u32 = 1 << 10;
 /// Rows that the encoder takes in between looking whether a page is full.
 const ENCODER_ROWS: u32 = 1 << 10;
 /// Pages end by their rows; a page of this many bytes ends before.
@@ -29,6 +31,18 @@ const PAGE_BYTES_MAX: usize = 64 << 20;
 const ZSTD_LEVEL: i32 = 3;
 /// Rows looked at to decide whether values repeat.
 const SAMPLE_ROWS: usize = 4_096;
+
+/// Rows of a page, and of a block of the page directory, in files of a table: this many at most.
+pub(crate) fn page_rows(schema: &Schema, table: &TableId, most: u32) -> u32 {
+    let kind = match table {
+        TableId::Record(name) => schema.record(name),
+        TableId::Contact | TableId::History => None,
+    };
+    match kind.map(|kind| kind.within) {
+        Some(Within::Contact) => most.min(BY_CONTACT_PAGE_ROWS),
+        Some(Within::Time) | None => most,
+    }
+}
 
 /// Writer properties for a file.
 pub(crate) fn properties(

@@ -26,7 +26,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::SchemaDescriptor;
 use rayon::prelude::*;
 
-use super::columns::{bounds_of_texts, properties};
+use super::columns::{bounds_of_texts, page_rows, properties};
 use super::directory::{PageDirectory, PagePlace};
 use super::keys::{FOOTER_KEY, Place};
 use super::{DataFile, footer, form};
@@ -48,7 +48,7 @@ pub(crate) struct FileWriter<'a> {
     pub(crate) class_key: &'a SealingKey,
     /// Logical schema, for the choice of encodings.
     pub(crate) schema: &'a Schema,
-    /// Rows of a page and of a block of the page directory.
+    /// Rows of a page and of a block of the page directory, at most.
     pub(crate) page_rows: u32,
 }
 
@@ -70,11 +70,12 @@ pub(crate) type Pieces<'b> = dyn Iterator<Item = Result<Vec<RecordBatch>>> + 'b;
 impl FileWriter<'_> {
     /// Writes batches, all of `columns`, as they come, and gives the entry of the durable file.
     pub(crate) fn write(
-        self,
+        mut self,
         columns: &SchemaRef,
         pieces: &mut Pieces<'_>,
         rows_per_group: usize,
     ) -> Result<FileEntry> {
+        self.page_rows = page_rows(self.schema, &self.place.table, self.page_rows);
         let name = self.place.file.file_name();
         let name = name.as_str();
         let columns = &form::written_schema(columns, &self.place.table);
