@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use arrow::array::{AsArray, BinaryArray, FixedSizeBinaryArray, UInt32Array};
+use arrow::buffer::Buffer;
 use arrow::datatypes::UInt32Type;
 use hyperseg_storage::bits::{byte_of, packed};
 use parquet::basic::Compression;
@@ -36,7 +37,7 @@ struct Codes {
 
 impl Codes {
     fn new(codes: &[u8], test: fn(&[u8], &[u8], &mut Vec<u8>)) -> Self {
-        let values = FixedSizeBinaryArray::try_from_iter(codes.iter().map(|code| [*code])).unwrap();
+        let values = FixedSizeBinaryArray::try_new(1, Buffer::from(codes), None).unwrap();
         let file = File::write(&[Column::plain("c", values)], PAGE_ROWS);
         Self { file, contacts: codes.len(), test }
     }

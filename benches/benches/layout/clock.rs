@@ -1,6 +1,7 @@
 //! How much is measured, and how.
 
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// Sizes of the experiments.
 #[derive(Clone, Copy)]
@@ -15,7 +16,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    pub const FULL: Self = Self { rows: 1 << 20, shard: 1 << 17, records: 1 << 20, rounds: 11 };
+    pub const FULL: Self = Self { rows: 1 << 20, shard: 1 << 17, records: 1 << 20, rounds: 15 };
     /// Everything runs, and every answer is checked; the times say nothing.
     pub const TEST: Self = Self { rows: 1 << 13, shard: 1 << 12, records: 1 << 13, rounds: 1 };
 }
@@ -23,11 +24,15 @@ impl Scale {
 /// Something to be measured.
 pub type Work<'w> = Box<dyn FnMut() + 'w>;
 
+/// Before each turn, so that a short one is not the end of a time slice on a machine that does other work.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// Medians in nanoseconds. The works take turns, so that they see the same noise; the first turn of each only warms up.
 pub fn medians(rounds: usize, works: &mut [Work<'_>]) -> Vec<f64> {
     let mut times = vec![Vec::with_capacity(rounds); works.len()];
     for round in 0..=rounds {
         for (work, times) in works.iter_mut().zip(&mut times) {
+            sleep(PAUSE);
             let start = Instant::now();
             work();
             if round > 0 {
