@@ -1,6 +1,7 @@
 //! Encodings, compressions and page sizes of columns.
 
 use std::ops::Range;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -74,14 +75,14 @@ fn pages(scale: Scale, name: &str, column: Column) {
     );
     let column = [column];
     let block = scale.rows / 64;
-    let one = [5 * block..6 * block];
+    let one = 5 * block..6 * block;
     let apart = scale.rows / 100;
     let scattered: Vec<Range<usize>> = (0..100).map(|n| n * apart..n * apart + 1).collect();
     for bits in [10, 11, 12, 13, 14, 15, 16] {
         let file = File::write(&column, 1 << bits);
         let mut works: Vec<Work<'_>> = vec![
             Box::new(|| assert_eq!(file.count(None), scale.rows)),
-            Box::new(|| assert_eq!(file.count(Some(&one)), block)),
+            Box::new(|| assert_eq!(file.count(Some(from_ref(&one))), block)),
             Box::new(|| assert_eq!(file.count(Some(&scattered)), 100)),
         ];
         let times = medians(scale.rounds, &mut works);

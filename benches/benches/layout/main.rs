@@ -23,7 +23,9 @@ mod sparse;
 
 use clock::Scale;
 
-const EXPERIMENTS: [(&str, fn(Scale)); 8] = [
+type Experiment = fn(Scale);
+
+const EXPERIMENTS: [(&str, Experiment); 8] = [
     ("encodings", encodings::columns),
     ("order", order::orders),
     ("categories", categories::categories),

@@ -1,6 +1,7 @@
 //! Random records of a shard, and looking for one of them.
 
 use std::ops::Range;
+use std::slice::from_ref;
 use std::time::Instant;
 
 use arrow::array::{AsArray, FixedSizeBinaryArray};
@@ -67,17 +68,18 @@ pub fn walk_back(file: &File, rows: Range<usize>, ordinal: u32, then: &[&str]) -
     let mut end = rows.end;
     while end > rows.start && !walk.found {
         let start = ((end - 1) / PAGE_ROWS * PAGE_ROWS).max(rows.start);
-        let page = [start..end];
-        for batch in file.read(&["ord"], Some(&page)) {
+        let page = start..end;
+        let page = from_ref(&page);
+        for batch in file.read(&["ord"], Some(page)) {
             let batch = batch.unwrap();
             let ordinals = batch.column(0).as_primitive::<UInt32Type>().values();
-            walk.found |= ordinals.iter().any(|other| *other == ordinal);
+            walk.found |= ordinals.contains(&ordinal);
         }
         walk.pages += 1;
-        walk.bytes += file.sealed("ord", &page);
+        walk.bytes += file.sealed("ord", page);
         if walk.found {
-            file.read(then, Some(&page)).for_each(|batch| assert!(batch.is_ok()));
-            walk.bytes += then.iter().map(|column| file.sealed(column, &page)).sum::<usize>();
+            file.read(then, Some(page)).for_each(|batch| assert!(batch.is_ok()));
+            walk.bytes += then.iter().map(|column| file.sealed(column, page)).sum::<usize>();
         }
         end = start;
     }
