@@ -131,6 +131,7 @@ impl FileWriter<'_> {
         let mut next = pieces.next().transpose()?;
         let sample = next.as_ref().and_then(|batches| batches.first().cloned());
         let sample = sample.unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(columns)));
+        let columns = &form::with_sparse(columns, &self.place.table, &sample);
         let encryption = keys.encryption(&self.place)?;
         let properties =
             properties(self.schema, &self.place, &sample, rows_per_group, self.page_rows, encryption);
@@ -234,7 +235,7 @@ impl FileWriter<'_> {
                 let Some(values) = batch.columns().get(place) else { continue };
                 directory.push_blocks(values, before, block_rows, texts);
                 before += values.len() as u64;
-                let written = form::write(values, field.data_type())
+                let written = form::write(values, field)
                     .ok_or_else(|| mismatch(&self.place, "a value does not fit the layout"))?;
                 for leaf in compute_leaves(field, &written).map_err(failed)? {
                     encoder.write(&leaf).map_err(failed)?;

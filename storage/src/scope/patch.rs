@@ -20,6 +20,7 @@ use arrow::datatypes::{DataType, UInt32Type};
 use super::open::OpenFile;
 use super::read::{Fetched, Form};
 use crate::error::{Error, Result};
+use crate::file::form;
 use crate::layout::ORDINAL;
 
 /// Where the later rows of a file lie.
@@ -120,7 +121,9 @@ fn read(
     figures.pages.fetch_add(found.pages(), Ordering::Relaxed);
     figures.bytes.fetch_add(found.bytes(), Ordering::Relaxed);
     let column = |(place, data_type): (usize, &DataType)| {
-        let arrays = batches.iter().map(|batch| cast(batch.columns().get(place)?, data_type).ok());
+        // A column that is optional in the overlay may be required in the file that its values are put into.
+        let arrays =
+            batches.iter().map(|batch| cast(&form::required(batch.columns().get(place)?)?, data_type).ok());
         let arrays = arrays.collect::<Option<Vec<ArrayRef>>>()?;
         concat(&arrays.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>()).ok()
     };
