@@ -3,7 +3,8 @@
 //! ```text
 //! dataset.json                     format version, id, shard size; no personal data
 //! lock                             held by the one writer
-//! snapshots/<generation>.manifest  sealed: schema, files, digests, wrapped data keys
+//! snapshots/<generation>.manifest  sealed: schema, documents, and the parts that list its files
+//! data/<uuid>.files                sealed part of manifests: files of a table and class, digests, wrapped data keys
 //! data/<uuid>.parquet              every column and the footer encrypted
 //! data/<uuid>.deleted              sealed: rows of a data file that count no more
 //! sealed/<uuid>                    sealed documents: value sets, hierarchies, places of ZIP codes
@@ -21,6 +22,8 @@ mod id;
 mod init;
 mod leftovers;
 mod manifest;
+mod part;
+mod parts;
 mod snapshot;
 mod transaction;
 mod upkeep;
@@ -53,6 +56,7 @@ use crate::keyring::{KeyClass, Keyring};
 use crate::store::{Location, Store};
 use descriptor::Descriptor;
 use manifest::Manifest;
+use part::Part;
 
 /// Directory of the data files.
 const DATA: &str = "data";
@@ -156,7 +160,8 @@ impl Dataset {
             };
             let (manifest, hash) = self.read_manifest(generation)?;
             // Who was forgotten since is not seen in what was before, either.
-            Arc::new(Snapshot::new(manifest, hash).seen_from(newest.snapshot()?.as_ref()).held(Some(hold)))
+            let then = Snapshot::new(manifest, hash, self.location());
+            Arc::new(then.seen_from(newest.snapshot()?.as_ref()).held(Some(hold)))
         };
         Ok(Self(Arc::new(Inner { then: Some(then), ..self.inner() })))
     }
@@ -217,7 +222,9 @@ impl Dataset {
             // Another generation was committed and this one collected meanwhile.
             return self.snapshot();
         }
-        let snapshot = Arc::new(Snapshot::new(self.open_manifest(generation, &bytes)?, hash).held(hold));
+        let mut manifest = self.open_manifest(generation, &bytes)?;
+        self.share_parts(&mut manifest.parts);
+        let snapshot = Arc::new(Snapshot::new(manifest, hash, self.location()).held(hold));
         if generation > anchored {
             // Its writer died before it could say so; from now on going back behind it is noticed.
             self.audit()?.anchor_generation(generation)?;
@@ -248,6 +255,14 @@ impl Dataset {
     fn remember(&self, snapshot: &Arc<Snapshot>, bytes: Option<Vec<u8>>) {
         let current = Current { snapshot: Arc::clone(snapshot), bytes };
         *self.0.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(current);
+    }
+
+    /// Lets parts take over what the newest snapshot that was seen has read of them: commits go on naming most of them.
+    fn share_parts(&self, parts: &mut [Part]) {
+        let current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = current.as_ref() {
+            parts::share(parts, &known.snapshot.manifest().parts);
+        }
     }
 
     fn open_manifest(&self, generation: u64, bytes: &[u8]) -> Result<Manifest> {

@@ -96,11 +96,13 @@ impl KeyScope {
 
     /// The columns by file that [`KeyScope::arm`] unlocks when these are wanted: those of a file of contacts also in the
     /// files that hold later values of it.
-    #[must_use]
+    ///
+    /// # Errors
+    /// What lists the files cannot be read.
     pub fn needed(
         snapshot: &Snapshot,
         wants: Vec<(FileId, Vec<String>)>,
-    ) -> BTreeMap<FileId, BTreeSet<String>> {
+    ) -> Result<BTreeMap<FileId, BTreeSet<String>>> {
         merged(snapshot, wants, true)
     }
 
@@ -111,11 +113,11 @@ impl KeyScope {
         wants: Vec<(FileId, Vec<String>)>,
         with_overlays: bool,
     ) -> Result<Arc<Self>> {
-        let merged = merged(snapshot, wants, with_overlays);
+        let merged = merged(snapshot, wants, with_overlays)?;
         let mut files = HashMap::with_capacity(merged.len());
         let mut log = UnlockedLog::default();
         for (id, columns) in merged {
-            let entry = snapshot.file(id).ok_or_else(|| Error::Mismatch {
+            let entry = snapshot.file(id)?.ok_or_else(|| Error::Mismatch {
                 table: id.file_name(),
                 what: format!("generation {} has no such file", snapshot.generation()),
             })?;
@@ -124,8 +126,10 @@ impl KeyScope {
                 schema.ok_or_else(|| Error::corrupt(entry.file_name(), "the schema has no such table"))?;
             let mut file = Self::arm_file(dataset, entry, schema, &columns, &mut log)?;
             if with_overlays {
-                file.overlays = overlays(snapshot, entry).cloned().collect();
-                file.first_ordinal = if file.overlays.is_empty() { 0 } else { snapshot.first_ordinal(entry) };
+                file.overlays = overlays(snapshot, entry)?.cloned().collect();
+                if !file.overlays.is_empty() {
+                    file.first_ordinal = snapshot.first_ordinal(entry)?;
+                }
             }
             files.insert(id, file);
         }
@@ -277,23 +281,28 @@ fn merged(
     snapshot: &Snapshot,
     wants: Vec<(FileId, Vec<String>)>,
     with_overlays: bool,
-) -> BTreeMap<FileId, BTreeSet<String>> {
+) -> Result<BTreeMap<FileId, BTreeSet<String>>> {
     let mut merged: BTreeMap<FileId, BTreeSet<String>> = BTreeMap::new();
     for (file, columns) in wants {
-        let overlays = snapshot.file(file).into_iter().flat_map(|entry| overlays(snapshot, entry));
-        for overlay in overlays.filter(|_| with_overlays) {
+        let entry = if with_overlays { snapshot.file(file)? } else { None };
+        let overlays = entry.map(|entry| overlays(snapshot, entry)).transpose()?;
+        for overlay in overlays.into_iter().flatten() {
             let columns = columns.iter().cloned().chain([layout::ORDINAL.to_owned()]);
             merged.entry(overlay.id).or_default().extend(columns);
         }
         merged.entry(file).or_default().extend(columns);
     }
-    merged
+    Ok(merged)
 }
 
 /// Files that hold later values of a file of contacts.
-fn overlays<'s>(snapshot: &'s Snapshot, entry: &'s FileEntry) -> impl Iterator<Item = &'s FileEntry> {
+fn overlays<'s>(
+    snapshot: &'s Snapshot,
+    entry: &FileEntry,
+) -> Result<impl Iterator<Item = &'s FileEntry> + use<'s>> {
     let is_patched = entry.table == TableId::Contact && !entry.overlay;
-    is_patched.then(|| snapshot.overlays(entry.class, entry.shard)).into_iter().flatten()
+    let overlays = is_patched.then(|| snapshot.overlays(entry.class, entry.shard)).transpose()?;
+    Ok(overlays.into_iter().flatten())
 }
 
 /// Collects what was unlocked, one item for each table, class and column.

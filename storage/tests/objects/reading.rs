@@ -23,7 +23,7 @@ fn a_file_is_read_in_large_pieces() {
     transaction.write_file(table.clone(), Class::Behavioural, 0, &[rows_of(ROWS)], ROWS / 2).unwrap();
     let snapshot = transaction.commit(&import).unwrap();
     import.complete(serde_json::json!({})).unwrap();
-    let entry = snapshot.files().iter().find(|file| file.rows == ROWS as u64).unwrap();
+    let entry = snapshot.files().unwrap().into_iter().find(|file| file.rows == ROWS as u64).unwrap();
     drop(dataset);
 
     let counting = Arc::new(Faulty::new(u64::MAX, Mode::OnceBefore));
