@@ -9,7 +9,6 @@ use hyperseg_dsl::segment::{
     CodeSet, Counted, FieldTest, Filter, Logic, NumberTest, Selector, Test, Tie, Which, Window,
 };
 use hyperseg_dsl::value::Value;
-use hyperseg_storage::TableId;
 
 use super::anchors::Place;
 use super::in_lists::kept_apart;
