@@ -39,6 +39,9 @@ pub(super) fn write(parts: &mut [Part], store: &dyn Store, dataset: &DatasetId) 
 /// Reads those that were not read yet, likewise.
 pub(super) fn load(parts: &[Part], store: &dyn Store, dataset: &DatasetId) -> Result<()> {
     let left: Vec<&Part> = parts.iter().filter(|part| part.loaded().is_none()).collect();
+    if left.is_empty() {
+        return Ok(());
+    }
     left.into_par_iter().try_for_each(|part| part.load(store, dataset).map(drop))
 }
 

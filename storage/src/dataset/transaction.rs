@@ -455,11 +455,16 @@ impl Transaction {
     /// The parts of the next manifest: new ones for the tables, classes and shards of which files were written, dropped or
     /// got a deletion vector.
     fn next_parts(&self) -> Result<Vec<Part>> {
-        let (base, state) = (self.base.manifest(), self.state());
-        let mut changed: BTreeSet<PartPlace> = state.files.iter().map(PartPlace::of).collect();
-        for id in state.dropped.iter().chain(state.vectors.keys()) {
-            changed.extend(self.base.file(*id)?.map(PartPlace::of));
+        let touched: Vec<FileId> = {
+            let state = self.state();
+            state.dropped.iter().chain(state.vectors.keys()).copied().collect()
+        };
+        let mut changed = BTreeSet::new();
+        for id in touched {
+            changed.extend(self.base.file(id)?.map(PartPlace::of));
         }
+        let (base, state) = (self.base.manifest(), self.state());
+        changed.extend(state.files.iter().map(PartPlace::of));
         let mut lists = Lists::new();
         for place in changed {
             let old = base.parts.iter().find(|part| part.place == place);

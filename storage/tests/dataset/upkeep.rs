@@ -200,7 +200,7 @@ fn a_damaged_backup_is_found_by_the_rehearsal() {
 #[test]
 fn damage_is_not_copied_and_nothing_is_overwritten() {
     let world = World::filled();
-    let file = world.path(&world.dataset.snapshot().unwrap().files().unwrap()[0]);
+    let file = world.path(world.dataset.snapshot().unwrap().files().unwrap()[0]);
     let good = fs::read(&file).unwrap();
     let out = world.dir.with_file_name("copy");
     let mut bytes = good.clone();

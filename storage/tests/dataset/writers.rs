@@ -75,7 +75,7 @@ fn a_writer_that_died_leaves_nothing_behind() {
     let temporary = data.join(".tmp-00000000-0000-4000-8000-000000000001");
     let manifest = world.dir.join("snapshots/.tmp-00000000-0000-4000-8000-000000000002");
     let stranger = data.join("notes.txt");
-    let good = fs::read(world.path(&snapshot.files().unwrap()[0])).unwrap();
+    let good = fs::read(world.path(snapshot.files().unwrap()[0])).unwrap();
     for (path, bytes) in [
         (&orphan, &good[..]),
         (&part, &good[..50]),

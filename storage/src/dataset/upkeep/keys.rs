@@ -11,6 +11,7 @@
 //! under it. No data file is read or written. After a change the handle in memory holds old keys: it can go on reading
 //! until its keys no longer open something, never write; open the dataset again.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::Utc;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::audit::{Intent, IntentBody};
 use crate::crypto::KeyId;
+use crate::dataset::part::Part;
 use crate::dataset::{Dataset, FileId, manifest};
 use crate::error::Result;
 use crate::keyring::change::KeyringChange;
@@ -141,14 +143,11 @@ impl Dataset {
             let documents = manifest.documents.iter().map(|document| document.key_id);
             let mut of_generation: BTreeSet<KeyId> = documents.collect();
             for part in &manifest.parts {
-                if !of_parts.contains_key(&part.id) {
-                    let files = part.load(self.store(), self.id())?.iter();
-                    let keys = files.flat_map(|file| {
-                        std::iter::once(file.key_id).chain(file.deleted.as_ref().map(|vector| vector.key_id))
-                    });
-                    of_parts.insert(part.id, keys.collect());
-                }
-                of_generation.extend(of_parts.get(&part.id).into_iter().flatten());
+                let keys = match of_parts.entry(part.id) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(self.keys_of(part)?),
+                };
+                of_generation.extend(keys.iter());
             }
             for key in of_generation {
                 needed.entry(key).or_default().insert(generation);
@@ -161,6 +160,15 @@ impl Dataset {
             }
         }
         Ok(needed)
+    }
+
+    /// The keys under which data keys of the files of a part are wrapped.
+    fn keys_of(&self, part: &Part) -> Result<BTreeSet<KeyId>> {
+        let files = part.load(self.store(), self.id())?.iter();
+        let keys = files.flat_map(|file| {
+            std::iter::once(file.key_id).chain(file.deleted.as_ref().map(|vector| vector.key_id))
+        });
+        Ok(keys.collect())
     }
 
     /// Makes new primary keys for these classes and wraps every data key of the newest generation anew, in a new
