@@ -52,6 +52,7 @@ use crate::crypto::Digest;
 use crate::disk::Medium;
 use crate::error::{Error, Result};
 use crate::file::DataFile;
+use crate::file::kept::KeptFiles;
 use crate::keyring::{KeyClass, Keyring};
 use crate::store::{Location, Store};
 use descriptor::Descriptor;
@@ -60,6 +61,9 @@ use part::Part;
 
 /// Directory of the data files.
 const DATA: &str = "data";
+/// Most bytes of footers and page directories, encrypted, that a handle keeps of files in an object store: those of some
+/// thousand files.
+const KEPT_BYTES_MAX: u64 = 32 << 20;
 /// Directory of the sealed documents.
 const SEALED: &str = "sealed";
 
@@ -73,6 +77,8 @@ struct Inner {
     keyring: Keyring,
     audit: AuditLog,
     current: Mutex<Option<Current>>,
+    /// Data files whose ends were read, shared by handles on the same place.
+    kept_files: Arc<KeptFiles>,
     /// The one generation that this handle shows.
     then: Option<Arc<Snapshot>>,
     /// How long it waits for another writer.
@@ -99,8 +105,9 @@ impl Dataset {
         }
         let audit = AuditLog::open(&location, &keyring);
         let current = Mutex::default();
-        let patience = Duration::ZERO;
-        Ok(Self(Arc::new(Inner { location, descriptor, keyring, audit, current, then: None, patience })))
+        let (kept_files, patience) = (Arc::new(KeptFiles::new(KEPT_BYTES_MAX)), Duration::ZERO);
+        let inner = Inner { location, descriptor, keyring, audit, current, kept_files, then: None, patience };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// The same dataset under a keyring that was changed.
@@ -123,6 +130,7 @@ impl Dataset {
             keyring: self.0.keyring.clone(),
             audit: self.0.audit.clone(),
             current: Mutex::default(),
+            kept_files: Arc::clone(&self.0.kept_files),
             then: self.0.then.clone(),
             patience: self.0.patience,
         }
@@ -175,7 +183,18 @@ impl Dataset {
 
     /// A copy of this dataset at another place, under the same keys.
     fn with(&self, location: Location, descriptor: Descriptor, audit: AuditLog) -> Self {
-        Self(Arc::new(Inner { location, descriptor, audit, then: None, ..self.inner() }))
+        let kept_files = Arc::new(KeptFiles::new(KEPT_BYTES_MAX));
+        Self(Arc::new(Inner { location, descriptor, audit, kept_files, then: None, ..self.inner() }))
+    }
+
+    /// The same dataset for proving it: nothing that was read before is believed.
+    fn unkept(&self) -> Self {
+        Self(Arc::new(Inner { kept_files: Arc::new(KeptFiles::new(0)), ..self.inner() }))
+    }
+
+    /// Data files that were opened and proven before.
+    pub(crate) fn kept_files(&self) -> &KeptFiles {
+        &self.0.kept_files
     }
 
     /// The disk on which keyring and anchor are changed.

@@ -186,13 +186,31 @@ impl KeyScope {
             return Ok(Arc::clone(open));
         }
         let deleted = scope.deleted_rows(dataset, entry)?;
-        let mut open = OpenFile::open(dataset.open_file(entry)?, entry, scope, deleted)?;
+        let mut open = Self::open_proven(dataset, entry, scope, deleted)?;
         if !scope.overlays.is_empty() {
             let overlays = scope.overlays.iter().map(|overlay| self.open(dataset, overlay));
             open.patches = Patches::of(overlays.collect::<Result<_>>()?, scope.first_ordinal, entry.rows)?;
         }
         let open = Arc::new(open);
         *cached = Some(Arc::clone(&open));
+        Ok(open)
+    }
+
+    /// Opens a file that was kept, or else the one that lies there.
+    fn open_proven(
+        dataset: &Dataset,
+        entry: &FileEntry,
+        scope: &FileScope,
+        deleted: Vec<Range<u64>>,
+    ) -> Result<OpenFile> {
+        if let Some(file) = dataset.kept_files().get(entry.id, entry.bytes)
+            && let Ok(open) = OpenFile::open(file, entry, scope, deleted.clone())
+        {
+            return Ok(open);
+        }
+        // A directory that nobody had asked for may have been damaged when it was kept, and put right since.
+        let open = OpenFile::open(dataset.open_file(entry)?, entry, scope, deleted)?;
+        dataset.kept_files().keep(entry.id, &open.file);
         Ok(open)
     }
 

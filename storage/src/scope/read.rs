@@ -6,8 +6,8 @@
 
 use std::io::Cursor;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
@@ -196,7 +196,7 @@ impl OpenFile {
                 builder = builder.with_row_selection_policy(policy);
             }
         }
-        let reader = builder.build().map_err(|_| undecodable(&self.file))?;
+        let reader = builder.build().map_err(|_| figures.failed(&self.file))?;
         let added = self.added(columns);
         Ok(Batches {
             file: self.file.clone(),
@@ -339,6 +339,16 @@ fn undecodable(file: &DataFile) -> Error {
 pub(super) struct Fetched {
     pub(super) pages: AtomicU64,
     pub(super) bytes: AtomicU64,
+    /// Why nothing more was: the decoder, which asks, hands on no more than that something failed.
+    failure: Mutex<Option<Error>>,
+}
+
+impl Fetched {
+    /// Why the decoder gave up: what could not be read, or else what was read.
+    fn failed(&self, file: &DataFile) -> Error {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failure.unwrap_or_else(|| undecodable(file))
+    }
 }
 
 /// How columns come out.
@@ -417,7 +427,7 @@ impl Iterator for Batches {
             }
             Some(Err(_)) => {
                 self.reader = None;
-                Some(Err(undecodable(&self.file)))
+                Some(Err(self.figures.failed(&self.file)))
             }
             None => {
                 self.reader = None;
@@ -456,10 +466,10 @@ impl ChunkReader for Pages {
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
         let end = start.saturating_add(length as u64);
-        let bytes = self
-            .file
-            .read_modules_ahead(start..end, self.ahead.as_deref())
-            .map_err(|error| ParquetError::External(Box::new(error)))?;
+        let bytes = self.file.read_modules_ahead(start..end, self.ahead.as_deref()).map_err(|error| {
+            *self.figures.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            ParquetError::General("pages could not be read".to_owned())
+        })?;
         self.figures.pages.fetch_add(1, Ordering::Relaxed);
         self.figures.bytes.fetch_add(length as u64, Ordering::Relaxed);
         Ok(bytes)

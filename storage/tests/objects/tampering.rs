@@ -63,6 +63,41 @@ fn what_is_missing_is_told() {
     ));
 }
 
+/// A handle keeps the ends of the files that it has read; what was changed since is told as soon as a page is read, and
+/// what was put back is read again.
+#[test]
+fn what_changes_behind_a_handle_is_told() {
+    let world = World::new();
+    let dataset = world.open().unwrap();
+    let rows = count(&dataset).unwrap();
+    let files = world.names("data").into_iter().filter(|name| name.ends_with(".parquet"));
+    for file in files.map(|name| format!("data/{name}")) {
+        let good = world.get(&file);
+        let mut bytes = good.clone();
+        bytes[20] ^= 1;
+        world.put(&file, bytes);
+        let error = count(&dataset).unwrap_err();
+        assert!(error.kind() == ErrorKind::Integrity && error.to_string().contains(&file), "{error}");
+        assert!(!dataset.verify(None, None, &|_| {}).unwrap().is_sound());
+        world.put(&file, good.clone());
+        assert_eq!(count(&dataset).unwrap(), rows);
+        world.delete(&file);
+        let error = count(&dataset).unwrap_err();
+        assert!(matches!(&error, Error::FileMissing { file: missing } if *missing == file), "{error}");
+        // Footer and directories are changed: they are in memory as they were, and `verify` does not look there.
+        world.put(&file, good.clone());
+        assert_eq!(count(&dataset).unwrap(), rows);
+        let mut bytes = good.clone();
+        let place = bytes.len() - 40;
+        bytes[place] ^= 1;
+        world.put(&file, bytes);
+        assert!(!dataset.verify(None, None, &|_| {}).unwrap().is_sound());
+        assert!(count(&dataset).is_err());
+        world.put(&file, good);
+        assert_eq!(count(&dataset).unwrap(), rows);
+    }
+}
+
 #[test]
 fn a_log_that_lost_records_is_told_and_left_alone() {
     let world = World::new();

@@ -242,9 +242,10 @@ impl Dataset {
             match self.read_manifest(wanted) {
                 Ok((mut manifest, hash)) => {
                     report.generation = Some(wanted);
-                    self.prove_parts(&mut manifest, &mut report, &mut defects);
+                    let this = self.unkept();
+                    this.prove_parts(&mut manifest, &mut report, &mut defects);
                     let snapshot = Arc::new(Snapshot::new(manifest, hash, self.location()));
-                    self.verify_files(&snapshot, intent, progress, &mut report, &mut defects);
+                    this.verify_files(&snapshot, intent, progress, &mut report, &mut defects);
                 }
                 Err(Error::FileMissing { .. }) if generation.is_some() => {
                     return Err(self.no_generation(wanted)?);
