@@ -1,7 +1,8 @@
 //! Data keys: what Parquet encrypts a column or a footer with, and what a column's page directory is sealed under.
 //!
-//! A data key is 32 random bytes for one column of one file. It is stored only wrapped, beside the file's entry in the
-//! manifest, under the key of the column's class.
+//! A data key is 32 random bytes for one column of one file. It is stored only wrapped, in the file's entry, under the key
+//! of the column's class. Deletion vectors, sealed documents and parts of manifests have one each, too; that of a part
+//! lies in the manifest, which is sealed.
 
 use std::fmt;
 
