@@ -177,7 +177,7 @@ fn spilled(fixture: &Fixture, world: &World, said: &mut Said) {
 fn damaged(fixture: &Fixture, world: &World, said: &mut Said) {
     let request = ask(SEGMENTS[0], world);
     let columns = fixture.engine.plan_blocking(&request, false).unwrap().columns;
-    for entry in fixture.engine.dataset().snapshot().unwrap().files() {
+    for entry in fixture.engine.dataset().snapshot().unwrap().files().unwrap() {
         if !columns.iter().any(|it| it.table == entry.table.name() && it.class == entry.class) {
             continue;
         }

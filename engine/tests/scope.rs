@@ -142,10 +142,10 @@ fn opened(fixture: &Fixture) -> Vec<Opened> {
         let columns: BTreeSet<&str> = entry.columns.iter().map(|column| column.top_level()).collect();
         (entry.id, columns.into_iter().map(str::to_owned).collect())
     };
-    let wants = snapshot.files().iter().map(all).collect();
+    let wants = snapshot.files().unwrap().into_iter().map(all).collect();
     let scope = KeyScope::arm(dataset, &snapshot, &intent, wants).unwrap();
     let metadata = |entry| std::sync::Arc::clone(scope.open(dataset, entry).unwrap().metadata());
-    snapshot.files().iter().map(|entry| (entry.clone(), metadata(entry))).collect()
+    snapshot.files().unwrap().into_iter().map(|entry| (entry.clone(), metadata(entry))).collect()
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn columns_outside_the_scope_are_not_read() {
 fn remove_all_but(fixture: &Fixture, announced: &[UnlockedColumn]) -> usize {
     let snapshot = fixture.engine.dataset().snapshot().unwrap();
     let mut removed = 0;
-    for entry in snapshot.files() {
+    for entry in snapshot.files().unwrap() {
         if !announced.iter().any(|it| it.table == entry.table.name() && it.class == entry.class) {
             std::fs::remove_file(path(fixture, entry)).unwrap();
             removed += 1;

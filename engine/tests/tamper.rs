@@ -42,7 +42,8 @@ impl Scene {
         let request = ask(DIABETICS, &world);
         let list = expected(&world, &request);
         assert!(list.len() > 5);
-        let files = fixture.engine.dataset().snapshot().unwrap().files().to_vec();
+        let files: Vec<FileEntry> =
+            fixture.engine.dataset().snapshot().unwrap().files().unwrap().into_iter().cloned().collect();
         let columns = fixture.engine.plan_blocking(&request, false).unwrap().columns;
         Self { world, fixture, request, list, files, columns }
     }
@@ -99,7 +100,8 @@ fn plaintext() -> Vec<u8> {
 fn a_file_in_place_of_another_is_refused() {
     let scene = Scene::new(1);
     let stranger = Fixture::new(&scene.world, Layout { shard_contacts: 50, ..Layout::default() });
-    let strange_files = stranger.engine.dataset().snapshot().unwrap().files().to_vec();
+    let strange_files: Vec<FileEntry> =
+        stranger.engine.dataset().snapshot().unwrap().files().unwrap().into_iter().cloned().collect();
     let mut read = 0;
     for entry in &scene.files {
         let path = scene.path(entry);

@@ -71,10 +71,10 @@ fn bytes_by_column(dataset: &Dataset) -> Result<Vec<(String, u64)>, Box<dyn Erro
     let snapshot = dataset.snapshot()?;
     let intent = dataset.audit()?.intent(IntentBody::new("sizes"))?;
     let leaves = |entry: &FileEntry| entry.columns.iter().map(|leaf| leaf.top_level().to_owned()).collect();
-    let wants = snapshot.files().iter().map(|entry| (entry.id, leaves(entry))).collect();
+    let wants = snapshot.files()?.into_iter().map(|entry| (entry.id, leaves(entry))).collect();
     let scope = KeyScope::arm(dataset, &snapshot, &intent, wants)?;
     let mut bytes: BTreeMap<String, u64> = BTreeMap::new();
-    for entry in snapshot.files() {
+    for entry in snapshot.files()? {
         for group in scope.open(dataset, entry)?.metadata().row_groups() {
             for column in group.columns() {
                 let name = match entry.table {

@@ -52,7 +52,7 @@ impl Lowering<'_> {
         let says = FieldTest { field: of.field.clone(), ty: of.ty, test };
         let says = Logic::Leaf(ContactTest::Field(says));
         let class = self.field_of(of)?.class;
-        if !self.tables.has_history(class) {
+        if !self.tables.snapshot().has_history(class) {
             return self.set(&says, Some(&name));
         }
         let asked = vec![held_value(OLD_VALUE, of.ty, value)?, held_value(NEW_VALUE, of.ty, value)?];

@@ -9,7 +9,6 @@ use hyperseg_dsl::segment::{
     CodeSet, Counted, FieldTest, Filter, Logic, NumberTest, Selector, Test, Tie, Which, Window,
 };
 use hyperseg_dsl::value::Value;
-use hyperseg_storage::TableId;
 
 use super::anchors::Place;
 use super::in_lists::kept_apart;
@@ -240,12 +239,9 @@ impl Lowering<'_> {
     /// The test that a record is not dated after as_of; none when no record of the kind is. Then the plan does not
     /// depend on the moment, and its answers can be kept.
     fn visible(&self, kind: &RecordKind) -> Option<Expr> {
-        let latest = self.tables.snapshot().files().iter().filter_map(|file| match &file.table {
-            TableId::Record(name) if *name == kind.name => file.at_max,
-            TableId::Record(_) | TableId::Contact | TableId::History => None,
-        });
+        let latest = self.tables.snapshot().latest(&kind.name);
         let until = Stretch::until(&self.clock);
-        let late = latest.max().is_some_and(|latest| !until.holds_up_to(latest));
+        let late = latest.is_some_and(|latest| !until.holds_up_to(latest));
         late.then(|| not_after(&self.clock))
     }
 

@@ -10,7 +10,9 @@ use hyperseg_storage::layout::{contact_schema, history_schema, known_column, rec
 use hyperseg_storage::{FileEntry, Snapshot};
 
 use crate::sets::Shards;
-use crate::table::{DateOfContact, Entries, Sealed, SealedFile, Source, consecutive, scan_of, with_columns};
+use crate::table::{
+    DateOfContact, Entries, Sealed, SealedFile, Source, consecutive, scan_of, storage, with_columns,
+};
 
 /// Makes scans of one generation.
 pub(crate) struct Tables {
@@ -48,7 +50,7 @@ impl Tables {
 
     /// The contact fields of a class, and beside them these dates of other classes.
     pub(crate) fn contact_scan(&self, class: Class, dates: &[&str]) -> Result<LogicalPlanBuilder> {
-        let files = self.by_shard(|shard| self.snapshot.contact_files(class, shard).collect());
+        let files = self.by_shard(|shard| self.snapshot.contact_files(class, shard))?;
         let schema = contact_schema(self.snapshot.schema(), class);
         let source = self.with_dates(
             files,
@@ -68,7 +70,7 @@ impl Tables {
         classes: &[Class],
         dates: &[&str],
     ) -> Result<LogicalPlanBuilder> {
-        let files = self.by_shard(|shard| self.snapshot.record_files(&kind.name, shard, classes).collect());
+        let files = self.by_shard(|shard| self.snapshot.record_files(&kind.name, shard, classes))?;
         let source = self.with_dates(files, record_schema(kind), false, dates.iter().copied())?;
         scan_of(&kind.name, source)
     }
@@ -77,18 +79,12 @@ impl Tables {
     pub(crate) fn history_scan(&self, class: Class) -> Result<LogicalPlanBuilder> {
         let source = Source {
             schema: history_schema(),
-            shards: self.by_shard(|shard| self.snapshot.history_files(class, shard).collect()),
+            shards: self.by_shard(|shard| self.snapshot.history_files(class, shard))?,
             sealed: Arc::clone(&self.sealed),
             bytes: false,
             dates: Vec::new(),
         };
         scan_of(&format!("history_{}", class.name().replace('.', "_")), source)
-    }
-
-    /// Whether a field of a class has ever changed.
-    pub(crate) fn has_history(&self, class: Class) -> bool {
-        let shards = self.snapshot.shards().iter().zip(0..).map(|(_, shard)| shard);
-        shards.into_iter().any(|shard| self.snapshot.history_files(class, shard).next().is_some())
     }
 
     fn with_dates<'d>(
@@ -107,7 +103,7 @@ impl Tables {
             let class = field.ok_or_else(|| internal_datafusion_err!("no contact field {name}"))?.class;
             let source = Source {
                 schema: contact_schema(self.snapshot.schema(), class),
-                shards: self.by_shard(|shard| self.snapshot.contact_files(class, shard).collect()),
+                shards: self.by_shard(|shard| self.snapshot.contact_files(class, shard))?,
                 sealed: Arc::clone(&self.sealed),
                 bytes: true,
                 dates: Vec::new(),
@@ -118,9 +114,13 @@ impl Tables {
         Ok(Source { schema, shards, sealed: Arc::clone(&self.sealed), bytes, dates })
     }
 
-    fn by_shard<'a>(&'a self, files: impl Fn(u32) -> Vec<&'a FileEntry> + 'a) -> Vec<Vec<SealedFile>> {
+    fn by_shard<'a, I: Iterator<Item = &'a FileEntry>>(
+        &'a self,
+        files: impl Fn(u32) -> Result<I, hyperseg_storage::Error>,
+    ) -> Result<Vec<Vec<SealedFile>>> {
         // An empty dataset has one shard without contacts.
         let shards = u32::try_from(self.snapshot.shards().len().max(1)).unwrap_or(u32::MAX);
-        consecutive((0..shards).map(files), &self.entries)
+        let files = (0..shards).map(|shard| Ok(files(shard).map_err(storage)?.collect()));
+        Ok(consecutive(files.collect::<Result<Vec<_>>>()?.into_iter(), &self.entries))
     }
 }

@@ -88,21 +88,21 @@ async fn counted(
         let Some(planned) = plans.pop_front() else { break };
         let started = Instant::now();
         planned.ran(engine, &scope).await?;
-        let looked_at = planned.scope_report(own(&planned, &scope), started, request);
+        let looked_at = planned.scope_report(own(&planned, &scope)?, started, request);
         reports.push(report_of(&planned, intent.id().to_string(), looked_at, request)?);
     }
     Ok(reports)
 }
 
 /// Those of the columns that were unlocked which a plan reads.
-fn own(planned: &Planned, scope: &KeyScope) -> Vec<Unlocked> {
-    let needed = KeyScope::needed(&planned.snapshot, planned.wants());
+fn own(planned: &Planned, scope: &KeyScope) -> Result<Vec<Unlocked>> {
+    let needed = KeyScope::needed(&planned.snapshot, planned.wants())?;
     let mut unlocked = scope.unlocked();
     for column in &mut unlocked {
         column.files.retain(|file| needed.get(file).is_some_and(|columns| columns.contains(&column.column)));
     }
     unlocked.retain(|column| !column.files.is_empty());
-    unlocked
+    Ok(unlocked)
 }
 
 fn intent_body(requests: &[Request], plans: &VecDeque<Planned>) -> IntentBody {

@@ -54,7 +54,7 @@ pub(super) async fn plan_report(
     analyze: bool,
 ) -> Result<PlanReport> {
     let logical = planned.logical.display_indent().to_string();
-    let columns = planned.columns_to_unlock();
+    let columns = planned.columns_to_unlock()?;
     let times = planned.times;
     if !analyze {
         let physical = explain::text(&planned.physical, false);

@@ -274,10 +274,10 @@ impl Planned {
     }
 
     /// Columns that the plan unlocks, before any key is.
-    pub(super) fn columns_to_unlock(&self) -> Vec<UnlockedColumn> {
+    pub(super) fn columns_to_unlock(&self) -> Result<Vec<UnlockedColumn>> {
         let mut files: BTreeMap<(String, Class, String), BTreeSet<FileId>> = BTreeMap::new();
-        for (id, columns) in KeyScope::needed(&self.snapshot, self.wants()) {
-            let Some(entry) = self.snapshot.file(id) else { continue };
+        for (id, columns) in KeyScope::needed(&self.snapshot, self.wants())? {
+            let Some(entry) = self.snapshot.file(id)? else { continue };
             for name in columns {
                 let column = (entry.table.name().to_owned(), entry.class, name);
                 files.entry(column).or_default().insert(id);
@@ -289,7 +289,7 @@ impl Planned {
             column,
             keys: files.len() as u64,
         };
-        files.into_iter().map(unlocked).collect()
+        Ok(files.into_iter().map(unlocked).collect())
     }
 
     /// Writes the intent, unwraps the keys of the plan's columns and runs the plan.

@@ -141,7 +141,7 @@ impl<'a> Recheck<'a> {
             if self.purpose.adults_only() { &["deceased_on", "birth_date"] } else { &["deceased_on"] };
         let mut first = 0_u64;
         let mut dates = Vec::with_capacity(recipients.ordinals.len());
-        for entry in self.snapshot.contact_files(Class::Demographic, shard) {
+        for entry in self.snapshot.contact_files(Class::Demographic, shard)? {
             let end = first.saturating_add(entry.rows);
             let here = recipients.ordinals.partition_point(|&ordinal| u64::from(ordinal) < end);
             let rows = ranges(recipients.ordinals.get(dates.len()..here).unwrap_or_default(), first);
@@ -168,7 +168,7 @@ impl<'a> Recheck<'a> {
         let own = ("channel", place(kind, "channel", self.channel.name())?);
         let mut found = Vec::with_capacity(recipients.ordinals.len());
         let mut files = Vec::new();
-        for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class]) {
+        for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class])? {
             files.push(Part::of(self.scope.open(self.dataset, entry)?, own, recipients));
         }
         let refused;
@@ -219,7 +219,7 @@ impl<'a> Recheck<'a> {
         let bounces = name == "email_bounce";
         let columns: &[&str] =
             if bounces { &[ORDINAL, "at", "status", "bounce"] } else { &[ORDINAL, "at", "status"] };
-        for entry in self.snapshot.record_files(name, shard, &[self.kind(name)?.class]) {
+        for entry in self.snapshot.record_files(name, shard, &[self.kind(name)?.class])? {
             let open = self.scope.open(self.dataset, entry)?;
             let rows = recipients.rows(&open, open.live(None))?;
             for batch in open.read(columns, Some(&rows))? {
@@ -249,7 +249,7 @@ impl<'a> Recheck<'a> {
             return Ok(found);
         }
         let kind = self.kind("delivery")?;
-        for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class]) {
+        for entry in self.snapshot.record_files(&kind.name, shard, &[kind.class])? {
             let open = self.scope.open(self.dataset, entry)?;
             let rows = recipients.rows(&open, open.live(None))?;
             for batch in open.read(&[ORDINAL, "at", "status", "channel"], Some(&rows))? {

@@ -84,7 +84,7 @@ fn found(engine: &Engine, purpose: Purpose, channel: Channel, one_in: u32) -> (u
         for batch in batches {
             check.shard(shard, batch).unwrap();
         }
-        let files = snapshot.contact_files(Class::Identity, shard);
+        let files = snapshot.contact_files(Class::Identity, shard).unwrap();
         let names = [ORDINAL, channel.address_field()];
         let rows: Vec<_> = files
             .flat_map(|entry| executed.scope.read(&engine.dataset, entry, &names, None).unwrap())

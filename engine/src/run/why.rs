@@ -222,11 +222,14 @@ impl Reading<'_> {
     pub(super) fn place(&mut self, contact_id: &str) -> Result<Option<(u32, u32)>> {
         let snapshot = Arc::clone(self.snapshot);
         let shards = || (0_u32..).zip(snapshot.shards()).map(|(shard, _)| shard);
-        let files = shards().flat_map(|shard| snapshot.contact_files(Class::Identity, shard));
-        let wants = files.map(|entry| (entry.id, vec![CONTACT_ID.to_owned(), ORDINAL.to_owned()])).collect();
+        let mut wants = Vec::new();
+        for shard in shards() {
+            let files = snapshot.contact_files(Class::Identity, shard)?;
+            wants.extend(files.map(|entry| (entry.id, vec![CONTACT_ID.to_owned(), ORDINAL.to_owned()])));
+        }
         let scope = self.arm(wants)?;
         for shard in shards() {
-            for entry in snapshot.contact_files(Class::Identity, shard) {
+            for entry in snapshot.contact_files(Class::Identity, shard)? {
                 let may_hold = |bounds: &Bounds| match bounds {
                     Bounds::Text { min, max } => min.as_str() <= contact_id && contact_id <= max.as_str(),
                     Bounds::Unknown | Bounds::Int { .. } | Bounds::Float { .. } => true,
@@ -272,10 +275,10 @@ impl Reading<'_> {
         let snapshot = Arc::clone(self.snapshot);
         let class = snapshot.schema().contact_field(HOUSEHOLD_ID).map(|field| field.class);
         let class = class.ok_or_else(unreadable)?;
-        let files: Vec<(u32, &FileEntry)> = (0_u32..)
-            .zip(snapshot.shards())
-            .flat_map(|(shard, _)| snapshot.contact_files(class, shard).map(move |entry| (shard, entry)))
-            .collect();
+        let mut files: Vec<(u32, &FileEntry)> = Vec::new();
+        for (shard, _) in (0_u32..).zip(snapshot.shards()) {
+            files.extend(snapshot.contact_files(class, shard)?.map(|entry| (shard, entry)));
+        }
         let columns = [HOUSEHOLD_ID, ORDINAL];
         let wants = files.iter().map(|(_, entry)| (entry.id, columns.map(str::to_owned).to_vec()));
         let scope = self.arm(wants.collect())?;
@@ -301,7 +304,7 @@ impl Reading<'_> {
     fn id(&mut self, shard: u32, ordinal: u32) -> Result<String> {
         let snapshot = Arc::clone(self.snapshot);
         let mut first = 0_u64;
-        for entry in snapshot.contact_files(Class::Identity, shard) {
+        for entry in snapshot.contact_files(Class::Identity, shard)? {
             let row = u64::from(ordinal).checked_sub(first).filter(|row| *row < entry.rows);
             first = first.saturating_add(entry.rows);
             let Some(row) = row else { continue };
@@ -345,7 +348,7 @@ impl Reading<'_> {
             names.extend(known.map(|field| known_column(&field.name)));
             names.push(ORDINAL.to_owned());
             let mut first = 0_u64;
-            for entry in snapshot.contact_files(class, shard) {
+            for entry in snapshot.contact_files(class, shard)? {
                 let row = u64::from(ordinal).checked_sub(first).filter(|row| *row < entry.rows);
                 first = first.saturating_add(entry.rows);
                 let Some(row) = row else { continue };
@@ -394,7 +397,7 @@ impl Reading<'_> {
                 .collect();
             names.push(ORDINAL.to_owned());
             let classes: Vec<Class> = kind_reads.classes.iter().copied().collect();
-            let files: Vec<&FileEntry> = snapshot.record_files(name, shard, &classes).collect();
+            let files: Vec<&FileEntry> = snapshot.record_files(name, shard, &classes)?.collect();
             let scope = self.arm(files.iter().map(|entry| (entry.id, names.clone())).collect())?;
             for entry in files {
                 let rows = self.rows_of(&scope, entry, ordinal)?;
@@ -427,7 +430,7 @@ impl Reading<'_> {
         let columns = [ORDINAL, CHANGED_FIELD, OLD_VALUE, NEW_VALUE, CHANGED_AT];
         let mut changes = Vec::new();
         for class in classes {
-            let files: Vec<&FileEntry> = snapshot.history_files(class, shard).collect();
+            let files: Vec<&FileEntry> = snapshot.history_files(class, shard)?.collect();
             let wants = files.iter().map(|entry| (entry.id, columns.map(str::to_owned).to_vec()));
             let scope = self.arm(wants.collect())?;
             for entry in files {

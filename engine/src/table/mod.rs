@@ -20,4 +20,4 @@ pub(crate) use candidates::Candidates;
 pub(crate) use dates::{DateOfContact, beside, with_columns};
 pub(crate) use provider::scan_of;
 pub(crate) use scan::{EncryptedScan, TRUTH, asked, coded_text};
-pub(crate) use source::{Entries, ScopeCell, Sealed, SealedFile, Source, consecutive};
+pub(crate) use source::{Entries, ScopeCell, Sealed, SealedFile, Source, consecutive, storage};

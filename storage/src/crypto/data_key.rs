@@ -1,7 +1,8 @@
 //! Data keys: what Parquet encrypts a column or a footer with, and what a column's page directory is sealed under.
 //!
-//! A data key is 32 random bytes for one column of one file. It is stored only wrapped, beside the file's entry in the
-//! manifest, under the key of the column's class.
+//! A data key is 32 random bytes for one column of one file. It is stored only wrapped, in the file's entry, under the key
+//! of the column's class. Deletion vectors, sealed documents and parts of manifests have one each, too; that of a part
+//! lies in the manifest, which is sealed.
 
 use std::fmt;
 
@@ -13,7 +14,8 @@ use crate::error::Result;
 /// Length of a data key in bytes.
 const DATA_KEY_LEN: usize = 32;
 
-/// Key of one column or footer; wiped when it goes.
+/// Key of one column or footer, of a document or a part of a manifest; wiped when it goes.
+#[derive(Clone)]
 pub(crate) struct DataKey(Zeroizing<[u8; DATA_KEY_LEN]>);
 
 impl DataKey {
@@ -22,6 +24,18 @@ impl DataKey {
         let mut bytes = Zeroizing::new([0; DATA_KEY_LEN]);
         random(bytes.as_mut_slice())?;
         Ok(Self(bytes))
+    }
+
+    /// The key in hexadecimal, for what is sealed itself.
+    pub(crate) fn to_hex(&self) -> Zeroizing<String> {
+        Zeroizing::new(hex::encode(self.0.as_slice()))
+    }
+
+    /// A key that [`Self::to_hex`] gave.
+    pub(crate) fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = Zeroizing::new([0; DATA_KEY_LEN]);
+        hex::decode_to_slice(text, bytes.as_mut_slice()).ok()?;
+        Some(Self(bytes))
     }
 
     /// A copy in the form that Parquet takes. Parquet does not wipe it.

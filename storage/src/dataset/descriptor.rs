@@ -12,7 +12,8 @@ use crate::store::Location;
 /// Name of the file.
 pub(crate) const FILE: &str = "dataset.json";
 const FORMAT: &str = "hyperseg dataset";
-const VERSION: u32 = 1;
+/// 2: manifests list files in parts.
+const VERSION: u32 = 2;
 const LEN_MAX: u64 = 64 << 10;
 
 /// Contents of `dataset.json`.

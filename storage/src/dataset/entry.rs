@@ -1,4 +1,4 @@
-//! What a manifest knows of one data file.
+//! What a manifest knows of one data file; its entry stands in a part ([`super::part`]).
 //!
 //! In: what the writer measured. Out: where a file lies, what it holds, how to recognise it, and its data keys, each
 //! wrapped under the key of the file's class. A plain key can never be in here, so that an entry may be printed.

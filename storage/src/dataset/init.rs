@@ -122,7 +122,7 @@ fn fill(location: &Location, keyring_path: &Path, options: InitOptions) -> Resul
         consent_imported_micros: None,
         schema: options.schema,
         key_uses: BTreeMap::new(),
-        files: Vec::new(),
+        parts: Vec::new(),
         forgotten: BTreeMap::new(),
         documents: Vec::new(),
     };

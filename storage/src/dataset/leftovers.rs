@@ -3,12 +3,11 @@
 //! In: a dataset and its newest snapshot. Out: files that nobody names and that are of our making; the next writer, who
 //! holds the lock, removes them.
 
-use std::collections::HashSet;
-
 use super::id::{DocumentId, FileId};
+use super::parts::NamedFiles;
 use super::snapshot::Snapshot;
 use super::transaction::LOCK;
-use super::{DATA, Dataset, SEALED, manifest, vector};
+use super::{DATA, Dataset, SEALED, manifest, part, vector};
 use crate::error::Result;
 use crate::store::TEMPORARY;
 
@@ -27,7 +26,7 @@ pub(super) fn is_locked(dataset: &Dataset) -> Result<bool> {
     dataset.store().is_locked(LOCK)
 }
 
-/// Temporary files, and data files and documents that no generation names. While somebody writes, his are among them.
+/// Temporary files, and data files, parts of manifests and documents that no generation names. While somebody writes, his are among them.
 pub(super) fn all(dataset: &Dataset, base: &Snapshot) -> Result<Vec<Leftover>> {
     let store = dataset.store();
     let mut strangers = Vec::new();
@@ -35,15 +34,14 @@ pub(super) fn all(dataset: &Dataset, base: &Snapshot) -> Result<Vec<Leftover>> {
         let names = store.names(directory)?.into_iter().map(|name| format!("{directory}/{name}"));
         strangers.extend(names.filter(|name| is_ours(name)).map(Leftover));
     }
-    let named = base.manifest().named().map(|(name, ..)| name).collect::<HashSet<_>>();
-    strangers.retain(|Leftover(name)| !named.contains(name));
+    let mut named = NamedFiles::default();
+    named.add(dataset, base.manifest())?;
+    strangers.retain(|Leftover(name)| !named.files.contains_key(name));
     if strangers.iter().any(|stranger| !stranger.is_temporary()) {
-        let mut kept = HashSet::new();
         for generation in manifest::generations(store)? {
-            let (older, _) = dataset.read_manifest(generation)?;
-            kept.extend(older.named().map(|(name, ..)| name));
+            named.add(dataset, &dataset.read_manifest(generation)?.0)?;
         }
-        strangers.retain(|Leftover(name)| !kept.contains(name));
+        strangers.retain(|Leftover(name)| !named.files.contains_key(name));
     }
     let stale = store.names(manifest::DIRECTORY)?.into_iter().filter(|name| name.starts_with(TEMPORARY));
     strangers.extend(stale.map(|name| Leftover(format!("{}/{name}", manifest::DIRECTORY))));
@@ -61,7 +59,7 @@ pub(super) fn remove(dataset: &Dataset, base: &Snapshot) -> Result<()> {
 /// Whether this program makes files of this name; others are left alone.
 fn is_ours(path: &str) -> bool {
     let Some((directory, name)) = path.split_once('/') else { return false };
-    let data = || name.strip_suffix(".parquet").or_else(|| name.strip_suffix(vector::SUFFIX));
+    let data = || [".parquet", vector::SUFFIX, part::SUFFIX].iter().find_map(|end| name.strip_suffix(end));
     name.starts_with(TEMPORARY)
         || match directory {
             SEALED => name.parse::<DocumentId>().is_ok(),

@@ -1,18 +1,22 @@
 //! Sealed manifests: `snapshots/<generation>.manifest`.
 //!
-//! `file = "HSMANIF1" ‖ seal(manifest key, aad, JSON)`, `aad = purpose ‖ dataset id ‖ generation`. In: a manifest, or a
+//! `file = "HSMANIF2" ‖ seal(manifest key, aad, JSON)`, `aad = purpose ‖ dataset id ‖ generation`. In: a manifest, or a
 //! file. Out: the file, or the manifest once it authenticates. It can never happen that a manifest of another
 //! dataset or generation is taken for this one, or that a half-written one has a final name.
+//!
+//! Data files are listed in its parts ([`super::part`]), so that it stays small: it is read for every query, and written
+//! by every commit. The schema is in it: tens of kilobytes, that would cost a request of their own elsewhere.
 
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 use hyperseg_dsl::schema::Schema;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::document::DocumentEntry;
-use super::entry::FileEntry;
 use super::id::DatasetId;
+use super::part::Part;
 use super::snapshot::ShardInfo;
 use crate::crypto::{Aad, Digest, KeyId, SealingKey, sha256};
 use crate::error::{Error, Result};
@@ -20,13 +24,13 @@ use crate::store::{Guard, Store};
 
 /// Directory of the manifests.
 pub(crate) const DIRECTORY: &str = "snapshots";
-const MAGIC: &[u8; 8] = b"HSMANIF1";
+const MAGIC: &[u8; 8] = b"HSMANIF2";
 const SUFFIX: &str = ".manifest";
 const DIGITS: usize = 16;
 const LEN_MAX: u64 = 256 << 20;
 
 /// Contents of a manifest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
     pub(crate) dataset: DatasetId,
@@ -47,25 +51,14 @@ pub(crate) struct Manifest {
     /// How often each key that wraps data keys is known to have sealed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) key_uses: BTreeMap<KeyId, u64>,
-    pub(crate) files: Vec<FileEntry>,
+    /// By table, class and shards.
+    pub(crate) parts: Vec<Part>,
     /// By shard the ordinals, which ascend, of contacts that were forgotten. They stay for good: ordinals are not given again.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) forgotten: BTreeMap<u32, Vec<u32>>,
     /// Sealed documents, by kind and name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) documents: Vec<DocumentEntry>,
-}
-
-impl Manifest {
-    /// Everything that the generation consists of beside its manifest: name relative to the dataset, length, SHA-256.
-    pub(crate) fn named(&self) -> impl Iterator<Item = (String, u64, Digest)> {
-        let files = self.files.iter().map(|file| (file.file_name(), file.bytes, file.sha256));
-        let vectors = self.files.iter().filter_map(|file| file.deleted.as_ref());
-        let vectors = vectors.map(|vector| (vector.file_name(), vector.bytes, vector.sha256));
-        let documents = self.documents.iter();
-        let documents = documents.map(|document| (document.file_name(), document.bytes, document.sha256));
-        files.chain(vectors).chain(documents)
-    }
 }
 
 /// Name of a generation's manifest, relative to the dataset.
@@ -99,6 +92,8 @@ pub(crate) fn create(store: &dyn Store, key: &SealingKey, manifest: &Manifest) -
     let name = file_name(manifest.generation);
     let json =
         serde_json::to_vec(manifest).map_err(|_| Error::corrupt(name.clone(), "it cannot be written"))?;
+    // The keys of its parts are in it.
+    let json = Zeroizing::new(json);
     let sealed = key.seal(aad(&manifest.dataset, manifest.generation).as_bytes(), &json)?;
     let bytes = [MAGIC.as_slice(), &sealed].concat();
     if bytes.len() as u64 > LEN_MAX {
@@ -158,5 +153,5 @@ pub(crate) fn open(
 }
 
 fn aad(dataset: &DatasetId, generation: u64) -> Aad {
-    Aad::new("hyperseg manifest v1").field(dataset.as_bytes()).number(generation)
+    Aad::new("hyperseg manifest v2").field(dataset.as_bytes()).number(generation)
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! dataset.json                     format version, id, shard size; no personal data
 //! lock                             held by the one writer
-//! snapshots/<generation>.manifest  sealed: schema, files, digests, wrapped data keys
+//! snapshots/<generation>.manifest  sealed: schema, documents, and the parts that list its files
+//! data/<uuid>.files                sealed part of manifests: files of a table and class, digests, wrapped data keys
 //! data/<uuid>.parquet              every column and the footer encrypted
 //! data/<uuid>.deleted              sealed: rows of a data file that count no more
 //! sealed/<uuid>                    sealed documents: value sets, hierarchies, places of ZIP codes
@@ -21,6 +22,8 @@ mod id;
 mod init;
 mod leftovers;
 mod manifest;
+mod part;
+mod parts;
 mod snapshot;
 mod transaction;
 mod upkeep;
@@ -49,13 +52,18 @@ use crate::crypto::Digest;
 use crate::disk::Medium;
 use crate::error::{Error, Result};
 use crate::file::DataFile;
+use crate::file::kept::KeptFiles;
 use crate::keyring::{KeyClass, Keyring};
 use crate::store::{Location, Store};
 use descriptor::Descriptor;
 use manifest::Manifest;
+use part::Part;
 
 /// Directory of the data files.
 const DATA: &str = "data";
+/// Most bytes of footers and page directories, encrypted, that a handle keeps of files in an object store: those of some
+/// thousand files.
+const KEPT_BYTES_MAX: u64 = 32 << 20;
 /// Directory of the sealed documents.
 const SEALED: &str = "sealed";
 
@@ -69,6 +77,8 @@ struct Inner {
     keyring: Keyring,
     audit: AuditLog,
     current: Mutex<Option<Current>>,
+    /// Data files whose ends were read, shared by handles on the same place.
+    kept_files: Arc<KeptFiles>,
     /// The one generation that this handle shows.
     then: Option<Arc<Snapshot>>,
     /// How long it waits for another writer.
@@ -95,8 +105,9 @@ impl Dataset {
         }
         let audit = AuditLog::open(&location, &keyring);
         let current = Mutex::default();
-        let patience = Duration::ZERO;
-        Ok(Self(Arc::new(Inner { location, descriptor, keyring, audit, current, then: None, patience })))
+        let (kept_files, patience) = (Arc::new(KeptFiles::new(KEPT_BYTES_MAX)), Duration::ZERO);
+        let inner = Inner { location, descriptor, keyring, audit, current, kept_files, then: None, patience };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// The same dataset under a keyring that was changed.
@@ -119,6 +130,7 @@ impl Dataset {
             keyring: self.0.keyring.clone(),
             audit: self.0.audit.clone(),
             current: Mutex::default(),
+            kept_files: Arc::clone(&self.0.kept_files),
             then: self.0.then.clone(),
             patience: self.0.patience,
         }
@@ -156,7 +168,8 @@ impl Dataset {
             };
             let (manifest, hash) = self.read_manifest(generation)?;
             // Who was forgotten since is not seen in what was before, either.
-            Arc::new(Snapshot::new(manifest, hash).seen_from(newest.snapshot()?.as_ref()).held(Some(hold)))
+            let then = Snapshot::new(manifest, hash, self.location());
+            Arc::new(then.seen_from(newest.snapshot()?.as_ref()).held(Some(hold)))
         };
         Ok(Self(Arc::new(Inner { then: Some(then), ..self.inner() })))
     }
@@ -170,7 +183,18 @@ impl Dataset {
 
     /// A copy of this dataset at another place, under the same keys.
     fn with(&self, location: Location, descriptor: Descriptor, audit: AuditLog) -> Self {
-        Self(Arc::new(Inner { location, descriptor, audit, then: None, ..self.inner() }))
+        let kept_files = Arc::new(KeptFiles::new(KEPT_BYTES_MAX));
+        Self(Arc::new(Inner { location, descriptor, audit, kept_files, then: None, ..self.inner() }))
+    }
+
+    /// The same dataset for proving it: nothing that was read before is believed.
+    fn unkept(&self) -> Self {
+        Self(Arc::new(Inner { kept_files: Arc::new(KeptFiles::new(0)), ..self.inner() }))
+    }
+
+    /// Data files that were opened and proven before.
+    pub(crate) fn kept_files(&self) -> &KeptFiles {
+        &self.0.kept_files
     }
 
     /// The disk on which keyring and anchor are changed.
@@ -217,7 +241,9 @@ impl Dataset {
             // Another generation was committed and this one collected meanwhile.
             return self.snapshot();
         }
-        let snapshot = Arc::new(Snapshot::new(self.open_manifest(generation, &bytes)?, hash).held(hold));
+        let mut manifest = self.open_manifest(generation, &bytes)?;
+        self.share_parts(&mut manifest.parts);
+        let snapshot = Arc::new(Snapshot::new(manifest, hash, self.location()).held(hold));
         if generation > anchored {
             // Its writer died before it could say so; from now on going back behind it is noticed.
             self.audit()?.anchor_generation(generation)?;
@@ -248,6 +274,14 @@ impl Dataset {
     fn remember(&self, snapshot: &Arc<Snapshot>, bytes: Option<Vec<u8>>) {
         let current = Current { snapshot: Arc::clone(snapshot), bytes };
         *self.0.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(current);
+    }
+
+    /// Lets parts take over what the newest snapshot that was seen has read of them: commits go on naming most of them.
+    fn share_parts(&self, parts: &mut [Part]) {
+        let current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = current.as_ref() {
+            parts::share(parts, &known.snapshot.manifest().parts);
+        }
     }
 
     fn open_manifest(&self, generation: u64, bytes: &[u8]) -> Result<Manifest> {

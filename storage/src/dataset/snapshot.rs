@@ -1,8 +1,10 @@
 //! A snapshot: one generation of a dataset, as its manifest describes it.
 //!
-//! In: a manifest that authenticated. Out: schema, shards and files, unchanging while anybody holds it.
+//! In: a manifest that authenticated. Out: schema, shards and files, unchanging while anybody holds it. The lists of files
+//! are read when somebody asks for files of a table and class, each once; what is asked more often (numbers of records,
+//! the latest of them) the manifest says by itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono_tz::Tz;
@@ -13,8 +15,11 @@ use serde::{Deserialize, Serialize};
 use super::entry::FileEntry;
 use super::id::{FileId, TableId};
 use super::manifest::Manifest;
+use super::part::Part;
+use super::parts;
 use crate::crypto::Digest;
-use crate::store::Guard;
+use crate::error::Result;
+use crate::store::{Guard, Location};
 
 /// A range of contacts with ordinals of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +33,8 @@ pub struct ShardInfo {
 pub struct Snapshot {
     manifest: Manifest,
     hash: Digest,
-    by_id: HashMap<FileId, usize>,
+    /// Where its parts lie.
+    location: Location,
     /// By shard; those of a later generation are no fewer.
     forgotten: BTreeMap<u32, Vec<u32>>,
     /// Keeps the generation from being collected.
@@ -36,10 +42,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn new(manifest: Manifest, hash: Digest) -> Self {
-        let by_id = manifest.files.iter().enumerate().map(|(place, file)| (file.id, place)).collect();
+    pub(crate) fn new(manifest: Manifest, hash: Digest, location: &Location) -> Self {
         let forgotten = manifest.forgotten.clone();
-        Self { manifest, hash, by_id, forgotten, _hold: None }
+        Self { manifest, hash, location: location.clone(), forgotten, _hold: None }
     }
 
     /// The snapshot with what keeps it from being collected.
@@ -82,51 +87,94 @@ impl Snapshot {
     }
 
     /// All data files, by table, class and shard, then in the order of their commits.
-    #[must_use]
-    pub fn files(&self) -> &[FileEntry] {
-        &self.manifest.files
+    ///
+    /// # Errors
+    /// A part of the manifest, which lists them, is missing or not the one that was written.
+    pub fn files(&self) -> Result<Vec<&FileEntry>> {
+        parts::load(&self.manifest.parts, self.location.store(), &self.manifest.dataset)?;
+        let lists = self.manifest.parts.iter().map(|part| self.list(part)).collect::<Result<Vec<_>>>()?;
+        Ok(lists.into_iter().flatten().collect())
     }
 
-    /// The file of this id.
-    #[must_use]
-    pub fn file(&self, id: FileId) -> Option<&FileEntry> {
-        self.by_id.get(&id).and_then(|place| self.manifest.files.get(*place))
+    /// The file of this id. Parts that were read are looked at first: whoever has an id mostly has it from one of them.
+    ///
+    /// # Errors
+    /// As [`Self::files`].
+    pub fn file(&self, id: FileId) -> Result<Option<&FileEntry>> {
+        let known = || self.manifest.parts.iter().find_map(|part| part.loaded_file(id));
+        if let Some(file) = known() {
+            return Ok(Some(file));
+        }
+        parts::load(&self.manifest.parts, self.location.store(), &self.manifest.dataset)?;
+        Ok(known())
     }
 
     /// Contact files of a class and shard, in the order of their contacts, each of which is in one of them. Reading them
     /// gives the latest values ([`crate::scope`]), wherever those lie.
-    pub fn contact_files(&self, class: Class, shard: u32) -> impl Iterator<Item = &FileEntry> {
-        self.of_contacts(class, shard).filter(|file| !file.overlay)
+    ///
+    /// # Errors
+    /// The part that lists them is missing or not the one that was written.
+    pub fn contact_files(&self, class: Class, shard: u32) -> Result<impl Iterator<Item = &FileEntry>> {
+        Ok(self.listed(&TableId::Contact, class, shard)?.filter(|file| !file.overlay))
     }
 
     /// Files with later values of some contacts of a class and shard, the latest last.
-    pub fn overlays(&self, class: Class, shard: u32) -> impl Iterator<Item = &FileEntry> {
-        self.of_contacts(class, shard).filter(|file| file.overlay)
+    ///
+    /// # Errors
+    /// As [`Self::contact_files`].
+    pub fn overlays(&self, class: Class, shard: u32) -> Result<impl Iterator<Item = &FileEntry>> {
+        Ok(self.listed(&TableId::Contact, class, shard)?.filter(|file| file.overlay))
     }
 
-    fn of_contacts(&self, class: Class, shard: u32) -> impl Iterator<Item = &FileEntry> {
-        self.files()
-            .iter()
-            .filter(move |file| file.table == TableId::Contact && file.class == class && file.shard == shard)
+    fn listed(
+        &self,
+        table: &TableId,
+        class: Class,
+        shard: u32,
+    ) -> Result<impl Iterator<Item = &FileEntry> + use<'_>> {
+        let parts = self.manifest.parts.iter();
+        let part = parts
+            .map(|part| (part, &part.place))
+            .find(|(_, place)| place.table == *table && place.class == class && place.has_shard(shard));
+        let list = part.map(|(part, _)| self.list(part)).transpose()?.unwrap_or_default();
+        Ok(list.iter().filter(move |file| file.shard == shard))
+    }
+
+    fn list<'p>(&self, part: &'p Part) -> Result<&'p [FileEntry]> {
+        part.load(self.location.store(), &self.manifest.dataset)
     }
 
     /// Ordinal of the contact in the first row of a contact file that is no overlay.
-    pub(crate) fn first_ordinal(&self, entry: &FileEntry) -> u64 {
-        let before = self.contact_files(entry.class, entry.shard).take_while(|file| file.id != entry.id);
-        before.map(|file| file.rows).sum()
+    pub(crate) fn first_ordinal(&self, entry: &FileEntry) -> Result<u64> {
+        let before = self.contact_files(entry.class, entry.shard)?.take_while(|file| file.id != entry.id);
+        Ok(before.map(|file| file.rows).sum())
     }
 
     /// Record files of a kind and shard in the given classes.
-    pub fn record_files<'a>(
-        &'a self,
-        kind: &'a str,
+    ///
+    /// # Errors
+    /// As [`Self::contact_files`].
+    pub fn record_files(
+        &self,
+        kind: &str,
         shard: u32,
-        classes: &'a [Class],
-    ) -> impl Iterator<Item = &'a FileEntry> {
-        self.files().iter().filter(move |file| match &file.table {
-            TableId::Record(name) => name == kind && file.shard == shard && classes.contains(&file.class),
+        classes: &[Class],
+    ) -> Result<impl Iterator<Item = &FileEntry> + use<'_>> {
+        let parts = self.of_kind(kind).filter(|part| part.place.has_shard(shard));
+        let parts = parts.filter(|part| classes.contains(&part.place.class));
+        let lists = parts.map(|part| self.list(part)).collect::<Result<Vec<_>>>()?;
+        Ok(lists.into_iter().flatten().filter(move |file| file.shard == shard))
+    }
+
+    fn of_kind<'s>(&'s self, kind: &str) -> impl Iterator<Item = &'s Part> {
+        self.manifest.parts.iter().filter(move |part| match &part.place.table {
+            TableId::Record(name) => name == kind,
             TableId::Contact | TableId::History => false,
         })
+    }
+
+    fn of_history(&self) -> impl Iterator<Item = &Part> {
+        self.manifest.parts.iter().filter(|part| part.place.table == TableId::History)
     }
 
     /// Contacts in all shards, but for those that were forgotten.
@@ -162,26 +210,34 @@ impl Snapshot {
     /// Records of a kind in all shards and classes; those that count no more are not among them.
     #[must_use]
     pub fn records(&self, kind: &str) -> u64 {
-        let of_kind = |file: &&FileEntry| match &file.table {
-            TableId::Record(name) => name == kind,
-            TableId::Contact | TableId::History => false,
-        };
-        self.files().iter().filter(of_kind).map(FileEntry::live_rows).sum()
+        self.of_kind(kind).map(|part| part.rows).sum()
+    }
+
+    /// The latest `at` of the records of a kind, in the packed form of [`hyperseg_dsl::value::pack_time`]; none when there
+    /// are no records.
+    #[must_use]
+    pub fn latest(&self, kind: &str) -> Option<i64> {
+        self.of_kind(kind).filter_map(|part| part.at_max).max()
+    }
+
+    /// Whether changes of contact fields of a class are kept.
+    #[must_use]
+    pub fn has_history(&self, class: Class) -> bool {
+        self.of_history().any(|part| part.place.class == class)
     }
 
     /// Files of what contact fields of a class said before, in the order of the imports that changed them.
-    pub fn history_files(&self, class: Class, shard: u32) -> impl Iterator<Item = &FileEntry> {
-        self.files()
-            .iter()
-            .filter(move |file| file.table == TableId::History && file.class == class && file.shard == shard)
+    ///
+    /// # Errors
+    /// As [`Self::contact_files`].
+    pub fn history_files(&self, class: Class, shard: u32) -> Result<impl Iterator<Item = &FileEntry>> {
+        self.listed(&TableId::History, class, shard)
     }
 
-    /// When the latest change of a contact field that is kept was made, in microseconds since the epoch. Of imports by versions
-    /// that did not note it in the manifest nothing is said.
+    /// When the latest change of a contact field that is kept was made, in microseconds since the epoch.
     #[must_use]
     pub fn changed_micros_max(&self) -> Option<i64> {
-        let of_history = self.files().iter().filter(|file| file.table == TableId::History);
-        let latest = of_history.filter_map(|file| file.at_max).max()?;
+        let latest = self.of_history().filter_map(|part| part.at_max).max()?;
         match unpack_time(latest)? {
             When::Instant(micros) => Some(micros),
             When::Day(_) => None,
@@ -191,8 +247,7 @@ impl Snapshot {
     /// Changes of contact fields that are kept.
     #[must_use]
     pub fn changes(&self) -> u64 {
-        let of_history = self.files().iter().filter(|file| file.table == TableId::History);
-        of_history.map(FileEntry::live_rows).sum()
+        self.of_history().map(|part| part.rows).sum()
     }
 
     /// When consent was last imported, in microseconds since the epoch.
@@ -224,7 +279,7 @@ impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Snapshot")
             .field("generation", &self.generation())
-            .field("files", &self.files().len())
+            .field("files", &self.manifest.parts.iter().map(|part| part.files).sum::<u64>())
             .field("hash", &self.hash)
             .finish_non_exhaustive()
     }

@@ -1,11 +1,12 @@
-//! A transaction: new files, then one new generation.
+//! A transaction: new files, then one new generation. Of the parts that list files only those are written whose files
+//! changed; the manifest goes on naming the others of its base.
 //!
 //! In: batches of rows. Out: the next snapshot, visible in one step when its manifest gets its name. There is one
 //! writer at a time (a lock on `DATASET/lock`); a second one, or one that lost a race, gets [`Error::Conflict`]. It can
 //! never happen that a reader sees a file before the commit, or half of a commit. What a dead writer left behind is
 //! removed when the next transaction begins.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ use super::document::{self, DocumentEntry, DocumentKind};
 use super::entry::{FileEntry, WrappedKey};
 use super::id::{DatasetId, DocumentId, FileId, TableId};
 use super::manifest::{self, Manifest};
+use super::part::{Part, PartPlace};
+use super::parts::{self, Lists};
 use super::snapshot::{ShardInfo, Snapshot};
 use super::vector::{self, VectorEntry};
 use super::{DATA, Dataset, SEALED, leftovers};
@@ -57,6 +60,8 @@ struct State {
     dropped: HashSet<FileId>,
     /// Contacts, by shard and ordinal, that are forgotten.
     forgotten: Vec<(u32, u32)>,
+    /// Names of parts that were written for the next manifest.
+    parts: Vec<String>,
     documents: Vec<DocumentEntry>,
     /// Documents of the base that the next snapshot does without.
     removed_documents: HashSet<DocumentId>,
@@ -214,7 +219,7 @@ impl Transaction {
     /// # Errors
     /// There is no such file, or the file has no such rows.
     pub fn delete_rows(&self, file: FileId, rows: &[Range<u64>]) -> Result<()> {
-        let entry = self.file(file).ok_or_else(|| Error::FileMissing { file: file.file_name() })?;
+        let entry = self.file(file)?.ok_or_else(|| Error::FileMissing { file: file.file_name() })?;
         if rows.iter().any(|run| run.end > entry.rows) {
             return Err(mismatch(&entry.table, "rows that the file does not have cannot be deleted"));
         }
@@ -222,14 +227,15 @@ impl Transaction {
         Ok(())
     }
 
-    fn file(&self, file: FileId) -> Option<FileEntry> {
-        let written = || self.state().files.iter().find(|entry| entry.id == file).cloned();
-        self.base.file(file).cloned().or_else(written)
+    fn file(&self, file: FileId) -> Result<Option<FileEntry>> {
+        let written = self.state().files.iter().find(|entry| entry.id == file).cloned();
+        Ok(if written.is_some() { written } else { self.base.file(file)?.cloned() })
     }
 
     /// The snapshot that a commit would make now, but for rows that were deleted: for looking at what was written.
     pub(crate) fn preview(&self, intent: &Intent) -> Result<Arc<Snapshot>> {
-        Ok(Arc::new(Snapshot::new(self.next_manifest(intent)?, Digest(self.base.manifest_hash()))))
+        let (next, hash) = (self.next_manifest(intent)?, Digest(self.base.manifest_hash()));
+        Ok(Arc::new(Snapshot::new(next, hash, self.dataset.location())))
     }
 
     /// Does without a file of the base.
@@ -319,9 +325,15 @@ impl Transaction {
         keyring.note_uses(&self.base.manifest().key_uses);
         let mut next = self.next_manifest(intent)?;
         let mut wrapped = 0;
-        for file in next.files.iter_mut().filter(|file| classes.contains(&KeyClass::Data(file.class))) {
-            wrapped += rewrap_file(self.dataset.id(), keyring, file)?;
+        let mut lists = Lists::new();
+        for part in next.parts.iter().filter(|part| classes.contains(&KeyClass::Data(part.place.class))) {
+            let mut files = part.load(self.dataset.store(), self.dataset.id())?.to_vec();
+            for file in &mut files {
+                wrapped += rewrap_file(self.dataset.id(), keyring, file)?;
+            }
+            lists.insert(part.place.clone(), files);
         }
+        next.parts = parts::replaced(&next.parts, lists)?;
         if classes.contains(&KeyClass::Manifest) {
             for document in &mut next.documents {
                 document.rewrap(self.dataset.id(), keyring)?;
@@ -349,7 +361,7 @@ impl Transaction {
         let deletions = std::mem::take(&mut self.state().deletions);
         let (store, keyring) = (self.dataset.store(), self.dataset.keyring());
         for (file, mut rows) in deletions {
-            let Some(entry) = self.file(file) else { continue };
+            let Some(entry) = self.file(file)? else { continue };
             rows.extend(vector::of_file(store, *self.dataset.id(), keyring, &entry)?);
             let rows = vector::union(rows);
             let deleted: u64 = rows.iter().map(|run| run.end - run.start).sum();
@@ -364,9 +376,12 @@ impl Transaction {
         Ok(())
     }
 
-    fn publish(self, next: Manifest) -> Result<Arc<Snapshot>> {
+    fn publish(self, mut next: Manifest) -> Result<Arc<Snapshot>> {
         let key = self.dataset.keyring().class_key(KeyClass::Manifest)?;
         let store = self.dataset.store();
+        let new = next.parts.iter().filter(|part| !part.is_written());
+        self.state().parts.extend(new.map(Part::file_name));
+        parts::write(&mut next.parts, store, self.dataset.id())?;
         store.sync(DATA)?;
         if !self.confirm()? {
             return Err(Error::Conflict { generation: next.generation });
@@ -377,6 +392,7 @@ impl Transaction {
             let mut state = self.state();
             state.files.clear();
             state.vectors.clear();
+            state.parts.clear();
             state.documents.clear();
         }
         let hash = created?;
@@ -387,7 +403,7 @@ impl Transaction {
         }
         // The commit stands, held or not.
         let hold = manifest::hold(store, next.generation).ok().flatten();
-        let snapshot = Arc::new(Snapshot::new(next, hash).held(hold));
+        let snapshot = Arc::new(Snapshot::new(next, hash, self.dataset.location()).held(hold));
         self.dataset.remember(&snapshot, None);
         self.dataset.audit()?.anchor_generation(snapshot.generation())?;
         Ok(snapshot)
@@ -404,20 +420,9 @@ impl Transaction {
     }
 
     fn next_manifest(&self, intent: &Intent) -> Result<Manifest> {
-        let state = self.state();
         let base = self.base.manifest();
-        // A file that was written here and has no row left is removed as what nobody names, by the next transaction.
-        let kept = base.files.iter().chain(&state.files).filter(|file| !state.dropped.contains(&file.id));
-        let mut files: Vec<FileEntry> = kept.cloned().collect();
-        for file in &mut files {
-            if let Some(vector) = state.vectors.get(&file.id) {
-                file.deleted = Some(vector.clone());
-            }
-        }
-        let order = |file: &FileEntry| {
-            (file.table.clone(), file.class, file.shard, file.generation, file.at_min, file.id)
-        };
-        files.sort_by_cached_key(order);
+        let parts = self.next_parts()?;
+        let state = self.state();
         let mut forgotten = base.forgotten.clone();
         for (shard, ordinal) in &state.forgotten {
             forgotten.entry(*shard).or_default().push(*ordinal);
@@ -439,12 +444,44 @@ impl Transaction {
             consent_imported_micros: state.consent_imported_micros.or(base.consent_imported_micros),
             schema: state.schema.clone().unwrap_or_else(|| base.schema.clone()),
             key_uses: self.dataset.keyring().uses(&base.key_uses),
-            files,
+            parts,
             forgotten,
             documents: document::replaced(&base.documents, &state.documents, &state.removed_documents)?,
         };
-        check_shards(&next, base)?;
+        check_shards(&next, base, &state.files)?;
         Ok(next)
+    }
+
+    /// The parts of the next manifest: new ones for the tables, classes and shards of which files were written, dropped or
+    /// got a deletion vector.
+    fn next_parts(&self) -> Result<Vec<Part>> {
+        let touched: Vec<FileId> = {
+            let state = self.state();
+            state.dropped.iter().chain(state.vectors.keys()).copied().collect()
+        };
+        let mut changed = BTreeSet::new();
+        for id in touched {
+            changed.extend(self.base.file(id)?.map(PartPlace::of));
+        }
+        let (base, state) = (self.base.manifest(), self.state());
+        changed.extend(state.files.iter().map(PartPlace::of));
+        let mut lists = Lists::new();
+        for place in changed {
+            let old = base.parts.iter().find(|part| part.place == place);
+            let old = old.map(|part| part.load(self.dataset.store(), self.dataset.id())).transpose()?;
+            let new = state.files.iter().filter(|file| PartPlace::of(file) == place);
+            // A file that was written here and has no row left is removed as what nobody names, by the next transaction.
+            let stays = |file: &&FileEntry| !state.dropped.contains(&file.id);
+            let mut files: Vec<FileEntry> =
+                old.unwrap_or_default().iter().chain(new).filter(stays).cloned().collect();
+            for file in &mut files {
+                if let Some(vector) = state.vectors.get(&file.id) {
+                    file.deleted = Some(vector.clone());
+                }
+            }
+            lists.insert(place, files);
+        }
+        parts::replaced(&base.parts, lists)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -458,7 +495,8 @@ impl Drop for Transaction {
         let state = self.state();
         let files = state.files.iter().map(FileEntry::file_name);
         let vectors = state.vectors.values().map(VectorEntry::file_name);
-        for name in files.chain(vectors).chain(state.documents.iter().map(DocumentEntry::file_name)) {
+        let documents = state.documents.iter().map(DocumentEntry::file_name);
+        for name in files.chain(vectors).chain(state.parts.iter().cloned()).chain(documents) {
             let _ = self.dataset.store().remove(&name);
         }
     }
@@ -508,7 +546,7 @@ fn fitted(batch: &RecordBatch, columns: &SchemaRef, table: &TableId) -> Result<R
 }
 
 /// Shards only grow, none is over-full, and every file belongs to one.
-fn check_shards(next: &Manifest, base: &Manifest) -> Result<()> {
+fn check_shards(next: &Manifest, base: &Manifest, new: &[FileEntry]) -> Result<()> {
     let bad = |what: &str| Err(Error::Mismatch { table: "shards".to_owned(), what: what.to_owned() });
     if next.shards.len() > SHARDS_MAX {
         return Err(Error::Limit { what: "the number of shards".to_owned(), max: SHARDS_MAX as u64 });
@@ -520,11 +558,7 @@ fn check_shards(next: &Manifest, base: &Manifest) -> Result<()> {
     if shrinks || next.shards.len() < base.shards.len() {
         return bad("a shard would lose contacts");
     }
-    if next
-        .files
-        .iter()
-        .any(|file| usize::try_from(file.shard).map_or(true, |shard| shard >= next.shards.len()))
-    {
+    if new.iter().any(|file| usize::try_from(file.shard).map_or(true, |shard| shard >= next.shards.len())) {
         return bad("a file belongs to a shard that is not there");
     }
     Ok(())

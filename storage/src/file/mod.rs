@@ -7,6 +7,7 @@ mod columns;
 mod directory;
 pub(crate) mod footer;
 pub(crate) mod form;
+pub(crate) mod kept;
 pub(crate) mod keys;
 mod modules;
 mod read;

@@ -7,6 +7,7 @@
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
@@ -41,6 +42,8 @@ struct Inner {
     name: String,
     /// Beginning and end, where every read is a journey.
     ends: Vec<(u64, Bytes)>,
+    /// A read has failed: it may be another file by now.
+    has_failed: AtomicBool,
 }
 
 impl DataFile {
@@ -78,9 +81,16 @@ impl DataFile {
             let read = blob.read_all(&ranges).map_err(|error| Error::io("read", name.clone(), error))?;
             ends.extend(ranges.iter().map(|range| range.start).zip(read));
         }
-        let this = Self { inner: Arc::new(Inner { blob, name, ends }) };
+        let this = Self { inner: Arc::new(Inner { blob, name, ends, has_failed: AtomicBool::new(false) }) };
         this.check_magic()?;
         Ok(this)
+    }
+
+    /// A file whose ends were read.
+    #[cfg(test)]
+    pub(super) fn with_ends(blob: Arc<dyn Blob>, ends: Vec<(u64, Bytes)>) -> Self {
+        let (name, has_failed) = ("data/file".to_owned(), AtomicBool::new(false));
+        Self { inner: Arc::new(Inner { blob, name, ends, has_failed }) }
     }
 
     fn check_magic(&self) -> Result<()> {
@@ -136,13 +146,28 @@ impl DataFile {
                 return Ok(bytes.slice(from..to));
             }
         }
-        match self.inner.blob.read(range) {
-            Ok(bytes) => Ok(bytes),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(Error::corrupt(self.name(), "it was cut or changed while it was read"))
+        self.inner.blob.read(range).map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        self.inner.has_failed.store(true, Ordering::Relaxed);
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                Error::corrupt(self.name(), "it was cut or changed while it was read")
             }
-            Err(error) => Err(Error::io("read", self.name(), error)),
+            io::ErrorKind::NotFound => Error::FileMissing { file: self.name().to_owned() },
+            _ => Error::io("read", self.name(), error),
         }
+    }
+
+    /// Whether a read of it has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.inner.has_failed.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of its ends that are in memory.
+    pub(crate) fn ends_bytes(&self) -> u64 {
+        self.inner.ends.iter().map(|(_, bytes)| bytes.len() as u64).sum()
     }
 
     /// The bytes of several ranges, fetched at the same time where each is a journey.
@@ -150,7 +175,7 @@ impl DataFile {
         if ranges.iter().any(|range| range.start > range.end || range.end > self.len()) {
             return Err(Error::corrupt(self.name(), "a range outside the file was asked for"));
         }
-        self.inner.blob.read_all(ranges).map_err(|error| Error::io("read", self.name(), error))
+        self.inner.blob.read_all(ranges).map_err(|error| self.failed(error))
     }
 
     /// Whether every read is a journey, so that it is worth reading ahead.

@@ -121,7 +121,7 @@ struct Across<'a> {
 }
 
 impl<'a> Across<'a> {
-    fn stored(&self, shard: u32) -> Stored<'a> {
+    fn stored(&self, shard: u32) -> Result<Stored<'a>> {
         let Ingest { dataset, base, intent, .. } = self.ingest;
         Stored::of(dataset, base, intent, &self.table.name, shard)
     }
@@ -169,7 +169,7 @@ impl<'a> Across<'a> {
         // Hash, shard, and whether the row is a stored one.
         let mut rows: Vec<(u64, u32, bool)> = Vec::new();
         for shard in (0..).take(self.ingest.base.shards().len()) {
-            let stored = self.stored(shard).hashes()?.into_iter();
+            let stored = self.stored(shard)?.hashes()?.into_iter();
             let mine = stored.filter(|hash| is_mine(*hash) && places.meets_others(shard, *hash));
             rows.extend(mine.map(|hash| (hash, shard, true)));
         }
@@ -208,7 +208,7 @@ impl<'a> Across<'a> {
         let ids: Vec<&str> = ids.into_iter().filter(|name| ["record_id", "source"].contains(name)).collect();
         for shard in shards {
             let mine = mine(shard);
-            let stored = Stored::of(dataset, &preview, intent, &self.table.name, shard);
+            let stored = Stored::of(dataset, &preview, intent, &self.table.name, shard)?;
             let hashes = stored.hashes()?.into_iter().zip(0_u32..);
             let (hashes, rows): (Vec<u64>, Vec<u32>) = hashes.filter(|(hash, _)| mine.contains(hash)).unzip();
             for (hash, found) in

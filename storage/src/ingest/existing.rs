@@ -17,7 +17,7 @@ use super::compare::{Digester, Digests};
 use super::contacts::{ContactMap, Place, Ranges};
 use super::hash::Hasher;
 use crate::audit::Intent;
-use crate::dataset::{Dataset, FileEntry, FileId, Snapshot, TableId, vector};
+use crate::dataset::{Dataset, FileEntry, FileId, Snapshot, vector};
 use crate::error::{Error, Result};
 use crate::layout::{CONTENT_HASH, ORDINAL, RECORD_HASH};
 use crate::rows::CONTACT_ID;
@@ -33,11 +33,10 @@ pub(crate) fn load_contacts(
     ranges: &mut Ranges,
 ) -> Result<()> {
     let columns = [ORDINAL, CONTACT_ID, CONTENT_HASH];
-    let entries: Vec<&FileEntry> = snapshot
-        .files()
-        .iter()
-        .filter(|entry| entry.table == TableId::Contact && entry.class == Class::Identity && !entry.overlay)
-        .collect();
+    let mut entries: Vec<&FileEntry> = Vec::new();
+    for (shard, _) in (0_u32..).zip(snapshot.shards()) {
+        entries.extend(snapshot.contact_files(Class::Identity, shard)?);
+    }
     read(dataset, snapshot, intent, &entries, &columns, |entry, batch| {
         let ordinals = batch.column_by_name(ORDINAL)?.as_primitive_opt::<UInt32Type>()?;
         let ids = batch.column_by_name(CONTACT_ID)?.as_string_opt::<i32>()?;
@@ -71,10 +70,9 @@ impl<'a> Stored<'a> {
         intent: &'a Intent,
         kind: &str,
         shard: u32,
-    ) -> Self {
-        let table = TableId::Record(kind.to_owned());
-        let ours = |entry: &&FileEntry| entry.table == table && entry.shard == shard;
-        Self { dataset, snapshot, intent, entries: snapshot.files().iter().filter(ours).collect() }
+    ) -> Result<Self> {
+        let entries = snapshot.record_files(kind, shard, &Class::ALL)?.collect();
+        Ok(Self { dataset, snapshot, intent, entries })
     }
 
     /// Hashes of all rows that count, file after file.

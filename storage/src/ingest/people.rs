@@ -113,14 +113,17 @@ impl Ingest {
             let columns = layout::contact_schema(schema, class);
             columns.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>()
         };
-        let files = classes.iter().flat_map(|class| base.contact_files(*class, shard));
-        let wants = files.map(|entry| (entry.id, names(entry.class))).collect();
+        let mut wants = Vec::new();
+        for class in &classes {
+            let files = base.contact_files(*class, shard)?;
+            wants.extend(files.map(|entry| (entry.id, names(entry.class))));
+        }
         let scope = KeyScope::arm(&self.dataset, base, &self.intent, wants)?;
         let of_class = |class: &Class| {
             let columns = names(*class);
             let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
             let (mut batches, mut first) = (Vec::new(), 0_u64);
-            for entry in base.contact_files(*class, shard) {
+            for entry in base.contact_files(*class, shard)? {
                 let rows = rows_of(ordinals.values(), first, entry.rows);
                 if !rows.is_empty() {
                     let found = scope.read(&self.dataset, entry, &columns, Some(rows))?;

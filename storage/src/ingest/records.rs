@@ -128,7 +128,7 @@ impl Partition<'_> {
     /// place. Stored rows whose place is taken are deleted.
     fn gone(&self, ingest: &Ingest, hashes: &[u64]) -> Result<Vec<u32>> {
         let Ingest { dataset, base, intent, .. } = ingest;
-        let stored = Stored::of(dataset, base, intent, &self.kind.name, self.shard);
+        let stored = Stored::of(dataset, base, intent, &self.kind.name, self.shard)?;
         let groups = distinct::groups(&stored.hashes()?, hashes);
         let (mut there, mut incoming) = (Vec::new(), Vec::new());
         for member in groups.iter().flatten() {

@@ -66,7 +66,7 @@ impl World {
         let table = TableId::Record("email_open".to_owned());
         let mut rows = Vec::new();
         let columns = ["ord", "at", "source", "record_id", "campaign"];
-        for entry in snapshot.files().iter().filter(|entry| entry.table == table) {
+        for entry in snapshot.files().unwrap().into_iter().filter(|entry| entry.table == table) {
             let wanted = columns.iter().map(|name| (*name).to_owned()).collect();
             let scope = KeyScope::arm(&self.dataset, &snapshot, &intent, vec![(entry.id, wanted)]).unwrap();
             for batch in scope.read(&self.dataset, entry, &columns, None).unwrap() {

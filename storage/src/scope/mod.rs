@@ -96,11 +96,13 @@ impl KeyScope {
 
     /// The columns by file that [`KeyScope::arm`] unlocks when these are wanted: those of a file of contacts also in the
     /// files that hold later values of it.
-    #[must_use]
+    ///
+    /// # Errors
+    /// What lists the files cannot be read.
     pub fn needed(
         snapshot: &Snapshot,
         wants: Vec<(FileId, Vec<String>)>,
-    ) -> BTreeMap<FileId, BTreeSet<String>> {
+    ) -> Result<BTreeMap<FileId, BTreeSet<String>>> {
         merged(snapshot, wants, true)
     }
 
@@ -111,11 +113,11 @@ impl KeyScope {
         wants: Vec<(FileId, Vec<String>)>,
         with_overlays: bool,
     ) -> Result<Arc<Self>> {
-        let merged = merged(snapshot, wants, with_overlays);
+        let merged = merged(snapshot, wants, with_overlays)?;
         let mut files = HashMap::with_capacity(merged.len());
         let mut log = UnlockedLog::default();
         for (id, columns) in merged {
-            let entry = snapshot.file(id).ok_or_else(|| Error::Mismatch {
+            let entry = snapshot.file(id)?.ok_or_else(|| Error::Mismatch {
                 table: id.file_name(),
                 what: format!("generation {} has no such file", snapshot.generation()),
             })?;
@@ -124,8 +126,10 @@ impl KeyScope {
                 schema.ok_or_else(|| Error::corrupt(entry.file_name(), "the schema has no such table"))?;
             let mut file = Self::arm_file(dataset, entry, schema, &columns, &mut log)?;
             if with_overlays {
-                file.overlays = overlays(snapshot, entry).cloned().collect();
-                file.first_ordinal = if file.overlays.is_empty() { 0 } else { snapshot.first_ordinal(entry) };
+                file.overlays = overlays(snapshot, entry)?.cloned().collect();
+                if !file.overlays.is_empty() {
+                    file.first_ordinal = snapshot.first_ordinal(entry)?;
+                }
             }
             files.insert(id, file);
         }
@@ -182,13 +186,31 @@ impl KeyScope {
             return Ok(Arc::clone(open));
         }
         let deleted = scope.deleted_rows(dataset, entry)?;
-        let mut open = OpenFile::open(dataset.open_file(entry)?, entry, scope, deleted)?;
+        let mut open = Self::open_proven(dataset, entry, scope, deleted)?;
         if !scope.overlays.is_empty() {
             let overlays = scope.overlays.iter().map(|overlay| self.open(dataset, overlay));
             open.patches = Patches::of(overlays.collect::<Result<_>>()?, scope.first_ordinal, entry.rows)?;
         }
         let open = Arc::new(open);
         *cached = Some(Arc::clone(&open));
+        Ok(open)
+    }
+
+    /// Opens a file that was kept, or else the one that lies there.
+    fn open_proven(
+        dataset: &Dataset,
+        entry: &FileEntry,
+        scope: &FileScope,
+        deleted: Vec<Range<u64>>,
+    ) -> Result<OpenFile> {
+        if let Some(file) = dataset.kept_files().get(entry.id, entry.bytes)
+            && let Ok(open) = OpenFile::open(file, entry, scope, deleted.clone())
+        {
+            return Ok(open);
+        }
+        // A directory that nobody had asked for may have been damaged when it was kept, and put right since.
+        let open = OpenFile::open(dataset.open_file(entry)?, entry, scope, deleted)?;
+        dataset.kept_files().keep(entry.id, &open.file);
         Ok(open)
     }
 
@@ -277,23 +299,28 @@ fn merged(
     snapshot: &Snapshot,
     wants: Vec<(FileId, Vec<String>)>,
     with_overlays: bool,
-) -> BTreeMap<FileId, BTreeSet<String>> {
+) -> Result<BTreeMap<FileId, BTreeSet<String>>> {
     let mut merged: BTreeMap<FileId, BTreeSet<String>> = BTreeMap::new();
     for (file, columns) in wants {
-        let overlays = snapshot.file(file).into_iter().flat_map(|entry| overlays(snapshot, entry));
-        for overlay in overlays.filter(|_| with_overlays) {
+        let entry = if with_overlays { snapshot.file(file)? } else { None };
+        let overlays = entry.map(|entry| overlays(snapshot, entry)).transpose()?;
+        for overlay in overlays.into_iter().flatten() {
             let columns = columns.iter().cloned().chain([layout::ORDINAL.to_owned()]);
             merged.entry(overlay.id).or_default().extend(columns);
         }
         merged.entry(file).or_default().extend(columns);
     }
-    merged
+    Ok(merged)
 }
 
 /// Files that hold later values of a file of contacts.
-fn overlays<'s>(snapshot: &'s Snapshot, entry: &'s FileEntry) -> impl Iterator<Item = &'s FileEntry> {
+fn overlays<'s>(
+    snapshot: &'s Snapshot,
+    entry: &FileEntry,
+) -> Result<impl Iterator<Item = &'s FileEntry> + use<'s>> {
     let is_patched = entry.table == TableId::Contact && !entry.overlay;
-    is_patched.then(|| snapshot.overlays(entry.class, entry.shard)).into_iter().flatten()
+    let overlays = is_patched.then(|| snapshot.overlays(entry.class, entry.shard)).transpose()?;
+    Ok(overlays.into_iter().flatten())
 }
 
 /// Collects what was unlocked, one item for each table, class and column.

@@ -196,7 +196,7 @@ impl OpenFile {
                 builder = builder.with_row_selection_policy(policy);
             }
         }
-        let reader = builder.build().map_err(|_| undecodable(&self.file))?;
+        let reader = builder.build().map_err(|_| figures.error(&self.file))?;
         let added = self.added(columns);
         Ok(Batches {
             file: self.file.clone(),

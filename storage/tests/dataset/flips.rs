@@ -97,7 +97,10 @@ fn a_flipped_bit_anywhere_is_told() {
     store_codes(&world);
     let targets = targets(&world);
     let kinds = |part: &str| targets.iter().filter(|(path, _)| path.to_string_lossy().contains(part)).count();
-    assert!(kinds("/data/") == 3 && kinds("/snapshots/") == 3 && kinds("/sealed/") == 1, "{targets:?}");
+    assert!(
+        kinds(".parquet") == 3 && kinds(".files") == 3 && kinds("/snapshots/") == 3 && kinds("/sealed/") == 1,
+        "{targets:?}"
+    );
     let wanted = if std::env::var_os("HYPERSEG_EVERY_BIT").is_some() { usize::MAX } else { 150 };
     // Every proof writes to the log, and reads it: without the records of the last ones, or it would take ever longer.
     let log = [world.dir.join("audit/log"), world.keyring.with_extension("anchor")];
@@ -166,14 +169,14 @@ fn a_flipped_bit_in_a_large_dataset_is_told_and_changes_no_answer() {
     let wanted = std::env::var("HYPERSEG_FLIPS").ok().and_then(|text| text.parse().ok()).unwrap_or(300);
     let (snapshot, intent) = (world.dataset.snapshot().unwrap(), world.intent("count"));
     let read = |entry: &FileEntry| read(&world.dataset, &snapshot, &intent, entry);
-    let rows: Vec<_> = snapshot.files().iter().map(|entry| read(entry).unwrap()).collect();
+    let rows: Vec<_> = snapshot.files().unwrap().into_iter().map(|entry| read(entry).unwrap()).collect();
     let (mut tried, mut refused, mut same, mut proven) = (0, 0, 0, 0);
     for (path, bit) in places(&targets, wanted) {
         flip(path, bit);
         let point = format!("{}, bit {bit}", path.display());
-        let file = snapshot.files().iter().position(|entry| world.path(entry) == path);
+        let file = snapshot.files().unwrap().into_iter().position(|entry| world.path(entry) == path);
         if let Some(place) = file {
-            let entry = &snapshot.files()[place];
+            let entry = snapshot.files().unwrap()[place];
             assert_ne!(Sha256::digest(fs::read(path).unwrap())[..], entry.sha256.0, "{point}");
             match catch_unwind(AssertUnwindSafe(|| read(entry)))
                 .unwrap_or_else(|_| panic!("{point}: it panicked"))

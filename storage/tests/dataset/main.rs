@@ -5,6 +5,7 @@ mod documents;
 mod files;
 mod flips;
 mod keys;
+mod parts;
 mod rotation;
 mod secrecy;
 mod tampering;

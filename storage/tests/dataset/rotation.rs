@@ -48,7 +48,8 @@ fn data(world: &World) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
         let written = fs::metadata(&path).unwrap().modified().unwrap();
         (path, (digest, written))
     };
-    files_below(&world.dir.join("data")).into_iter().map(of).collect()
+    let files = files_below(&world.dir.join("data")).into_iter();
+    files.filter(|path| path.extension().is_some_and(|end| end != "files")).map(of).collect()
 }
 
 #[test]
@@ -67,7 +68,7 @@ fn a_rotation_of_all_classes_writes_no_byte_of_data() {
     assert_eq!(data(&world), before, "a data file is new, changed or touched");
     let dataset = world.reopen().unwrap();
     let snapshot = dataset.snapshot().unwrap();
-    let keys: usize = snapshot.files().iter().map(|file| file.columns.len() + 1).sum();
+    let keys: usize = snapshot.files().unwrap().into_iter().map(|file| file.columns.len() + 1).sum();
     assert_eq!((rotation.rotated.len(), rotation.data_keys), (classes.len(), keys as u64));
     eprintln!(
         "{contacts} contacts, {} data files, {bytes} bytes: {keys} data keys wrapped anew in {} ms",

@@ -47,7 +47,7 @@ fn planted_values_are_nowhere_on_disk_or_in_print() {
         rows,
         file,
         transaction,
-        snapshot.files()
+        snapshot.files().unwrap()
     );
     assert!(!printed.contains("Zanzibar"), "{printed}");
 

@@ -78,7 +78,7 @@ fn two_files_swapped() {
     world.add(500);
     let snapshot = world.dataset.snapshot().unwrap();
     let kind = record("email_open");
-    let of_kind: Vec<_> = snapshot.files().iter().filter(|file| file.table == kind).collect();
+    let of_kind: Vec<_> = snapshot.files().unwrap().into_iter().filter(|file| file.table == kind).collect();
     assert_eq!(of_kind.len(), 2, "the same table, class, shard and rows");
     let (one, two) = (world.path(of_kind[0]), world.path(of_kind[1]));
     let other = fs::read(&two).unwrap();
@@ -96,7 +96,7 @@ fn two_files_swapped() {
 fn a_missing_or_cut_file() {
     let world = World::filled();
     let snapshot = world.dataset.snapshot().unwrap();
-    let entry = &snapshot.files()[0];
+    let entry = snapshot.files().unwrap()[0];
     let bytes = fs::read(world.path(entry)).unwrap();
     for length in [0, 3, 8, 40, bytes.len() / 2, bytes.len() - 1] {
         fs::write(world.path(entry), &bytes[..length]).unwrap();
@@ -149,7 +149,7 @@ fn flipped_bits_in_a_data_file() {
 fn a_length_word_that_lies() {
     let world = World::filled();
     let snapshot = world.dataset.snapshot().unwrap();
-    let entry = &snapshot.files()[0];
+    let entry = snapshot.files().unwrap()[0];
     let path = world.path(entry);
     let good = fs::read(&path).unwrap();
     // the first module's length stands right behind the magic; 4 GiB must not be allocated, 3 bytes not be sliced
@@ -256,7 +256,8 @@ fn directories_that_are_no_dataset() {
     let path = world.dir.join("dataset.json");
     let good = fs::read_to_string(&path).unwrap();
     let cases = [
-        (good.replace("\"version\": 1", "\"version\": 2"), ErrorKind::Runtime),
+        (good.replace("\"version\": 2", "\"version\": 1"), ErrorKind::Runtime),
+        (good.replace("\"version\": 2", "\"version\": 3"), ErrorKind::Runtime),
         (good.replace("\"version\"", "\"colour\": 1, \"version\""), ErrorKind::Integrity),
         (good.replace("131072", "0"), ErrorKind::Integrity),
         (good[..20].to_owned(), ErrorKind::Integrity),

@@ -118,8 +118,8 @@ fn looking_back_reads_and_writes_nothing() {
     world.add(10);
     let then = world.dataset.at(2).unwrap();
     assert_eq!((then.snapshot().unwrap().generation(), then.is_in_the_past()), (2, true));
-    assert_eq!(then.snapshot().unwrap().files().len(), 3);
-    assert_eq!(world.dataset.snapshot().unwrap().files().len(), 6);
+    assert_eq!(then.snapshot().unwrap().files().unwrap().len(), 3);
+    assert_eq!(world.dataset.snapshot().unwrap().files().unwrap().len(), 6);
     assert_eq!(then.begin().unwrap_err().kind(), ErrorKind::Usage);
     assert!(world.dataset.at(9).is_err() && world.dataset.at(0).is_err());
     fs::remove_file(world.manifest(3)).unwrap();
@@ -133,7 +133,7 @@ fn backup(world: &World) -> PathBuf {
     let out = world.dir.with_file_name("copy");
     let made = world.dataset.backup(&out, None, &|_| {}).unwrap();
     let newest = world.dataset.snapshot().unwrap();
-    assert_eq!((made.generation, made.files), (newest.generation(), newest.files().len() as u64));
+    assert_eq!((made.generation, made.files), (newest.generation(), newest.files().unwrap().len() as u64));
     out
 }
 
@@ -200,7 +200,7 @@ fn a_damaged_backup_is_found_by_the_rehearsal() {
 #[test]
 fn damage_is_not_copied_and_nothing_is_overwritten() {
     let world = World::filled();
-    let file = world.path(&world.dataset.snapshot().unwrap().files()[0]);
+    let file = world.path(world.dataset.snapshot().unwrap().files().unwrap()[0]);
     let good = fs::read(&file).unwrap();
     let out = world.dir.with_file_name("copy");
     let mut bytes = good.clone();

@@ -131,7 +131,7 @@ pub fn files_below(dir: &Path) -> Vec<PathBuf> {
 }
 
 pub fn of_table<'a>(snapshot: &'a Snapshot, table: &TableId, class: Class) -> &'a FileEntry {
-    snapshot.files().iter().find(|file| file.table == *table && file.class == class).unwrap()
+    snapshot.files().unwrap().into_iter().find(|file| file.table == *table && file.class == class).unwrap()
 }
 
 /// Writes a keyring whose checksum fits the text: what somebody can do who knows the format and has no key.

@@ -49,11 +49,11 @@ fn a_generation_is_made_once() {
     let transaction = world.dataset.begin().unwrap();
     transaction.write_file(TableId::Contact, Class::Identity, 0, &[contacts(Class::Identity, 5)], 5).unwrap();
     let files = || fs::read_dir(world.dir.join("data")).unwrap().count();
-    assert_eq!(files(), 4);
+    assert_eq!(files(), 7, "three files, their parts, and the new one");
     fs::write(world.manifest(3), b"of another writer").unwrap();
     let error = transaction.commit(&world.intent("import")).unwrap_err();
     assert!(matches!(error, Error::Conflict { generation: 3 }), "{error}");
-    assert_eq!(files(), 3, "the loser's file is gone");
+    assert_eq!(files(), 6, "the loser's file and part are gone");
     assert_eq!(
         fs::read(world.manifest(3)).unwrap(),
         b"of another writer",
@@ -68,25 +68,30 @@ fn a_writer_that_died_leaves_nothing_behind() {
     let transaction = world.dataset.begin().unwrap();
     transaction.write_file(TableId::Contact, Class::Identity, 0, &[contacts(Class::Identity, 5)], 5).unwrap();
     drop(transaction);
-    // what kill -9 leaves: a whole file nobody names, half a file, half a manifest
+    // what kill -9 leaves: a whole file and a part nobody names, half a file, half a manifest
     let data = world.dir.join("data");
     let orphan = data.join("00000000-0000-4000-8000-000000000000.parquet");
+    let part = data.join("00000000-0000-4000-8000-000000000003.files");
     let temporary = data.join(".tmp-00000000-0000-4000-8000-000000000001");
     let manifest = world.dir.join("snapshots/.tmp-00000000-0000-4000-8000-000000000002");
     let stranger = data.join("notes.txt");
-    let good = fs::read(world.path(&snapshot.files()[0])).unwrap();
-    for (path, bytes) in
-        [(&orphan, &good[..]), (&temporary, &good[..99]), (&manifest, &good[..9]), (&stranger, b"?")]
-    {
+    let good = fs::read(world.path(snapshot.files().unwrap()[0])).unwrap();
+    for (path, bytes) in [
+        (&orphan, &good[..]),
+        (&part, &good[..50]),
+        (&temporary, &good[..99]),
+        (&manifest, &good[..9]),
+        (&stranger, b"?"),
+    ] {
         fs::write(path, bytes).unwrap();
     }
     assert_eq!(world.reopen().unwrap().snapshot().unwrap().generation(), 2, "readers do not mind");
     let next = world.add(10);
     assert_eq!(next.generation(), 3);
-    assert!(!orphan.exists() && !temporary.exists() && !manifest.exists());
+    assert!(!orphan.exists() && !part.exists() && !temporary.exists() && !manifest.exists());
     assert!(stranger.exists(), "what is not ours is left alone");
     assert!(
-        snapshot.files().iter().all(|file| world.path(file).exists()),
+        snapshot.files().unwrap().into_iter().all(|file| world.path(file).exists()),
         "older generations keep their files"
     );
 }
@@ -119,7 +124,7 @@ fn init_refuses_what_it_would_harm() {
 
     let (dataset, _) = Dataset::init(&dir, &keyring, InitOptions::default()).unwrap();
     let snapshot = dataset.snapshot().unwrap();
-    assert_eq!((snapshot.generation(), snapshot.contacts(), snapshot.files().len()), (1, 0, 0));
+    assert_eq!((snapshot.generation(), snapshot.contacts(), snapshot.files().unwrap().len()), (1, 0, 0));
     let again = Dataset::init(&dir, &root.path().join("k/other"), InitOptions::default()).unwrap_err();
     assert!(matches!(again, Error::NotEmpty { .. }), "{again}");
 }
@@ -143,7 +148,7 @@ fn a_full_disk() {
     assert!(output.status.success(), "{text}");
     assert!(text.contains("the disk was full"), "the child did its part: {text}");
     assert_eq!(world.dataset.snapshot().unwrap().generation(), 2, "nothing was committed");
-    assert_eq!(fs::read_dir(world.dir.join("data")).unwrap().count(), 3, "nothing stays");
+    assert_eq!(fs::read_dir(world.dir.join("data")).unwrap().count(), 6, "nothing stays");
     assert_eq!(world.add(10).generation(), 3, "and the next writer succeeds");
 }
 

@@ -61,7 +61,7 @@ fn killed_while_rotating() {
         let (dataset, generation) = must_be_whole(&world, &point);
         assert!(generation >= last, "{point}: generation {last} was acknowledged, {generation} is there");
         assert!(dataset.verify(Some(2), None, &|_| {}).unwrap().is_sound(), "{point}");
-        let files = dataset.snapshot().unwrap().files().len();
+        let files = dataset.snapshot().unwrap().files().unwrap().len();
         assert_eq!(count(&dataset).unwrap(), files * ROWS, "{point}");
         must_go_on(&dataset, &point);
         acknowledged += told("rotated ").len() + told("imported ").len();

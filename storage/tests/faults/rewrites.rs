@@ -60,7 +60,7 @@ fn seen(dataset: &Dataset) -> (Vec<String>, Vec<String>) {
     let intent = intent(dataset, "look").unwrap();
     let column = |table: TableId, class: Class, name: &str| {
         let mut found = Vec::new();
-        let files = snapshot.files().iter();
+        let files = snapshot.files().unwrap().into_iter();
         for entry in files.filter(|file| file.table == table && file.class == class && !file.overlay) {
             let wants = vec![(entry.id, vec!["ord".to_owned(), name.to_owned()])];
             let scope = KeyScope::arm(dataset, &snapshot, &intent, wants).unwrap();
@@ -152,7 +152,10 @@ pub const COMPACT: Change = Change {
         let rest = dataset.compact(&everything(), None, &|_| {}).unwrap();
         assert!(acknowledged.is_none() || rest.tables.is_empty(), "{point}: {rest:?}");
         let snapshot = dataset.snapshot().unwrap();
-        assert!(snapshot.files().iter().all(|file| !file.overlay && file.deleted_rows() == 0), "{point}");
+        assert!(
+            snapshot.files().unwrap().into_iter().all(|file| !file.overlay && file.deleted_rows() == 0),
+            "{point}"
+        );
         assert_eq!(seen(&dataset), always, "{point}: once more");
     },
     stride: 18,
@@ -188,7 +191,12 @@ fn readers_keep_their_files() {
     let left = writer.collect(keep, false, None).unwrap();
     assert_eq!(left.held, Some(held.generation()));
     let there = template.names("data");
-    assert!(held.files().iter().all(|file| there.iter().any(|name| file.file_name().ends_with(name))));
+    assert!(
+        held.files()
+            .unwrap()
+            .into_iter()
+            .all(|file| there.iter().any(|name| file.file_name().ends_with(name)))
+    );
     drop((held, reader));
     let reader = template.open().unwrap();
     assert_eq!(seen(&reader), before);

@@ -48,7 +48,7 @@ pub fn import(dataset: &Dataset) -> Result<u64, Error> {
     transaction.set_shards(vec![ShardInfo { contacts: 100 }]);
     let table = TableId::Record("sms_sent".to_owned());
     transaction.write_file(table, Class::Behavioural, 0, &[rows()], 100)?;
-    let files = transaction.base().files().len() + 1;
+    let files = transaction.base().files()?.len() + 1;
     transaction.put_document(DocumentKind::Valueset, "files", files.to_string().as_bytes())?;
     let generation = transaction.commit(&intent)?.generation();
     intent.complete(serde_json::json!({}))?;
@@ -88,7 +88,7 @@ pub fn count(dataset: &Dataset) -> Result<usize, Error> {
     let snapshot = dataset.snapshot()?;
     let intent = intent(dataset, "count")?;
     let mut rows = 0;
-    for entry in snapshot.files() {
+    for entry in snapshot.files()? {
         let wants = vec![(entry.id, vec!["ord".to_owned()])];
         let scope = KeyScope::arm(dataset, &snapshot, &intent, wants)?;
         for batch in scope.read(dataset, entry, &["ord"], None)? {
@@ -114,7 +114,11 @@ pub fn must_be_whole(world: &World, point: &str) -> (Dataset, u64) {
     let snapshot = dataset.snapshot().unwrap();
     let document = snapshot.document(DocumentKind::Valueset, "files").expect(point);
     let files = dataset.document(document).unwrap_or_else(|error| panic!("{point}: {error}"));
-    assert_eq!(files.as_slice(), snapshot.files().len().to_string().as_bytes(), "{point}: half a commit");
+    assert_eq!(
+        files.as_slice(),
+        snapshot.files().unwrap().len().to_string().as_bytes(),
+        "{point}: half a commit"
+    );
     (dataset, generation)
 }
 

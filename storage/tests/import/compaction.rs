@@ -57,7 +57,7 @@ fn import_round(world: &World, name: &str, files: &BTreeMap<&'static str, String
 }
 
 fn files(world: &World) -> Vec<FileEntry> {
-    world.dataset.snapshot().unwrap().files().to_vec()
+    world.dataset.snapshot().unwrap().files().unwrap().into_iter().cloned().collect()
 }
 
 /// Rows of a file but for their hashes.

@@ -68,7 +68,7 @@ fn fields_and_categories_are_added_without_rewriting() {
     let before = world.dataset.snapshot().unwrap();
     let rows_before = world.rows();
     let names = |snapshot: &hyperseg_storage::Snapshot| {
-        snapshot.files().iter().map(|file| file.file_name()).collect::<Vec<_>>()
+        snapshot.files().unwrap().into_iter().map(|file| file.file_name()).collect::<Vec<_>>()
     };
 
     let made = world.dataset.extend_schema(&additions(), None).unwrap();
@@ -137,7 +137,7 @@ fn fields_and_categories_are_added_without_rewriting() {
     assert_eq!(world.rows_at(before.generation()), rows_before);
     let journey = TableId::Record("appointment".to_owned());
     let compacted = world.dataset.snapshot().unwrap();
-    let merged = compacted.files().iter().filter(|file| file.table == journey);
+    let merged = compacted.files().unwrap().into_iter().filter(|file| file.table == journey);
     let has_room =
         |file: &hyperseg_storage::FileEntry| file.columns.iter().any(|column| column.name == "room");
     assert!(merged.clone().count() > 0 && merged.clone().all(has_room), "files lack what was added");

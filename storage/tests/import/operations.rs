@@ -102,7 +102,7 @@ fn run(seed: u64) {
                 let done = world.dataset.compact(&options, None, &|_| {}).unwrap();
                 assert!(done.rows_held <= 64, "{done:?}");
                 let snapshot = world.dataset.snapshot().unwrap();
-                assert!(snapshot.files().iter().all(|file| is_done(file, worth_percent)));
+                assert!(snapshot.files().unwrap().into_iter().all(|file| is_done(file, worth_percent)));
             }
             8 => {
                 let keyring = world.dataset.keyring().path().to_owned();
@@ -216,7 +216,8 @@ fn nothing_is_left_of_who_was_forgotten() {
     // The bytes: rewritten, collected, and what copies of the old files are sealed under destroyed.
     let keyring = world.dataset.keyring().path().to_owned();
     let unlock = Keyring::default_unlock(&keyring);
-    let old: Vec<_> = world.dataset.snapshot().unwrap().files().iter().map(|file| file.file_name()).collect();
+    let old: Vec<_> =
+        world.dataset.snapshot().unwrap().files().unwrap().into_iter().map(|file| file.file_name()).collect();
     let done = world.dataset.compact(&CompactOptions::default(), Some(&unlock), &|_| {}).unwrap();
     for class in [Class::Identity, Class::Demographic, Class::Behavioural] {
         assert!(done.forgotten_in.contains(&class), "{done:?}");
@@ -238,7 +239,7 @@ fn nothing_is_left_of_who_was_forgotten() {
     assert_eq!(left, 0, "every file that had something of the contact is gone");
     let text = format!("{:?}{:?}", world.rows(), world.history());
     assert!(!text.contains(CANARY) && text.contains("Boston"), "{text}");
-    for file in world.dataset.snapshot().unwrap().files() {
+    for file in world.dataset.snapshot().unwrap().files().unwrap() {
         assert!(world.file(file).iter().all(|(_, row)| !format!("{row:?}").contains(CANARY)));
     }
     assert!(world.dataset.verify(None, None, &|_| {}).unwrap().is_sound());

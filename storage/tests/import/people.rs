@@ -59,8 +59,8 @@ fn what_is_said_anew_takes_the_place_of_what_was() {
     );
     // An overlay for the class that changed and for identity, nothing else.
     let snapshot = world.dataset.snapshot().unwrap();
-    assert_eq!(snapshot.overlays(Class::Demographic, 0).map(|file| file.rows).sum::<u64>(), 2);
-    assert_eq!(snapshot.overlays(Class::Demographic, 1).count(), 0);
+    assert_eq!(snapshot.overlays(Class::Demographic, 0).unwrap().map(|file| file.rows).sum::<u64>(), 2);
+    assert_eq!(snapshot.overlays(Class::Demographic, 1).unwrap().count(), 0);
 
     let again = import(&world, "second", &second);
     assert_eq!(all_counts(&again, "contact"), [3, 0, 0, 3, 0, 0]);
@@ -135,7 +135,7 @@ fn overlays_of_many_generations_are_read_latest_first() {
     assert!(done.files_before > done.files_after && done.tables.contains(&"contact".to_owned()));
     assert_eq!((world.rows(), world.history()), (rows, history));
     let snapshot = world.dataset.snapshot().unwrap();
-    assert!(snapshot.files().iter().all(|file| !file.overlay));
+    assert!(snapshot.files().unwrap().into_iter().all(|file| !file.overlay));
     assert!(
         world.dataset.compact(&everything(), None, &|_| {}).unwrap().tables.is_empty(),
         "nothing is left to do"
@@ -149,7 +149,7 @@ fn a_changed_overlay_is_told() {
     import(&world, "first", FIRST);
     import(&world, "second", &FIRST.replace("Boston", "Lowell"));
     let snapshot = world.dataset.snapshot().unwrap();
-    let overlays: Vec<_> = snapshot.files().iter().filter(|file| file.overlay).collect();
+    let overlays: Vec<_> = snapshot.files().unwrap().into_iter().filter(|file| file.overlay).collect();
     assert_eq!(overlays.len(), 2);
     for overlay in overlays {
         let path = world.dataset.location().path().unwrap().join(overlay.file_name());
@@ -173,8 +173,8 @@ fn keys_of_overlays_are_those_of_the_columns_that_are_read() {
     import(&world, "second", &FIRST.replace("Boston", "Lowell"));
     let snapshot = world.dataset.snapshot().unwrap();
     let intent = world.dataset.audit().unwrap().intent(IntentBody::new("test")).unwrap();
-    let base = snapshot.contact_files(Class::Demographic, 0).next().unwrap();
-    let overlay = snapshot.overlays(Class::Demographic, 0).next().unwrap();
+    let base = snapshot.contact_files(Class::Demographic, 0).unwrap().next().unwrap();
+    let overlay = snapshot.overlays(Class::Demographic, 0).unwrap().next().unwrap();
     let wants = vec![(base.id, vec!["city".to_owned()])];
     let scope = KeyScope::arm(&world.dataset, &snapshot, &intent, wants).unwrap();
     let mut unlocked: Vec<_> =
@@ -209,7 +209,7 @@ fn keys_of_overlays_are_those_of_the_columns_that_are_read() {
 /// Between which times the changes lie that the dataset keeps, file by file, in microseconds.
 fn times(world: &World) -> Vec<(i64, i64)> {
     let snapshot = world.dataset.snapshot().unwrap();
-    let files = snapshot.files().iter().filter(|entry| entry.table == TableId::History);
+    let files = snapshot.files().unwrap().into_iter().filter(|entry| entry.table == TableId::History);
     files.map(|entry| (entry.at_min.unwrap() / 4, entry.at_max.unwrap() / 4)).collect()
 }
 
@@ -240,7 +240,7 @@ fn files_say_of_when_they_are_and_times_never_go_back() {
     world.dataset.compact(&everything(), None, &|_| {}).unwrap();
     assert_eq!(times(&world), [(2_000, 9_000)]);
     let snapshot = world.dataset.snapshot().unwrap();
-    let entry = snapshot.history_files(Class::Demographic, 0).next().unwrap();
+    let entry = snapshot.history_files(Class::Demographic, 0).unwrap().next().unwrap();
     let said = |row: &[(String, String)]| row.iter().find(|(name, _)| name == "new").unwrap().1.clone();
     let order: Vec<String> = world.file(entry).iter().map(|(_, row)| said(row)).collect();
     assert_eq!(order, ["Salem", "Lowell", "Lynn", "Salem"], "in the order of the imports");

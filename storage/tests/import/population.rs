@@ -75,7 +75,7 @@ fn rows_are_stored_by_class_and_twice_changes_nothing() {
             && clinical[0].contains("code=ICD10CM:E119 verification=0")
     );
     assert_eq!(rows["condition clinical.sensitive.mental_health"].len(), 1);
-    for entry in snapshot.files().iter().filter(|entry| entry.table.name() == "condition") {
+    for entry in snapshot.files().unwrap().into_iter().filter(|entry| entry.table.name() == "condition") {
         let keys: Vec<(String, i64)> = world
             .file(entry)
             .into_iter()

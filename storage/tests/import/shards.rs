@@ -75,7 +75,7 @@ fn ordered_files_wait_for_their_shard_only() {
     );
     let files = |world: &World| {
         let snapshot = world.dataset.snapshot().unwrap();
-        let ours = snapshot.files().iter().filter(|file| file.table.name() == "email_click");
+        let ours = snapshot.files().unwrap().into_iter().filter(|file| file.table.name() == "email_click");
         ours.map(|file| (file.shard, file.rows)).collect::<Vec<_>>()
     };
     assert_eq!(files(&ordered), files(&unknown));

@@ -59,7 +59,7 @@ impl World {
         let ids = contact_ids(dataset, &intent);
         let mut changes = Vec::new();
         let snapshot = dataset.snapshot().unwrap();
-        for entry in snapshot.files().iter().filter(|entry| entry.table == TableId::History) {
+        for entry in snapshot.files().unwrap().into_iter().filter(|entry| entry.table == TableId::History) {
             for (ordinal, row) in file_under(dataset, &intent, entry) {
                 let get = |name: &str| {
                     let cell = row.iter().find(|(column, _)| column == name);
@@ -92,7 +92,12 @@ fn rows_of(dataset: &Dataset) -> BTreeMap<String, Vec<String>> {
     let ids = contact_ids(dataset, &intent);
     let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let snapshot = dataset.snapshot().unwrap();
-    for entry in snapshot.files().iter().filter(|entry| !entry.overlay && entry.table != TableId::History) {
+    for entry in snapshot
+        .files()
+        .unwrap()
+        .into_iter()
+        .filter(|entry| !entry.overlay && entry.table != TableId::History)
+    {
         let rows = file_under(dataset, &intent, entry);
         let table = tables.entry(format!("{} {}", entry.table, entry.class)).or_default();
         for (ordinal, row) in rows {
@@ -115,7 +120,7 @@ fn rows_of(dataset: &Dataset) -> BTreeMap<String, Vec<String>> {
 
 fn contact_ids(dataset: &Dataset, intent: &Intent) -> BTreeMap<(u32, u32), String> {
     let mut ids = BTreeMap::new();
-    for entry in dataset.snapshot().unwrap().files() {
+    for entry in dataset.snapshot().unwrap().files().unwrap() {
         if entry.table == TableId::Contact && entry.class == Class::Identity && !entry.overlay {
             for (ordinal, row) in file_under(dataset, intent, entry) {
                 let Some((_, id)) = row.into_iter().find(|(name, _)| name == "contact_id") else {

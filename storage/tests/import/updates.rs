@@ -124,8 +124,10 @@ fn a_record_moves_to_another_class_and_another_contact() {
     // No row of the first file is left: it is no longer named, and goes with the generations that name it.
     let snapshot = world.dataset.snapshot().unwrap();
     let table = TableId::Record("condition".to_owned());
-    assert_eq!(snapshot.files().iter().filter(|file| file.table == table).count(), 2);
-    assert!(snapshot.files().iter().all(|file| file.class != Class::Clinical || file.rows == 1));
+    assert_eq!(snapshot.files().unwrap().into_iter().filter(|file| file.table == table).count(), 2);
+    assert!(
+        snapshot.files().unwrap().into_iter().all(|file| file.class != Class::Clinical || file.rows == 1)
+    );
     let gone = world.dataset.collect(Keep { newest: 1, since_micros: i64::MAX }, false, None).unwrap();
     assert_eq!(gone.files, 1);
 }

@@ -23,15 +23,15 @@ fn a_file_is_read_in_large_pieces() {
     transaction.write_file(table.clone(), Class::Behavioural, 0, &[rows_of(ROWS)], ROWS / 2).unwrap();
     let snapshot = transaction.commit(&import).unwrap();
     import.complete(serde_json::json!({})).unwrap();
-    let entry = snapshot.files().iter().find(|file| file.rows == ROWS as u64).unwrap();
+    let entry = snapshot.files().unwrap().into_iter().find(|file| file.rows == ROWS as u64).unwrap();
     drop(dataset);
 
     let counting = Arc::new(Faulty::new(u64::MAX, Mode::OnceBefore));
     let dataset = world.open_on(Arc::clone(&counting));
     let run = intent(&dataset, "count").unwrap();
     let names = ["ord", "at", "record_id"];
-    let wants = vec![(entry.id, names.map(str::to_owned).to_vec())];
-    let scope = KeyScope::arm(&dataset, &dataset.snapshot().unwrap(), &run, wants).unwrap();
+    let wants = |names: &[&str]| vec![(entry.id, names.iter().map(|name| (*name).to_owned()).collect())];
+    let scope = KeyScope::arm(&dataset, &dataset.snapshot().unwrap(), &run, wants(&names)).unwrap();
     let before = counting.count();
     let open = scope.open(&dataset, entry).unwrap();
     // Where it is, its beginning and its end.
@@ -46,6 +46,20 @@ fn a_file_is_read_in_large_pieces() {
     assert_eq!(rows, ROWS);
     assert!(batches.pages() > 40, "{} pages", batches.pages());
     assert!(requests <= 10, "{requests} requests for {} pages", batches.pages());
+
+    // Another query finds where it is and its ends in memory, and reads the same rows.
+    let scope = KeyScope::arm(&dataset, &dataset.snapshot().unwrap(), &run, wants(&names)).unwrap();
+    let before = counting.count();
+    let again = scope.open(&dataset, entry).unwrap();
+    assert_eq!(counting.count() - before, 0, "requests to open it again");
+    let batches = again.read(&names, None).unwrap();
+    assert_eq!(batches.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), ROWS);
+    assert!(counting.count() - before <= requests, "{} requests", counting.count() - before);
+    // So does one that asks for another column.
+    let scope = KeyScope::arm(&dataset, &dataset.snapshot().unwrap(), &run, wants(&["status"])).unwrap();
+    let before = counting.count();
+    scope.open(&dataset, entry).unwrap();
+    assert_eq!(counting.count() - before, 0, "requests for another column");
 
     // A few rows in the middle: their pages, not the file.
     let before = counting.count();

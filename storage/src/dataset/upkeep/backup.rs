@@ -6,8 +6,6 @@
 //! file is compared with its manifest's digest on the way, so that damage is found and not kept; the copy gets its name
 //! when all of it is on stable storage.
 
-use std::collections::BTreeMap;
-
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,6 +13,7 @@ use serde_json::json;
 use super::DatasetVerification;
 use crate::audit::{AuditLog, IntentBody, Verification};
 use crate::crypto::{Digest, Sha256Stream};
+use crate::dataset::parts::NamedFiles;
 use crate::dataset::{DATA, Dataset, DatasetId, Descriptor, SEALED, descriptor, manifest};
 use crate::error::{Error, Result};
 use crate::store::{Location, Staging, Store};
@@ -44,7 +43,7 @@ pub struct Backup {
     pub oldest: u64,
     /// Data files and sealed documents.
     pub files: u64,
-    /// Bytes of these and of manifests.
+    /// Bytes of these and of manifests with their parts.
     pub bytes: u64,
     /// Records of the audit log.
     pub records: u64,
@@ -105,7 +104,7 @@ impl Dataset {
         let (newest, mut oldest) = (snapshot.generation(), snapshot.generation());
         // Collections take the oldest first: whoever holds it holds all.
         let mut holds = Vec::new();
-        let mut files: BTreeMap<String, (u64, Digest)> = BTreeMap::new();
+        let mut named = NamedFiles::default();
         let mut bytes = 0;
         for generation in manifest::generations(from)?.into_iter().filter(|number| *number <= newest) {
             let Some(hold) = manifest::hold(from, generation)? else { continue };
@@ -114,11 +113,11 @@ impl Dataset {
             let (found, hash) = self.read_manifest(generation)?;
             let name = manifest::file_name(generation);
             bytes += copy_file(from, to, &name, None, Some(hash))?;
-            files.extend(found.named().map(|(name, length, digest)| (name, (length, digest))));
+            named.add(self, &found)?;
         }
-        for (name, (length, digest)) in &files {
-            bytes += copy_file(from, to, name, Some(*length), Some(*digest))?;
-            progress(*length);
+        for (name, file) in &named.files {
+            bytes += copy_file(from, to, name, Some(file.bytes), Some(file.sha256))?;
+            progress(file.bytes);
         }
         copy_file(from, to, descriptor::FILE, None, None)?;
         // Last, so that the log tells of every generation that was copied.
@@ -132,7 +131,7 @@ impl Dataset {
             created_micros: Utc::now().timestamp_micros(),
             generation: newest,
             oldest,
-            files: files.len() as u64,
+            files: named.files.values().filter(|file| !file.is_part).count() as u64,
             bytes,
             records,
         };

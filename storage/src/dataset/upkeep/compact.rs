@@ -130,10 +130,11 @@ impl Dataset {
     ) -> Result<Compaction> {
         let snapshot = self.snapshot()?;
         // Contacts last: until they are rewritten, they tell that something of forgotten ones may be left.
-        let mut tables: Vec<TableId> = snapshot.files().iter().map(|file| file.table.clone()).collect();
+        let files = snapshot.files()?;
+        let mut tables: Vec<TableId> = files.iter().map(|file| file.table.clone()).collect();
         tables.sort_by_key(|table| (*table == TableId::Contact, table.clone()));
         tables.dedup();
-        let unwiped = snapshot.files().iter().filter(|file| is_unwiped(&snapshot, file));
+        let unwiped = files.iter().filter(|file| is_unwiped(&snapshot, file));
         let mut work = Work {
             dataset: self,
             options,
@@ -159,7 +160,7 @@ impl Dataset {
             files_after: work.new.len() as u64,
             bytes_before: work.gone.values().sum(),
             bytes_after: work.new.values().sum(),
-            rows_left: self.snapshot()?.files().iter().map(FileEntry::deleted_rows).sum(),
+            rows_left: self.snapshot()?.files()?.into_iter().map(FileEntry::deleted_rows).sum(),
             forgotten_in: work.forgotten_in.into_iter().collect(),
             ..work.done
         })
@@ -187,7 +188,7 @@ impl Work<'_> {
     fn pass(&mut self, table: &TableId) -> Result<bool> {
         let transaction = self.dataset.begin()?;
         let base = transaction.base().as_ref();
-        let mut due = units(base, table);
+        let mut due = units(base, table)?;
         due.retain(|unit| !unit.iter().any(|file| self.dataset.is_destroyed(file)));
         let due = due.into_iter().map(|unit| self.due_files(base, unit));
         let due: Vec<Unit<'_>> = due.filter(|unit| !unit.is_empty()).collect();
@@ -212,7 +213,7 @@ impl Work<'_> {
         }
         self.done.rows_held = self.done.rows_held.max(rewrite.rows_held());
         let next = transaction.commit(self.intent)?;
-        let written = next.files().iter().filter(|file| file.generation == next.generation());
+        let written = next.files()?.into_iter().filter(|file| file.generation == next.generation());
         self.new.extend(written.map(|file| (file.id, file.bytes)));
         self.done.generation = next.generation();
         Ok(true)
@@ -248,12 +249,12 @@ impl Work<'_> {
 }
 
 /// The files of a table by class and shard.
-fn units<'s>(base: &'s Snapshot, table: &TableId) -> Vec<Unit<'s>> {
+fn units<'s>(base: &'s Snapshot, table: &TableId) -> Result<Vec<Unit<'s>>> {
     let mut units: BTreeMap<(Class, u32), Unit<'s>> = BTreeMap::new();
-    for file in base.files().iter().filter(|file| file.table == *table) {
+    for file in base.files()?.into_iter().filter(|file| file.table == *table) {
         units.entry((file.class, file.shard)).or_default().push(file);
     }
-    units.into_values().collect()
+    Ok(units.into_values().collect())
 }
 
 /// Whether a file may still say something of a contact that was forgotten.

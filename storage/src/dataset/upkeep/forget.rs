@@ -87,7 +87,7 @@ impl Dataset {
             by_shard.entry(*shard).or_default().insert(*ordinal);
             transaction.forget(*shard, *ordinal);
         }
-        let records = base.files().iter().filter(|entry| entry.table != TableId::Contact);
+        let records = base.files()?.into_iter().filter(|entry| entry.table != TableId::Contact);
         // What lies under a destroyed key is gone for everybody already.
         for entry in records.filter(|entry| !self.is_destroyed(entry)) {
             let Some(ordinals) = by_shard.get(&entry.shard) else { continue };
@@ -114,13 +114,15 @@ impl Dataset {
         intent: &Intent,
         wanted: &BTreeSet<&str>,
     ) -> Result<BTreeSet<(u32, u32)>> {
-        let files =
-            || (0_u32..).zip(base.shards()).flat_map(|(shard, _)| base.contact_files(Class::Identity, shard));
+        let mut files = Vec::new();
+        for (shard, _) in (0_u32..).zip(base.shards()) {
+            files.extend(base.contact_files(Class::Identity, shard)?);
+        }
         let columns = [ORDINAL, CONTACT_ID];
-        let wants = files().map(|entry| (entry.id, columns.map(str::to_owned).into())).collect();
+        let wants = files.iter().map(|entry| (entry.id, columns.map(str::to_owned).into())).collect();
         let scope = KeyScope::arm(self, base, intent, wants)?;
         let mut places = BTreeSet::new();
-        for entry in files() {
+        for entry in files {
             for batch in scope.read(self, entry, &columns, None)? {
                 let batch = batch?;
                 let ordinals = batch.column_by_name(ORDINAL).and_then(|c| c.as_primitive_opt::<UInt32Type>());

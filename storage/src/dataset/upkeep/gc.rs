@@ -6,12 +6,11 @@
 //! always a row without a gap, so that their manifests go on to prove each other; the audit record says how far back
 //! they reach, before the first file goes, so that a manifest that is missing for another reason is found.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 use serde_json::json;
 
 use crate::audit::{AuditLog, EntryKind, IntentBody};
+use crate::dataset::parts::NamedFiles;
 use crate::dataset::{DATA, Dataset, SEALED, manifest};
 use crate::error::{Error, Result};
 use crate::store::Guard;
@@ -44,7 +43,7 @@ pub struct Collection {
     pub newest: u64,
     /// Oldest generation that stays only because somebody reads it.
     pub held: Option<u64>,
-    /// Data files and sealed documents that are gone.
+    /// Data files and sealed documents that are gone; parts of manifests go uncounted with the generations.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -52,7 +51,7 @@ pub struct Collection {
 
 /// What goes with the generations that go.
 struct Doomed {
-    /// Data files and documents that no other generation names.
+    /// Data files, documents and parts of manifests that no other generation names.
     files: Vec<String>,
     /// On the manifests, so that nobody begins to read them.
     _locks: Vec<Box<dyn Guard>>,
@@ -130,23 +129,25 @@ impl Dataset {
     /// What goes with these generations; sums it up.
     fn doomed(&self, found: &mut Collection) -> Result<Doomed> {
         let mut locks = Vec::new();
-        let mut files = BTreeSet::new();
+        let mut doomed = NamedFiles::default();
         for generation in &found.generations {
             // Since it was chosen a reader may have come; the next collection takes it then.
             let lock = manifest::hold_alone(self.store(), *generation)?;
             locks.push(lock.ok_or(Error::Conflict { generation: *generation })?);
-            let (manifest, _) = self.read_manifest(*generation)?;
-            files.extend(manifest.named().map(|(name, bytes, _)| (name, bytes)));
+            doomed.add(self, &self.read_manifest(*generation)?.0)?;
         }
-        for generation in found.oldest..=found.newest {
-            let (manifest, _) = self.read_manifest(generation)?;
-            for (name, bytes, _) in manifest.named() {
-                files.remove(&(name, bytes));
+        let mut kept = NamedFiles::default();
+        if !doomed.files.is_empty() {
+            for generation in found.oldest..=found.newest {
+                kept.add(self, &self.read_manifest(generation)?.0)?;
             }
         }
-        found.files = files.len() as u64;
-        found.bytes = files.iter().map(|(_, bytes)| bytes).sum();
-        Ok(Doomed { files: files.into_iter().map(|(name, _)| name).collect(), _locks: locks })
+        let mut files = doomed.files;
+        files.retain(|name, _| !kept.files.contains_key(name));
+        let others = || files.values().filter(|named| !named.is_part);
+        found.files = others().count() as u64;
+        found.bytes = others().map(|named| named.bytes).sum();
+        Ok(Doomed { files: files.into_keys().collect(), _locks: locks })
     }
 }
 

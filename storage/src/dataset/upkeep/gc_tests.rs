@@ -3,6 +3,7 @@
 
 use crate::audit::IntentBody;
 use crate::crypto::Digest;
+use crate::dataset::parts::forge;
 use crate::dataset::upkeep::verify_tests::demographic_rows;
 use crate::dataset::{Dataset, InitOptions, Keep, ShardInfo, TableId, manifest};
 use crate::keyring::KeyClass;
@@ -25,10 +26,10 @@ fn files_of_collected_generations_go_and_others_stay() {
     }
     // A fourth generation that does without the file of the second.
     let (mut next, hash) = dataset.read_manifest(3).unwrap();
-    let (old, kept) = match next.files[0].generation {
-        2 => (next.files.remove(0), next.files[0].clone()),
-        _ => (next.files.remove(1), next.files[0].clone()),
-    };
+    let (old, kept): (Vec<_>, Vec<_>) =
+        forge::files(&dataset, &next).into_iter().partition(|file| file.generation == 2);
+    let (old, kept) = (old[0].clone(), kept[0].clone());
+    forge::set_files(&dataset, &mut next, vec![kept.clone()]);
     (next.generation, next.previous) = (4, Some(Digest(hash.0)));
     let key = dataset.keyring().class_key(KeyClass::Manifest).unwrap();
     manifest::create(dataset.store(), key, &next).unwrap();

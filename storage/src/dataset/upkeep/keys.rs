@@ -11,7 +11,8 @@
 //! under it. No data file is read or written. After a change the handle in memory holds old keys: it can go on reading
 //! until its keys no longer open something, never write; open the dataset again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::Utc;
 use serde::Serialize;
@@ -19,7 +20,8 @@ use serde_json::{Value, json};
 
 use crate::audit::{Intent, IntentBody};
 use crate::crypto::KeyId;
-use crate::dataset::{Dataset, manifest};
+use crate::dataset::part::Part;
+use crate::dataset::{Dataset, FileId, manifest};
 use crate::error::Result;
 use crate::keyring::change::KeyringChange;
 use crate::keyring::{
@@ -111,6 +113,7 @@ impl Dataset {
     pub fn keys(&self) -> Result<KeyReport> {
         let snapshot = self.snapshot()?;
         let needed = self.needed_keys()?;
+        let files = snapshot.files()?;
         let uses = self.keyring().uses(&snapshot.manifest().key_uses);
         let info = |(class, id, state, since_micros): ClassKeyState| KeyInfo {
             class,
@@ -118,7 +121,7 @@ impl Dataset {
             state,
             since_micros,
             uses: uses.get(&id).copied().unwrap_or_default(),
-            files: snapshot.files().iter().filter(|file| file.key_id == id).count() as u64,
+            files: files.iter().filter(|file| file.key_id == id).count() as u64,
             needed_by: needed.get(&id).map(|needed| needed.iter().copied().collect()).unwrap_or_default(),
         };
         let path = self.keyring().path();
@@ -131,12 +134,22 @@ impl Dataset {
     /// By key, the kept generations that it opens, as manifest or in them.
     fn needed_keys(&self) -> Result<BTreeMap<KeyId, BTreeSet<u64>>> {
         let mut needed: BTreeMap<KeyId, BTreeSet<u64>> = BTreeMap::new();
+        // Generations share most of their parts.
+        let mut of_parts: HashMap<FileId, BTreeSet<KeyId>> = HashMap::new();
         for generation in manifest::generations(self.store())? {
             let bytes = manifest::read(self.store(), generation)?;
-            let manifest = self.open_manifest(generation, &bytes)?;
+            let mut manifest = self.open_manifest(generation, &bytes)?;
+            self.share_parts(&mut manifest.parts);
             let documents = manifest.documents.iter().map(|document| document.key_id);
-            let vectors = manifest.files.iter().filter_map(|file| Some(file.deleted.as_ref()?.key_id));
-            for key in manifest.files.iter().map(|file| file.key_id).chain(vectors).chain(documents) {
+            let mut of_generation: BTreeSet<KeyId> = documents.collect();
+            for part in &manifest.parts {
+                let keys = match of_parts.entry(part.id) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(self.keys_of(part)?),
+                };
+                of_generation.extend(keys.iter());
+            }
+            for key in of_generation {
                 needed.entry(key).or_default().insert(generation);
             }
             let keys = self.keyring().live_keys(KeyClass::Manifest);
@@ -147,6 +160,15 @@ impl Dataset {
             }
         }
         Ok(needed)
+    }
+
+    /// The keys under which data keys of the files of a part are wrapped.
+    fn keys_of(&self, part: &Part) -> Result<BTreeSet<KeyId>> {
+        let files = part.load(self.store(), self.id())?.iter();
+        let keys = files.flat_map(|file| {
+            std::iter::once(file.key_id).chain(file.deleted.as_ref().map(|vector| vector.key_id))
+        });
+        Ok(keys.collect())
     }
 
     /// Makes new primary keys for these classes and wraps every data key of the newest generation anew, in a new

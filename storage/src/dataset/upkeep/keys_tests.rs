@@ -7,6 +7,7 @@ use hyperseg_dsl::schema::Class;
 
 use crate::audit::IntentBody;
 use crate::crypto::SEALS_MAX;
+use crate::dataset::parts::forge;
 use crate::dataset::{Dataset, InitOptions, ShardInfo, TableId, manifest};
 use crate::error::Error;
 use crate::keyring::{KeyClass, KeyState, Keyring};
@@ -75,14 +76,14 @@ fn uses_are_counted_across_processes_and_end_at_2_to_the_24() {
         keys.iter().find(|key| key.class == class && key.state == KeyState::Primary).unwrap().uses
     };
     write(&world.dataset).unwrap();
-    let each = world.dataset.snapshot().unwrap().files()[0].columns.len() as u64 + 1;
+    let each = world.dataset.snapshot().unwrap().files().unwrap()[0].columns.len() as u64 + 1;
     assert_eq!(uses(&world.reopen()), each);
     write(&world.reopen()).unwrap();
     assert_eq!(uses(&world.reopen()), 2 * each, "a new process counts on");
 
     // Somebody has used the key up but for one file.
     let (mut used_up, _) = world.dataset.read_manifest(3).unwrap();
-    let key = used_up.files[0].key_id;
+    let key = forge::files(&world.dataset, &used_up)[0].key_id;
     used_up.key_uses.insert(key, SEALS_MAX - each);
     fs::remove_file(world.dataset.location().path().unwrap().join(manifest::file_name(3))).unwrap();
     let manifest_key = world.dataset.keyring().class_key(KeyClass::Manifest).unwrap();

@@ -109,7 +109,7 @@ pub struct Unfinished {
     pub open_runs: u64,
     /// Half-written files.
     pub temporary_files: u64,
-    /// Data files and documents that no generation names.
+    /// Data files, parts of manifests and documents that no generation names.
     pub unnamed_files: u64,
 }
 
@@ -124,7 +124,8 @@ impl Dataset {
         let imported = snapshot.consent_imported_micros();
         let leftovers = leftovers::all(self, &snapshot)?;
         let (mut tables, mut classes) = (BTreeMap::new(), BTreeMap::new());
-        for file in snapshot.files() {
+        let files = snapshot.files()?;
+        for file in &files {
             let (files, bytes): &mut (u64, u64) = tables.entry(file.table.name()).or_default();
             (*files, *bytes) = (*files + 1, *bytes + file.bytes);
             let (files, bytes): &mut (u64, u64) = classes.entry(file.class).or_default();
@@ -149,8 +150,8 @@ impl Dataset {
             oldest: generations.first().copied().unwrap_or_default(),
             contacts: snapshot.contacts(),
             shards: snapshot.shards().len() as u64,
-            files: snapshot.files().len() as u64,
-            bytes: snapshot.files().iter().map(|file| file.bytes).sum(),
+            files: files.len() as u64,
+            bytes: files.iter().map(|file| file.bytes).sum(),
             tables: tables.into_iter().map(table).collect(),
             classes: classes
                 .into_iter()

@@ -19,6 +19,8 @@ use serde_json::json;
 use super::gc::oldest_kept;
 use crate::audit::{Intent, IntentBody};
 use crate::crypto::sha256;
+use crate::dataset::manifest::Manifest;
+use crate::dataset::part::Part;
 use crate::dataset::vector::{self, VectorEntry};
 use crate::dataset::{Dataset, DocumentEntry, FileEntry, Snapshot, manifest};
 use crate::error::{Error, ErrorKind, Result};
@@ -55,6 +57,8 @@ pub enum DefectKind {
     PageDirectory,
     /// A page does not decrypt or decode, or rows are missing.
     Page,
+    /// A part of the manifest does not authenticate, or lists other files than the manifest says.
+    Part,
     /// A deletion vector does not open, or names other rows than the manifest says.
     DeletionVector,
     /// A sealed document does not authenticate, or holds something else than the manifest says.
@@ -79,6 +83,7 @@ impl DefectKind {
             Self::Footer => "footer",
             Self::PageDirectory => "page_directory",
             Self::Page => "page",
+            Self::Part => "part",
             Self::DeletionVector => "deletion_vector",
             Self::Document => "document",
             Self::Unreadable => "unreadable",
@@ -119,13 +124,17 @@ pub struct DatasetVerification {
     pub anchored: u64,
     /// Manifests that opened and follow from each other, the newest among them.
     pub manifests: u64,
+    /// Parts of the manifest, which list its data files.
+    pub parts: u64,
+    /// Those that are as written and opened. Files that only the others list are not looked at.
+    pub parts_sound: u64,
     /// Data files that the generation names.
     pub files: u64,
     /// Sealed documents that it names.
     pub documents: u64,
     /// Those that are as written and opened.
     pub documents_sound: u64,
-    /// Bytes of files and documents.
+    /// Bytes of files, documents and parts of the manifest.
     pub bytes: u64,
     /// Rows of the files.
     pub rows: u64,
@@ -232,10 +241,12 @@ impl Dataset {
         }
         if let Some(wanted) = generation.or(newest) {
             match self.read_manifest(wanted) {
-                Ok((manifest, hash)) => {
+                Ok((mut manifest, hash)) => {
                     report.generation = Some(wanted);
-                    let snapshot = Arc::new(Snapshot::new(manifest, hash));
-                    self.verify_files(&snapshot, intent, progress, &mut report, &mut defects);
+                    let this = self.unkept();
+                    this.prove_parts(&mut manifest, &mut report, &mut defects);
+                    let snapshot = Arc::new(Snapshot::new(manifest, hash, self.location()));
+                    this.verify_files(&snapshot, intent, progress, &mut report, &mut defects);
                 }
                 Err(Error::FileMissing { .. }) if generation.is_some() => {
                     return Err(self.no_generation(wanted)?);
@@ -310,10 +321,11 @@ impl Dataset {
             progress(entry.bytes);
             proof.unwrap_or_else(|_| Err(defect(DefectKind::Page, entry, "the decoder gave up")))
         };
-        let proofs: Vec<_> = snapshot.files().par_iter().map(prove).collect();
+        let listed = snapshot.manifest().parts.iter().filter_map(Part::loaded);
+        let files: Vec<&FileEntry> = listed.flatten().collect();
+        let proofs: Vec<_> = files.par_iter().map(|entry| prove(entry)).collect();
         let mut unopened: BTreeMap<Class, (u64, String)> = BTreeMap::new();
-        report.files = snapshot.files().len() as u64;
-        for (entry, proof) in snapshot.files().iter().zip(proofs) {
+        for (entry, proof) in files.into_iter().zip(proofs) {
             report.bytes += entry.bytes + entry.deleted.as_ref().map_or(0, |vector| vector.bytes);
             report.rows += entry.rows;
             match proof {
@@ -346,6 +358,43 @@ impl Dataset {
         }
         let closed = |(class, (files, why))| Unopened { class, files, why };
         report.unopened = unopened.into_iter().map(closed).collect();
+    }
+
+    /// Proves the parts of a manifest, whatever this handle has read before, and leaves those in it that are sound.
+    fn prove_parts(
+        &self,
+        manifest: &mut Manifest,
+        report: &mut DatasetVerification,
+        defects: &mut Vec<Defect>,
+    ) {
+        let parts = std::mem::take(&mut manifest.parts);
+        let proofs: Vec<_> = parts.par_iter().map(|part| self.prove_part(part)).collect();
+        for (part, proof) in parts.into_iter().zip(proofs) {
+            report.parts += 1;
+            report.files += part.files;
+            report.bytes += part.bytes;
+            match proof {
+                Ok(()) => {
+                    report.parts_sound += 1;
+                    manifest.parts.push(part);
+                }
+                Err(defect) => defects.push(defect),
+            }
+        }
+    }
+
+    fn prove_part(&self, part: &Part) -> Result<(), Defect> {
+        let file = part.file_name();
+        let wrong = |kind, what: &str| Defect { kind, file: file.clone(), what: what.to_owned() };
+        if self.is_irregular(&file) {
+            return Err(wrong(DefectKind::NotAFile, "it is a symbolic link, or no file at all"));
+        }
+        let failed = |step, error: Error| wrong(kind_of(&error, step), &sentence(&error, &file));
+        let bytes = part.bytes(self.store()).map_err(|error| failed(DefectKind::Frame, error))?;
+        if sha256(&bytes) != part.sha256.0 {
+            return Err(wrong(DefectKind::Digest, "its digest is not that of the manifest"));
+        }
+        part.prove(self.id(), &bytes).map_err(|error| failed(DefectKind::Part, error))
     }
 
     /// Proves the bytes of a document before it is opened.

@@ -11,7 +11,8 @@ use hyperseg_dsl::schema::{Class, Schema};
 use super::DefectKind;
 use crate::audit::IntentBody;
 use crate::crypto::{Digest, sha256};
-use crate::dataset::{Dataset, InitOptions, ShardInfo, TableId, manifest};
+use crate::dataset::parts::forge;
+use crate::dataset::{Dataset, FileEntry, FileId, InitOptions, ShardInfo, TableId, manifest};
 use crate::keyring::KeyClass;
 use crate::layout;
 
@@ -38,17 +39,19 @@ impl World {
     /// Changes a byte of the file, and the manifest so that it says the changed bytes are right.
     fn forge(&self, place: usize) -> Vec<DefectKind> {
         let (mut forged, _) = self.dataset.read_manifest(2).unwrap();
-        let path = self.dataset.location().path().unwrap().join(forged.files[0].file_name());
+        let mut files = forge::files(&self.dataset, &forged);
+        let path = self.dataset.location().path().unwrap().join(files[0].file_name());
         let (good, manifest_path) =
             (fs::read(&path).unwrap(), self.dataset.location().path().unwrap().join(manifest::file_name(2)));
         let good_manifest = fs::read(&manifest_path).unwrap();
         let mut bytes = good.clone();
         bytes[place] ^= 1;
         fs::write(&path, &bytes).unwrap();
-        let entry = &mut forged.files[0];
+        let entry = &mut files[0];
         entry.sha256 = Digest(sha256(&bytes));
         let footer = bytes.len() - usize::try_from(entry.footer.bytes).unwrap();
         entry.footer.sha256 = Digest(sha256(&bytes[footer..]));
+        forge::set_files(&self.dataset, &mut forged, files);
         fs::remove_file(&manifest_path).unwrap();
         let key = self.dataset.keyring().class_key(KeyClass::Manifest).unwrap();
         manifest::create(self.dataset.store(), key, &forged).unwrap();
@@ -82,7 +85,7 @@ pub(super) fn demographic_rows() -> RecordBatch {
 fn every_page_directory_and_footer_is_authenticated_whatever_the_digests_say() {
     let world = World::new();
     let snapshot = world.dataset.snapshot().unwrap();
-    let entry = &snapshot.files()[0];
+    let entry = snapshot.files().unwrap()[0];
     let length = usize::try_from(entry.bytes).unwrap();
     let first = entry.columns.iter().map(|column| column.directory.offset).min().unwrap();
     let last =
@@ -111,19 +114,29 @@ fn a_wrapped_key_and_a_row_count_that_lie() {
     let path = world.dataset.location().path().unwrap().join(manifest::file_name(2));
     let good = fs::read(&path).unwrap();
     let key = world.dataset.keyring().class_key(KeyClass::Manifest).unwrap();
-    let report = |change: &dyn Fn(&mut manifest::Manifest)| {
+    let report = |change_files, change: &dyn Fn(&mut manifest::Manifest, &mut FileEntry)| {
         let (mut forged, _) = world.dataset.read_manifest(2).unwrap();
-        change(&mut forged);
+        let mut files = forge::files(&world.dataset, &forged);
+        change(&mut forged, &mut files[0]);
+        if change_files {
+            forge::set_files(&world.dataset, &mut forged, files);
+        }
         fs::remove_file(&path).unwrap();
         manifest::create(world.dataset.store(), key, &forged).unwrap();
         let report = world.dataset.verify(None, None, &|_| {}).unwrap();
         fs::write(&path, &good).unwrap();
         report.found.into_keys().collect::<Vec<_>>()
     };
-    assert_eq!(report(&|forged| forged.files[0].columns[1].key.0[20] ^= 1), [DefectKind::KeyWrap]);
-    assert_eq!(report(&|forged| forged.files[0].footer.key.0[0] ^= 1), [DefectKind::KeyWrap]);
-    assert_eq!(report(&|forged| forged.files[0].rows += 1), [DefectKind::Footer]);
-    assert_eq!(report(&|forged| forged.files[0].bytes += 1), [DefectKind::Frame]);
-    assert_eq!(report(&|forged| forged.previous = None), [DefectKind::Manifest]);
-    assert_eq!(report(&|forged| forged.generation = 2), [] as [DefectKind; 0]);
+    let of_file = |change: &dyn Fn(&mut FileEntry)| report(true, &|_, file| change(file));
+    assert_eq!(of_file(&|file| file.columns[1].key.0[20] ^= 1), [DefectKind::KeyWrap]);
+    assert_eq!(of_file(&|file| file.footer.key.0[0] ^= 1), [DefectKind::KeyWrap]);
+    assert_eq!(of_file(&|file| file.rows += 1), [DefectKind::Footer]);
+    assert_eq!(of_file(&|file| file.bytes += 1), [DefectKind::Frame]);
+    let of_root = |change: &dyn Fn(&mut manifest::Manifest)| report(false, &|forged, _| change(forged));
+    assert_eq!(of_root(&|forged| forged.parts[0].rows += 1), [DefectKind::Part]);
+    assert_eq!(of_root(&|forged| forged.parts[0].at_max = Some(7)), [DefectKind::Part]);
+    assert_eq!(of_root(&|forged| forged.parts[0].place.class = Class::Identity), [DefectKind::Part]);
+    assert_eq!(of_root(&|forged| forged.parts[0].id = FileId::random()), [DefectKind::Missing]);
+    assert_eq!(of_root(&|forged| forged.previous = None), [DefectKind::Manifest]);
+    assert_eq!(of_root(&|forged| forged.generation = 2), [] as [DefectKind; 0]);
 }
