@@ -5,7 +5,8 @@ use std::ops::Range;
 use arrow::array::{AsArray, BinaryArray, FixedSizeBinaryArray, UInt32Array};
 use arrow::buffer::Buffer;
 use arrow::datatypes::UInt32Type;
-use hyperseg_storage::bits::{byte_of, packed};
+use hyperseg_storage::bits::{packed, packed_by};
+use hyperseg_storage::file::MISSING_BYTE;
 use parquet::basic::Compression;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -43,28 +44,28 @@ impl Codes {
     }
 }
 
-/// As the engine does it: an answer for each byte, and whether it is known.
+/// As the engine does it with many values: an answer for each byte, and whether it is known.
 fn by_table(codes: &[u8], values: &[u8], bits: &mut Vec<u8>) {
     let mut answers = [0b10; 256];
     answers[255] = 0;
     values.iter().for_each(|value| answers[usize::from(*value)] = 0b11);
-    let mut known = Vec::with_capacity(codes.len().div_ceil(8));
-    for codes in codes.as_chunks::<8>().0 {
-        let answers = codes.map(|code| answers[usize::from(code)]);
-        bits.push(byte_of(answers.map(|answer| answer & 1)));
-        known.push(byte_of(answers.map(|answer| answer >> 1)));
-    }
-    assert!(known.iter().all(|byte| *byte == 255));
+    let certain = packed(codes, |code| answers[usize::from(*code)] & 1 == 1);
+    bits.extend_from_slice(certain.inner().as_slice());
+    let known = packed(codes, |code| answers[usize::from(*code)] >> 1 == 1);
+    assert_eq!(known.count_set_bits(), codes.len());
 }
 
-/// Nothing is decided in between: `||` would be.
+/// As the engine does it with few: nothing is decided in between.
 fn by_comparing(codes: &[u8], values: &[u8], bits: &mut Vec<u8>) {
-    let part = match *values {
-        [one] => packed(codes, |code| *code == one),
-        [one, two, three] => packed(codes, |code| (*code == one) | (*code == two) | (*code == three)),
-        _ => packed(codes, |code| values.contains(code)),
+    let one_of = |values: &[u8]| {
+        packed_by(codes, |codes, flags| {
+            for value in values {
+                flags.iter_mut().zip(codes).for_each(|(flag, code)| *flag |= u8::from(code == value));
+            }
+        })
     };
-    bits.extend_from_slice(part.inner().as_slice());
+    bits.extend_from_slice(one_of(values).inner().as_slice());
+    assert_eq!(one_of(&[MISSING_BYTE]).count_set_bits(), 0);
 }
 
 impl Layout for Codes {
