@@ -23,7 +23,7 @@ use crate::layout::{CONTENT_HASH, ORDINAL, RECORD_HASH};
 /// Identity is read for members only; small pages leave the others sealed.
 const IDENTITY_PAGE_ROWS: u32 = 1 << 11;
 /// Kinds that lie by contact are asked about a few contacts at a time; a small page holds rows of few others.
-const BY_CONTACT_PAGE_ROWS: u32 = 1 << 10;
+const BY_CONTACT_PAGE_ROWS: u32 = 1 << 11;
 /// Rows that the encoder takes in between looking whether a page is full.
 const ENCODER_ROWS: u32 = 1 << 10;
 /// Pages end by their rows; a page of this many bytes ends before.
