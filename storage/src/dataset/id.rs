@@ -8,6 +8,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use uuid::Uuid;
 
+/// The text is not an id as it is written here: lower case, with hyphens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an id")]
+pub struct NotAnId;
+
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -41,10 +46,12 @@ macro_rules! uuid_id {
         }
 
         impl FromStr for $name {
-            type Err = uuid::Error;
+            type Err = NotAnId;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Uuid::try_parse(text).map(Self)
+                let id = Self(Uuid::try_parse(text).map_err(|_| NotAnId)?);
+                // An id is written in one way: capital letters in a file of ours are a change to it.
+                if id.to_string() == text { Ok(id) } else { Err(NotAnId) }
             }
         }
 
@@ -120,5 +127,20 @@ impl TableId {
 impl fmt::Display for TableId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_written_in_one_way() {
+        let id: DatasetId = "27a0bb6e-8c9f-4894-841e-fb6191d1df79".parse().unwrap();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for other in [id.to_string().to_uppercase(), id.to_string().replace('-', ""), format!("{{{id}}}")] {
+            assert_eq!(other.parse::<DatasetId>(), Err(NotAnId));
+        }
     }
 }

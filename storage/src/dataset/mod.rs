@@ -36,7 +36,7 @@ use std::time::Duration;
 pub use document::{DOCUMENT_BYTES_MAX, DocumentEntry, DocumentKind, RemovedDocument, StoredDocument};
 pub use entry::{ColumnEntry, FileEntry};
 pub(crate) use entry::{FooterEntry, Section, WrappedKey};
-pub use id::{DatasetId, DocumentId, FileId, TableId};
+pub use id::{DatasetId, DocumentId, FileId, NotAnId, TableId};
 pub use init::InitOptions;
 pub use snapshot::{ShardInfo, Snapshot};
 pub use transaction::Transaction;

@@ -220,6 +220,16 @@ fn a_changed_shard_size_is_told_of_the_file_that_was_changed() {
 }
 
 #[test]
+fn the_id_in_other_letters_is_a_change() {
+    let world = World::filled();
+    let path = world.dir.join("dataset.json");
+    let (text, id) = (fs::read_to_string(&path).unwrap(), world.dataset.id().to_string());
+    fs::write(&path, text.replace(&id, &id.to_uppercase())).unwrap();
+    let error = world.reopen().unwrap_err();
+    assert!(matches!(&error, Error::Corrupt { file, .. } if file == "dataset.json"), "{error}");
+}
+
+#[test]
 fn a_rolled_back_dataset() {
     let world = World::filled();
     fs::remove_file(world.manifest(2)).unwrap();

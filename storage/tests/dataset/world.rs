@@ -34,6 +34,22 @@ impl World {
         Self { _root: root, dir, keyring, dataset }
     }
 
+    /// The same dataset once more, byte by byte.
+    pub fn copy(&self) -> Self {
+        let (from, root) = (self._root.path(), tempfile::tempdir().unwrap());
+        for path in files_below(from) {
+            let to = root.path().join(path.strip_prefix(from).unwrap());
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            let modes = fs::metadata(path.parent().unwrap()).unwrap().permissions();
+            fs::set_permissions(to.parent().unwrap(), modes).unwrap();
+            fs::copy(&path, &to).unwrap();
+        }
+        let (dir, keyring) = (root.path().join("data set"), root.path().join("keys/ring"));
+        let open = Keyring::open(&keyring, &dir, &Keyring::default_unlock(&keyring)).unwrap();
+        let dataset = Dataset::open(dir.as_path(), open).unwrap();
+        Self { _root: root, dir, keyring, dataset }
+    }
+
     /// A dataset with identity, demographic and email rows of one shard.
     pub fn filled() -> Self {
         let world = Self::new();
