@@ -34,7 +34,7 @@ enum Bytes {
     /// All but these.
     AllBut(Vec<u8>),
     /// By byte.
-    Table([bool; 256]),
+    Table(Box<[bool; 256]>),
 }
 
 impl Bytes {
@@ -49,7 +49,7 @@ impl Bytes {
         } else if others.len() <= COMPARED_MAX {
             Self::AllBut(others)
         } else {
-            Self::Table(table)
+            Self::Table(Box::new(table))
         }
     }
 
