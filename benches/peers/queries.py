@@ -6,11 +6,14 @@ of one kind some of which know the instant and some only the day, and `recorded_
 """
 
 import calendar
+import math
 from dataclasses import dataclass
 
 import duckdb
 
 from clock import Clock
+
+EARTH_KM = 6371.0088
 
 
 @dataclass
@@ -104,6 +107,29 @@ class Sql:
             for (year, month), found in months.items()
         ]
         return f"({' or '.join(tests)})"
+
+    def near(self, latitude: float, longitude: float, miles: float) -> str:
+        """At most so far away on the sphere; a box of degrees around the circle is the cheap test."""
+        km = miles * 1.609344
+        degrees = math.degrees(km / EARTH_KM) * 1.001
+        width = degrees / math.cos(math.radians(abs(latitude) + degrees))
+        sines = f"""power(sin(radians(location_lat - {latitude}) / 2), 2) + cos(radians({latitude}))
+            * cos(radians(location_lat)) * power(sin(radians(location_lon - ({longitude})) / 2), 2)"""
+        return f"""location_lat between {latitude - degrees} and {latitude + degrees}
+            and location_lon between {longitude - width} and {longitude + width}
+            and 2 * {EARTH_KM} * asin(sqrt({sines})) <= {km}"""
+
+    def top_clicks(self, percent: int) -> str:
+        """All who are not behind so many others; who has no click has none fewer than the last of them."""
+        contacts = self.connection.execute("select count(*) from contact").fetchone()[0]
+        places = -(-contacts * percent // 100)
+        clicks = f"""select contact, count(*) as clicks from email_click
+            where {self.since("email_click", self.clock.months_ago(12))} and {self.counts("entered_in_error")}
+            group by contact"""
+        return f"""with clicked as materialized ({clicks}),
+            numbers as (select clicks, count(*) as contacts from clicked group by clicks),
+            ranked as (select clicks, sum(contacts) over (order by clicks desc) - contacts as better from numbers)
+            select contact from clicked where clicks >= (select min(clicks) from ranked where better < {places})"""
 
     def diabetes(self) -> str:
         return f"select contact from condition where {self.under('condition', 'ICD10CM:E11')} and {self.sick()}"
@@ -207,6 +233,7 @@ def queries(connection: duckdb.DuckDBPyConnection, clock: Clock) -> dict[str, Qu
                 and preferred_language = 'en' and household_size between 2 and 5"""
         ),
         "birthday": Query(where=sql.birthday(7)),
+        "near": Query(where=sql.near(42.3601, -71.0589, 25)),
         "diabetes": Query(where=f"{sql.age(40)} and contact in ({sql.diabetes()})"),
         "latest_hba1c": Query(sql.latest_hba1c(9)),
         "no_mammogram": Query(where=f"{women} and contact not in ({mammogram})"),
@@ -221,6 +248,7 @@ def queries(connection: duckdb.DuckDBPyConnection, clock: Clock) -> dict[str, Qu
         ),
         "first_encounter": Query(sql.first_encounter(), dense=True),
         "click_after_send": Query(sql.clicked("flu_shot", 7)),
+        "top_clicks": Query(sql.top_clicks(5)),
         "all_of_it": Query(
             where=f"""contact in ({sql.latest_hba1c(7, among)}) and contact in ({sql.no_shows(1, among)})
                 and contact in ({sql.opened(2, among)}) and contact not in ({sql.logged_in()}{among})""",

@@ -3,7 +3,7 @@
 from math import exp, log
 
 
-def write(figures: list, facts: dict, absent: list) -> None:
+def write(figures: list, facts: dict) -> None:
     ours = facts["hyperseg"]
     print(
         f"hyperseg {ours['version']} (encrypted, generation {ours['generation']}, {ours['contacts']:,} contacts, "
@@ -21,11 +21,8 @@ def write(figures: list, facts: dict, absent: list) -> None:
     processor(figures)
     counters(figures, "count")
     counters(figures, "rows")
-    print("Not in the comparison:\n")
-    for title, reason in absent:
-        print(f"* {title}: {reason}")
     print(
-        f"\nA durable append of {facts['fsync_bytes']} bytes (write and fdatasync) takes {facts['fsync_ms']:.2f} ms beside the "
+        f"A durable append of {facts['fsync_bytes']} bytes (write and fdatasync) takes {facts['fsync_ms']:.2f} ms beside the "
         f"dataset; every count makes its audit records durable within its time, every list the sealed list as well. "
         f"Peak memory of hyperseg {memory(facts['hyperseg_peak_rss_bytes'])}; of Python with DuckDB's pages, at the end, "
         f"{memory(facts['duckdb_rss_bytes'])}."

@@ -95,10 +95,10 @@ def compare(options) -> int:
     facts = surroundings(options, driver)
     driver.close()
     figures = list(found.values())
-    report.write(figures, facts, workload["absent"])
+    report.write(figures, facts)
     if options.json:
         samples = [{**vars(one), "sql": peer.sql(one.name)} for one in figures]
-        options.json.write_text(json.dumps({**facts, "segments": samples, "absent": workload["absent"]}, indent=1))
+        options.json.write_text(json.dumps({**facts, "segments": samples}, indent=1))
     return 1 if any(one.differences for one in figures) else 0
 
 

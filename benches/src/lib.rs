@@ -18,7 +18,7 @@ use hyperseg_storage::ingest::ImportOptions;
 use hyperseg_storage::{Dataset, InitOptions, Keyring};
 use hyperseg_testdata::population::{Format, Options, generate};
 
-pub use workload::{ABSENT, Asked, LEAVES, Named, SEGMENTS, WORKLOAD, saved};
+pub use workload::{Asked, LEAVES, Named, SEGMENTS, WORKLOAD, saved};
 
 /// Result of preparing a bench.
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;

@@ -125,6 +125,12 @@ pub const WORKLOAD: &[Asked] = &[
            and household_size in 2..5",
     ),
     asked("birthday", "birthday in the next 7 days", "birth_date anniversary in next 7 days"),
+    // Other engines know no centroids of ZIPs, which stand for a location that is missing.
+    asked(
+        "near",
+        "within 25 miles of a point",
+        "location is known and location within 25 miles of point(42.3601, -71.0589)",
+    ),
     asked(
         "diabetes",
         "unresolved E11*, 40 or older",
@@ -176,6 +182,7 @@ pub const WORKLOAD: &[Asked] = &[
         "click within 7 days of a send of one campaign",
         "email_sent(campaign = \"flu_shot\") then email_click same campaign as email_sent within 7 days",
     ),
+    asked("top_clicks", "top 5 % by clicks of 12 months", "top 5% by count(email_click) in last 12 months"),
     asked(
         "all_of_it",
         "all of it: demographic, clinical, journey, behavioural",
@@ -220,9 +227,3 @@ pub fn saved() -> Vec<String> {
     }
     texts
 }
-
-/// Segments that organisations ask for and the language cannot say yet, with what is missing.
-pub const ABSENT: &[(&str, &str)] = &[
-    ("within 25 miles of a point", "the language has no `location within` yet"),
-    ("top 5 % by clicks", "the language has no `top` yet"),
-];

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use arrow::array::{Array, StringArray};
-use hyperseg_benches::{ABSENT, Result, WORKLOAD, request_at, saved};
+use hyperseg_benches::{Result, WORKLOAD, request_at, saved};
 use hyperseg_engine::{Engine, Guards, Limits};
 use hyperseg_storage::{Dataset, Keyring};
 use serde_json::{Value, json};
@@ -222,7 +222,7 @@ fn workload() -> Value {
             })
         })
         .collect();
-    json!({"segments": segments, "absent": ABSENT})
+    json!({"segments": segments})
 }
 
 /// The median of small appends, each made durable as the audit log makes its records.

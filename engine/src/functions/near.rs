@@ -6,7 +6,8 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, BooleanArray, BooleanBuilder, Float64Array, StringArray};
+use arrow::array::{Array, BooleanArray, BooleanBufferBuilder, BooleanBuilder, Float64Array, StringArray};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{
@@ -14,6 +15,7 @@ use datafusion::logical_expr::{
 };
 use hyperseg_dsl::lookups::{EARTH_RADIUS_KM, Places};
 use hyperseg_dsl::segment::Near;
+use hyperseg_storage::bits::packed;
 
 /// Numbers that five digits can write.
 const ZIPS: usize = 100_000;
@@ -76,6 +78,21 @@ impl Centre {
         let sin_east = ((self.east - east).to_radians() / 2.0).sin();
         let a = sin_north * sin_north + north.to_radians().cos() * self.north_cos * sin_east * sin_east;
         2.0 * EARTH_RADIUS_KM * a.sqrt().min(1.0).asin() <= self.km
+    }
+
+    /// The answers for places, null where there is none.
+    fn inside(&self, north: &Float64Array, east: &Float64Array) -> BooleanArray {
+        let there = NullBuffer::union(north.nulls(), east.nulls());
+        let mut near = packed(north.values(), |north| (north - self.north).abs() <= self.band);
+        if let Some(there) = &there {
+            near = &near & there.inner();
+        }
+        let mut answers = BooleanBufferBuilder::new(north.len());
+        answers.append_n(north.len(), false);
+        for row in near.set_indices().filter(|row| self.takes(north.value(*row), east.value(*row))) {
+            answers.set_bit(row, true);
+        }
+        BooleanArray::new(answers.finish(), there)
     }
 
     fn key(&self) -> [u64; 3] {
@@ -173,6 +190,9 @@ impl ScalarUDFImpl for NearFunction {
         };
         if zip.is_some() != self.zips.is_some() {
             return internal_err!("near takes a ZIP with its table");
+        }
+        if zip.is_none() {
+            return Ok(ColumnarValue::Array(Arc::new(self.centre.inside(&north, &east))));
         }
         let mut answers = BooleanBuilder::with_capacity(north.len());
         for row in 0..north.len() {

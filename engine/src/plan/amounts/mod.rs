@@ -64,6 +64,16 @@ impl Amounts {
         self.keys.get(ordinal).copied().filter(|_| known)
     }
 
+    /// The keys of all contacts; those of UNKNOWN amounts mean nothing.
+    pub(crate) fn keys(&self) -> &[i128] {
+        &self.keys
+    }
+
+    /// Whose amounts are known.
+    pub(crate) fn known(&self) -> &BooleanBuffer {
+        &self.known
+    }
+
     /// Without those of contacts that were forgotten.
     fn present(self, shard: &ShardContext) -> Self {
         let known = shard.present(ShardSet::two_valued(self.known)).certain().clone();

@@ -18,12 +18,16 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::TryStreamExt;
 use hyperseg_dsl::segment::Size;
+use hyperseg_storage::bits::packed;
 use tokio::sync::OnceCell;
 
 use super::tails::Order;
 use crate::plan::amounts::Amounts;
 use crate::plan::exec::{SetOperator, ShardContext, Whole};
 use crate::sets::ShardSet;
+
+/// Amounts below this are tallied: the edge among them is found without putting anything in order.
+const TALLIED: usize = 1 << 12;
 
 /// Which contacts belong. Inputs: the amounts, and who competes when that is not everyone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,43 +99,73 @@ impl Rank {
                 SpawnedTask::spawn(competing(inputs, context, number, everyone))
             })
             .collect();
-        let mut shards = Vec::with_capacity(tasks.len());
-        for task in tasks {
-            let joined = task.join_unwind().await;
-            shards.push(joined.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??);
-        }
-        let mut keys: Vec<i128> = Vec::new();
-        for (amounts, among) in &shards {
-            keys.extend(among.certain().set_indices().filter_map(|ordinal| amounts.key(ordinal)));
-        }
-        let most = usize::try_from(self.place.size.of(keys.len() as u64)).unwrap_or(usize::MAX);
-        let last = most.min(keys.len()).checked_sub(1);
-        let edge = last.map(|last| {
-            let (_, edge, _) = keys.select_nth_unstable_by_key(last, |key| self.rank(*key));
-            *edge
-        });
-        let sets = shards.iter().map(|(amounts, among)| self.answers(amounts, among, edge)).collect();
+        let shards = joined(tasks).await?;
+        let edge = self.place.edge(&shards);
+        let place = self.place;
+        let answers = |competing| SpawnedTask::spawn(async move { Ok(place.answers(&competing, edge)) });
+        let sets = joined(shards.into_iter().map(answers).collect()).await?;
         shard.reservation.shrink(bytes);
         Ok(Found { edge, sets })
     }
+}
+
+/// What tasks give, in their order.
+async fn joined<T: 'static>(tasks: Vec<SpawnedTask<Result<T>>>) -> Result<Vec<T>> {
+    let mut all = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        let joined = task.join_unwind().await;
+        all.push(joined.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??);
+    }
+    Ok(all)
+}
+
+impl Place {
+    /// The last amount that belongs; `None` where nobody has one.
+    fn edge(self, shards: &[Competing]) -> Option<i128> {
+        let tallies: Option<Vec<&[u64]>> = shards.iter().map(|shard| shard.tally.as_deref()).collect();
+        let Some(tallies) = tallies else {
+            return self.edge_of(shards.iter().flat_map(Competing::keys).collect());
+        };
+        let at = |amount: usize| tallies.iter().filter_map(|tally| tally.get(amount)).sum::<u64>();
+        let all = (0..TALLIED).map(at).sum();
+        let most = self.size.of(all).min(all);
+        let mut before = 0;
+        let belongs = |amount: &usize| {
+            let own = at(*amount);
+            before += own;
+            own > 0 && before >= most
+        };
+        let edge = match self.order {
+            Order::Ascending => (0..TALLIED).find(belongs),
+            Order::Descending => (0..TALLIED).rev().find(belongs),
+        };
+        edge.filter(|_| most > 0).and_then(|edge| i128::try_from(edge).ok())
+    }
+
+    fn edge_of(self, mut keys: Vec<i128>) -> Option<i128> {
+        let most = usize::try_from(self.size.of(keys.len() as u64)).unwrap_or(usize::MAX);
+        let last = most.min(keys.len()).checked_sub(1)?;
+        let (_, edge, _) = keys.select_nth_unstable_by_key(last, |key| self.rank(*key));
+        Some(*edge)
+    }
 
     /// Lower comes first.
-    fn rank(&self, key: i128) -> i128 {
-        match self.place.order {
+    fn rank(self, key: i128) -> i128 {
+        match self.order {
             Order::Ascending => key,
             Order::Descending => !key,
         }
     }
 
-    fn answers(&self, amounts: &Amounts, among: &ShardSet, edge: Option<i128>) -> ShardSet {
-        let known: BooleanBuffer =
-            (0..amounts.contacts()).map(|ordinal| edge.is_some() && amounts.key(ordinal).is_some()).collect();
-        let reached: BooleanBuffer = (0..amounts.contacts())
-            .map(|ordinal| match (amounts.key(ordinal), edge) {
-                (Some(key), Some(edge)) => self.rank(key) <= self.rank(edge),
-                (None, _) | (_, None) => false,
-            })
-            .collect();
+    fn answers(self, competing: &Competing, edge: Option<i128>) -> ShardSet {
+        let Competing { amounts, among, .. } = competing;
+        let known = if edge.is_some() {
+            amounts.known().clone()
+        } else {
+            BooleanBuffer::new_unset(amounts.contacts())
+        };
+        let edge = edge.map_or(i128::MIN, |edge| self.rank(edge));
+        let reached = &packed(amounts.keys(), |key| self.rank(*key) <= edge) & &known;
         let competes = among.certain();
         let certain = competes & &reached;
         // Of those who compete, the ones without an amount; and whoever may or may not compete.
@@ -142,12 +176,36 @@ impl Rank {
 }
 
 /// The amounts of a shard and who competes in it.
+struct Competing {
+    amounts: Amounts,
+    among: ShardSet,
+    /// How many who compete have each amount, when all of these are small numbers, as counts are.
+    tally: Option<Vec<u64>>,
+}
+
+impl Competing {
+    fn new(amounts: Amounts, among: ShardSet) -> Self {
+        let mut this = Self { amounts, among, tally: None };
+        let mut tally = vec![0; TALLIED];
+        let is_small = this.keys().all(|key| {
+            let place = usize::try_from(key).ok().and_then(|place| tally.get_mut(place));
+            place.map(|number| *number += 1).is_some()
+        });
+        this.tally = is_small.then_some(tally);
+        this
+    }
+
+    fn keys(&self) -> impl Iterator<Item = i128> {
+        self.among.certain().set_indices().filter_map(|ordinal| self.amounts.key(ordinal))
+    }
+}
+
 async fn competing(
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     context: Arc<TaskContext>,
     shard: usize,
     everyone: ShardSet,
-) -> Result<(Amounts, ShardSet)> {
+) -> Result<Competing> {
     let contacts = everyone.contacts();
     let (amounts, among) = match inputs.as_slice() {
         [amounts] => (amounts, None),
@@ -155,7 +213,7 @@ async fn competing(
         _ => return internal_err!("a rank over other inputs"),
     };
     let amounts = Amounts::read(amounts.execute(shard, Arc::clone(&context))?, shard, contacts).await?;
-    let Some(among) = among else { return Ok((amounts, everyone)) };
+    let Some(among) = among else { return Ok(Competing::new(amounts, everyone)) };
     let mut found: Option<ShardSet> = None;
     let mut among = among.execute(shard, context)?;
     while let Some(batch) = among.try_next().await? {
@@ -165,5 +223,5 @@ async fn competing(
         }
     }
     let found = found.ok_or_else(|| internal_datafusion_err!("a set of contacts did not arrive"))?;
-    Ok((amounts, found.and(&everyone)))
+    Ok(Competing::new(amounts, found.and(&everyone)))
 }
