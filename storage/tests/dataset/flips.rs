@@ -119,6 +119,8 @@ fn a_flipped_bit_anywhere_is_told() {
 
 /// Flips one bit in so many, or of 150; gives how many.
 fn flip_one_in(world: &World, (part, parts): (usize, usize), every: bool) -> usize {
+    let sound = world.reopen().unwrap().verify(None, None, &|_| {}).unwrap();
+    assert!(sound.defects.is_empty(), "what is told before a bit was flipped says nothing: {sound:?}");
     // Every proof writes to the log, and reads it: without the records of the last ones, or it would take ever longer.
     let log = [world.dir.join("audit/log"), world.keyring.with_extension("anchor")];
     let log = log.map(|path| (fs::read(&path).unwrap(), path));

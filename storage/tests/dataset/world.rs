@@ -36,14 +36,8 @@ impl World {
 
     /// The same dataset once more, byte by byte.
     pub fn copy(&self) -> Self {
-        let (from, root) = (self._root.path(), tempfile::tempdir().unwrap());
-        for path in files_below(from) {
-            let to = root.path().join(path.strip_prefix(from).unwrap());
-            fs::create_dir_all(to.parent().unwrap()).unwrap();
-            let modes = fs::metadata(path.parent().unwrap()).unwrap().permissions();
-            fs::set_permissions(to.parent().unwrap(), modes).unwrap();
-            fs::copy(&path, &to).unwrap();
-        }
+        let root = tempfile::tempdir().unwrap();
+        copy_into(self._root.path(), root.path());
         let (dir, keyring) = (root.path().join("data set"), root.path().join("keys/ring"));
         let open = Keyring::open(&keyring, &dir, &Keyring::default_unlock(&keyring)).unwrap();
         let dataset = Dataset::open(dir.as_path(), open).unwrap();
@@ -137,6 +131,21 @@ fn column(field: &Field, rows: usize) -> ArrayRef {
 }
 
 /// Every file below a directory.
+/// Directories too, empty ones among them, with what may be done in them.
+fn copy_into(from: &Path, to: &Path) {
+    for item in fs::read_dir(from).unwrap() {
+        let path = item.unwrap().path();
+        let copy = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            fs::create_dir(&copy).unwrap();
+            fs::set_permissions(&copy, fs::metadata(&path).unwrap().permissions()).unwrap();
+            copy_into(&path, &copy);
+        } else {
+            fs::copy(&path, &copy).unwrap();
+        }
+    }
+}
+
 pub fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for item in fs::read_dir(dir).unwrap() {
