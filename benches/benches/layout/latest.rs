@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::clock::{Scale, Work, kb, medians, ms};
 use crate::files::{Column, File, PAGE_ROWS, write};
-use crate::records::{Walks, events, hashes, ones, set};
+use crate::records::{Walks, events, hashes, histories, ones, set};
 
 const CODES: usize = 64;
 /// Place of the code that is asked for, by how often codes come.
@@ -160,15 +160,10 @@ fn history(scale: Scale, records: usize) -> (String, String) {
 
 /// Histories of three lengths.
 pub fn latest(scale: Scale) {
-    let histories: Vec<(String, String)> =
-        [1, 4, 16].iter().map(|times| history(scale, scale.records * times)).collect();
-    println!(
+    let question = format!(
         "\n### Latest value of one code of {CODES} > 9, {} contacts\n\n| records | of the code | members | scan: kB | scan: ms | latest: kB | latest: ms | import: kB of records | extra kB | import: ms of records | extra ms |\n|---|---|---|---|---|---|---|---|---|---|---|",
         scale.shard
     );
-    histories.iter().for_each(|(question, _)| println!("{question}"));
-    println!(
-        "\nThe latest record of a contact and code is deleted: those of the code are read back to the one before, or all of them.\n\n| records | pages of ordinals, mean | most | kB, mean | ms, mean | no other record | all of the code: kB |\n|---|---|---|---|---|---|---|"
-    );
-    histories.iter().for_each(|(_, correction)| println!("{correction}"));
+    let correction = "\nThe latest record of a contact and code is deleted: those of the code are read back to the one before, or all of them.\n\n| records | pages of ordinals, mean | most | kB, mean | ms, mean | no other record | all of the code: kB |\n|---|---|---|---|---|---|---|";
+    histories(scale, history, &question, correction);
 }

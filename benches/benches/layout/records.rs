@@ -10,6 +10,7 @@ use arrow::datatypes::UInt32Type;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 
+use crate::clock::Scale;
 use crate::files::{File, PAGE_ROWS};
 
 /// A day, as times are packed: quarters of microseconds.
@@ -110,4 +111,19 @@ impl Walks {
             lost: walks.iter().filter(|walk| !walk.found).count(),
         }
     }
+}
+
+/// Prints what histories of three lengths give: a row for the question, and one for a correction.
+pub fn histories(
+    scale: Scale,
+    history: fn(Scale, usize) -> (String, String),
+    question: &str,
+    correction: &str,
+) {
+    let rows: Vec<(String, String)> =
+        [1, 4, 16].iter().map(|times| history(scale, scale.records * times)).collect();
+    println!("{question}");
+    rows.iter().for_each(|(row, _)| println!("{row}"));
+    println!("{correction}");
+    rows.iter().for_each(|(_, row)| println!("{row}"));
 }

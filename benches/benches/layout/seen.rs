@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::clock::{Scale, Work, kb, medians, ms};
 use crate::files::{Column, File, PAGE_ROWS, write};
-use crate::records::{DAY, DAYS, Walks, events, hashes, ones, set};
+use crate::records::{DAY, DAYS, Walks, events, hashes, histories, ones, set};
 
 const SINCE: i64 = (DAYS - 180) * DAY;
 /// Contacts whose latest record is deleted.
@@ -144,15 +144,10 @@ fn history(scale: Scale, records: usize) -> (String, String) {
 
 /// Histories of three lengths.
 pub fn last_seen(scale: Scale) {
-    let histories: Vec<(String, String)> =
-        [1, 4, 16].iter().map(|times| history(scale, scale.records * times)).collect();
-    println!(
+    let question = format!(
         "\n### No event in 180 days, {} contacts\n\n| events | members | scan: kB | scan: ms | last seen: kB | last seen: ms | import: kB of events | extra kB | import: ms of events | extra ms |\n|---|---|---|---|---|---|---|---|---|---|",
         scale.shard
     );
-    histories.iter().for_each(|(question, _)| println!("{question}"));
-    println!(
-        "\nThe latest event of a contact is deleted: events are read back to the one before, or all of them for everybody.\n\n| events | pages of ordinals, mean | most | kB, mean | ms, mean | no other event | everybody: kB | everybody: ms |\n|---|---|---|---|---|---|---|---|"
-    );
-    histories.iter().for_each(|(_, correction)| println!("{correction}"));
+    let correction = "\nThe latest event of a contact is deleted: events are read back to the one before, or all of them for everybody.\n\n| events | pages of ordinals, mean | most | kB, mean | ms, mean | no other event | everybody: kB | everybody: ms |\n|---|---|---|---|---|---|---|---|";
+    histories(scale, history, &question, correction);
 }
