@@ -82,7 +82,9 @@ pub struct Guards {
 pub struct Limits {
     /// Bytes of the query memory pool; a query that needs more fails, nothing is ever spilled to disk.
     pub memory_bytes_max: usize,
-    /// Bytes of answers of criteria kept in memory for later queries, wiped when they go; 0 keeps none.
+    /// Bytes of answers of criteria kept in memory for later queries, wiped when they go; 0 keeps none. Answers that are kept are
+    /// worked out for everybody; where none is, each criterion of a count or a run reads what concerns those whom the others
+    /// leave.
     pub kept_bytes_max: usize,
     /// Partitions that are worked on at the same time; 0 takes the number of cores.
     pub threads: usize,

@@ -15,6 +15,8 @@ mod clientele;
 mod economy;
 #[path = "scope/history.rs"]
 mod history;
+#[path = "scope/narrowing.rs"]
+mod narrowing;
 #[path = "scope/pruning.rs"]
 mod pruning;
 

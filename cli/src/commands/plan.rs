@@ -16,7 +16,8 @@ Examples:
 
 Shows the logical and the physical plan and every column whose key the plan asks for; nothing
 else can be decrypted while it runs. With --analyze the plan is carried out, with rows, bytes
-and times of its parts. The segments of a portfolio have a plan each, in their order; a later one asks
+and times of its parts. As for a funnel, each criterion is answered for everybody; count and run open the
+same columns, and read of each criterion what concerns those whom the others leave. The segments of a portfolio have a plan each, in their order; a later one asks
 whom those before it have taken. --format table or json.";
 
 /// Show how a segment is answered and which columns and keys it opens.

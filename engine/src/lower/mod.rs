@@ -51,6 +51,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) clock: Clock,
     /// Only the number of contacts is wanted, not what each criterion says.
     pub(crate) number_only: bool,
+    /// Criteria are asked about those whom the others leave.
+    pub(crate) narrows: bool,
     /// Stages by which those who match are counted; none when nobody asks.
     pub(crate) stages: &'a [Stage],
 }
@@ -67,21 +69,26 @@ impl Lowering<'_> {
         self.tables.snapshot().schema()
     }
 
-    /// All criteria, TRUE for each; the cheapest first when nobody asks for each of them.
+    /// All criteria, TRUE for each; the cheapest first when nobody asks for each of them. Where they narrow each other, those of
+    /// contact fields that lie in files of one class are one.
     pub(crate) fn criteria(&self, segment: &Segment) -> Result<LogicalPlan> {
         let mut criteria: Vec<&Criterion> = segment.criteria.iter().collect();
         if self.number_only {
             criteria.sort_by_key(|criterion| cost::rows(self.tables.snapshot(), &criterion.test));
         }
-        let mut inputs = criteria
-            .into_iter()
-            .map(|criterion| self.criterion(&criterion.label, &criterion.test))
-            .collect::<Result<Vec<_>>>()?;
+        let mut inputs = if self.narrows {
+            let tests: Vec<Criteria> = criteria.into_iter().map(|it| it.test.clone()).collect();
+            self.inputs(&Operation::And, &tests)?
+        } else {
+            let one = |it: &Criterion| self.criterion(&it.label, &it.test);
+            criteria.into_iter().map(one).collect::<Result<Vec<_>>>()?
+        };
         let table = segment.criteria.iter().find_map(|criterion| places::table_of(&criterion.test));
         if let Some(table) = table {
             inputs.push(self.placed_by_zip(table)?);
         }
-        let operation = Operation::Criteria { stops: self.number_only, placed: table.is_some() };
+        let operation =
+            Operation::Criteria { stops: self.number_only, narrows: self.narrows, placed: table.is_some() };
         let criteria = node(operation, segment.name.clone(), Vec::new(), inputs);
         if self.stages.is_empty() {
             return Ok(criteria);
@@ -146,8 +153,17 @@ impl Lowering<'_> {
         }
     }
 
-    /// And or or: tests of the fields of one class go into one predicate, whatever else stands between them.
+    /// And or or.
     fn combined(&self, operation: Operation, parts: &[Criteria], label: Option<&str>) -> Result<LogicalPlan> {
+        let inputs = self.inputs(&operation, parts)?;
+        if inputs.is_empty() {
+            return internal_err!("an empty combination of criteria");
+        }
+        Ok(node(operation, label.unwrap_or_default().to_owned(), Vec::new(), inputs))
+    }
+
+    /// What and or or is over: tests of the fields of one class go into one predicate, whatever else stands between them.
+    fn inputs(&self, operation: &Operation, parts: &[Criteria]) -> Result<Vec<LogicalPlan>> {
         let together = |parts: Vec<Criteria>| match operation {
             Operation::Or => Logic::Or(parts),
             _ => Logic::And(parts),
@@ -166,10 +182,7 @@ impl Lowering<'_> {
         for (class, tests) in by_class {
             inputs.push(self.field_set(class, &together(tests), None)?);
         }
-        if inputs.is_empty() {
-            return internal_err!("an empty combination of criteria");
-        }
-        Ok(node(operation, label.unwrap_or_default().to_owned(), Vec::new(), inputs))
+        Ok(inputs)
     }
 
     /// The class whose files alone answer the test, when it speaks of nothing but contact fields of one class.

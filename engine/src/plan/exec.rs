@@ -46,6 +46,17 @@ pub(crate) trait SetOperator: Debug + Send + Sync {
         false
     }
 
+    /// What it says of a contact depends on what its inputs say of that contact alone.
+    fn is_pointwise(&self) -> bool {
+        false
+    }
+
+    /// How many contacts of a shard it is likely to be TRUE for, from how many its inputs are, or from the rows that the scan of a
+    /// leaf may select; a guess, by which nothing but the order of work is decided.
+    fn likely(&self, inputs: &[u64], contacts: u64) -> u64 {
+        inputs.iter().copied().max().map_or(contacts, |most| most.min(contacts))
+    }
+
     /// It counts who was placed by the ZIP.
     fn places_by_zip(&self) -> bool {
         false
@@ -198,20 +209,34 @@ impl SetExec {
         Ok(Arc::new(plan))
     }
 
-    /// A leaf, or two of which one narrows the other, that reads what concerns some contacts, and whose answers are not kept;
-    /// `None` when it is something else.
+    /// A leaf, or leaves under operators that look at one contact at a time, which read what concerns some contacts, and whose
+    /// answers are not kept; `None` when it is something else.
     pub(crate) fn limited_to(&self, candidates: &Arc<Candidates>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let Some((first, rest)) = self.inputs.split_first() else { return Ok(None) };
-        let limited: Option<Arc<dyn ExecutionPlan>> = match (first.downcast_ref::<EncryptedScan>(), rest) {
-            (Some(scan), []) if self.answers.is_some() => Some(Arc::new(scan.limited_to(candidates))),
-            _ if self.operator.narrows() => match first.downcast_ref::<Self>() {
-                Some(leaf) => leaf.limited_to(candidates)?,
-                None => None,
-            },
-            _ => None,
+        let limited = |input: &Arc<dyn ExecutionPlan>| -> Result<Option<Arc<dyn ExecutionPlan>>> {
+            match (input.downcast_ref::<EncryptedScan>(), input.downcast_ref::<Self>()) {
+                (Some(scan), _) => Ok(Some(Arc::new(scan.limited_to(candidates)))),
+                (None, Some(set)) => set.limited_to(candidates),
+                (None, None) => Ok(None),
+            }
         };
-        let Some(limited) = limited else { return Ok(None) };
-        let inputs = std::iter::once(limited).chain(rest.iter().cloned()).collect();
+        let mut inputs = self.inputs.clone();
+        let number = match inputs.as_slice() {
+            [scan] if scan.is::<EncryptedScan>() && self.answers.is_some() => 1,
+            // The second input of one that narrows has its own candidates.
+            _ if self.operator.narrows() => 1,
+            _ if self.operator.is_pointwise() => inputs.len(),
+            _ => 0,
+        };
+        let mut any = false;
+        for input in inputs.iter_mut().take(number) {
+            if let Some(plan) = limited(input)? {
+                *input = plan;
+                any = true;
+            }
+        }
+        if !any {
+            return Ok(None);
+        }
         let (operator, shards) = (Arc::clone(&self.operator), Arc::clone(&self.shards));
         Ok(Some(Arc::new(Self::try_new(operator, self.label.clone(), inputs, shards, None, false)?)))
     }

@@ -147,9 +147,14 @@ impl LeafCache {
         Arc::new(Self { kept: Mutex::default(), bytes_max })
     }
 
+    /// Whether answers are kept at all.
+    pub(crate) fn keeps(&self) -> bool {
+        self.bytes_max > 0
+    }
+
     /// The place for a leaf's answers; `None` when nothing is kept.
     pub(crate) fn slot(self: &Arc<Self>, key: LeafKey, generation: u64, shards: usize) -> Option<Arc<Slot>> {
-        if self.bytes_max == 0 {
+        if !self.keeps() {
             return None;
         }
         let mut kept = lock(&self.kept);

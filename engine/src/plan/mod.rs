@@ -22,6 +22,7 @@
 
 pub(crate) mod amounts;
 pub(crate) mod chance;
+pub(crate) mod estimate;
 pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod gate_rule;

@@ -19,6 +19,7 @@ use super::exec::{Answers, SetExec, SetOperator};
 use super::leaf_cache::{LeafCache, LeafKey};
 use super::node::SetNode;
 use super::ops::Operation;
+use super::ops::criteria::{Criteria, Narrowing};
 use super::ops::gate::Gate;
 use super::ops::narrow::Narrow;
 use super::ops::sequence::{Chain, RecordChain};
@@ -27,7 +28,7 @@ use super::recipients::{RecipientsExec, RecipientsNode};
 use super::rows::RowsNode;
 use crate::report::Reason;
 use crate::sets::Shards;
-use crate::table::{Candidates, EncryptedScan};
+use crate::table::{Candidates, EncryptedScan, OneByOne};
 
 /// DataFusion's planner with ours for the extension nodes.
 #[derive(Clone, Debug)]
@@ -50,6 +51,8 @@ pub(crate) struct SegmentPlanner {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Leaves {
     known: Arc<Mutex<HashMap<LeafKey, Arc<dyn ExecutionPlan>>>>,
+    /// Several plans have them in common.
+    pub(crate) in_common: bool,
     /// Gates answer for everybody, so that plans have them in common, rather than for those who match one of them.
     pub(crate) whole_gates: bool,
 }
@@ -143,6 +146,9 @@ impl ExtensionPlanner for SetPlanner {
         if node.operation == Operation::Narrow {
             return self.narrow(node, logical_inputs, physical_inputs).map(Some);
         }
+        if let Operation::Criteria { stops, narrows: true, placed } = node.operation {
+            return self.criteria(node, (stops, placed), physical_inputs).map(Some);
+        }
         let shards = Arc::clone(&self.of.shards);
         if let Operation::Taken(place) = &node.operation {
             let Some(by) = self.of.taken.get(*place) else {
@@ -192,7 +198,7 @@ impl SetPlanner {
         inputs: &[Arc<dyn ExecutionPlan>],
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let [matched, blocked @ ..] = inputs else { return internal_err!("a gate without criteria") };
-        let candidates = Arc::new(Candidates::new(self.of.shards.len()));
+        let candidates = Arc::new(Candidates::new(self.of.shards.len(), OneByOne::Eighth));
         let mut planned = vec![Arc::clone(matched)];
         for (input, reason) in blocked.iter().zip(reasons) {
             let own = !self.of.leaves.whole_gates && *reason != Reason::Excluded && !is_part(input, matched);
@@ -202,7 +208,7 @@ impl SetPlanner {
             };
             planned.push(limited.unwrap_or_else(|| Arc::clone(input)));
         }
-        let passed = Candidates::new(self.of.shards.len());
+        let passed = Candidates::new(self.of.shards.len(), OneByOne::Eighth);
         let operator = Arc::new(Gate { reasons: reasons.to_vec(), candidates, passed });
         let shards = Arc::clone(&self.of.shards);
         // Never at once: the gates ask about those who match, who have to be known.
@@ -223,7 +229,7 @@ impl SetPlanner {
         if let Some(known) = key.as_ref().and_then(|key| self.of.leaves.get(key)) {
             return Ok(known);
         }
-        let candidates = Arc::new(Candidates::new(self.of.shards.len()));
+        let candidates = Arc::new(Candidates::new(self.of.shards.len(), OneByOne::Eighth));
         let limited = match second.downcast_ref::<SetExec>() {
             Some(leaf) => leaf.limited_to(&candidates)?,
             None => None,
@@ -240,9 +246,37 @@ impl SetPlanner {
         Ok(plan)
     }
 
+    /// The criteria, each of which reads what concerns those whom the ones before it leave. A leaf that stands in several of
+    /// them is worked out once, for everybody.
+    fn criteria(
+        &self,
+        node: &SetNode,
+        (stops, placed): (bool, bool),
+        inputs: &[Arc<dyn ExecutionPlan>],
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut planned = Vec::with_capacity(inputs.len());
+        let mut candidates = Vec::with_capacity(inputs.len());
+        for (place, input) in inputs.iter().enumerate() {
+            let others = || inputs.iter().enumerate().filter(|(other, _)| *other != place);
+            let is_own = !others().any(|(_, other)| shares_a_leaf(input, other));
+            let who = Arc::new(Candidates::new(self.of.shards.len(), OneByOne::Hundredth));
+            let limited = match input.downcast_ref::<SetExec>() {
+                Some(set) if is_own => set.limited_to(&who)?,
+                Some(_) | None => None,
+            };
+            candidates.push(limited.is_some().then_some(who));
+            planned.push(limited.unwrap_or_else(|| Arc::clone(input)));
+        }
+        let narrowing = Some(Narrowing { inputs: planned.clone(), candidates });
+        let operator = Arc::new(Criteria { stops, placed, narrowing });
+        let shards = Arc::clone(&self.of.shards);
+        // Never at once: who is left has to be known.
+        Ok(Arc::new(SetExec::try_new(operator, node.label.clone(), planned, shards, None, false)?))
+    }
+
     /// A chain of records, whose scans read what concerns the contacts that one of them finds first.
     fn chained(&self, chain: &Chain, rows: &[Arc<dyn ExecutionPlan>]) -> Result<Chained> {
-        let candidates = Arc::new(Candidates::new(self.of.shards.len()));
+        let candidates = Arc::new(Candidates::new(self.of.shards.len(), OneByOne::Hundredth));
         let mut inputs: Vec<Arc<dyn ExecutionPlan>> = Vec::with_capacity(rows.len());
         for rows in rows {
             let Some(scan) = rows.downcast_ref::<EncryptedScan>() else {
@@ -258,6 +292,15 @@ impl SetPlanner {
 /// Whether a plan is this one or has it somewhere below.
 fn is_part(part: &Arc<dyn ExecutionPlan>, plan: &Arc<dyn ExecutionPlan>) -> bool {
     Arc::ptr_eq(part, plan) || plan.children().into_iter().any(|child| is_part(part, child))
+}
+
+/// Whether a leaf of one plan stands in another, too.
+fn shares_a_leaf(one: &Arc<dyn ExecutionPlan>, other: &Arc<dyn ExecutionPlan>) -> bool {
+    let children = one.children();
+    if children.is_empty() {
+        return is_part(one, other);
+    }
+    children.into_iter().any(|child| shares_a_leaf(child, other))
 }
 
 /// Scans, and the operator over them.

@@ -48,6 +48,7 @@ impl Engine {
 async fn count_all(engine: &Engine, requests: &[Request]) -> Result<Vec<CountReport>> {
     let snapshot = engine.dataset.snapshot()?;
     let mut shared = Shared::default();
+    shared.leaves.in_common = requests.len() > 1;
     shared.leaves.whole_gates = requests.len() >= WHOLE_GATES_MIN;
     let mut plans = VecDeque::with_capacity(requests.len());
     for request in requests {

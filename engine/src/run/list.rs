@@ -75,7 +75,7 @@ impl Iterator for Recipients {
 }
 
 pub(super) async fn run(engine: &Engine, request: &Request, guards: Guards) -> Result<Recipients> {
-    let planned = query::plan(engine, request, Wanted::List).await?;
+    let planned = query::plan(engine, request, Wanted::Release).await?;
     let header = allowed(engine, request, &planned)?;
     let executed = planned.execute(engine, request, "run").await?;
     match prepared(engine, request, &executed, header, guards).and_then(|(report, list)| {

@@ -43,8 +43,10 @@ pub(super) enum Wanted {
     Number,
     /// Numbers only: no column is read for the list unless chance asks for ids.
     Numbers,
-    /// The rows of the list.
+    /// The rows of the list, and what each criterion says.
     List,
+    /// The rows of the list alone.
+    Release,
 }
 
 /// A planned query. Nothing has been unwrapped yet.
@@ -147,8 +149,11 @@ pub(super) async fn plan_sharing(
     let scope = Arc::clone(&shared.scope);
     let sealed = Arc::new(Sealed { dataset: engine.dataset.clone(), scope: Arc::clone(&scope) });
     let tables = Tables::new(Arc::clone(&snapshot), sealed, Arc::clone(&shared.entries));
-    let number_only = wanted == Wanted::Number;
-    let lowering = Lowering { tables: &tables, clock: request.clock, number_only, stages };
+    let number_only = matches!(wanted, Wanted::Number | Wanted::Release);
+    let at_once = tables.shards().len() < engine.threads();
+    // Who narrows what is asked asks for answers that are nobody else's, now or later, and has one criterion wait for the other.
+    let narrows = number_only && !engine.cache.keeps() && !shared.leaves.in_common && !at_once;
+    let lowering = Lowering { tables: &tables, clock: request.clock, number_only, narrows, stages };
     let segment = request.segment.segment();
     let lowered = match releasable(request) {
         None => lowering.criteria(segment).map(|plan| (plan, GateRule::CountsOnly)),
@@ -177,7 +182,7 @@ pub(super) async fn plan_sharing(
     let lower_micros = lap();
     let shards = tables.shards();
     let planner = SegmentPlanner {
-        at_once: shards.len() < engine.threads(),
+        at_once,
         shards,
         generation: snapshot.generation(),
         cache: Arc::clone(&engine.cache),
@@ -240,7 +245,7 @@ fn list_columns(
         Wanted::Number if !thinned => return Vec::new(),
         Wanted::Numbers if !thinned && segment.split.is_none() => return Vec::new(),
         Wanted::Number | Wanted::Numbers => vec!["contact_id"],
-        Wanted::List => {
+        Wanted::List | Wanted::Release => {
             let mut fields = list_fields(segment, channel);
             // For the check that each value stands once.
             let one_per = segment.one_per.as_ref().map(|one_per| one_per.field.as_str());

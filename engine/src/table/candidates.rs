@@ -8,19 +8,37 @@ use std::sync::OnceLock;
 use arrow::buffer::BooleanBuffer;
 use hyperseg_storage::file::{Block, Bounds};
 
+/// When rows of candidates are looked for one by one in the blocks that are left, rather than all rows of these read: with
+/// fewer candidates than this part of the contacts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OneByOne {
+    /// An eighth. Gates read several columns, texts among them, of kinds that lie by contact, so that the rows of a candidate are
+    /// side by side.
+    Eighth,
+    /// A hundred-and-twenty-eighth. Where each row is by itself, passing over its neighbours takes longer than reading them.
+    Hundredth,
+}
+
 /// Contacts by shard, once they are known.
 #[derive(Debug)]
-pub(crate) struct Candidates(Vec<OnceLock<BooleanBuffer>>);
+pub(crate) struct Candidates {
+    shards: Vec<OnceLock<BooleanBuffer>>,
+    part: usize,
+}
 
 impl Candidates {
     /// Of so many shards, none of which is known yet.
-    pub(crate) fn new(shards: usize) -> Self {
-        Self((0..shards).map(|_| OnceLock::new()).collect())
+    pub(crate) fn new(shards: usize, one_by_one: OneByOne) -> Self {
+        let part = match one_by_one {
+            OneByOne::Eighth => 8,
+            OneByOne::Hundredth => 128,
+        };
+        Self { shards: (0..shards).map(|_| OnceLock::new()).collect(), part }
     }
 
     /// Says who they are in a shard; `false` when that was said before.
     pub(crate) fn set(&self, shard: usize, contacts: BooleanBuffer) -> bool {
-        self.0.get(shard).is_some_and(|cell| cell.set(contacts).is_ok())
+        self.shards.get(shard).is_some_and(|cell| cell.set(contacts).is_ok())
     }
 
     /// Says who they are in a shard; `false` when somebody else was said before. Work that was given up is begun anew, and
@@ -31,7 +49,12 @@ impl Candidates {
 
     /// Who they are in a shard; everybody as long as nothing was said.
     pub(crate) fn of(&self, shard: usize) -> Option<&BooleanBuffer> {
-        self.0.get(shard)?.get()
+        self.shards.get(shard)?.get()
+    }
+
+    /// Who they are in a shard, when their rows are looked for one by one.
+    pub(super) fn one_by_one(&self, shard: usize) -> Option<&BooleanBuffer> {
+        self.of(shard).filter(|candidates| candidates.count_set_bits() <= candidates.len() / self.part)
     }
 }
 
@@ -78,7 +101,7 @@ mod tests {
 
     #[test]
     fn nobody_is_left_out_before_it_is_known_who_matters() {
-        let candidates = Candidates::new(1);
+        let candidates = Candidates::new(1, OneByOne::Eighth);
         assert!(candidates.of(0).is_none());
         assert!(candidates.set(0, BooleanBuffer::new_unset(3)));
         assert!(!candidates.set(0, BooleanBuffer::new_set(3)));

@@ -16,7 +16,7 @@ mod scan;
 mod source;
 mod work;
 
-pub(crate) use candidates::Candidates;
+pub(crate) use candidates::{Candidates, OneByOne};
 pub(crate) use dates::{DateOfContact, beside, with_columns};
 pub(crate) use provider::scan_of;
 pub(crate) use scan::{EncryptedScan, TRUTH, asked, coded_text};

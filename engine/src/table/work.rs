@@ -21,8 +21,6 @@ use super::scan::{Order, Output};
 use super::source::{SealedFile, storage};
 use crate::plan::exec::column;
 
-/// With more candidates than this part of the contacts, rows are not looked for one by one.
-const CANDIDATES_PART: usize = 8;
 /// Known answers are put out in pieces of this many rows.
 const PIECE_ROWS: u64 = 1 << 16;
 
@@ -230,7 +228,9 @@ impl Work {
         let live = open.live(Some(rows));
         let rows = live.as_slice();
         let of_candidates;
-        let rows = match self.order.candidates.as_ref().and_then(|candidates| candidates.of(self.shard)) {
+        let one_by_one =
+            self.order.candidates.as_ref().and_then(|candidates| candidates.one_by_one(self.shard));
+        let rows = match one_by_one {
             Some(candidates) if !self.order.source.bytes => {
                 of_candidates = self.rows_of(open, rows, candidates)?;
                 of_candidates.as_slice()
@@ -251,16 +251,13 @@ impl Work {
         Ok(())
     }
 
-    /// Those of the rows whose contacts are candidates, or all when leaving out the others saves nothing.
+    /// Those of the rows whose contacts are candidates.
     fn rows_of(
         &self,
         open: &OpenFile,
         rows: &[Range<u64>],
         candidates: &BooleanBuffer,
     ) -> Result<Vec<Range<u64>>> {
-        if candidates.count_set_bits() > candidates.len() / CANDIDATES_PART {
-            return Ok(rows.to_vec());
-        }
         let mut found: Vec<Range<u64>> = Vec::new();
         let mut numbers = rows.iter().cloned().flatten();
         let mut batches = open.read_written(&[ORDINAL], Some(rows)).map_err(storage)?;

@@ -31,6 +31,20 @@ impl SetOperator for Logic {
         }
     }
 
+    fn is_pointwise(&self) -> bool {
+        true
+    }
+
+    fn likely(&self, inputs: &[u64], contacts: u64) -> u64 {
+        let each = inputs.iter().copied();
+        match self {
+            Self::And => each.min().unwrap_or(contacts),
+            Self::Or => each.sum::<u64>().min(contacts),
+            Self::Not => contacts.saturating_sub(each.sum()),
+            Self::Constant(value) => u64::from(*value).saturating_mul(contacts),
+        }
+    }
+
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
         let sets = read_sets(inputs, shard).await?.into_iter();
         let answer = match self {

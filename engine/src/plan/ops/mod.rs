@@ -121,6 +121,8 @@ pub(crate) enum Operation {
     Criteria {
         /// Nothing more is read once nobody is left.
         stops: bool,
+        /// Each is asked about those whom the others leave, in the order that reads least.
+        narrows: bool,
         /// The last input is no criterion: it says who is placed by the ZIP, to be counted among those who are left.
         placed: bool,
     },
@@ -303,8 +305,8 @@ impl Operation {
             (Self::Constant(value), None) => Arc::new(logic::Logic::Constant(*value)),
             (Self::Rank(place), None) => Arc::new(rank::Rank::new(*place)),
             (Self::Tails(asked), None) => Arc::new(tails::Tails::new(asked.clone())),
-            (Self::Criteria { stops, placed }, None) => {
-                Arc::new(criteria::Criteria { stops: *stops, placed: *placed })
+            (Self::Criteria { stops, placed, narrows: false }, None) => {
+                Arc::new(criteria::Criteria { stops: *stops, placed: *placed, narrowing: None })
             }
             (operation, _) => return internal_err!("{} with other expressions", operation.name()),
         };

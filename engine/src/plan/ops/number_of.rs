@@ -27,6 +27,10 @@ impl SetOperator for CountSets {
         "NumberOfExec"
     }
 
+    fn is_pointwise(&self) -> bool {
+        true
+    }
+
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
         shard.reservation.try_grow(shard.contacts * size_of::<(u32, u32)>())?;
         let mut counts = vec![(0_u32, 0_u32); shard.contacts];

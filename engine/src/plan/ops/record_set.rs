@@ -84,6 +84,11 @@ impl SetOperator for CountRecords {
         "CountRecordsExec"
     }
 
+    fn likely(&self, inputs: &[u64], contacts: u64) -> u64 {
+        let with_some = inputs.iter().sum::<u64>().min(contacts);
+        if self.test.holds(0) { contacts - with_some } else { with_some }
+    }
+
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
         let input = single(inputs)?;
         if self.test.fits_bytes() {

@@ -22,6 +22,14 @@ impl SetOperator for WhereKnown {
         "WhereKnownExec"
     }
 
+    fn is_pointwise(&self) -> bool {
+        true
+    }
+
+    fn likely(&self, inputs: &[u64], contacts: u64) -> u64 {
+        inputs.iter().copied().min().unwrap_or(contacts)
+    }
+
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
         let mut inputs = inputs.into_iter();
         let (Some(answer), Some(known), None) = (inputs.next(), inputs.next(), inputs.next()) else {

@@ -22,6 +22,14 @@ impl SetOperator for Without {
         "WithoutExec"
     }
 
+    fn is_pointwise(&self) -> bool {
+        true
+    }
+
+    fn likely(&self, inputs: &[u64], contacts: u64) -> u64 {
+        inputs.first().copied().unwrap_or(contacts).min(contacts)
+    }
+
     async fn run(&self, inputs: Vec<SendableRecordBatchStream>, shard: &ShardContext) -> Result<ShardSet> {
         let sets = read_sets(inputs, shard).await?.into_iter();
         let answer = sets.reduce(|left, out| left.without(&out));
