@@ -229,7 +229,11 @@ pub fn unpack_date_value(packed: i32) -> Option<Value> {
 /// The days that a packed date can be; `None` for what is no packed date.
 #[must_use]
 pub fn unpack_date_range(packed: i32) -> Option<DateRange> {
-    unpack_date_value(packed)?.date_range()
+    // Nearly every date is known to the day, and needs no value made of it.
+    match unpack_date(packed) {
+        Some(day) => Some(day.into()),
+        None => unpack_date_value(packed)?.date_range(),
+    }
 }
 
 /// Microseconds in a day.

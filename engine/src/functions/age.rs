@@ -119,9 +119,9 @@ impl AgeTest {
         low
     }
 
-    /// Of one contact.
-    fn one(&self, born: i32, died: Option<i32>) -> Option<bool> {
-        holds(&self.ages, ages(self.unit, born, died, unpack_date(self.today)?)?)
+    /// Of one contact, on this day.
+    fn one(&self, born: i32, died: Option<i32>, today: NaiveDate) -> Option<bool> {
+        holds(&self.ages, ages(self.unit, born, died, today)?)
     }
 }
 
@@ -178,13 +178,13 @@ impl AgeTest {
         };
         let odd =
             if any_partial(birth) { &dead | &packed(birth.values(), |date| *date & 3 != 0) } else { dead };
-        if !odd.has_true() {
+        let Some(today) = unpack_date(self.today).filter(|_| odd.has_true()) else {
             return (holds, known);
-        }
+        };
         let (mut holds, mut known) = (builder(&holds), builder(&known));
         for row in odd.set_indices().filter(|row| birth.is_valid(*row)) {
             let died = death.is_valid(row).then(|| death.value(row));
-            let answer = self.one(birth.value(row), died);
+            let answer = self.one(birth.value(row), died, today);
             known.set_bit(row, answer.is_some());
             holds.set_bit(row, answer == Some(true));
         }
@@ -244,10 +244,10 @@ fn completed_years(born: NaiveDate, on: NaiveDate) -> Option<i32> {
     if on < born {
         return None;
     }
-    let years = on.year() - born.year();
-    let reached = NaiveDate::from_ymd_opt(on.year(), born.month(), born.day())
-        .or_else(|| NaiveDate::from_ymd_opt(on.year(), 2, 28))?;
-    Some(if on < reached { years - 1 } else { years })
+    let birthday = (born.month(), born.day());
+    let on_day = (on.month(), on.day());
+    let is_leap_day = birthday == (2, 29) && on_day == (2, 28) && !on.leap_year();
+    Some(on.year() - born.year() - i32::from(on_day < birthday && !is_leap_day))
 }
 
 #[cfg(test)]

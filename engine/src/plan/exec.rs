@@ -209,6 +209,22 @@ impl SetExec {
         Ok(Arc::new(plan))
     }
 
+    /// [`Self::limited_to`], where UNKNOWN is as good as FALSE.
+    pub(crate) fn members_among(
+        &self,
+        candidates: &Arc<Candidates>,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let limited = self.limited_to(candidates)?;
+        let Some(set) = limited.as_ref().and_then(|plan| plan.downcast_ref::<Self>()) else {
+            return Ok(limited);
+        };
+        let inputs = set.inputs.iter().map(|input| match input.downcast_ref::<EncryptedScan>() {
+            Some(scan) => Arc::new(scan.answering_true()),
+            None => Arc::clone(input),
+        });
+        set.over(inputs.collect()).map(Some)
+    }
+
     /// A leaf, or leaves under operators that look at one contact at a time, which read what concerns some contacts, and whose
     /// answers are not kept; `None` when it is something else.
     pub(crate) fn limited_to(&self, candidates: &Arc<Candidates>) -> Result<Option<Arc<dyn ExecutionPlan>>> {

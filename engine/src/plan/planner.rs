@@ -261,7 +261,7 @@ impl SetPlanner {
             let is_own = !others().any(|(_, other)| shares_a_leaf(input, other));
             let who = Arc::new(Candidates::new(self.of.shards.len(), OneByOne::Hundredth));
             let limited = match input.downcast_ref::<SetExec>() {
-                Some(set) if is_own => set.limited_to(&who)?,
+                Some(set) if is_own => set.members_among(&who)?,
                 Some(_) | None => None,
             };
             candidates.push(limited.is_some().then_some(who));

@@ -98,10 +98,11 @@ impl Judged {
         }
     }
 
-    /// Rows of blocks that were not ruled out.
+    /// Rows of blocks that were not ruled out, and may be TRUE.
     pub(super) fn open_rows(&self) -> u64 {
         let rows = self.found.iter().map(|stretch| match stretch {
-            Stretch::Known { rows, .. } => *rows,
+            Stretch::Known { answer: Some(true), rows } => *rows,
+            Stretch::Known { .. } => 0,
             Stretch::Open { rows, .. } => rows.iter().map(|range| range.end - range.start).sum(),
         });
         rows.sum()

@@ -3,7 +3,8 @@
 //! ```text
 //! in:   batch as it is written: bytes, numbers, texts as numbers into a dictionary
 //! 1.    bytes of contacts        answered by lookup
-//! 2.    tests of one text        each text of the dictionary is tested once; the rest sees a Boolean column
+//! 2.    tests of one text,       each text of the dictionary, and each category, is tested once;
+//!       or category of records   the rest sees a Boolean column
 //! 3.    everything else          DataFusion's expressions over columns as they are read
 //! ```
 //!
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::concat;
-use arrow::datatypes::{DataType, Field, FieldRef, Int32Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Int16Type, Int32Type, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, internal_err};
 use datafusion::physical_expr::PhysicalExpr;
@@ -29,7 +30,7 @@ use super::dates::{Dates, is_beside};
 use super::judged::{Asked, Left, Mask};
 use super::lookup::Lookup;
 use super::scan::{Condition, Order, Output, asked};
-use super::source::storage;
+use super::source::{Source, storage};
 
 /// Where columns come from, beside the batch itself.
 pub(super) struct Beside<'w> {
@@ -43,7 +44,7 @@ pub(super) struct Reading {
     /// Columns to fetch.
     pub(super) columns: Vec<String>,
     /// Tests of bytes, by their column.
-    pub(super) lookups: Vec<(String, Lookup)>,
+    pub(super) lookups: Vec<(String, Lookup<u8>)>,
     /// Tests of one text each.
     codes: Vec<CodeTest>,
     /// The other conditions; those that only ask for codes come first.
@@ -85,12 +86,14 @@ impl OpenTest {
     }
 }
 
-/// A Boolean expression over one column of texts.
+/// A Boolean expression over one column of texts, or of categories or flags of records.
 #[derive(Debug)]
 struct CodeTest {
     field: FieldRef,
     /// Over that column alone.
     expr: Arc<dyn PhysicalExpr>,
+    /// Its answers for categories and flags.
+    places: Option<Lookup<i16>>,
 }
 
 impl CodeTest {
@@ -98,6 +101,12 @@ impl CodeTest {
         let Some(found) = batch.column_by_name(self.field.name()) else {
             return internal_err!("column {} was not read", self.field.name());
         };
+        let places = found.as_primitive_opt::<Int16Type>().filter(|places| places.null_count() == 0);
+        if let (Some(lookup), Some(places)) = (&self.places, places)
+            && let Some(answers) = lookup.answers_known(places.values())
+        {
+            return Ok(answers);
+        }
         let schema = Arc::new(Schema::new(vec![Arc::clone(&self.field)]));
         let Some(codes) = found.as_dictionary_opt::<Int32Type>() else {
             let texts = as_read(batch, &[self.field.name()], open)?;
@@ -145,7 +154,7 @@ impl Reading {
         let open_questions = questions.iter().filter(|(_, asked)| **asked == Asked::Open);
         let output = |name: &String| match &order.output {
             Output::Columns(columns) => columns.contains(name),
-            Output::Truth => false,
+            Output::Truth { .. } => false,
         };
         let evaluated = open.iter().copied().chain(open_questions.map(|(condition, _)| *condition));
         let evaluated: Vec<&Condition> = evaluated.collect();
@@ -172,15 +181,16 @@ impl Reading {
         };
         for condition in open {
             let lookup = match (&order.output, condition.columns.as_slice()) {
-                (Output::Truth, [column]) if order.source.bytes => {
-                    Lookup::of(&condition.expr, &read, column)?.map(|lookup| (column.clone(), lookup))
+                (Output::Truth { .. }, [column]) if order.source.bytes => {
+                    let field = read.field_with_name(column)?;
+                    Lookup::of(&condition.expr, field)?.map(|lookup| (column.clone(), lookup))
                 }
                 _ => None,
             };
             match lookup {
                 Some(lookup) => this.lookups.push(lookup),
                 None => {
-                    let test = this.coded(condition, schema)?;
+                    let test = this.coded(condition, &order.source)?;
                     this.tests.push(test);
                 }
             }
@@ -189,7 +199,7 @@ impl Reading {
         for (condition, asked) in questions {
             let question = match asked {
                 Asked::Known(answer) => Question::Known(*answer),
-                Asked::Open => Question::Open(this.coded(condition, schema)?),
+                Asked::Open => Question::Open(this.coded(condition, &order.source)?),
             };
             this.questions.push(question);
         }
@@ -246,8 +256,9 @@ impl Reading {
         Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &rows)?)
     }
 
-    /// The condition with its tests of one text made codes.
-    fn coded(&mut self, condition: &Condition, schema: &Schema) -> Result<OpenTest> {
+    /// The condition with its tests of one text, and of one category or flag of records, made codes.
+    fn coded(&mut self, condition: &Condition, source: &Source) -> Result<OpenTest> {
+        let (schema, of_records) = (&source.schema, !source.bytes);
         let mut asked = Vec::new();
         let codes = &mut self.codes;
         let expr = Arc::clone(&condition.expr).transform_down(|part| {
@@ -257,14 +268,20 @@ impl Reading {
                 return Ok(Transformed::no(part));
             };
             let field = schema.field_with_name(column.name())?;
-            if *field.data_type() != DataType::Utf8 || part.data_type(schema)? != DataType::Boolean {
+            let is_coded = match field.data_type() {
+                DataType::Utf8 => true,
+                DataType::Int16 | DataType::Boolean => of_records,
+                _ => false,
+            };
+            if !is_coded || part.data_type(schema)? != DataType::Boolean {
                 return Ok(Transformed::no(part));
             }
             let field: FieldRef = Arc::new(field.clone().with_nullable(true));
             let alone = Schema::new(vec![Arc::clone(&field)]);
             asked.push(codes.len());
             let code = code_field(codes.len());
-            codes.push(CodeTest { field, expr: reassign_expr_columns(part, &alone)? });
+            let places = Lookup::of(&part, &field)?;
+            codes.push(CodeTest { field, expr: reassign_expr_columns(part, &alone)?, places });
             let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(code.name(), 0));
             Ok(Transformed::new(column, true, TreeNodeRecursion::Jump))
         })?;

@@ -54,7 +54,10 @@ pub(crate) enum Output {
     /// These columns of the rows for which every condition is TRUE.
     Columns(Vec<String>),
     /// For each row, in order, whether all conditions are TRUE.
-    Truth,
+    Truth {
+        /// Only that matters: UNKNOWN is put out as FALSE.
+        certain: bool,
+    },
 }
 
 /// What a scan is to do.
@@ -100,7 +103,7 @@ impl Order {
         }
         match &self.output {
             Output::Columns(columns) => wanted.extend(columns.iter().map(String::as_str)),
-            Output::Truth => {}
+            Output::Truth { .. } => {}
         }
         wanted
     }
@@ -189,6 +192,15 @@ impl EncryptedScan {
         Self::over(Order { candidates: Some(Arc::clone(candidates)), ..self.order.as_ref().clone() })
     }
 
+    /// The same scan, of whose answers only TRUE matters.
+    pub(crate) fn answering_true(&self) -> Self {
+        let mut order = self.order.as_ref().clone();
+        if let Output::Truth { certain } = &mut order.output {
+            *certain = true;
+        }
+        Self::over(order)
+    }
+
     /// The same scan, whose texts come out as numbers into a dictionary.
     pub(crate) fn with_coded_texts(&self) -> Self {
         let fields = self.order.schema.fields().iter().map(coded_text).collect::<Vec<_>>();
@@ -209,7 +221,7 @@ impl EncryptedScan {
         Ok(Self::over(Order {
             source: Arc::clone(&self.order.source),
             conditions: conditions(&predicate, false),
-            output: Output::Truth,
+            output: Output::Truth { certain: false },
             asked: Vec::new(),
             schema: Arc::new(Schema::new(vec![Field::new(TRUTH, DataType::Boolean, true)])),
             candidates: self.order.candidates.clone(),
@@ -336,7 +348,7 @@ impl DisplayAs for EncryptedScan {
         write!(f, ", files={}, rows={rows}", files.len())?;
         match &self.order.output {
             Output::Columns(columns) => write!(f, ", columns={}", columns.join(" "))?,
-            Output::Truth => write!(f, ", answers")?,
+            Output::Truth { .. } => write!(f, ", answers")?,
         }
         let tested: BTreeSet<&str> = self
             .order

@@ -170,7 +170,9 @@ impl Work {
             .filter_map(|name| Some((name.as_str(), file.directory(name)?)))
             .collect();
         let blocks = file.rows().div_ceil(block_rows);
-        let mut judged = Judged::new(matches!(self.order.output, Output::Truth));
+        let answers = matches!(self.order.output, Output::Truth { .. });
+        let certain = matches!(self.order.output, Output::Truth { certain: true });
+        let mut judged = Judged::new(answers);
         for number in 0..blocks {
             let start = number * block_rows;
             let rows = start..file.rows().min(start + block_rows);
@@ -208,6 +210,9 @@ impl Work {
                 if outcomes != Outcomes::TRUE {
                     mask |= 1 << bit.min(Mask::BITS - 1);
                 }
+            }
+            if certain && !all.can_be_true() {
+                all = Outcomes::FALSE;
             }
             let asked = self.order.asked.iter().map(|asked| asked.test.outcomes(length, &block).into());
             judged.push(rows, all, Left { mask, asked: asked.collect() }, possible);
@@ -280,12 +285,14 @@ impl Work {
     fn evaluate(&self, batch: &RecordBatch, reading: &Reading) -> Result<Option<RecordBatch>> {
         let Some(open) = &self.open else { return internal_err!("rows of no file") };
         match &self.order.output {
-            Output::Truth => {
+            Output::Truth { certain: true } => {
+                let truth = BooleanArray::new(self.certain(batch, reading, open)?, None);
+                Ok(Some(RecordBatch::try_new(Arc::clone(&self.order.schema), vec![Arc::new(truth)])?))
+            }
+            Output::Truth { certain: false } => {
                 let mut truth: Option<BooleanArray> = None;
                 for (name, lookup) in &reading.lookups {
-                    let bytes = batch.column_by_name(name).and_then(|bytes| bytes.as_fixed_size_binary_opt());
-                    let Some(bytes) = bytes else { return internal_err!("a column that is no bytes") };
-                    let answers = lookup.answers(bytes.value_data());
+                    let answers = lookup.answers(bytes_of(batch, name)?);
                     truth = Some(match truth {
                         None => answers,
                         Some(before) => and_kleene(&before, &answers)?,
@@ -375,6 +382,26 @@ impl Work {
         }
     }
 
+    /// For which rows all tests are TRUE; none is evaluated any more once it is for no row.
+    fn certain(&self, batch: &RecordBatch, reading: &Reading, open: &OpenFile) -> Result<BooleanBuffer> {
+        let mut left = BooleanBuffer::new_set(batch.num_rows());
+        for (name, lookup) in &reading.lookups {
+            left = &left & &lookup.certain(bytes_of(batch, name)?);
+            if !left.has_true() {
+                return Ok(left);
+            }
+        }
+        let from = Beside { open, dates: &self.dates };
+        for test in &reading.tests {
+            let columns = reading.columns_for(&[test], batch, &from, |_| false)?;
+            left = &left & without_nulls(test.answers(&columns)?).values();
+            if !left.has_true() {
+                return Ok(left);
+            }
+        }
+        Ok(left)
+    }
+
     /// The columns that come out: texts that stay coded from the batch as it is written, the others as they were evaluated.
     fn put_out(&self, written: &RecordBatch, evaluated: &RecordBatch) -> Result<RecordBatch> {
         let schema = &self.order.schema;
@@ -419,6 +446,15 @@ impl Iterator for Work {
             self.reading = None;
         }
         step.transpose()
+    }
+}
+
+/// The bytes of a column that is written so.
+fn bytes_of<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b [u8]> {
+    let bytes = batch.column_by_name(name).and_then(|bytes| bytes.as_fixed_size_binary_opt());
+    match bytes {
+        Some(bytes) => Ok(bytes.value_data()),
+        None => internal_err!("a column that is no bytes"),
     }
 }
 

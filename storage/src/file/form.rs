@@ -37,7 +37,8 @@ use crate::layout::KNOWN_PREFIX;
 
 /// Stands for a missing category or flag of a contact.
 pub const MISSING_BYTE: u8 = u8::MAX;
-const MISSING_PLACE: i16 = -1;
+/// Stands for a missing category or flag of a record.
+pub const MISSING_PLACE: i16 = -1;
 
 /// Columns of a file of a table, as they are written.
 pub(crate) fn written_schema(columns: &SchemaRef, table: &TableId) -> SchemaRef {

@@ -14,6 +14,6 @@ mod read;
 mod write;
 
 pub use directory::{Block, Bounds, PageDirectory, PagePlace};
-pub use form::{MISSING_BYTE, Reader};
+pub use form::{MISSING_BYTE, MISSING_PLACE, Reader};
 pub use read::DataFile;
 pub(crate) use write::{FileWriter, Pieces};
