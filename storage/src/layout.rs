@@ -14,10 +14,10 @@
 //! | categories | `List<Int16>` | places, in the source's order |
 //! | point | two `Float64`: `<name>_lat`, `<name>_lon` | degrees |
 //!
-//! Missing is null everywhere. Every file has the column [`ORDINAL`]: the contact's place within its shard. Contact
-//! files hold the fields of one class; the identity file also has [`CONTENT_HASH`] and, for each text field but
-//! `contact_id`, a `has_<name>` column, so that "is known" need not open the texts. Record files also have
-//! [`RECORD_HASH`]; their `at` is never missing.
+//! Missing is null everywhere. Every file has the column [`ORDINAL`]: the contact's place within its shard, where those
+//! that came in one import lie by [`CONTACT_ORDER`]. Contact files hold the fields of one class; the identity file also
+//! has [`CONTENT_HASH`] and, for each text field but `contact_id`, a `has_<name>` column, so that "is known" need not
+//! open the texts. Record files also have [`RECORD_HASH`]; their `at` is never missing.
 
 use std::sync::Arc;
 
@@ -46,6 +46,11 @@ pub const CHANGED_AT: &str = "changed_at";
 pub const AT: &str = "at";
 /// `Int64`, not null, contacts only: keyed hash of everything the row says, to tell a duplicate from a change.
 pub const CONTENT_HASH: &str = "content_hash";
+
+/// Fields of contacts, categories and dates, by which an import lays out the new ones of a shard, the first one first.
+/// A block of a contact file then spans few of their values, and who is alike lies side by side in every file. Fields
+/// that a schema does not have, or has with another type, order nothing.
+pub const CONTACT_ORDER: [&str; 3] = ["state", "gender", "birth_date"];
 
 /// Beginning of [`known_column`].
 pub(crate) const KNOWN_PREFIX: &str = "has_";

@@ -11,6 +11,7 @@
 
 mod categories;
 mod clock;
+mod contacts;
 mod encodings;
 mod encryption;
 mod files;
@@ -25,9 +26,10 @@ use clock::Scale;
 
 type Experiment = fn(Scale);
 
-const EXPERIMENTS: [(&str, Experiment); 8] = [
+const EXPERIMENTS: [(&str, Experiment); 9] = [
     ("encodings", encodings::columns),
     ("order", order::orders),
+    ("contacts", contacts::contacts),
     ("categories", categories::categories),
     ("seen", seen::last_seen),
     ("latest", latest::latest),

@@ -1,6 +1,6 @@
 //! How each column is encoded and compressed.
 //!
-//! In: the columns of a file and its first rows. Out: Parquet's writer properties. Hot columns (ordinals, times,
+//! In: the columns of a file and a few of its rows. Out: Parquet's writer properties. Hot columns (ordinals, times,
 //! categories, codes, numbers) are encoded and not compressed: undoing LZ4 costs more than decrypting what it saves.
 //! Texts use ZSTD, those of identity apart; keyed hashes do not compress, so nothing tries. Parquet keeps no statistics: the page directories do. Bloom filters are written in plaintext by
 //! Parquet, so there are none.
@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::interleave_record_batch;
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
 use hyperseg_dsl::schema::{Class, Cluster, FieldType, Schema, Within};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -29,7 +30,7 @@ const ENCODER_ROWS: u32 = 1 << 10;
 /// Pages end by their rows; a page of this many bytes ends before.
 const PAGE_BYTES_MAX: usize = 64 << 20;
 const ZSTD_LEVEL: i32 = 3;
-/// Rows looked at to decide whether values repeat.
+/// Rows looked at to decide whether values repeat, and whether most are missing.
 const SAMPLE_ROWS: usize = 4_096;
 
 /// Rows of a page, and of a block of the page directory, in files of a table: this many at most.
@@ -42,6 +43,19 @@ pub(crate) fn page_rows(schema: &Schema, table: &TableId, most: u32) -> u32 {
         Some(Within::Contact) => most.min(BY_CONTACT_PAGE_ROWS),
         Some(Within::Time) | None => most,
     }
+}
+
+/// The rows by which encodings are chosen, of those that are there when a file is begun: the first ones. Contacts lie
+/// by what they are, so that the first ones are alike: of them, as many at even distances.
+pub(crate) fn sample(table: &TableId, batches: &[RecordBatch]) -> Option<RecordBatch> {
+    if *table != TableId::Contact {
+        return batches.first().map(|first| first.slice(0, first.num_rows().min(SAMPLE_ROWS)));
+    }
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let places = batches.iter().enumerate();
+    let places = places.flat_map(|(batch, rows)| (0..rows.num_rows()).map(move |row| (batch, row)));
+    let places: Vec<(usize, usize)> = places.step_by(rows.div_ceil(SAMPLE_ROWS).max(1)).collect();
+    interleave_record_batch(&batches.iter().collect::<Vec<_>>(), &places).ok()
 }
 
 /// Writer properties for a file.
@@ -170,9 +184,8 @@ impl Role {
     }
 }
 
-/// Whether at most a quarter of the first values are different ones.
+/// Whether at most a quarter of the values are different ones.
 fn repeats(values: &ArrayRef) -> bool {
-    let values = values.slice(0, values.len().min(SAMPLE_ROWS));
     let known = values.len() - values.null_count();
     let different = match values.data_type() {
         DataType::Utf8 => values.as_string::<i32>().iter().flatten().collect::<HashSet<_>>().len(),
@@ -195,5 +208,39 @@ fn leaf_paths(name: &str, data_type: &DataType) -> Vec<ColumnPath> {
             vec![ColumnPath::new(parts.map(str::to_owned).into())]
         }
         _ => vec![ColumnPath::new(vec![name.to_owned()])],
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use arrow::array::Int32Array;
+    use arrow::datatypes::{Field, Schema as ArrowSchema};
+
+    use super::super::form;
+    use super::*;
+
+    /// Batches of a column of contacts of whom the first ones have no value.
+    fn batches(rows: i32, without: i32) -> Vec<RecordBatch> {
+        let values =
+            |from: i32| Int32Array::from_iter((from..from + 1_000).map(|n| (n >= without).then_some(n)));
+        let batch = |from| RecordBatch::try_from_iter([("age", Arc::new(values(from)) as ArrayRef)]).unwrap();
+        (0..rows).step_by(1_000).map(batch).collect()
+    }
+
+    #[test]
+    fn contacts_that_lie_first_do_not_speak_for_all() {
+        let columns = Arc::new(ArrowSchema::new(vec![Field::new("age", DataType::Int32, false)]));
+        for (rows, without, is_optional) in
+            [(20_000, 6_000, false), (20_000, 15_000, true), (3_000, 1_000, false)]
+        {
+            let sample = sample(&TableId::Contact, &batches(rows, without)).unwrap();
+            assert!(sample.num_rows() <= SAMPLE_ROWS && sample.num_rows() * 10 >= rows as usize);
+            let written = form::with_sparse(&columns, &TableId::Contact, &sample);
+            assert_eq!(written.field(0).is_nullable(), is_optional, "{without} of {rows}");
+        }
+        // Of records the first rows are of one code, and speak for it.
+        let first = sample(&TableId::Record("lab".to_owned()), &batches(20_000, 6_000)).unwrap();
+        assert_eq!((first.num_rows(), first.column(0).null_count()), (1_000, 1_000));
     }
 }

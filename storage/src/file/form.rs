@@ -54,13 +54,13 @@ pub(crate) fn written_schema(columns: &SchemaRef, table: &TableId) -> SchemaRef 
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Columns of a file of contacts that begins with these rows: those that few have are optional.
-pub(crate) fn with_sparse(written: &SchemaRef, table: &TableId, first: &RecordBatch) -> SchemaRef {
+/// Columns of a file of contacts of which these are some: those that few have are optional.
+pub(crate) fn with_sparse(written: &SchemaRef, table: &TableId, sample: &RecordBatch) -> SchemaRef {
     if *table != TableId::Contact {
         return Arc::clone(written);
     }
     let is_sparse = |field: &Field| {
-        let values = first.column_by_name(field.name());
+        let values = sample.column_by_name(field.name());
         let is_number = matches!(field.data_type(), DataType::Int32 | DataType::Int64 | DataType::Float64);
         is_number && values.is_some_and(|values| values.null_count() * 2 >= values.len().max(1))
     };

@@ -26,7 +26,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::SchemaDescriptor;
 use rayon::prelude::*;
 
-use super::columns::{bounds_of_texts, page_rows, properties};
+use super::columns::{bounds_of_texts, page_rows, properties, sample};
 use super::directory::{PageDirectory, PagePlace};
 use super::keys::{FOOTER_KEY, Place};
 use super::{DataFile, footer, form};
@@ -64,7 +64,7 @@ struct Written {
 }
 
 /// Batches that are there together, again and again. Columns of those that come together are encoded side by side; of
-/// what came before only the encoded pages of an open row group are held. The first batch decides encodings.
+/// what came before only the encoded pages of an open row group are held. The first that are there decide encodings.
 pub(crate) type Pieces<'b> = dyn Iterator<Item = Result<Vec<RecordBatch>>> + 'b;
 
 impl FileWriter<'_> {
@@ -129,7 +129,7 @@ impl FileWriter<'_> {
         keys: &Keys,
     ) -> Result<(Box<dyn Draft>, Written)> {
         let mut next = pieces.next().transpose()?;
-        let sample = next.as_ref().and_then(|batches| batches.first().cloned());
+        let sample = next.as_ref().and_then(|batches| sample(&self.place.table, batches));
         let sample = sample.unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(columns)));
         let columns = &form::with_sparse(columns, &self.place.table, &sample);
         let encryption = keys.encryption(&self.place)?;

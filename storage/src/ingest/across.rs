@@ -89,7 +89,7 @@ impl Ingest {
         if self.map.shards().len() <= 1 {
             return Ok(());
         }
-        let shards = self.map.shards().iter().map(|contacts| ShardInfo { contacts: *contacts });
+        let shards = self.map.shards().map(|contacts| ShardInfo { contacts });
         self.transaction.set_shards(shards.collect());
         for (number, table) in (0..).zip(&self.tables) {
             if table.name == CONTACTS {

@@ -17,7 +17,7 @@ use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, UInt64Type};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
-use super::contacts::{Offered, Place};
+use super::contacts::{Offered, Place, sort_keys};
 use super::reject::{Origin, Reason};
 use super::spill::{Batch, PartitionId};
 use super::table::Table;
@@ -46,7 +46,8 @@ impl Ingest {
         self.contacts_said.extend(said.into_iter().map(str::to_owned));
         let contents = self.hasher.rows(&batch, &[]);
         let (mut keep, mut places, mut hashes) = (Vec::with_capacity(ids.len()), Vec::new(), Vec::new());
-        for (row, (id, [content, _])) in (0_u32..).zip(ids.iter().zip(&contents)) {
+        let keys = sort_keys(&batch);
+        for (row, ((id, [content, _]), key)) in (0_u32..).zip(ids.iter().zip(&contents).zip(keys)) {
             let origin = Origin(origins.values().get(row as usize).copied().unwrap_or_default());
             let Some(id) = id else {
                 self.rejects.push(CONTACTS, origin, None, Reason::MissingContactId)?;
@@ -54,7 +55,8 @@ impl Ingest {
             };
             let limit =
                 || Error::Limit { what: "contacts of a dataset".to_owned(), max: u64::from(u32::MAX) };
-            match self.map.offer(self.hasher.identity(id.as_bytes()), *content as i64).ok_or_else(limit)? {
+            let offered = self.map.offer(self.hasher.identity(id.as_bytes()), *content as i64, key);
+            match offered.ok_or_else(limit)? {
                 Offered::Same => {
                     table.rows.duplicate.fetch_add(1, Ordering::Relaxed);
                 }

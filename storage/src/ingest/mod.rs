@@ -13,12 +13,16 @@
 //! * Every row read is stored, an update, a duplicate, a deletion, or refused with file, line and reason; the books are
 //!   checked per table.
 //! * The same rows again change nothing: no file, no generation.
-//! * The order in which rows arrive decides ordinals, and which of several rows with one id is the last, which stays;
-//!   nothing else.
+//! * New contacts lie by where they live, what they are and when they were born ([`CONTACT_ORDER`]). The order in which
+//!   rows arrive decides their shards, the ordinals of those that agree in this, and which of several rows with one id
+//!   is the last, which stays; nothing else. Contacts that follow a record of their shard lie as they arrive.
 //! * More refused rows than allowed, or any failure: nothing is stored.
 //!
 //! Memory is bounded by the budget for waiting rows, by half as much or twice the largest partition (one kind in one
-//! shard) for those that are being written, and by 48 bytes per contact of the dataset.
+//! shard) for those that are being written, and by 48 bytes per contact of the dataset. A new one takes 12 more until its
+//! place is told, and 4 from then on.
+//!
+//! [`CONTACT_ORDER`]: crate::layout::CONTACT_ORDER
 
 mod across;
 mod arrive;

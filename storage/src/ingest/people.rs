@@ -1,9 +1,9 @@
 //! The contacts of one shard, from arrival order to files.
 //!
 //! In: the waiting rows of a shard, and what the dataset holds of its contacts. Out: files of the new contacts, one per
-//! sensitivity class; and of known ones that have changed, an overlay for each class in which something is different,
-//! and a file of what was said there before. Of several rows of one contact the last one counts. What the import says
-//! nothing about stays as it is.
+//! sensitivity class, in the order of their places ([`super::contacts`]); and of known ones that have changed, an
+//! overlay for each class in which something is different, and a file of what was said there before. Of several rows of
+//! one contact the last one counts. What the import says nothing about stays as it is.
 //!
 //! ```text
 //! stored: 4 Boston 02138      arrives: 4 Boston 02139      demographic overlay: 4 Boston 02139
@@ -15,15 +15,16 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, UInt32Array, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, UInt32Array};
 use arrow::compute::kernels::cmp::distinct;
-use arrow::compute::{concat, concat_batches, filter_record_batch, or, take_record_batch};
+use arrow::compute::{concat_batches, filter_record_batch, or};
 use arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSchema, SchemaRef, UInt32Type};
 use arrow::record_batch::RecordBatch;
 use hyperseg_dsl::schema::{Class, Schema};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
-use super::gather::ROWS_PER_BATCH;
+use super::contacts::Place;
+use super::gather::{Order, ROWS_PER_BATCH, gather};
 use super::history::Changes;
 use super::taken::Taken;
 use super::write::ROWS_PER_GROUP;
@@ -35,34 +36,46 @@ use crate::scope::KeyScope;
 
 impl Ingest {
     pub(super) fn write_contacts(&self, table: &Table, shard: u32, taken: &Taken<'_>) -> Result<()> {
-        let misfit = || table.misfit("its batches do not fit each other");
-        let all = waiting(table, taken)?;
+        let ordinals = self.settled_ordinals(table, shard, taken)?;
         let mut last: BTreeMap<u32, u32> = BTreeMap::new();
-        for (row, ordinal) in (0_u32..).zip(ordinals(table, &all)?.values()) {
+        for (row, ordinal) in (0_u32..).zip(ordinals.values()) {
             last.insert(*ordinal, row);
         }
-        table.rows.duplicate.fetch_add((all.num_rows() - last.len()) as u64, Ordering::Relaxed);
+        table.rows.duplicate.fetch_add((ordinals.len() - last.len()) as u64, Ordering::Relaxed);
         let known = self.base.shards().get(shard as usize).map_or(0, |shard| shard.contacts);
-        let of = |rows: Vec<u32>| {
-            if rows.len() == all.num_rows() && rows.is_sorted() {
-                return Ok(all.clone());
-            }
-            take_record_batch(&all, &UInt32Array::from(rows)).map_err(|_| misfit())
-        };
         let new = last.split_off(&known);
+        let order = Order {
+            rows: last.values().chain(new.values()).copied().collect::<Vec<_>>().into(),
+            parts: vec![0..last.len(), last.len()..last.len() + new.len()],
+        };
+        let [said, new] = in_order(table, taken, ordinals, &order)?;
         if !new.is_empty() {
-            let new = of(new.into_values().collect())?;
             layout::contact_classes(self.base.schema()).par_iter().try_for_each(|class| {
-                let rows = of_class(self.base.schema(), *class, &new)?;
-                let batches = pieces(&rows);
+                let of_class = |rows| of_class(self.base.schema(), *class, rows);
+                let batches = new.iter().map(of_class).collect::<Result<Vec<_>>>()?;
                 self.transaction.write_file(TableId::Contact, *class, shard, &batches, ROWS_PER_GROUP)
             })?;
-            table.rows.stored.fetch_add(new.num_rows() as u64, Ordering::Relaxed);
+            let stored = new.iter().map(RecordBatch::num_rows).sum::<usize>();
+            table.rows.stored.fetch_add(stored as u64, Ordering::Relaxed);
         }
-        if !last.is_empty() {
-            self.update_contacts(table, shard, &of(last.into_values().collect())?)?;
+        drop(new);
+        if !said.is_empty() {
+            let said = concat_batches(&table.waiting, &said).map_err(|_| misfit(table))?;
+            self.update_contacts(table, shard, &said)?;
         }
         Ok(())
+    }
+
+    /// The places for good of the contacts of all waiting rows, in the order of their arrival.
+    fn settled_ordinals(&self, table: &Table, shard: u32, taken: &Taken<'_>) -> Result<UInt32Array> {
+        let mut places = Vec::with_capacity(taken.rows().iter().sum());
+        for array in taken.look(table.place(layout::ORDINAL)?)? {
+            let ordinals = array.as_ref().and_then(|array| array.as_primitive_opt::<UInt32Type>());
+            let ordinals = ordinals.ok_or_else(|| table.misfit("no ordinals"))?.values().iter();
+            places
+                .extend(ordinals.map(|ordinal| self.map.settled(Place { shard, ordinal: *ordinal }).ordinal));
+        }
+        Ok(places.into())
     }
 
     /// Known contacts, by ordinal, that may say something else than is stored.
@@ -184,19 +197,45 @@ fn flat_field(schema: &Schema, column: &str) -> Option<hyperseg_dsl::schema::Fie
     crate::rows::table_fields(schema, None).into_iter().find(|field| field.name == column)
 }
 
-/// All waiting rows in the order of their arrival.
-fn waiting(table: &Table, taken: &Taken<'_>) -> Result<RecordBatch> {
-    let misfit = || table.misfit("its batches do not fit each other");
+fn misfit(table: &Table) -> Error {
+    table.misfit("its batches do not fit each other")
+}
+
+/// The waiting rows in an order of two parts, with these ordinals instead of their own. Columns are let go one by one.
+fn in_order(
+    table: &Table,
+    taken: &Taken<'_>,
+    ordinals: UInt32Array,
+    order: &Order,
+) -> Result<[Vec<RecordBatch>; 2]> {
+    let (own, rows) = (table.place(layout::ORDINAL)?, [ordinals.len()]);
+    let ordinals: ArrayRef = Arc::new(ordinals);
     let column = |(place, field): (usize, &Arc<ArrowField>)| {
-        let arrays = taken.column(place)?.into_iter().zip(taken.rows());
-        let arrays: Vec<ArrayRef> = arrays
-            .map(|(array, rows)| array.unwrap_or_else(|| new_null_array(field.data_type(), *rows)))
-            .collect();
-        let all: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-        concat(&all).map_err(|_| misfit())
+        let parts = if place == own {
+            gather(vec![Some(Arc::clone(&ordinals))], &rows, field.data_type(), order)
+        } else {
+            gather(taken.column(place)?, taken.rows(), field.data_type(), order)
+        };
+        let parts = parts.and_then(|parts| <[Vec<ArrayRef>; 2]>::try_from(parts).ok());
+        parts.ok_or_else(|| misfit(table))
     };
-    let columns = table.waiting.fields().iter().enumerate().map(column).collect::<Result<Vec<_>>>()?;
-    RecordBatch::try_new(Arc::clone(&table.waiting), columns).map_err(|_| misfit())
+    let fields: Vec<(usize, &Arc<ArrowField>)> = table.waiting.fields().iter().enumerate().collect();
+    let columns = fields.into_par_iter().map(column).collect::<Result<Vec<_>>>()?;
+    let (known, new): (Vec<_>, Vec<_>) = columns.into_iter().map(|[known, new]| (known, new)).unzip();
+    Ok([batches(table, known)?, batches(table, new)?])
+}
+
+/// Batches of columns that are cut alike.
+fn batches(table: &Table, columns: Vec<Vec<ArrayRef>>) -> Result<Vec<RecordBatch>> {
+    let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
+    let mut batches = Vec::new();
+    loop {
+        let arrays: Vec<ArrayRef> = columns.iter_mut().filter_map(Iterator::next).collect();
+        if arrays.is_empty() {
+            return Ok(batches);
+        }
+        batches.push(RecordBatch::try_new(Arc::clone(&table.waiting), arrays).map_err(|_| misfit(table))?);
+    }
 }
 
 fn ordinals<'b>(table: &Table, batch: &'b RecordBatch) -> Result<&'b UInt32Array> {

@@ -241,7 +241,7 @@ impl Ingest {
         let whole = |name: &&str| report.table(name).is_none_or(|table| table.rejected == 0);
         let consent_read = report.table("consent").is_some() && SUPPRESSING.iter().all(whole);
         if stored || consent_read {
-            let shards = self.map.shards().iter().map(|contacts| ShardInfo { contacts: *contacts });
+            let shards = self.map.shards().map(|contacts| ShardInfo { contacts });
             self.transaction.set_shards(shards.collect());
             if consent_read {
                 self.transaction.set_consent_imported(self.options.now_micros);

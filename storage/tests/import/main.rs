@@ -10,6 +10,7 @@ mod operations;
 mod partial_dates;
 mod people;
 mod place;
+mod places;
 mod population;
 mod shards;
 mod support;

@@ -34,7 +34,7 @@ pub fn import_population(dataset: &Dataset, dir: &Path, options: ImportOptions) 
     audited(dataset, "population", MAPPING_VERSION, &files, options, |ingest| {
         let (contacts, records): (Vec<&TableFile>, Vec<&TableFile>) =
             tables.iter().partition(|table| table.kind.is_none());
-        // Contacts first: their order gives ordinals, and records need them.
+        // Contacts first: records need their places, which all new ones together have.
         for table in contacts {
             match table.format {
                 Format::Csv => csv::import_contacts(ingest, table)?,
