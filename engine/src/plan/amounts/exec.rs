@@ -14,9 +14,9 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SendableRecordBatchStream,
 };
 
+use super::Amounts;
 use super::fold::fold;
 use super::node::Making;
-use super::{Amounts, KEY_BYTES};
 use crate::plan::exec::{ShardContext, read_set};
 use crate::sets::Shards;
 
@@ -124,7 +124,7 @@ impl ExecutionPlan for AmountsExec {
         let (making, exprs) = (self.making.clone(), self.exprs.clone());
         let answer = async move {
             // The keys twice: as they are, and as the row that carries them.
-            shard.reservation.try_grow(shard.contacts * 2 * KEY_BYTES)?;
+            shard.reservation.try_grow(shard.contacts * 2 * size_of::<i128>())?;
             let mut amounts = fold(&making, &exprs, input, &shard).await?.present(&shard);
             if let Some(known) = known {
                 amounts = amounts.of(&read_set(known, &shard).await?);

@@ -28,9 +28,9 @@ pub(super) async fn fold(
 ) -> Result<Amounts> {
     match (making, exprs) {
         (Making::Value, [value]) => values(value, input, shard).await,
-        (Making::Count, []) => Ok(of_counts(&row_counts(input, shard).await?)),
+        (Making::Count, []) => Ok(Amounts::of_counts(row_counts(input, shard).await?)),
         (Making::CountDistinct(same), [value]) => {
-            Ok(of_counts(&distinct_counts(value, *same, input, shard).await?))
+            Ok(Amounts::of_counts(distinct_counts(value, *same, input, shard).await?))
         }
         (Making::Measure(function), [value, kind @ ..]) => {
             let found = measured(*function, value, kind.first(), input, shard).await?;
@@ -43,12 +43,6 @@ pub(super) async fn fold(
         }
         _ => internal_err!("amounts with other expressions"),
     }
-}
-
-/// Numbers of records, which everybody has.
-fn of_counts(counts: &[u32]) -> Amounts {
-    let keys = counts.iter().map(|count| i128::from(*count)).collect();
-    Amounts::new(keys, BooleanBuffer::new_set(counts.len()))
 }
 
 /// The value of the one row that every contact has.

@@ -18,7 +18,6 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::TryStreamExt;
 use hyperseg_dsl::segment::Size;
-use hyperseg_storage::bits::packed;
 use tokio::sync::OnceCell;
 
 use super::tails::Order;
@@ -164,8 +163,11 @@ impl Place {
         } else {
             BooleanBuffer::new_unset(amounts.contacts())
         };
-        let edge = edge.map_or(i128::MIN, |edge| self.rank(edge));
-        let reached = &packed(amounts.keys(), |key| self.rank(*key) <= edge) & &known;
+        let reached = match (edge, self.order) {
+            (None, _) => known.clone(),
+            (Some(edge), Order::Ascending) => &amounts.at_most(edge) & &known,
+            (Some(edge), Order::Descending) => &amounts.at_least(edge) & &known,
+        };
         let competes = among.certain();
         let certain = competes & &reached;
         // Of those who compete, the ones without an amount; and whoever may or may not compete.
@@ -187,10 +189,17 @@ impl Competing {
     fn new(amounts: Amounts, among: ShardSet) -> Self {
         let mut this = Self { amounts, among, tally: None };
         let mut tally = vec![0; TALLIED];
-        let is_small = this.keys().all(|key| {
-            let place = usize::try_from(key).ok().and_then(|place| tally.get_mut(place));
-            place.map(|number| *number += 1).is_some()
-        });
+        let mut take = |place: Option<usize>| {
+            place.and_then(|place| tally.get_mut(place)).map(|number| *number += 1).is_some()
+        };
+        let contacts = this.amounts.contacts();
+        let is_everybody = |set: &BooleanBuffer| set.count_set_bits() == contacts;
+        let is_small = match this.amounts.counts() {
+            Some(counts) if is_everybody(this.among.certain()) && is_everybody(this.amounts.known()) => {
+                counts.iter().all(|count| take(usize::try_from(*count).ok()))
+            }
+            _ => this.keys().all(|key| take(usize::try_from(key).ok())),
+        };
         this.tally = is_small.then_some(tally);
         this
     }
