@@ -29,7 +29,7 @@ pub(crate) use dates::{
 };
 pub(crate) use list::{ListOf, list_test};
 pub(crate) use local_day::local_day;
-pub(crate) use near::{has_place, near};
+pub(crate) use near::{Degrees, as_box, has_place, near};
 pub(crate) use number_of::{NumberOf, number_of};
 pub(crate) use reported::{Against, Reported};
 pub(crate) use sample::in_sample;

@@ -13,6 +13,7 @@ use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use hyperseg_dsl::lookups::{EARTH_RADIUS_KM, Places};
 use hyperseg_dsl::segment::Near;
 use hyperseg_storage::bits::packed;
@@ -21,6 +22,9 @@ use hyperseg_storage::bits::packed;
 const ZIPS: usize = 100_000;
 /// Degrees by which rounding could at most misplace a latitude.
 const SLACK: f64 = 1e-6;
+
+/// Nearer to a pole than this, meridians lie too close together to say how far east a circle reaches.
+const NORTH_MAX: f64 = 89.0;
 
 /// The test as a Boolean expression, null where nobody knows the place. The ZIP is looked at when there is a table.
 pub(crate) fn near(of: &Near, north: Expr, east: Expr, zip: Option<Expr>) -> Expr {
@@ -34,6 +38,19 @@ pub(crate) fn near(of: &Near, north: Expr, east: Expr, zip: Option<Expr>) -> Exp
         zips,
     };
     ScalarUDF::from(function).call([north, east].into_iter().chain(zip).collect())
+}
+
+/// A column, and the degrees between which it lies.
+pub(crate) type Degrees<'e> = (&'e Arc<dyn PhysicalExpr>, (f64, f64));
+
+/// Latitude and longitude with the degrees between which they lie where the test is TRUE, when the expression is one and asks
+/// for no ZIP. It is UNKNOWN where one of the two is missing.
+pub(crate) fn as_box(expr: &Arc<dyn PhysicalExpr>) -> Option<[Degrees<'_>; 2]> {
+    let function = expr.downcast_ref::<ScalarFunctionExpr>()?;
+    let near = function.fun().inner().downcast_ref::<NearFunction>()?;
+    let [north, east] = function.args() else { return None };
+    let anywhere = (f64::NEG_INFINITY, f64::INFINITY);
+    Some([(north, near.centre.north()), (east, near.centre.east().unwrap_or(anywhere))])
 }
 
 /// Whether a ZIP is in the table, as an expression; never null.
@@ -68,6 +85,22 @@ impl Centre {
             north_cos: of.north.to_radians().cos(),
             band: (km / EARTH_RADIUS_KM).to_degrees() + SLACK,
         }
+    }
+
+    /// Between these degrees of latitude lie all places inside.
+    fn north(&self) -> (f64, f64) {
+        (self.north - self.band, self.north + self.band)
+    }
+
+    /// Between these degrees of longitude lie all places inside; `None` when that is all around a pole, or beyond the end of
+    /// the degrees.
+    fn east(&self) -> Option<(f64, f64)> {
+        if self.north.abs() + self.band > NORTH_MAX {
+            return None;
+        }
+        let reach = ((self.km / EARTH_RADIUS_KM).sin() / self.north_cos).asin().to_degrees() + SLACK;
+        let (low, high) = (self.east - reach, self.east + reach);
+        (low > -180.0 && high < 180.0).then_some((low, high))
     }
 
     fn takes(&self, north: f64, east: f64) -> bool {
@@ -276,10 +309,33 @@ mod tests {
                     if (far - km).abs() > 1e-9 {
                         assert_eq!(centre.takes(other.0, other.1), far <= km, "{other:?} {km}");
                     }
+                    let between = |(low, high): (f64, f64), degrees| low <= degrees && degrees <= high;
+                    let in_box = between(centre.north(), other.0)
+                        && centre.east().is_none_or(|sides| between(sides, other.1));
+                    assert!(in_box || !centre.takes(other.0, other.1), "{other:?} {km}");
                 }
                 assert!(centre.takes(north, east), "0 km away is inside");
             }
         }
+    }
+
+    #[test]
+    fn the_box_touches_the_circle() {
+        for (north, km) in [(42.36, 40.0), (0.0, 900.0), (-33.0, 5.0), (70.0, 1_000.0)] {
+            let centre = centre(north, 10.0, km);
+            let (low, high) = centre.east().unwrap();
+            assert!((high - 10.0 - (10.0 - low)).abs() < 1e-9);
+            // The meridian that the circle touches is touched nearer to the pole than the centre is.
+            let touched = |east: f64| {
+                (0..=200_000).any(|step| {
+                    let other = north - centre.band + f64::from(step) * centre.band / 1e5;
+                    centre.takes(other, east)
+                })
+            };
+            assert!(touched(high - 1e-3) && !touched(high), "{north} {km}");
+        }
+        assert_eq!(centre(89.5, 0.0, 1.0).east(), None);
+        assert_eq!(centre(0.0, 179.9, 50.0).east(), None);
     }
 
     #[test]

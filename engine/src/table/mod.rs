@@ -14,6 +14,7 @@ mod provider;
 mod reading;
 mod scan;
 mod source;
+mod truths;
 mod work;
 
 pub(crate) use candidates::{Candidates, OneByOne};

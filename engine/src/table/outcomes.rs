@@ -23,64 +23,8 @@ use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use hyperseg_dsl::value::{day_from_epoch, days_since_epoch};
 use hyperseg_storage::file::{Block, Bounds};
 
-use crate::functions::{DateTest, DayRanges, Texts, as_among};
-
-/// A set of truth values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Outcomes(u8);
-
-impl Outcomes {
-    /// TRUE for every row.
-    pub(crate) const TRUE: Self = Self(1);
-    /// FALSE for every row.
-    pub(crate) const FALSE: Self = Self(2);
-    /// UNKNOWN for every row.
-    pub(crate) const UNKNOWN: Self = Self(4);
-    const ALL: Self = Self(7);
-
-    fn of(can_be_true: bool, can_be_false: bool, can_be_unknown: bool) -> Self {
-        Self(u8::from(can_be_true) | u8::from(can_be_false) << 1 | u8::from(can_be_unknown) << 2)
-    }
-
-    /// And TRUE.
-    fn with_true(self) -> Self {
-        Self(self.0 | 1)
-    }
-
-    /// Some row may be TRUE.
-    pub(crate) fn can_be_true(self) -> bool {
-        self.0 & 1 != 0
-    }
-
-    /// Some row may be FALSE.
-    pub(crate) fn can_be_false(self) -> bool {
-        self.0 & 2 != 0
-    }
-
-    /// Some row may be UNKNOWN.
-    pub(crate) fn can_be_unknown(self) -> bool {
-        self.0 & 4 != 0
-    }
-
-    /// Of Kleene's and.
-    pub(crate) fn and(self, other: Self) -> Self {
-        let unknown = self.can_be_unknown() && (other.can_be_unknown() || other.can_be_true())
-            || other.can_be_unknown() && self.can_be_true();
-        Self::of(
-            self.can_be_true() && other.can_be_true(),
-            self.can_be_false() || other.can_be_false(),
-            unknown,
-        )
-    }
-
-    fn or(self, other: Self) -> Self {
-        self.not().and(other.not()).not()
-    }
-
-    fn not(self) -> Self {
-        Self::of(self.can_be_false(), self.can_be_true(), self.can_be_unknown())
-    }
-}
+pub(crate) use super::truths::Outcomes;
+use crate::functions::{DateTest, DayRanges, Degrees, Texts, as_among, as_box};
 
 /// A test in a form that can be judged quickly.
 #[derive(Debug)]
@@ -122,6 +66,10 @@ pub(crate) enum Test {
     Date {
         column: String,
         ranges: DayRanges,
+    },
+    /// Each column lies between two degrees, or the test is not TRUE; it is UNKNOWN where one is missing.
+    Inside {
+        sides: Vec<(String, (f64, f64))>,
     },
     /// A Boolean column.
     Flag {
@@ -197,7 +145,7 @@ impl Test {
             | Self::Date { column, .. }
             | Self::Flag { column } => column == name,
             Self::Constant(_) => true,
-            Self::Opaque => false,
+            Self::Inside { .. } | Self::Opaque => false,
         }
     }
 
@@ -228,6 +176,10 @@ impl Test {
         }
         if let Some((texts, tested)) = as_among(expr) {
             return Some(Self::Among { column: column(tested)?, texts: texts.clone() });
+        }
+        if let Some(sides) = as_box(expr) {
+            let side = |(degrees, bounds): &Degrees<'_>| Some((column(degrees)?, *bounds));
+            return Some(Self::Inside { sides: sides.iter().map(side).collect::<Option<_>>()? });
         }
         if let Some(function) = expr.downcast_ref::<ScalarFunctionExpr>() {
             let date_test = function.fun().inner().downcast_ref::<DateTest>()?;
@@ -292,6 +244,7 @@ impl Test {
                 Some(_) | None => Outcomes::ALL,
             },
             Self::Date { column, ranges } => dates(block(column), rows, ranges),
+            Self::Inside { sides } => inside(sides, rows, block),
             Self::Flag { column } => {
                 values(block(column), rows, |low, high| compare(low, high, Operator::Eq, &Constant::Int(1)))
             }
@@ -318,6 +271,26 @@ fn values(
     let judged = bounds.and_then(|(low, high)| judge(&low, &high));
     let (can_be_true, can_be_false) = judged.unwrap_or((true, true));
     Outcomes::of(can_be_true, can_be_false, block.missing > 0)
+}
+
+/// Outcomes of a test that is TRUE only where each column lies between its bounds, and UNKNOWN where one is missing.
+fn inside<'b>(
+    sides: &[(String, (f64, f64))],
+    rows: u32,
+    block: &dyn Fn(&str) -> Option<&'b Block>,
+) -> Outcomes {
+    let (mut can_be_true, mut can_be_known, mut can_be_unknown) = (true, true, false);
+    for (column, (low, high)) in sides {
+        let overlaps = |least: &Constant, most: &Constant| {
+            let reaches = least.compare(&Constant::Float(*high))?.is_le();
+            Some((reaches && most.compare(&Constant::Float(*low))?.is_ge(), true))
+        };
+        let side = values(block(column), rows, overlaps);
+        can_be_true &= side.can_be_true();
+        can_be_known &= side != Outcomes::UNKNOWN;
+        can_be_unknown |= side.can_be_unknown();
+    }
+    Outcomes::of(can_be_true, can_be_known, can_be_unknown)
 }
 
 /// Outcomes over the dates of a block. Bounds are those of first days: a month or year reaches beyond the greatest, at most
@@ -440,11 +413,12 @@ mod tests {
     use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
     use datafusion::logical_expr::{Expr, binary_expr, cast, col, lit};
     use datafusion::physical_expr::create_physical_expr;
+    use hyperseg_dsl::segment::{LengthUnit, Near};
     use hyperseg_dsl::value::{PartialDate, pack_date, pack_partial};
     use hyperseg_storage::file::PageDirectory;
 
     use super::*;
-    use crate::functions::{among, date_test};
+    use crate::functions::{among, date_test, near};
 
     /// Numbers that look random.
     struct Dice(u64);
@@ -472,7 +446,10 @@ mod tests {
             Arc::new(value(5).iter().map(|v| v.map(|v| format!("E1{v}"))).collect::<StringArray>());
         let dates: ArrayRef = Arc::new(value(40).iter().map(|v| v.map(date)).collect::<Int32Array>());
         let flags: ArrayRef = Arc::new(value(2).iter().map(|v| v.map(|v| v > 1)).collect::<BooleanArray>());
+        let east: ArrayRef =
+            Arc::new(value(6).iter().map(|v| v.map(|v| v as f64 / 2.0)).collect::<Float64Array>());
         let columns = [
+            ("east", east),
             ("place", places),
             ("time", times),
             ("real", reals),
@@ -533,7 +510,13 @@ mod tests {
             };
         }
         let number = dice.roll(9) as i16;
-        match dice.roll(12) {
+        match dice.roll(13) {
+            11 => {
+                let (north, east) = (f64::from(number), [0.0, 2.0, 179.9][dice.roll(3) as usize]);
+                let distance = dice.roll(300) as f64;
+                let of = Near { north, east, zip: None, distance, unit: LengthUnit::Km, places: None };
+                near(&of, col("real"), col("east"), None)
+            }
             9 | 10 => date_test(ranges(dice), col("date")),
             0 => compare(dice, col("place"), lit(number)),
             1 => col("place").in_list(vec![lit(number), lit(3_i16), lit(4_i16)], dice.roll(2) == 0),
@@ -593,7 +576,7 @@ mod tests {
                 seen |= bit;
             }
             rounds += 1;
-            told += u32::from(judged == Outcomes(seen));
+            told += u32::from(judged == Outcomes::of(seen & 1 != 0, seen & 2 != 0, seen & 4 != 0));
         }
         assert!(told * 10 > rounds * 6, "only {told} of {rounds} exactly");
     }
