@@ -6,6 +6,7 @@
 //! ```
 
 mod candidates;
+mod compared;
 mod dates;
 mod judged;
 mod lookup;

@@ -26,6 +26,7 @@ use hyperseg_storage::bits::packed;
 use hyperseg_storage::layout::ORDINAL;
 use hyperseg_storage::scope::OpenFile;
 
+use super::compared::compared;
 use super::dates::{Dates, is_beside};
 use super::judged::{Asked, Left, Mask};
 use super::lookup::Lookup;
@@ -375,6 +376,9 @@ fn as_read(batch: &RecordBatch, names: &[&str], open: &OpenFile) -> Result<Recor
 
 /// Evaluates a Boolean expression; null is UNKNOWN.
 pub(super) fn truths(expr: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<BooleanArray> {
+    if let Some(answers) = compared(expr, batch) {
+        return Ok(answers);
+    }
     let array = expr.evaluate(batch)?.into_array(batch.num_rows())?;
     if let Some(answers) = array.as_any().downcast_ref::<BooleanArray>() {
         return Ok(answers.clone());

@@ -7,14 +7,13 @@
 //!
 //! The state is dense, one bit or one number per contact of the shard; nothing is hashed or sorted.
 
-use arrow::array::{ArrowPrimitiveType, PrimitiveArray, UInt32Array};
+use arrow::array::UInt32Array;
 use arrow::buffer::{BooleanBuffer, Buffer};
-use arrow::compute::kernels::cmp::{gt_eq, lt_eq};
-use arrow::datatypes::{UInt8Type, UInt32Type};
 use async_trait::async_trait;
 use datafusion::common::{Result, internal_err};
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::TryStreamExt;
+use hyperseg_storage::bits::packed_by;
 use hyperseg_storage::layout::ORDINAL;
 
 use super::single;
@@ -94,28 +93,24 @@ impl SetOperator for CountRecords {
         if self.test.fits_bytes() {
             let counts = counts(input, shard, |count: &mut u8| *count = count.saturating_add(1)).await?;
             let byte = |count: u32| u8::try_from(count).unwrap_or(u8::MAX);
-            let ranges = self.test.0.iter().map(|&(low, high)| (byte(low), byte(high)));
-            Ok(ShardSet::two_valued(in_ranges::<UInt8Type>(counts, ranges)?))
+            let ranges: Vec<_> = self.test.0.iter().map(|&(low, high)| (byte(low), byte(high))).collect();
+            Ok(ShardSet::two_valued(in_ranges(&counts, &ranges)))
         } else {
             let counts = counts(input, shard, |count: &mut u32| *count = count.saturating_add(1)).await?;
-            Ok(ShardSet::two_valued(in_ranges::<UInt32Type>(counts, self.test.0.iter().copied())?))
+            Ok(ShardSet::two_valued(in_ranges(&counts, &self.test.0)))
         }
     }
 }
 
-/// A bitmap of the counts that lie in one of some ranges.
-fn in_ranges<T: ArrowPrimitiveType>(
-    counts: Vec<T::Native>,
-    ranges: impl Iterator<Item = (T::Native, T::Native)>,
-) -> Result<BooleanBuffer> {
-    let mut found = BooleanBuffer::new_unset(counts.len());
-    let counts = PrimitiveArray::<T>::new(counts.into(), None);
-    for (low, high) in ranges {
-        let not_less = gt_eq(&counts, &PrimitiveArray::<T>::new_scalar(low))?;
-        let not_more = lt_eq(&counts, &PrimitiveArray::<T>::new_scalar(high))?;
-        found = &found | &(not_less.values() & not_more.values());
-    }
-    Ok(found)
+/// A bitmap of the counts that lie in one of some ranges, each inclusive.
+fn in_ranges<C: Copy + PartialOrd>(counts: &[C], ranges: &[(C, C)]) -> BooleanBuffer {
+    packed_by(counts, |counts, flags| {
+        for (low, high) in ranges {
+            for (flag, count) in flags.iter_mut().zip(counts) {
+                *flag |= u8::from((low <= count) & (count <= high));
+            }
+        }
+    })
 }
 
 /// How many rows each contact has.
