@@ -33,13 +33,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--population", type=Path, required=True, help="folder written by `hyperseg generate`")
     parser.add_argument("--dataset", type=Path, required=True, help="dataset into which it was imported")
     parser.add_argument("--keyring", type=Path, help="keyring of the dataset (default: where `hyperseg init` puts it)")
-    parser.add_argument("--as-of", default="2026-01-01", help="day from which the population is seen (default: %(default)s)")
+    parser.add_argument("--as-of", default="2026-01-01", help="day from which it is seen (default: %(default)s)")
     parser.add_argument(
         "--peers", type=lambda names: names.split(","), default=list(TITLES), metavar="NAME,NAME",
         help=f"engines to compare with (default: {','.join(TITLES)})",
     )
-    parser.add_argument("--rounds", type=int, default=7, help="rounds that are measured, at least 5 (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of each (default: cores, %(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="measured rounds, at least 5 (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of each (default: %(default)s)")
     parser.add_argument("--memory", default="8GB", help="memory that DuckDB may use (default: %(default)s)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these segments")
     parser.add_argument("--driver", type=Path, default=target / "release/hyperseg-driver", help="default: %(default)s")

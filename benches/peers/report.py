@@ -25,9 +25,9 @@ def write(figures: list, facts: dict) -> None:
     counters(figures, "rows")
     held = ", ".join(f"{TITLES[peer]} {memory(facts['peers'][peer]['rss_bytes'])}" for peer in peers)
     print(
-        f"A durable append of {facts['fsync_bytes']} bytes (write and fdatasync) takes {facts['fsync_ms']:.2f} ms beside the "
-        f"dataset; every count makes its audit records durable within its time, every list the sealed list as well. "
-        f"Peak memory of hyperseg {memory(facts['hyperseg_peak_rss_bytes'])}; of Python with an engine's pages, at the "
+        f"A durable append of {facts['fsync_bytes']} bytes (write and fdatasync) takes {facts['fsync_ms']:.2f} ms "
+        f"beside the dataset; every count makes its audit records durable within its time, every list the sealed list as "
+        f"well. Peak memory of hyperseg {memory(facts['hyperseg_peak_rss_bytes'])}; of Python with an engine's pages, at the "
         f"end: {held}."
     )
     for engine, reason in facts["absent"].items():
@@ -36,7 +36,7 @@ def write(figures: list, facts: dict) -> None:
     for one in different:
         print(f"\n**DIFFERENT MEMBERS**: {one.title}: {'; '.join(one.differences)}")
     if not different:
-        print("\nEvery count is the same number and every list the same contacts (SHA-256 over the sorted ids) on all sides.")
+        print("\nEvery count is the same number and list the same contacts on all sides (SHA-256 over sorted ids).")
 
 
 def table(figures: list, peers: list[str], mode: str, clock: str, heading: str) -> None:

@@ -35,7 +35,8 @@ class Engine:
         self.version = f"{chdb.__version__} ({self.ask('select version()').column(0)[0]})"
         sql = ClickHouse(layout, clock)
         self.queries = sql.queries()
-        self.settings = ", ".join(f"{name} = {value}" for name, value in (SETTINGS | {"max_threads": options.threads}).items())
+        settings = SETTINGS | {"max_threads": options.threads}
+        self.settings = ", ".join(f"{name} = {value}" for name, value in settings.items())
         # Who may be approached is worked out beforehand, which hyperseg does for every list anew.
         for which, (purpose, channel) in LISTS.items():
             self.keep(f"approachable_{which}", layout.tables["contact"], sql.approachable(purpose, channel))
@@ -61,17 +62,16 @@ class Engine:
 
     def members(self, name: str, which: str) -> pa.ChunkedArray:
         query = self.queries[name]
-        sql = query.rows_sql(f"approachable_{which}", "contact_id")
-        return self.ask(self.with_settings(sql, query)).column("contact_id")
+        found = self.ask(self.with_settings(query.rows_sql(f"approachable_{which}", "contact_id")))
+        return found.column("contact_id")
 
     def text(self, name: str) -> dict[str, str]:
         query = self.queries[name]
         texts = {"count": query.count_sql(), "rows": query.rows_sql("approachable_list")}
-        return {what: self.with_settings(text, query) for what, text in texts.items()}
+        return {what: self.with_settings(text) for what, text in texts.items()}
 
-    def with_settings(self, sql: str, query) -> str:
-        more = f", {query.settings}" if query.settings else ""
-        return f"{sql} settings {self.settings}{more}"
+    def with_settings(self, sql: str) -> str:
+        return f"{sql} settings {self.settings}"
 
 
 def open_session(options) -> tuple[Session, Layout]:
@@ -104,7 +104,8 @@ def create(session: Session, table: str, columns: dict[str, Column], order: list
     described = ", ".join(f'"{name}" {type_of(name, column)} {codec}' for name, column in columns.items())
     ordered = ", ".join(f'"{name}"' for name in order)
     session.query(
-        f"""create table "{table}" ({described}) engine = MergeTree order by ({ordered}) settings allow_nullable_key = 1"""
+        f"""create table "{table}" ({described}) engine = MergeTree order by ({ordered})
+            settings allow_nullable_key = 1"""
     )
 
 
@@ -115,7 +116,8 @@ def type_of(name: str, column: Column) -> str:
         return "String"
     if column.type == "ENUM":
         # In the order of their texts, so that codes below a code lie side by side.
-        values = ", ".join("'{}' = {}".format(value.replace("'", "\\'"), at) for at, value in enumerate(["", *column.values]))
+        texts = [value.replace("\\", "\\\\").replace("'", "\\'") for value in ["", *column.values]]
+        values = ", ".join(f"'{text}' = {at}" for at, text in enumerate(texts))
         return f"Enum{8 if len(column.values) <= ENUM8_VALUES_MAX else 16}({values})"
     if column.type == "DATE":
         kind = "Date" if column.first and column.first >= "1970" and column.last < "2149" else "Date32"

@@ -1,8 +1,8 @@
 """Polars: frames in memory, of the columns that the workload reads.
 
-Sorted as `engines.layout` says; texts with few values are enums; contacts' numbers are what rows are gathered by. Where a
-value of the first column of the order begins and ends is known beforehand (`Stretches`); within it, or in a frame that
-is sorted by time alone, a window is found by binary search.
+Sorted as `engines.layout` says; texts with few values are enums; rows are gathered by the contacts' numbers. Where each
+value of the first column of the order begins and ends is known beforehand; within it, or in a frame that is sorted by
+time alone, a window is found by binary search.
 """
 
 import polars as pl

@@ -1,24 +1,14 @@
 """The workload in ClickHouse's SQL. A missing text is the empty one here."""
 
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 
 from queries import common
 from queries.sql import Query, Sql
 
 
-@dataclass
-class Among(Query):
-    """A set beside `in` is faster than a join with it."""
-
-    def rows_sql(self, contacts: str, columns: str = "contact_id, email") -> str:
-        if self.members:
-            return f"select {columns} from {contacts} where contact in ({self.members})"
-        return super().rows_sql(contacts, columns)
-
-
 class ClickHouse(Sql):
-    def day(self, day) -> str:
+    def day(self, day: date) -> str:
         return f"toDate32('{day}')"
 
     def instant(self, at: datetime) -> str:
@@ -41,8 +31,5 @@ class ClickHouse(Sql):
         return f"code between '{below[0]}' and '{below[-1]}'" if below else "false"
 
     def queries(self) -> dict[str, Query]:
-        found = super().queries()
-        return {
-            name: Among(**{field.name: getattr(query, field.name) for field in fields(query)})
-            for name, query in found.items()
-        }
+        # A set beside `in` is faster than a join with it.
+        return {name: replace(query, joined=False) for name, query in super().queries().items()}

@@ -107,7 +107,8 @@ CONTACT_COLUMNS = [
 RECORD_COLUMNS = {
     "condition": ["code", "end", "verification"], "medication": ["code", "end"], "lab": ["code", "value", "comparator"],
     "procedure": ["code"], "appointment": [], "encounter": [], "email_sent": ["campaign"], "email_click": ["campaign"],
-    "email_open": ["machine"], "email_bounce": ["bounce"], "event": ["kind"], "consent": ["channel", "purpose", "scope", "decision"],
+    "email_open": ["machine"], "email_bounce": ["bounce"], "event": ["kind"],
+    "consent": ["channel", "purpose", "scope", "decision"],
 }
 
 

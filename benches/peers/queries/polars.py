@@ -113,7 +113,7 @@ class Polars:
         return self.mask(*(found.get_column("contact") for found in pl.collect_all(parts)))
 
     def first_encounter(self) -> pl.Series:
-        """Encounters lie in the order of contacts, then of time: the first of each is the one after another contact's."""
+        """Encounters lie in the order of contacts, then of time: the first of each follows another contact's."""
         first = self.clock.start_of(self.clock.days_ago(30))
         found = self.seen("encounter").select(CONTACT, AT).collect()
         contact = found.get_column("contact")

@@ -26,6 +26,8 @@ class Query:
     base: str | None = None
     # How many there are, where there is a shorter way than to count them.
     count: str | None = None
+    # Whether rows come of a join with the members, or of the test that the contact is among them.
+    joined: bool = True
     # What the engine is told before the query.
     settings: str = ""
 
@@ -35,12 +37,16 @@ class Query:
         return f"select count(*) from ({self.members})" if self.members else self.rows_sql("contact", "count(*)")
 
     def rows_sql(self, contacts: str, columns: str = "contact_id, email") -> str:
-        if self.members:
+        if self.members and self.joined:
             return f"select {columns} from {contacts} join ({self.members}) as members using (contact)"
+        if self.members:
+            return f"select {columns} from {contacts} where contact in ({self.members})"
         if self.base is None:
             return f"select {columns} from {contacts} where {self.where}"
-        base = f"select contact, contact_id, email from {contacts} where {self.base}"
-        return f"with base as materialized ({base}) select {columns} from base where {self.where}"
+        return f"with base as materialized ({self.base_sql(contacts)}) select {columns} from base where {self.where}"
+
+    def base_sql(self, contacts: str) -> str:
+        return f"select contact, contact_id, email from {contacts} where {self.base}"
 
 
 class Sql:
@@ -58,7 +64,7 @@ class Sql:
 
     def differs(self, column: str, values: list[str]) -> str:
         """The column has none of the values; it may be missing."""
-        return " and ".join(f"{column} is distinct from '{value}'" for value in values)
+        return " and ".join(f"({column} is distinct from '{value}')" for value in values)
 
     def years_after(self, column: str, years: int) -> str:
         return f"{column} + interval '{years} year'"
@@ -102,7 +108,8 @@ class Sql:
         return f"{self.visible(kind)} and coalesce({reaches}, {self.differs('status', common.ended(kind))})"
 
     def sick(self) -> str:
-        return f"{self.counts('condition')} and {self.differs('verification', ['refuted'])} and {self.active('condition')}"
+        shown = f"{self.counts('condition')} and {self.differs('verification', ['refuted'])}"
+        return f"{shown} and {self.active('condition')}"
 
     def taken(self) -> str:
         return f"{self.counts('medication')} and {self.active('medication')}"
@@ -141,7 +148,7 @@ class Sql:
 
     def human(self) -> str:
         """An opened mail was not opened by a machine; not to know is enough."""
-        return "machine is distinct from true"
+        return "(machine is distinct from true)"
 
     def opened(self, least: int, among: str = "") -> str:
         return f"""select contact from email_open
@@ -228,7 +235,8 @@ class Sql:
 
     def birthday(self, days: int) -> str:
         tests = [
-            f"extract(month from birth_date) = {one.month} and extract(day from birth_date) between {one.first} and {one.last} "
+            f"extract(month from birth_date) = {one.month} "
+            f"and extract(day from birth_date) between {one.first} and {one.last} "
             f"and birth_date < {self.day(date(one.year, 1, 1))}"
             for one in common.returns(self.clock, days)
         ]
