@@ -13,5 +13,3 @@ A module runs in a process of its own (`serve.py`), so that memory, threads and 
 
 # By the names of their packages, as they are called in the tables.
 TITLES = {"duckdb": "DuckDB", "clickhouse": "ClickHouse", "polars": "Polars", "datafusion": "DataFusion"}
-# Names of the packages where they are others.
-PACKAGES = {"clickhouse": "chdb"}

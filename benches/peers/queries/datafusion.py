@@ -11,6 +11,10 @@ class DataFusion(Sql):
     def days_on(self, day: str, days: int) -> str:
         return f"{day} + interval '{days} day'"
 
+    def both(self, cheap: str, dear: str) -> str:
+        """Else both tests are put to every row."""
+        return f"case when {cheap} then {dear} else false end"
+
     def top_clicks(self, percent: int) -> str:
         """What `with` names would be worked out anew wherever it is named; a rank names it once."""
         places = common.places(self.layout.contacts, percent)

@@ -14,6 +14,7 @@ import polars as pl
 from clock import Clock
 from queries import common
 
+AGED = ["contact", "birth_date", "deceased_on"]
 CONTACT, AT, STATUS = pl.col("contact"), pl.col("at"), pl.col("status")
 
 
@@ -142,21 +143,24 @@ class Polars:
 
     # Contacts.
 
-    def age(self, low: int, high: int | None = None) -> pl.Expr:
-        """Completed years today, or at death for those who died before."""
+    def of_age(self, people: pl.DataFrame, low: int, high: int | None = None) -> pl.Series:
+        """Completed years today, or at death for those who died before, who are few: years are added to no other's
+        birth date."""
         birth, death = pl.col("birth_date"), pl.col("deceased_on")
-        end = pl.min_horizontal(death, pl.lit(self.clock.today))
         born = birth <= self.clock.born_by(low)
-        alive = pl.lit(True) if high is None else birth > self.clock.born_by(high + 1)
-        died = birth.dt.offset_by(f"{low}y") <= end
+        young = [] if high is None else [birth > self.clock.born_by(high + 1)]
+        living = people.filter(death.is_null(), born, *young)
+        end = pl.min_horizontal(death, pl.lit(self.clock.today))
+        passed = [birth.dt.offset_by(f"{low}y") <= end]
         if high is not None:
-            died &= birth.dt.offset_by(f"{high + 1}y") > end
-        return born & pl.when(death.is_null()).then(alive).otherwise(died)
+            passed.append(birth.dt.offset_by(f"{high + 1}y") > end)
+        dead = people.filter(death.is_not_null()).filter(passed)
+        return pl.concat([living.get_column("contact"), dead.get_column("contact")])
 
     def women(self, states: list[str] | None, low: int, high: int, *tests: pl.Expr) -> pl.Series:
         frames = self.tables["contact"].of(*states) if states else [self.contacts]
         found = concat(frames, self.contacts).filter(pl.col("gender") == "female", *tests)
-        return numbers(found.filter(self.age(low, high)))
+        return self.of_age(found.select(*AGED).collect(), low, high)
 
     def seven_demographic(self) -> pl.Series:
         return self.women(
@@ -168,25 +172,28 @@ class Polars:
         )
 
     def birthday(self, days: int) -> pl.Series:
-        birth = pl.col("birth_date")
-        tests = [
-            (birth.dt.month() == one.month)
-            & birth.dt.day().is_between(one.first, one.last)
-            & (birth < date(one.year, 1, 1))
-            for one in common.returns(self.clock, days)
-        ]
-        return numbers(self.contacts.lazy().filter(reduce(lambda a, b: a | b, tests)))
+        """Days are asked only of those born in the month."""
+        birth, found = pl.col("birth_date"), []
+        born = self.contacts.select("contact", "birth_date").with_columns(month=birth.dt.month())
+        for one in common.returns(self.clock, days):
+            month = born.filter(pl.col("month") == one.month)
+            returned = birth.dt.day().is_between(one.first, one.last) & (birth < date(one.year, 1, 1))
+            found.append(month.filter(returned).get_column("contact"))
+        return pl.concat(found)
 
     def near(self, latitude: float, longitude: float, miles: float) -> pl.Series:
         """At most so far away on the sphere; a box of degrees around the circle is the cheap test."""
         area = common.circle(latitude, longitude, miles)
         lat, lon = pl.col("location_lat"), pl.col("location_lon")
-        sines = ((lat - latitude).radians() / 2).sin().pow(2) + (
-            pl.lit(latitude).radians().cos() * lat.radians().cos() * ((lon - longitude).radians() / 2).sin().pow(2)
-        )
         box = lat.is_between(area.south, area.north) & lon.is_between(area.west, area.east)
-        near = self.contacts.lazy().select(CONTACT, lat, lon).filter(box)
-        return numbers(near.filter(2 * common.EARTH_KM * sines.sqrt().arcsin() <= area.km))
+        # Not as one lazy query, which would put both tests to every contact.
+        near = self.contacts.select("contact", "location_lat", "location_lon").filter(box)
+        near = near.with_columns(
+            high=((lat - latitude).radians() / 2).sin(), wide=((lon - longitude).radians() / 2).sin()
+        )
+        high, wide = pl.col("high"), pl.col("wide")
+        sines = high * high + pl.lit(latitude).radians().cos() * lat.radians().cos() * wide * wide
+        return near.filter(2 * common.EARTH_KM * sines.sqrt().arcsin() <= area.km).get_column("contact")
 
     def approachable(self, purpose: str, channel: str) -> pl.Series:
         """Which contacts consent and suppression allow to approach. For purposes that need no authorization: silence
@@ -232,8 +239,7 @@ class Polars:
         }
 
     def older(self, low: int, mask: pl.Series) -> pl.Series:
-        ages = self.contacts.select("contact", "birth_date", "deceased_on")
-        return numbers(ages.filter(mask).lazy().filter(self.age(low)))
+        return self.of_age(self.contacts.select(AGED).filter(mask), low)
 
     def mammogram(self) -> pl.Series:
         frames = self.tables["procedure"].of(*common.MAMMOGRAMS)
