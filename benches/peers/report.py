@@ -36,7 +36,7 @@ def write(figures: list, facts: dict) -> None:
     for one in different:
         print(f"\n**DIFFERENT MEMBERS**: {one.title}: {'; '.join(one.differences)}")
     if not different:
-        print("\nEvery count is the same number and list the same contacts on all sides (SHA-256 over sorted ids).")
+        print("\nCounts are the same numbers and lists the same contacts on all sides (SHA-256 over the sorted ids).")
 
 
 def table(figures: list, peers: list[str], mode: str, clock: str, heading: str) -> None:
