@@ -26,9 +26,9 @@ def write(figures: list, facts: dict) -> None:
     held = ", ".join(f"{TITLES[peer]} {memory(facts['peers'][peer]['rss_bytes'])}" for peer in peers)
     print(
         f"A durable append of {facts['fsync_bytes']} bytes (write and fdatasync) takes {facts['fsync_ms']:.2f} ms "
-        f"beside the dataset; every count makes its audit records durable within its time, every list the sealed list as "
-        f"well. Peak memory of hyperseg {memory(facts['hyperseg_peak_rss_bytes'])}; of Python with an engine's pages, at the "
-        f"end: {held}."
+        "beside the dataset; every count makes its audit records durable within its time, every list the sealed list as "
+        f"well. Peak memory of hyperseg {memory(facts['hyperseg_peak_rss_bytes'])}; of Python with an engine's pages, "
+        f"at the end: {held}."
     )
     for engine, reason in facts["absent"].items():
         print(f"\n**NOT MEASURED**: {TITLES[engine]}: {reason}")

@@ -1,7 +1,8 @@
 """DataFusion: tables in memory, of the columns that the workload reads.
 
 Sorted as `engines.layout` says, texts with few values as dictionaries. In memory nothing tells which batches a window
-leaves out; sorted Parquet files, where row groups and pages do, were slower: what is left must be decoded each time.
+leaves out; sorted Parquet files, where row groups and pages do, were faster for a birthday only and slower for most:
+what is left must be decoded each time.
 """
 
 import datafusion
