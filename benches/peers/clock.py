@@ -19,13 +19,13 @@ class Clock:
         year, month = divmod(number, 12)
         return date(year, month + 1, min(self.today.day, calendar.monthrange(year, month + 1)[1]))
 
-    def start_of(self, day: date) -> str:
-        """The first instant of a local day, as a timestamp in UTC."""
+    def start_of(self, day: date) -> datetime:
+        """The first instant of a local day, in UTC and without saying so, as the engines keep instants."""
         local = datetime(day.year, day.month, day.day, tzinfo=self.zone)
-        return f"timestamp '{local.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S}'"
+        return local.astimezone(timezone.utc).replace(tzinfo=None)
 
     @property
-    def tomorrow(self) -> str:
+    def tomorrow(self) -> datetime:
         """The first instant that is not seen: as_of is the last microsecond of its day."""
         return self.start_of(self.today + timedelta(days=1))
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""hyperseg beside DuckDB: one population, the same questions, the same rounds, the same members or exit code 1.
+"""hyperseg beside other engines: one population, the same questions and rounds, the same members or exit code 1.
 
     cargo build --release -p hyperseg-cli -p hyperseg-benches --bins
     hyperseg generate --contacts 1000000 --as-of 2026-01-01 --out POPULATION
@@ -7,7 +7,7 @@
     python3 benches/peers/compare.py --population POPULATION --dataset DATASET
 
 Packages are installed into a virtual environment in the cache folder (HYPERSEG_BENCH_CACHE, or .cache/hyperseg/benches
-in the home directory), where DuckDB's database lies too. Every `run` is a release: the lists stay in the dataset.
+in the home directory), where the engines' tables lie too. Every `run` is a release: the lists stay in the dataset.
 """
 
 import argparse
@@ -17,6 +17,11 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+
+# The checkout stays as it is.
+sys.dont_write_bytecode = True
+
+from engines import TITLES  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 
@@ -28,15 +33,22 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--population", type=Path, required=True, help="folder written by `hyperseg generate`")
     parser.add_argument("--dataset", type=Path, required=True, help="dataset into which it was imported")
     parser.add_argument("--keyring", type=Path, help="keyring of the dataset (default: where `hyperseg init` puts it)")
-    parser.add_argument("--as-of", default="2026-01-01", help="day from which the population is seen (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=7, help="rounds that are measured, at least 5 (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of both (default: cores, %(default)s)")
+    parser.add_argument("--as-of", default="2026-01-01", help="day from which it is seen (default: %(default)s)")
+    parser.add_argument(
+        "--peers", type=lambda names: names.split(","), default=list(TITLES), metavar="NAME,NAME",
+        help=f"engines to compare with (default: {','.join(TITLES)})",
+    )
+    parser.add_argument("--rounds", type=int, default=7, help="measured rounds, at least 5 (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of each (default: %(default)s)")
     parser.add_argument("--memory", default="8GB", help="memory that DuckDB may use (default: %(default)s)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these segments")
     parser.add_argument("--driver", type=Path, default=target / "release/hyperseg-driver", help="default: %(default)s")
     parser.add_argument("--cache", type=Path, default=home / "peers", help="default: %(default)s")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample as JSON")
     found = parser.parse_args()
+    unknown = [name for name in found.peers if name not in TITLES]
+    if unknown:
+        parser.error(f"--peers: {', '.join(unknown)}: known are {', '.join(TITLES)}")
     if found.rounds < 5:
         parser.error("--rounds: fewer than 5 show nothing")
     if not found.driver.exists():
@@ -63,8 +75,6 @@ def inside_environment(cache: Path) -> None:
 def main() -> int:
     options = arguments()
     inside_environment(options.cache)
-    # The checkout stays as it is.
-    sys.dont_write_bytecode = True
     # Needs the packages.
     import rounds
 

@@ -1,17 +1,24 @@
-"""Speaks with `hyperseg-driver`: one line of JSON there, one back."""
+"""Speaks with a resident process: one line of JSON there, one back. hyperseg is one, every peer is one."""
 
 import json
+import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 
-class Driver:
-    def __init__(self, program: Path, dataset: Path, keyring: Path | None, as_of: str, threads: int):
-        command = [program, "--dataset", dataset, "--as-of", as_of, "--threads", str(threads)]
-        if keyring:
-            command += ["--keyring", keyring]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+class Ended(Exception):
+    """The process is gone."""
+
+
+class Process:
+    def __init__(self, name: str, command: list, environment: dict | None = None):
+        self.name = name
+        self.process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | (environment or {}),
+        )
         self.greeting = self.answer()
 
     def ask(self, op: str, **fields) -> dict:
@@ -22,16 +29,47 @@ class Driver:
     def answer(self) -> dict:
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"hyperseg-driver ended with code {self.process.wait()}")
+            raise Ended(f"{self.name} ended with code {self.process.wait()}")
         reply = json.loads(line)
         if "error" in reply:
-            raise SystemExit(f"hyperseg-driver: {reply['error']}")
+            raise SystemExit(f"{self.name}: {reply['error']}")
         return reply
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Driver(Process):
+    """hyperseg-driver."""
+
+    def __init__(self, options):
+        command = [options.driver, "--dataset", options.dataset, "--as-of", options.as_of, "--threads", options.threads]
+        if options.keyring:
+            command += ["--keyring", options.keyring]
+        super().__init__("hyperseg-driver", command)
 
     def cpu_ms(self) -> float:
         """Processor time of all its threads so far; as Linux numbers the clocks of other processes."""
         return time.clock_gettime((~self.process.pid << 3) | 2) * 1e3
 
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
+
+class Peer(Process):
+    """An engine in `serve.py`."""
+
+    def __init__(self, engine: str, options, zone: str):
+        super().__init__(engine, command(engine, options, zone), environment(options.threads))
+
+
+def command(engine: str, options, zone: str) -> list:
+    return [
+        # Nothing is written beside the sources.
+        sys.executable, "-B", Path(__file__).with_name("serve.py"), engine,
+        "--population", options.population.resolve(), "--cache", options.cache.resolve(), "--as-of", options.as_of,
+        "--threads", options.threads, "--memory", options.memory, "--zone", zone,
+    ]
+
+
+def environment(threads: int) -> dict[str, str]:
+    """How Polars, and the runtime of DataFusion, learn of their number of threads."""
+    return {"POLARS_MAX_THREADS": str(threads), "TOKIO_WORKER_THREADS": str(threads)}

@@ -2,56 +2,62 @@
 
 from math import exp, log
 
+from engines import TITLES
+
+OURS = "hyperseg"
+
 
 def write(figures: list, facts: dict) -> None:
-    ours = facts["hyperseg"]
+    ours, peers = facts["hyperseg"], list(facts["peers"])
+    versions = ", ".join(f"{TITLES[peer]} {facts['peers'][peer]['version']}" for peer in peers)
     print(
         f"hyperseg {ours['version']} (encrypted, generation {ours['generation']}, {ours['contacts']:,} contacts, "
-        f"{ours['dataset_bytes'] / 1e9:.1f} GB) beside DuckDB {facts['duckdb']} (plaintext, native tables), seen from "
-        f"{ours['as_of']} in {ours['zone']}; {facts['machine']}, {facts['cores']} cores, {facts['threads']} threads "
-        f"each; medians of {facts['rounds']} interleaved rounds, warm; ratio: DuckDB's time over hyperseg's.\n"
+        f"{ours['dataset_bytes'] / 1e9:.1f} GB) beside {versions} (plaintext), seen from {ours['as_of']} in "
+        f"{ours['zone']}; {facts['machine']}, {facts['cores']} cores, {facts['threads']} threads each; medians of "
+        f"{facts['rounds']} interleaved rounds, warm, in milliseconds; ratio: the best peer's time over hyperseg's.\n"
     )
-    print("| segment | members | count: hyperseg ms | DuckDB ms | ratio | on the list | rows: hyperseg ms | DuckDB ms | ratio |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for one in figures:
-        cells = [one.title, f"{one.counted:,}", *times(one, "count"), f"{one.listed:,}", *times(one, "rows")]
-        print(f"| {' | '.join(cells)} |")
-    means = {mode: geometric(one.ratio(mode) for one in figures) for mode in ("count", "rows")}
-    print(f"| **geometric mean** | | | | **{means['count']:.2f}×** | | | | **{means['rows']:.2f}×** |\n")
-    processor(figures)
+    for mode in ("count", "rows"):
+        table(figures, peers, mode, "wall", f"**{mode}**")
+    print("Processor time, all threads (steadier than the clock on a machine that does other things as well):\n")
+    for mode in ("count", "rows"):
+        table(figures, peers, mode, "cpu", f"{mode}, processor")
     counters(figures, "count")
     counters(figures, "rows")
+    held = ", ".join(f"{TITLES[peer]} {memory(facts['peers'][peer]['rss_bytes'])}" for peer in peers)
     print(
-        f"A durable append of {facts['fsync_bytes']} bytes (write and fdatasync) takes {facts['fsync_ms']:.2f} ms beside the "
-        f"dataset; every count makes its audit records durable within its time, every list the sealed list as well. "
-        f"Peak memory of hyperseg {memory(facts['hyperseg_peak_rss_bytes'])}; of Python with DuckDB's pages, at the end, "
-        f"{memory(facts['duckdb_rss_bytes'])}."
+        f"A durable append of {facts['fsync_bytes']} bytes (write and fdatasync) takes {facts['fsync_ms']:.2f} ms "
+        "beside the dataset; every count makes its audit records durable within its time, every list the sealed list as "
+        f"well. Peak memory of hyperseg {memory(facts['hyperseg_peak_rss_bytes'])}; of Python with an engine's pages, "
+        f"at the end: {held}."
     )
+    for engine, reason in facts["absent"].items():
+        print(f"\n**NOT MEASURED**: {TITLES[engine]}: {reason}")
     different = [one for one in figures if one.differences]
     for one in different:
         print(f"\n**DIFFERENT MEMBERS**: {one.title}: {'; '.join(one.differences)}")
     if not different:
-        print("\nEvery count is the same number and every list the same contacts (SHA-256 over the sorted ids) on both sides.")
+        print("\nCounts are the same numbers and lists the same contacts on all sides (SHA-256 over the sorted ids).")
 
 
-def processor(figures: list) -> None:
-    print("Processor time, all threads (steadier than the clock on a machine that does other things as well), medians:\n")
-    print("| segment | count: hyperseg ms | DuckDB ms | ratio | rows: hyperseg ms | DuckDB ms | ratio |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+def table(figures: list, peers: list[str], mode: str, clock: str, heading: str) -> None:
+    titles = " | ".join(TITLES[peer] for peer in peers)
+    members = "members" if mode == "count" else "on the list"
+    print(f"| {heading} | {members} | hyperseg | {titles} | best peer | ratio |")
+    print(f"|---|---:|---:|{'---:|' * len(peers)}---|---:|")
     for one in figures:
-        cells = [one.title]
-        for mode in ("count", "rows"):
-            ours, theirs = one.ms(f"hyperseg {mode} cpu"), one.ms(f"duckdb {mode} cpu")
-            cells += [f"{ours:.1f}", f"{theirs:.1f}", f"{theirs / ours:.2f}×"]
+        best = one.best(peers, mode, clock)
+        number = one.counted if mode == "count" else one.listed
+        times = [f"{one.ms(side, mode, clock):.1f}" for side in [OURS, *peers]]
+        cells = [one.title, f"{number:,}", *times, TITLES[best], ratio(one.ratio(best, mode, clock))]
         print(f"| {' | '.join(cells)} |")
-    print()
+    means = [f"{geometric(one.ratio(peer, mode, clock) for one in figures):.2f}×" for peer in peers]
+    best = geometric(one.ratio(one.best(peers, mode, clock), mode, clock) for one in figures)
+    print(f"| geometric mean of ratios | | | {' | '.join(means)} | **best** | **{best:.2f}×** |\n")
 
 
-def times(one, mode: str) -> list[str]:
-    ratio = one.ratio(mode)
+def ratio(found: float) -> str:
     # Less than half as long again is a tie.
-    tie = " (tie)" if 1 / 1.5 < ratio < 1.5 else ""
-    return [f"{one.ms(f'hyperseg {mode}'):.1f}", f"{one.ms(f'duckdb {mode}'):.1f}", f"{ratio:.2f}×{tie}"]
+    return f"{found:.2f}×{' (tie)' if 1 / 1.5 < found < 1.5 else ''}"
 
 
 def counters(figures: list, mode: str) -> None:

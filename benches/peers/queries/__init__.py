@@ -1,0 +1,1 @@
+"""The workload by hand for each engine."""
