@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::anchor::Anchor;
+use super::entry::{Outline, Record};
 use super::frame::{self, Head, LOG, Tail};
 use super::log::{Log, RUNS, State, parse};
 use super::runs::note_run;
@@ -192,12 +193,12 @@ impl Locked<'_> {
             if anchor.records == head.records {
                 fits = Some(anchor.chain == head.chain);
             }
-            let entry = parse(head, payload)?;
+            let entry: Outline<'_> = parse(head, payload)?;
             if first {
                 note_run(&mut runs, &entry);
             }
-            if entry.kind == EntryKind::Aborted {
-                closed.extend(entry.run);
+            if entry.kind() == EntryKind::Aborted {
+                closed.extend(entry.run());
             }
             Ok(())
         })?;

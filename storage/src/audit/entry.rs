@@ -1,10 +1,12 @@
 //! Records of the log, as JSON before they are sealed.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{SecondsFormat, Utc};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::de::{Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -103,6 +105,79 @@ pub struct Entry {
     pub action: String,
     /// An [`IntentBody`], a [`ReleaseRecord`], or what the run said at its end.
     pub body: Value,
+}
+
+/// A record without its body, for those who follow runs: a body is most of a record, and making values of it most of the time
+/// that proving a long log takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Outline<'p> {
+    seq: u64,
+    #[serde(rename = "time", borrow)]
+    _time: Cow<'p, str>,
+    run: Option<RunId>,
+    kind: EntryKind,
+    #[serde(rename = "who", borrow)]
+    _who: Cow<'p, str>,
+    #[serde(rename = "uid")]
+    _uid: u32,
+    #[serde(rename = "auth", borrow)]
+    _auth: Cow<'p, str>,
+    #[serde(rename = "host", borrow)]
+    _host: Cow<'p, str>,
+    #[serde(rename = "pid")]
+    _pid: u32,
+    #[serde(rename = "build", borrow)]
+    _build: Cow<'p, str>,
+    #[serde(borrow)]
+    action: Cow<'p, str>,
+    #[serde(rename = "body")]
+    _body: IgnoredAny,
+}
+
+/// What those who follow runs look at.
+pub(super) trait Record {
+    /// Place in the log.
+    fn seq(&self) -> u64;
+    fn run(&self) -> Option<RunId>;
+    fn kind(&self) -> EntryKind;
+    fn action(&self) -> &str;
+}
+
+impl Record for Entry {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    fn run(&self) -> Option<RunId> {
+        self.run
+    }
+
+    fn kind(&self) -> EntryKind {
+        self.kind
+    }
+
+    fn action(&self) -> &str {
+        &self.action
+    }
+}
+
+impl Record for Outline<'_> {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    fn run(&self) -> Option<RunId> {
+        self.run
+    }
+
+    fn kind(&self) -> EntryKind {
+        self.kind
+    }
+
+    fn action(&self) -> &str {
+        &self.action
+    }
 }
 
 /// The body is left out: a segment's text may name people.

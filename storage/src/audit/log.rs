@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use serde::Deserialize;
+
 use super::anchor::Anchor;
+use super::entry::Record;
 use super::frame::{self, Head, Tail};
 use super::{AuditError, Entry, RunId};
 use crate::crypto::SealingKey;
@@ -174,13 +177,12 @@ pub(super) fn make_directories(store: &dyn Store) -> Result<()> {
     ["audit", RUNS, LISTS].into_iter().try_for_each(|name| store.make_directory(name))
 }
 
-/// The entry that a payload holds.
-pub(super) fn parse(head: &Head, payload: &[u8]) -> Result<Entry> {
+/// The entry that a payload holds, or its outline.
+pub(super) fn parse<'p, E: Deserialize<'p> + Record>(head: &Head, payload: &'p [u8]) -> Result<E> {
     let record = head.records.saturating_sub(1);
     let tampered = |what| Error::from(AuditError::Tampered { record, what });
-    let entry: Entry =
-        serde_json::from_slice(payload).map_err(|_| tampered("it has a form not known here"))?;
-    if entry.seq != record {
+    let entry: E = serde_json::from_slice(payload).map_err(|_| tampered("it has a form not known here"))?;
+    if entry.seq() != record {
         return Err(tampered("it says another number of itself"));
     }
     Ok(entry)

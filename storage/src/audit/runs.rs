@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::append::Locked;
+use super::entry::Record;
 use super::log::{LISTS, Log, RUNS};
-use super::{Entry, EntryKind, RunId};
+use super::{EntryKind, RunId};
 use crate::error::Result;
 use crate::store::Guard;
 
@@ -96,11 +97,11 @@ impl Locked<'_> {
 }
 
 /// Follows the state of runs from record to record.
-pub(super) fn note_run(runs: &mut BTreeMap<RunId, RunState>, entry: &Entry) {
-    let Some(run) = entry.run else { return };
-    match entry.kind {
+pub(super) fn note_run(runs: &mut BTreeMap<RunId, RunState>, entry: &impl Record) {
+    let Some(run) = entry.run() else { return };
+    match entry.kind() {
         EntryKind::Intent => {
-            runs.insert(run, RunState::Open { action: entry.action.clone() });
+            runs.insert(run, RunState::Open { action: entry.action().to_owned() });
         }
         EntryKind::Release => {
             runs.insert(run, RunState::Released);
