@@ -223,7 +223,7 @@ impl Entry {
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IntentBody {
-    /// Verb: `count`, `funnel`, `run`, `plan`, `import`, `init`, …; stands in [`Entry::action`].
+    /// Verb: `count`, `funnel`, `run`, `plan`, `import`, `init`, …; stands in the action of an [`Entry`].
     #[serde(skip)]
     pub action: &'static str,
     /// For whom the user acts, as the user says.
