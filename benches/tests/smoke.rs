@@ -1,4 +1,5 @@
-//! Every measured segment compiles and selects some contacts and not all, so that the benches measure something.
+//! Every measured segment compiles and selects some contacts and not all, so that the benches measure something; and the
+//! peers have a query for each.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 use std::collections::BTreeMap;
@@ -77,6 +78,17 @@ fn library(engine: &Engine) {
             let most = if COMMON_FILES.contains(&name) { 4 } else { 2 };
             assert!(report.matched < report.contacts * most / 5, "{place}");
             assert!(report.releasable.is_some(), "{place} has no purpose or no channel");
+        }
+    }
+}
+
+#[test]
+fn peers_are_asked_for_every_segment() {
+    let queries = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/queries");
+    for file in ["sql.py", "polars.py"] {
+        let text = std::fs::read_to_string(queries.join(file)).unwrap();
+        for asked in WORKLOAD {
+            assert!(text.contains(&format!("\"{}\":", asked.name)), "{file} has no query for {}", asked.name);
         }
     }
 }
