@@ -15,7 +15,7 @@ pub(crate) enum OneByOne {
     /// An eighth. Gates read several columns, texts among them, of kinds that lie by contact, so that the rows of a candidate are
     /// side by side.
     Eighth,
-    /// A hundred-and-twenty-eighth. Where each row is by itself, passing over its neighbours takes longer than reading them.
+    /// About a hundredth, 1 in 128. Where each row is by itself, passing over its neighbours takes longer than reading them.
     Hundredth,
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::anchor::Anchor;
-use super::entry::{Outline, Record};
+use super::entry::Outline;
 use super::frame::{self, Head, LOG, Tail};
 use super::log::{Log, RUNS, State, parse};
 use super::runs::note_run;
@@ -193,12 +193,12 @@ impl Locked<'_> {
             if anchor.records == head.records {
                 fits = Some(anchor.chain == head.chain);
             }
-            let entry: Outline<'_> = parse(head, payload)?;
+            let entry = parse(head, payload, |outline: &Outline<'_>| outline.seq)?;
             if first {
-                note_run(&mut runs, &entry);
+                note_run(&mut runs, entry.run, entry.kind, &entry.action);
             }
-            if entry.kind() == EntryKind::Aborted {
-                closed.extend(entry.run());
+            if entry.kind == EntryKind::Aborted {
+                closed.extend(entry.run);
             }
             Ok(())
         })?;

@@ -108,15 +108,15 @@ pub struct Entry {
 }
 
 /// A record without its body, for those who follow runs: a body is most of a record, and making values of it most of the time
-/// that proving a long log takes.
+/// that proving a long log takes. A record with a field that is not named here is refused.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Outline<'p> {
-    seq: u64,
+    pub(super) seq: u64,
     #[serde(rename = "time", borrow)]
     _time: Cow<'p, str>,
-    run: Option<RunId>,
-    kind: EntryKind,
+    pub(super) run: Option<RunId>,
+    pub(super) kind: EntryKind,
     #[serde(rename = "who", borrow)]
     _who: Cow<'p, str>,
     #[serde(rename = "uid")]
@@ -130,54 +130,9 @@ pub(super) struct Outline<'p> {
     #[serde(rename = "build", borrow)]
     _build: Cow<'p, str>,
     #[serde(borrow)]
-    action: Cow<'p, str>,
+    pub(super) action: Cow<'p, str>,
     #[serde(rename = "body")]
     _body: IgnoredAny,
-}
-
-/// What those who follow runs look at.
-pub(super) trait Record {
-    /// Place in the log.
-    fn seq(&self) -> u64;
-    fn run(&self) -> Option<RunId>;
-    fn kind(&self) -> EntryKind;
-    fn action(&self) -> &str;
-}
-
-impl Record for Entry {
-    fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    fn run(&self) -> Option<RunId> {
-        self.run
-    }
-
-    fn kind(&self) -> EntryKind {
-        self.kind
-    }
-
-    fn action(&self) -> &str {
-        &self.action
-    }
-}
-
-impl Record for Outline<'_> {
-    fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    fn run(&self) -> Option<RunId> {
-        self.run
-    }
-
-    fn kind(&self) -> EntryKind {
-        self.kind
-    }
-
-    fn action(&self) -> &str {
-        &self.action
-    }
 }
 
 /// The body is left out: a segment's text may name people.

@@ -10,7 +10,6 @@ use std::sync::{Mutex, PoisonError};
 use serde::Deserialize;
 
 use super::anchor::Anchor;
-use super::entry::Record;
 use super::frame::{self, Head, Tail};
 use super::{AuditError, Entry, RunId};
 use crate::crypto::SealingKey;
@@ -153,7 +152,7 @@ impl Log {
             if let Some(anchor) = seen.filter(|anchor| anchor.records == head.records) {
                 anchor_fits = Some(anchor.chain == head.chain);
             }
-            entries.push(parse(head, payload)?);
+            entries.push(parse(head, payload, |entry: &Entry| entry.seq)?);
             Ok(())
         })?;
         Ok(Reading { entries, tail, anchor, anchor_fits, lists })
@@ -177,12 +176,16 @@ pub(super) fn make_directories(store: &dyn Store) -> Result<()> {
     ["audit", RUNS, LISTS].into_iter().try_for_each(|name| store.make_directory(name))
 }
 
-/// The entry that a payload holds, or its outline.
-pub(super) fn parse<'p, E: Deserialize<'p> + Record>(head: &Head, payload: &'p [u8]) -> Result<E> {
+/// The entry that a payload holds, or its outline, either with a way to tell its number.
+pub(super) fn parse<'p, E: Deserialize<'p>>(
+    head: &Head,
+    payload: &'p [u8],
+    seq: impl Fn(&E) -> u64,
+) -> Result<E> {
     let record = head.records.saturating_sub(1);
     let tampered = |what| Error::from(AuditError::Tampered { record, what });
     let entry: E = serde_json::from_slice(payload).map_err(|_| tampered("it has a form not known here"))?;
-    if entry.seq() != record {
+    if seq(&entry) != record {
         return Err(tampered("it says another number of itself"));
     }
     Ok(entry)

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::append::Locked;
-use super::entry::Record;
 use super::log::{LISTS, Log, RUNS};
 use super::{EntryKind, RunId};
 use crate::error::Result;
@@ -96,12 +95,17 @@ impl Locked<'_> {
     }
 }
 
-/// Follows the state of runs from record to record.
-pub(super) fn note_run(runs: &mut BTreeMap<RunId, RunState>, entry: &impl Record) {
-    let Some(run) = entry.run() else { return };
-    match entry.kind() {
+/// Follows the state of runs from record to record: what one says of its run.
+pub(super) fn note_run(
+    runs: &mut BTreeMap<RunId, RunState>,
+    run: Option<RunId>,
+    kind: EntryKind,
+    action: &str,
+) {
+    let Some(run) = run else { return };
+    match kind {
         EntryKind::Intent => {
-            runs.insert(run, RunState::Open { action: entry.action().to_owned() });
+            runs.insert(run, RunState::Open { action: action.to_owned() });
         }
         EntryKind::Release => {
             runs.insert(run, RunState::Released);

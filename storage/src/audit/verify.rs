@@ -189,7 +189,7 @@ fn check_end(report: &mut Verification, reading: &Reading) {
 fn check_runs(report: &mut Verification, log: &Log, reading: &Reading) -> Result<()> {
     let mut runs: BTreeMap<RunId, RunState> = BTreeMap::new();
     for entry in &reading.entries {
-        note_run(&mut runs, entry);
+        note_run(&mut runs, entry.run, entry.kind, &entry.action);
         match entry.kind {
             EntryKind::Release => check_release(report, log, entry)?,
             EntryKind::Recovered => {
